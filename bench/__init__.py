@@ -1,0 +1,1 @@
+"""Benchmarks: micro benchmarks of each kernel, and the race against the peers."""

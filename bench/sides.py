@@ -1,0 +1,55 @@
+"""The sides of the race: ourselves and the peers. A peer that is not installed is named as missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+
+
+@dataclass(frozen=True)
+class Side:
+    """One process in the race.
+
+    name: on the command line. label: in tables. peer: the library; of sides of one peer the faster counts. module: holds
+    `build(task)`. distribution: what pip installs. output_activation: the one that the side can train with.
+    most_threads: the side uses no more than so many.
+    """
+
+    name: str
+    label: str
+    peer: str
+    module: str
+    distribution: str
+    output_activation: str = "sigmoid"
+    most_threads: int | None = None
+
+    @property
+    def version(self) -> str | None:
+        """Of the installed distribution; None where there is none."""
+        try:
+            return metadata.version(self.distribution)
+        except metadata.PackageNotFoundError:
+            return None
+
+    def threads(self, given: int) -> int:
+        """How many of the given threads the side uses."""
+        return given if self.most_threads is None else min(given, self.most_threads)
+
+
+def _module(name: str) -> str:
+    return f"{__package__}.{name}"
+
+
+OURS = Side("tileprop", "tileprop", "tileprop", _module("side_tileprop"), "tileprop", most_threads=1)
+
+PEERS = {
+    side.name: side
+    for side in (
+        Side("numpy", "NumPy", "NumPy", _module("side_numpy"), "numpy"),
+        Side("sklearn", "scikit-learn", "scikit-learn", _module("side_sklearn"), "scikit-learn", "identity"),
+        Side("torch", "PyTorch", "PyTorch", _module("side_torch"), "torch"),
+        Side("torch-compile", "PyTorch compiled", "PyTorch", _module("side_torch_compile"), "torch"),
+        Side("jax", "JAX", "JAX", _module("side_jax"), "jax"),
+    )
+}
+DEFAULT_PEERS = ("numpy", "sklearn", "torch", "jax")

@@ -1,0 +1,67 @@
+"""What kernels check at their entry, compiled, so that a caller's `@njit` code is guarded as well.
+
+Messages name the argument and what would be right. Numba carries an exception's arguments but formats nothing, so the numbers
+follow the sentence.
+"""
+
+from __future__ import annotations
+
+from .jit import leaf
+
+
+@leaf
+def check_same_shape(x, out):
+    if x.shape != out.shape:
+        raise ValueError("two array arguments of an element-wise kernel differ in shape; give both the same shape")
+
+
+@leaf
+def check_parameters(table, theta, grad):
+    """theta, and a gradient (or theta again), have the plan's length."""
+    if theta.size != table[0, 1]:
+        raise ValueError("theta has the wrong length for this plan (given, needed)", theta.size, table[0, 1])
+    if grad.size != table[0, 1]:
+        raise ValueError("the gradient has the wrong length for this plan (given, needed)", grad.size, table[0, 1])
+
+
+@leaf
+def check_rows(table, X, T, weight):
+    """X, T and weight have as many rows, and X and T the plan's columns."""
+    if X.shape[1] != table[1, 0]:
+        raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], table[1, 0])
+    if X.shape[0] == 0:
+        raise ValueError("X has no rows; give at least one (given, needed)", 0, 1)
+    if T.shape[0] != X.shape[0]:
+        raise ValueError("T needs as many rows as X (given, needed)", T.shape[0], X.shape[0])
+    if T.shape[1] != table[0, 3]:
+        raise ValueError("T has the wrong number of columns for this plan (given, needed)", T.shape[1], table[0, 3])
+    if weight.size != 0 and weight.size != X.shape[0]:
+        raise ValueError("weight needs one entry for each row of X, or none at all (given, needed)", weight.size, X.shape[0])
+
+
+@leaf
+def check_outputs(table, X, Y, most_rows):
+    """X has the plan's columns and at most so many rows; Y (rows, n_out) fits."""
+    if X.shape[1] != table[1, 0]:
+        raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], table[1, 0])
+    if X.shape[0] > most_rows:
+        raise ValueError(
+            "X has more rows than the workspace's batch size (given, at most); make a larger workspace or use predict",
+            X.shape[0],
+            most_rows,
+        )
+    if Y.shape[0] != X.shape[0]:
+        raise ValueError("Y needs as many rows as X (given, needed)", Y.shape[0], X.shape[0])
+    if Y.shape[1] != table[table[0, 0], 1]:
+        raise ValueError("Y has the wrong number of columns for this plan (given, needed)", Y.shape[1], table[table[0, 0], 1])
+
+
+@leaf
+def check_training(state, n_parameters, order, n_rows):
+    """The state's vectors fit its rule and the plan, and order names rows of X."""
+    rule = state.codes[0]
+    if state.first.size != (0 if rule == 0 else n_parameters) or state.second.size != (n_parameters if rule == 3 else 0):
+        raise ValueError("state was made for another plan (its vectors' length, needed)", state.first.size, n_parameters)
+    for i in range(order.size):
+        if order[i] < 0 or order[i] >= n_rows:
+            raise ValueError("order names a row that X does not have (given, rows)", order[i], n_rows)

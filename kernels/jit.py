@@ -1,0 +1,298 @@
+"""The jit: compile options, the disk cache's place and stamp, and what makes a kernel a kernel.
+
+Nothing else in the project passes options to Numba.
+
+`leaf`     a small function that other kernels inline (a scalar formula, an accessor); never cached on its own.
+`kernel`   a function compiled once per dtype and kept in the disk cache.
+
+Cache. Compiled kernels live in a per-user folder named after a hash of every source file of this package, so an edit
+anywhere gives a new, empty folder. `TILEPROP_CACHE` moves it (a path) or switches it off (`0`). A place that cannot be
+written is passed over: first a private temporary folder, then no cache at all.
+
+Callers. A user's own `@njit(cache=True)` function embeds the kernels that it calls, and Numba does not notice when those
+change. Every kernel therefore carries a `SourceGuard` among its environment's constants. Numba saves these with the caller;
+unpickling one that was made from other sources raises `StaleKernels`, an OSError, which Numba answers by compiling anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import inspect
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
+from numba.core.errors import TypingError
+from numba.core.registry import CPUDispatcher
+
+JIT_DISABLED = bool(numba.config.DISABLE_JIT)
+
+# contract: a*b + c may become one fused multiply-add. No reassociation: the exponential's rounding trick would fold away.
+EXACT = {"contract"}
+# Sums of products may be reordered to fill vectors; NaN and infinity keep their meaning (unlike fastmath=True).
+REORDERED = {"contract", "nsz", "arcp", "reassoc"}
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+def leaf(function: Callable[..., Any] | None = None, *, fastmath: set[str] = EXACT, read_only: str = "") -> Any:
+    """Compile a function that only kernels call. It needs no way in from Python and no place in the cache."""
+    if function is None:
+        return functools.partial(leaf, fastmath=fastmath, read_only=read_only)
+    if JIT_DISABLED:
+        return function
+    return _declare(KernelDispatcher(function, targetoptions=_options(fastmath, no_cpython_wrapper=True)), read_only)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Merge a function into its callers before compilation: for pieces of the chain.
+
+    LLVM optimises each compiled function together with all that it calls, so a deep chain of large leaves is optimised once
+    for each of its levels: 5 s more until the first epoch.
+    """
+    return numba.njit(fastmath=EXACT, inline="always", **_OPTIONS)(function)
+
+
+def kernel(
+    function: Callable[..., Any] | None = None,
+    *,
+    fastmath: set[str] = EXACT,
+    read_only: str = "",
+    elementwise: bool = False,
+) -> Any:
+    """Compile `function` once per dtype, cached on disk, callable from Python and from any `@njit` function.
+
+    read_only: names of array arguments that the kernel only reads. They are declared read-only and C-contiguous, so that one
+    specialisation takes writable, read-only and memory-mapped arrays without a copy.
+    elementwise: works on arrays of any shape and layout; Python may also pass lists, numbers and other dtypes.
+    """
+    if function is None:
+        return functools.partial(kernel, fastmath=fastmath, read_only=read_only, elementwise=elementwise)
+    if JIT_DISABLED:
+        return _plain_elementwise(function) if elementwise else function
+    dispatcher = (ElementwiseDispatcher if elementwise else KernelDispatcher)(function, targetoptions=_options(fastmath))
+    if _cache_folder() is not None:
+        dispatcher.enable_caching()
+    return _declare(dispatcher, read_only)
+
+
+def _options(fastmath: set[str], **more: Any) -> dict[str, Any]:
+    return {"nopython": True, "boundscheck": False, "no_cfunc_wrapper": True, "fastmath": fastmath, **_OPTIONS, **more}
+
+
+def _declare(dispatcher: KernelDispatcher, read_only: str) -> KernelDispatcher:
+    names = list(inspect.signature(dispatcher.py_func).parameters)
+    dispatcher.read_only = frozenset(names.index(name) for name in read_only.split())
+    return dispatcher
+
+
+class KernelDispatcher(CPUDispatcher):
+    """Numba's dispatcher with declared read-only arguments, a stamped cache and the guard for callers."""
+
+    read_only: frozenset[int] = frozenset()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.read_only:
+            args = tuple(_as_read_only(a) if i in self.read_only else a for i, a in enumerate(args))
+        return super().__call__(*args, **kwargs)
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Typing of a call from an `@njit` function: only the declared specialisation is ever compiled."""
+        _, given = self._compiler.fold_argument_types(args, kws)
+        template, pysig, _, _ = super().get_call_template(self._declared(given), {})
+        return template, pysig, given, {}
+
+    def compile(self, sig: Any) -> Any:
+        args, _ = numba.core.sigutils.normalize_signature(sig)
+        entry_point = super().compile(self._declared(args))
+        for result in self.overloads.values():
+            constants = result.environment.consts
+            if not any(isinstance(constant, SourceGuard) for constant in constants):
+                constants.append(SourceGuard())
+        return entry_point
+
+    def enable_caching(self) -> None:
+        self._cache = _KernelCache(self.py_func)
+
+    def _declared(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The argument types with the read-only arguments declared so."""
+        declared = list(args)
+        for i in self.read_only:
+            given = args[i]
+            if not isinstance(given, types.Array) or given.layout != "C" or not given.aligned:
+                name = list(inspect.signature(self.py_func).parameters)[i]
+                raise TypingError(
+                    f"{self.py_func.__name__}: argument {name} is {given}; it must be a C-contiguous array "
+                    f"(np.ascontiguousarray makes one)"
+                )
+            declared[i] = types.Array(given.dtype, given.ndim, "C", readonly=True)
+        return tuple(declared)
+
+
+class ElementwiseDispatcher(KernelDispatcher):
+    """Takes from Python what NumPy's own functions take: numbers, lists, integers, half precision."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _elementwise(super().__call__, args, kwargs)
+
+
+def _plain_elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return _elementwise(function, args, kwargs)
+
+    return call
+
+
+def _elementwise(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call with arrays of one float dtype, at least 1-D; a result for numbers alone is a number again."""
+    if all(isinstance(a, np.ndarray) and a.ndim and a.dtype in _REALS for a in args):
+        return function(*args, **kwargs)
+    arrays = [np.asarray(a) for a in args]
+    single = all(a.dtype == np.float32 for a in arrays)
+    prepared = [np.atleast_1d(a).astype(np.float32 if single else np.float64, copy=False) for a in arrays]
+    result = function(*prepared, **kwargs)
+    return result.reshape(()).item() if isinstance(result, np.ndarray) and all(a.ndim == 0 for a in arrays) else result
+
+
+_REALS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _as_read_only(array: Any) -> Any:
+    if isinstance(array, np.ndarray) and array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
+class StaleKernels(OSError):
+    """A cached caller was compiled against other kernel sources. Numba reads an OSError as a cache miss."""
+
+
+class SourceGuard:
+    """A constant whose unpickling succeeds only under the kernel sources that it was pickled under."""
+
+    def __reduce__(self) -> Any:
+        return _restore_guard, (source_hash(),)
+
+
+def _restore_guard(made_under: str) -> SourceGuard:
+    if made_under != source_hash():
+        raise StaleKernels("compiled against other kernel sources")
+    return SourceGuard()
+
+
+@functools.cache
+def source_hash() -> str:
+    """Hash of every source file of this package: the stamp of everything compiled from it."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _cache_folder() -> Path | None:
+    """The folder that compiled kernels are kept in, or None where caching is off or impossible."""
+    wanted = os.environ.get("TILEPROP_CACHE", "")
+    if wanted == "0":
+        return None
+    for parent in _cache_parents(wanted):
+        with contextlib.suppress(OSError):
+            folder = parent / f"kernels-{source_hash()}"
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+            return folder
+    return None
+
+
+def _cache_parents(wanted: str) -> Iterator[Path]:
+    if wanted:
+        yield Path(wanted)
+        return
+    if numba.config.CACHE_DIR:
+        yield Path(numba.config.CACHE_DIR) / "tileprop"
+    with contextlib.suppress(RuntimeError):  # no home folder
+        yield _user_cache() / "tileprop"
+    with contextlib.suppress(OSError):
+        user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+        folder = Path(tempfile.gettempdir()) / f"tileprop-{user}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        # Cached code is executed: a folder that another user owns, or can write to, is not ours to trust.
+        status = folder.lstat()
+        if not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022):
+            yield folder
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+class _StampedLocator(_CacheLocator):
+    """Puts every kernel into the stamped folder."""
+
+    def __init__(self, folder: Path, py_func: Any, py_file: str) -> None:
+        self._folder = folder
+        self._py_file = py_file
+        self._lineno = py_func.__code__.co_firstlineno
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> _StampedLocator | None:
+        folder = _cache_folder()
+        return None if folder is None else cls(folder, py_func, py_file)
+
+    def get_cache_path(self) -> str:
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        return source_hash()
+
+    def get_disambiguator(self) -> str:
+        return str(self._lineno)
+
+
+class _KernelCacheImpl(CompileResultCacheImpl):
+    def __init__(self, py_func: Any) -> None:
+        self._locator_classes = [_StampedLocator]
+        super().__init__(py_func)
+
+
+class _KernelCacheFile(IndexDataCacheFile):
+    """Names each data file after its content's key.
+
+    Numba numbers them, so two processes that start cold and compile different dtypes at once would both write number 1, and
+    the index could then hand out the other dtype's code.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        name = self._data_name_pattern.replace("{number:d}", hashlib.sha256(repr(key).encode()).hexdigest()[:16])
+        self._save_data(name, data)
+        overloads = self._load_index()
+        overloads[key] = name
+        self._save_index(overloads)
+
+
+class _KernelCache(FunctionCache):
+    _impl_class = _KernelCacheImpl
+
+    def __init__(self, py_func: Any) -> None:
+        super().__init__(py_func)
+        file = self._cache_file
+        self._cache_file = _KernelCacheFile(self._cache_path, self._impl.filename_base, file._source_stamp)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with contextlib.suppress(OSError):  # a disk that filled up, or a folder removed meanwhile, costs only speed
+            super().save_overload(sig, data)

@@ -1,0 +1,217 @@
+"""Losses, averaged over the rows. Each a pair: `loss(Y, T)` a float, `loss_backward(Y, T)` the array dL/dY.
+
+mse               mean over outputs and rows of (y - t)^2
+squared_error     half of that
+log_loss          - sum_j t_j log y_j over the last axis (cross-entropy; Y from softmax), averaged over the rows
+binary_log_loss   - sum_j t_j log y_j + (1 - t_j) log(1 - y_j) (Y from sigmoid), averaged over the rows
+
+Y is clipped to [eps, 1 - eps], eps of its dtype, before a logarithm, as scikit-learn does. Sums run in float64; for float64
+they carry their rounding errors along.
+
+In a plan a loss has an integer code. `output_loss` computes, over rows that are in cache, the loss and delta at the output;
+the two log losses go straight to y - t, which is their derivative through softmax and sigmoid.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .activations import activate_backward, result_for
+from .checks import check_same_shape
+from .errorfree import product_error, sum_error
+from .exponential import log, log1m
+from .jit import kernel, leaf
+
+MSE, SQUARED_ERROR, LOG_LOSS, LABEL_LOG_LOSS, BINARY_LOG_LOSS = range(5)
+
+_d = np.float64
+
+
+# Scalars -------------------------------------------------------------------------------------------------------------------
+
+
+@leaf
+def clipped(y):
+    """y kept inside [eps, 1 - eps], eps of y's own dtype, as a float64."""
+    eps = np.finfo(type(y)).eps
+    one = type(y)(1.0)
+    return _d(eps if y < eps else (one - eps if y > one - eps else y))
+
+
+@leaf
+def log_loss_scalar(y, t):
+    return -_d(t) * log(clipped(y))
+
+
+@leaf
+def binary_log_loss_scalar(y, t):
+    p = clipped(y)
+    return -(_d(t) * log(p) + (_d(1.0) - _d(t)) * log1m(p))
+
+
+@leaf
+def halved_difference(y, t):
+    """(y - t) / 2 in float64; unlike y - t it cannot overflow."""
+    return _d(0.5) * _d(y) - _d(0.5) * _d(t)
+
+
+# Over whole arrays ---------------------------------------------------------------------------------------------------------
+
+
+@leaf
+def row_count(Y):
+    """How many rows Y has: a 1-D array holds one output for each row."""
+    return Y.size if Y.ndim == 1 else Y.size // max(Y.shape[-1], 1)
+
+
+@leaf
+def sum_of_squares(Y, T):
+    """sum (y - t)^2 in float64, with the rounding errors carried along."""
+    check_same_shape(Y, T)
+    total, error = _d(0.0), _d(0.0)
+    for i in range(Y.size):
+        y, t = _d(Y.flat[i]), -_d(T.flat[i])
+        d = y + t
+        p = d * d
+        previous = total
+        total = previous + p
+        error += sum_error(previous, p, total) + (product_error(d, d, p) + _d(2.0) * d * sum_error(y, t, d))
+    return total + error if total < _d(np.inf) else total  # an overflow is infinite, not NaN
+
+
+@kernel(elementwise=True)
+def mse(Y, T):
+    """Mean over all elements of (y - t)^2. Y, T arrays of one shape."""
+    return sum_of_squares(Y, T) / Y.size
+
+
+@kernel(elementwise=True)
+def mse_backward(Y, T, out=None):
+    """dL/dY = 2 (y - t) / size."""
+    check_same_shape(Y, T)
+    dY = result_for(Y, out)
+    for i in range(Y.size):
+        dY.flat[i] = _d(4.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
+    return dY
+
+
+@kernel(elementwise=True)
+def squared_error(Y, T):
+    """Half the mean over all elements of (y - t)^2. Y, T arrays of one shape."""
+    return sum_of_squares(Y, T) / Y.size / 2
+
+
+@kernel(elementwise=True)
+def squared_error_backward(Y, T, out=None):
+    """dL/dY = (y - t) / size."""
+    check_same_shape(Y, T)
+    dY = result_for(Y, out)
+    for i in range(Y.size):
+        dY.flat[i] = _d(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
+    return dY
+
+
+@kernel(elementwise=True)
+def log_loss(Y, T):
+    """Cross-entropy of probabilities Y against T (one-hot, or any distribution) along the last axis, averaged over the rows."""
+    check_same_shape(Y, T)
+    total, error = _d(0.0), _d(0.0)
+    for i in range(Y.size):
+        p = log_loss_scalar(Y.flat[i], T.flat[i])
+        previous = total
+        total = previous + p
+        error += sum_error(previous, p, total)
+    return (total + error) / (Y.size // max(Y.shape[-1], 1))
+
+
+@kernel(elementwise=True)
+def log_loss_backward(Y, T, out=None):
+    """dL/dY = -t / y / rows."""
+    check_same_shape(Y, T)
+    dY = result_for(Y, out)
+    rows = Y.size // max(Y.shape[-1], 1)
+    for i in range(Y.size):
+        dY.flat[i] = -(_d(T.flat[i]) / clipped(Y.flat[i])) / rows
+    return dY
+
+
+@kernel(elementwise=True)
+def binary_log_loss(Y, T):
+    """Cross-entropy of independent probabilities Y against T in [0, 1], summed over outputs, averaged over the rows."""
+    check_same_shape(Y, T)
+    total, error = _d(0.0), _d(0.0)
+    for i in range(Y.size):
+        p = binary_log_loss_scalar(Y.flat[i], T.flat[i])
+        previous = total
+        total = previous + p
+        error += sum_error(previous, p, total)
+    return (total + error) / row_count(Y)
+
+
+@kernel(elementwise=True)
+def binary_log_loss_backward(Y, T, out=None):
+    """dL/dY = (y - t) / (y (1 - y)) / rows."""
+    check_same_shape(Y, T)
+    dY = result_for(Y, out)
+    rows = _d(row_count(Y))
+    one = _d(1.0)
+    for i in range(Y.size):
+        y, t = clipped(Y.flat[i]), -_d(T.flat[i])
+        d = y + t
+        complement = one - y
+        product = y * complement
+        # The divisor and its rounding error; five rounded operations in a row could be 3 ulp off.
+        divisor = product * rows
+        low = product_error(y, complement, product) + y * ((one - complement) - y)
+        low = low * rows + product_error(product, rows, divisor)
+        quotient = d / divisor
+        dY.flat[i] = quotient + (sum_error(y, t, d) - quotient * low) / divisor
+    return dY
+
+
+# In the chain --------------------------------------------------------------------------------------------------------------
+
+
+@leaf(read_only="Y T weight")
+def output_loss(code, activation, Y, T, weight, scale, D):
+    """Weighted sum of the rows' losses, and delta at the output.
+
+    Y (rows, n_out) outputs, T (rows, n_targets), weight (rows) or empty, D (rows, n_out) OUT: delta, each row times its
+    weight and `scale`. For `LABEL_LOG_LOSS` T holds one column of class indices.
+    """
+    rows, n_out = Y.shape
+    real = Y.dtype.type
+    total = _d(0.0)
+    for r in range(rows):
+        row_weight = _d(weight[r]) if weight.size else _d(1.0)
+        factor = row_weight * scale
+        value = _d(0.0)
+        if code == MSE or code == SQUARED_ERROR:
+            slope = real((_d(2.0) if code == MSE else _d(1.0)) * factor / n_out)
+            for j in range(n_out):
+                d = Y[r, j] - T[r, j]
+                value += _d(d) * _d(d)
+                D[r, j] = d * slope
+            value /= n_out if code == MSE else 2 * n_out
+        elif code == LOG_LOSS:
+            for j in range(n_out):
+                if T[r, j] != 0:
+                    value += log_loss_scalar(Y[r, j], T[r, j])
+                D[r, j] = (Y[r, j] - T[r, j]) * real(factor)
+        elif code == LABEL_LOG_LOSS:
+            label = int(T[r, 0])
+            for j in range(n_out):
+                D[r, j] = Y[r, j] * real(factor)
+            if 0 <= label < n_out:
+                value = log_loss_scalar(Y[r, label], real(1.0))
+                D[r, label] = (Y[r, label] - real(1.0)) * real(factor)
+            else:
+                value = np.nan
+        else:
+            for j in range(n_out):
+                value += binary_log_loss_scalar(Y[r, j], T[r, j])
+                D[r, j] = (Y[r, j] - T[r, j]) * real(factor)
+        total += row_weight * value
+    if code == MSE or code == SQUARED_ERROR:
+        activate_backward(activation, Y, D)
+    return total

@@ -1,0 +1,79 @@
+"""Step rules. A rule is a function of one element (its weight, its gradient, its own state); it never sees a layer.
+
+A State names its rule by an integer code. `apply_gradient` is the branch on it, outside the loops.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import kernel, leaf
+
+SGD, MOMENTUM, NESTEROV, ADAM = range(4)
+
+# Places in State.codes and State.scalars.
+RULE, STEP, POSITION, STATUS = range(4)
+LEARNING_RATE, MOMENTUM_FACTOR, BETA_1, BETA_2, EPSILON, EPSILON_HAT = range(6)
+
+RUNNING, STOPPED, DIVERGED = range(3)
+
+
+@leaf
+def momentum_velocity(velocity, gradient, rate, factor):
+    """v <- factor v - rate g; the weight then moves by v (Polyak), or by factor v - rate g (Nesterov)."""
+    return factor * velocity - rate * gradient
+
+
+@leaf
+def adam_moment(moment, gradient, beta):
+    """m <- beta m + (1 - beta) g."""
+    return beta * moment + (type(beta)(1.0) - beta) * gradient
+
+
+@leaf
+def adam_scalars(scalars, step):
+    """Step size and epsilon of Adam's step number `step` (from 1), so that w <- w - size m / (sqrt(v) + eps).
+
+    Kingma and Ba 2015: algorithm 1 adds epsilon after the bias correction of v (PyTorch); the faster form of its section 2
+    adds "epsilon hat" before it (TensorFlow, scikit-learn). One kernel serves both.
+    """
+    power = np.float64(step)
+    correction = np.sqrt(1.0 - scalars[BETA_2] ** power)
+    size = scalars[LEARNING_RATE] * correction / (1.0 - scalars[BETA_1] ** power)
+    epsilon = scalars[EPSILON] if scalars[EPSILON_HAT] != 0.0 else scalars[EPSILON] * correction
+    return size, epsilon
+
+
+@leaf(read_only="grad")
+def take_step(theta, grad, state):
+    codes, scalars, first, second = state
+    codes[STEP] += 1
+    real = theta.dtype.type
+    rate = real(scalars[LEARNING_RATE])
+    factor = real(scalars[MOMENTUM_FACTOR])
+    rule = codes[RULE]
+    if rule == SGD:
+        for i in range(theta.size):
+            theta[i] -= rate * grad[i]
+    elif rule == MOMENTUM:
+        for i in range(theta.size):
+            first[i] = momentum_velocity(first[i], grad[i], rate, factor)
+            theta[i] += first[i]
+    elif rule == NESTEROV:
+        for i in range(theta.size):
+            first[i] = momentum_velocity(first[i], grad[i], rate, factor)
+            theta[i] += momentum_velocity(first[i], grad[i], rate, factor)
+    else:
+        size, epsilon = adam_scalars(scalars, codes[STEP])
+        size, epsilon = real(size), real(epsilon)
+        beta_1, beta_2 = real(scalars[BETA_1]), real(scalars[BETA_2])
+        for i in range(theta.size):
+            first[i] = adam_moment(first[i], grad[i], beta_1)
+            second[i] = adam_moment(second[i], grad[i] * grad[i], beta_2)
+            theta[i] -= size * first[i] / (np.sqrt(second[i]) + epsilon)
+
+
+@kernel(read_only="grad")
+def apply_gradient(theta, grad, state):
+    """One step: theta (n) and the state's vectors OUT, grad (n)."""
+    take_step(theta, grad, state)

@@ -1,0 +1,219 @@
+"""Plan, State and Workspace: what a network is, what training carries, and scratch memory.
+
+All three are NamedTuples of plain arrays, so that compiled code takes them as they are, and one compilation serves every
+architecture. theta, the fourth noun, is one flat float array: W0, b0, W1, b1, ... in layer order, each W (n_in, n_out)
+row-major.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from . import activations, losses, optimizers
+from .jit import leaf
+from .validation import activation_names, layer_sizes, loss_code, positive_integer, real_dtype
+
+# Row 0 of Plan.table describes the network, row l + 1 its layer l.
+N_LAYERS, N_PARAMETERS, LOSS, N_TARGETS, WIDEST, HIDDEN_WIDTH = range(6)
+N_IN, N_OUT, ACTIVATION, WEIGHTS_AT, BIASES_AT, HIDDEN_AT = range(6)
+# Places in Workspace.sizes and Workspace.control.
+BATCH, BLOCK = range(2)
+STOP = 0
+
+# Rows are worked through in blocks that stay in the second-level cache: this many numbers, but never fewer rows than the
+# second, since each block reads all weights once.
+BLOCK_NUMBERS = 1 << 18
+FEWEST_BLOCK_ROWS = 256
+
+
+class Plan(NamedTuple):
+    """What the network is: sizes, offsets into theta, activation and loss codes. Made by `make_plan`."""
+
+    table: np.ndarray  # int64 (n_layers + 1, 6)
+    numbers: np.ndarray  # float64, parameters of the loss
+
+    @property
+    def sizes(self) -> list[int]:
+        """Layer sizes from the inputs to the outputs."""
+        return [int(self.table[1, N_IN]), *(int(n) for n in self.table[1:, N_OUT])]
+
+    @property
+    def n_layers(self) -> int:
+        return int(self.table[0, N_LAYERS])
+
+    @property
+    def n_parameters(self) -> int:
+        return int(self.table[0, N_PARAMETERS])
+
+    @property
+    def n_targets(self) -> int:
+        return int(self.table[0, N_TARGETS])
+
+    @property
+    def activations(self) -> list[str]:
+        """The name of each layer's activation."""
+        names = {code: name for name, code in activations.CODES.items()}
+        return [names[int(code)] for code in self.table[1:, ACTIVATION]]
+
+    @property
+    def loss(self) -> str:
+        code = int(self.table[0, LOSS])
+        return {losses.MSE: "mse", losses.SQUARED_ERROR: "squared_error"}.get(code, "log_loss")
+
+    @property
+    def bias(self) -> bool:
+        return bool(self.table[1, BIASES_AT] < (self.table[2, WEIGHTS_AT] if self.n_layers > 1 else self.n_parameters))
+
+    def unflatten(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Views of a vector laid out like theta: the layers' W (n_in, n_out) and b (n_out, or empty without biases)."""
+        if vector.shape != (self.n_parameters,):
+            raise ValueError(f"vector has shape {vector.shape}; this plan has {self.n_parameters} parameters, in one dimension")
+        weights, biases = [], []
+        ends = [*self.table[2:, WEIGHTS_AT], self.n_parameters]
+        for row, end in zip(self.table[1:], ends, strict=True):
+            weights.append(vector[row[WEIGHTS_AT] : row[BIASES_AT]].reshape(row[N_IN], row[N_OUT]))
+            biases.append(vector[row[BIASES_AT] : end])
+        return weights, biases
+
+
+class State(NamedTuple):
+    """What training carries besides theta. Made by `make_state`; theta and State are all that a checkpoint needs."""
+
+    codes: np.ndarray  # int64: the rule's code, steps taken, rows of the epoch done, status
+    scalars: np.ndarray  # float64: hyperparameters
+    first: np.ndarray  # velocity, or Adam's first moment; empty where the rule has none
+    second: np.ndarray  # Adam's second moment; empty where the rule has none
+
+
+class Workspace(NamedTuple):
+    """Scratch memory, sized once and owned by the caller; one for each thread that calls. Made by `make_workspace`."""
+
+    sizes: np.ndarray  # int64: rows of a batch, rows of a block
+    control: np.ndarray  # int64: a non-zero entry asks a running epoch to stop after its step
+    hidden: np.ndarray  # activations of the hidden layers, for one block
+    outputs: np.ndarray  # activations of the last layer, for one batch
+    deltas: np.ndarray  # two layers' deltas, for one block
+    grad: np.ndarray  # a gradient, laid out like theta
+    inputs: np.ndarray  # gathered rows of X, for one block
+    targets: np.ndarray  # gathered rows of T, for one block
+    weights: np.ndarray  # gathered sample weights, for one block
+
+
+def make_plan(
+    sizes: Sequence[int],
+    activation: str | Sequence[str] = "sigmoid",
+    output_activation: str = "sigmoid",
+    loss: str = "mse",
+    bias: bool = True,
+    n_targets: int | None = None,
+) -> Plan:
+    """Describe a dense network.
+
+    sizes: widths from inputs to outputs, at least two. activation: of the hidden layers, one name or one for each.
+    loss: "mse", "squared_error", or "log_loss" over softmax or sigmoid outputs. n_targets: columns of T; as many as outputs
+    unless given; 1 with softmax and log_loss means that T holds class indices.
+
+    Raises ValueError or TypeError where an argument does not fit, before anything is made.
+    """
+    widths = layer_sizes(sizes)
+    names = activation_names(activation, output_activation, len(widths) - 1)
+    code, n_targets = loss_code(loss, output_activation, widths[-1], n_targets)
+    table = np.zeros((len(widths), 6), np.int64)
+    offset = hidden = 0
+    for layer, (n_in, n_out) in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1):
+        biases_at = offset + n_in * n_out
+        table[layer] = n_in, n_out, activations.CODES[names[layer - 1]], offset, biases_at, hidden
+        offset = biases_at + (n_out if bias else 0)
+        hidden += n_out
+    hidden -= widths[-1]
+    table[0] = len(widths) - 1, offset, code, n_targets, max(widths[1:]), hidden
+    return Plan(table, np.zeros(0))
+
+
+def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64") -> Workspace:
+    """Scratch memory for `plan` with batches of `batch_size` rows, in float32 or float64."""
+    batch = positive_integer("batch_size", batch_size)
+    real = real_dtype(dtype)
+    n_in, n_out = plan.sizes[0], plan.sizes[-1]
+    hidden, widest = int(plan.table[0, HIDDEN_WIDTH]), int(plan.table[0, WIDEST])
+    block = min(batch, max(FEWEST_BLOCK_ROWS, BLOCK_NUMBERS // (n_in + hidden + n_out)))
+    return Workspace(
+        sizes=np.array([batch, block]),
+        control=np.zeros(1, np.int64),
+        hidden=np.zeros(block * hidden, real),
+        outputs=np.zeros(batch * n_out, real),
+        deltas=np.zeros(2 * block * widest, real),
+        grad=np.zeros(plan.n_parameters, real),
+        inputs=np.zeros(block * n_in, real),
+        targets=np.zeros(block * plan.n_targets, real),
+        weights=np.zeros(block, real),
+    )
+
+
+def make_state(
+    plan: Plan,
+    rule: str = "sgd",
+    dtype: DTypeLike = "float64",
+    *,
+    learning_rate: float = 0.1,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-8,
+    epsilon_hat: bool = False,
+) -> State:
+    """Fresh training state for `plan`: rule "sgd" (with momentum, Nesterov's if asked) or "adam"."""
+    real = real_dtype(dtype)
+    if rule == "adam":
+        code, vectors = optimizers.ADAM, 2
+    elif rule == "sgd":
+        code = optimizers.SGD if momentum == 0 else optimizers.NESTEROV if nesterov else optimizers.MOMENTUM
+        vectors = 0 if code == optimizers.SGD else 1
+    else:
+        raise ValueError(f"rule is {rule!r}; it must be 'sgd' or 'adam'")
+    return State(
+        codes=np.array([code, 0, 0, optimizers.RUNNING]),
+        scalars=np.array([learning_rate, momentum, beta_1, beta_2, epsilon, epsilon_hat], np.float64),
+        first=np.zeros(plan.n_parameters if vectors > 0 else 0, real),
+        second=np.zeros(plan.n_parameters if vectors > 1 else 0, real),
+    )
+
+
+# Views, compiled -----------------------------------------------------------------------------------------------------------
+# They take single arrays, not the tuples: each NamedTuple that is handed on counts references to all of its arrays.
+
+
+@leaf
+def layer_weights(table: Any, vector: Any, layer: int) -> Any:
+    """W (n_in, n_out) of a layer, a view of a vector laid out like theta."""
+    row = layer + 1
+    part = vector[table[row, WEIGHTS_AT] : table[row, BIASES_AT]]
+    return part.reshape((table[row, N_IN], table[row, N_OUT]))
+
+
+@leaf
+def layer_biases(table: Any, vector: Any, layer: int) -> Any:
+    """b (n_out) of a layer, empty without biases: a view of a vector laid out like theta."""
+    end = table[0, N_PARAMETERS] if layer + 1 == table[0, N_LAYERS] else table[layer + 2, WEIGHTS_AT]
+    return vector[table[layer + 1, BIASES_AT] : end]
+
+
+@leaf
+def hidden_activations(table: Any, hidden: Any, block: int, layer: int, rows: int) -> Any:
+    """Activations (rows, n_out) of a hidden layer, a view of the workspace's `hidden`, which holds `block` rows."""
+    n_out = table[layer + 1, N_OUT]
+    start = block * table[layer + 1, HIDDEN_AT]
+    return hidden[start : start + rows * n_out].reshape((rows, n_out))
+
+
+@leaf
+def layer_delta(table: Any, deltas: Any, block: int, layer: int, rows: int) -> Any:
+    """delta (rows, n_out) of a layer, a view of the workspace's `deltas`: two neighbouring layers' exist at a time."""
+    n_out = table[layer + 1, N_OUT]
+    start = (layer % 2) * block * table[0, WIDEST]
+    return deltas[start : start + rows * n_out].reshape((rows, n_out))

@@ -1,0 +1,79 @@
+"""What users pass as X, T and sample_weight, as the arrays that kernels take. Nothing is ever changed, or copied in vain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..kernels import Plan
+from .errors import InputError
+
+
+def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any]) -> np.ndarray:
+    """A C-contiguous array of the given dtype; `values` itself where it is one. Every entry must be a finite number."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "biuf":
+        raise InputError(f"{name} has dtype {given.dtype}; it must hold real numbers")
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(given, dtype)
+    # The sum is finite for nearly all data, and needs no array of its own; only where it is not are all entries looked at.
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = not np.isfinite(array.sum(dtype=np.float64))
+    if suspicious and not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise InputError(
+            f"{name} holds {given[where]!s} at {list(where)}, which is no finite {dtype}; remove or fill such entries"
+        )
+    return array
+
+
+def as_inputs(X: ArrayLike, n_in: int, dtype: np.dtype[Any], name: str = "X") -> np.ndarray:
+    """X as (n, n_in)."""
+    array = as_real(name, X, dtype)
+    if array.ndim == 1 and n_in == 1:
+        array = array.reshape(-1, 1)
+    if array.ndim != 2 or array.shape[1] != n_in:
+        hint = "; a single sample goes in as X.reshape(1, -1)" if array.shape == (n_in,) else ""
+        raise InputError(f"{name} has shape {array.shape}; the network takes (n, {n_in}){hint}")
+    return array
+
+
+def as_targets(T: ArrayLike, plan: Plan, n_rows: int, dtype: np.dtype[Any], name: str = "T") -> np.ndarray:
+    """T as (n, n_targets), where n_targets is 1 for class labels. 1-D targets stand for one output, or for labels."""
+    n_out, loss = plan.sizes[-1], plan.loss
+    given = np.asarray(T)
+    labels = loss == "log_loss" and plan.activations[-1] == "softmax" and given.ndim == 1 and n_out > 1
+    array = as_real(name, given, dtype)
+    if array.ndim == 1:
+        array = array.reshape(-1, 1)
+    wanted = 1 if labels else n_out
+    if array.ndim != 2 or array.shape[1] != wanted:
+        also = f", or ({n_rows},) with class labels" if loss == "log_loss" and n_out > 1 else ""
+        raise InputError(f"{name} has shape {given.shape}; the network takes ({n_rows}, {n_out}){also}")
+    if len(array) != n_rows:
+        raise InputError(f"{name} has {len(array)} rows and X has {n_rows}; give one target row for each row of X")
+    if labels and array.size:
+        if (given != np.floor(given)).any() or given.min() < 0 or given.max() >= n_out:
+            raise InputError(f"{name} must hold class labels, whole numbers from 0 to {n_out - 1}")
+    elif loss == "log_loss" and array.size and (array.min() < 0 or array.max() > 1):
+        raise InputError(f"{name} must lie between 0 and 1 for log_loss; it reaches from {array.min():g} to {array.max():g}")
+    elif loss == "log_loss" and plan.activations[-1] == "softmax" and array.size:
+        sums = array.sum(axis=1, dtype=np.float64)
+        worst = float(sums[np.abs(sums - 1).argmax()])
+        if abs(worst - 1) > 1e-3:
+            raise InputError(f"{name} must hold a distribution in each row for softmax and log_loss; a row sums to {worst:g}")
+    return array
+
+
+def as_weights(sample_weight: ArrayLike | None, n_rows: int, dtype: np.dtype[Any], name: str = "sample_weight") -> np.ndarray:
+    """Sample weights (n), or an empty array for none."""
+    if sample_weight is None:
+        return np.empty(0, dtype)
+    array = as_real(name, sample_weight, dtype)
+    if array.shape != (n_rows,):
+        raise InputError(f"{name} has shape {array.shape}; it must be ({n_rows},), one weight for each row of X")
+    if array.size and (array.min() < 0 or array.sum(dtype=np.float64) == 0):
+        raise InputError(f"{name} must not be negative, and not all zero")
+    return array

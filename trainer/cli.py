@@ -1,0 +1,93 @@
+"""The command line: `tileprop train | predict | info | explain | bench`. Each command lives in a file of its own."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from ..bench.command import add_bench_command, run_bench
+from .errors import DivergenceError, InputError, MissingExtraError
+from .explain_command import add_explain_command, run_explain
+from .info_command import add_info_command, run_info
+from .predict_command import add_predict_command, run_predict
+from .train_command import add_train_command, run_train
+from .versions import tileprop_version
+
+RUN: dict[str, Callable[[argparse.Namespace], int]] = {
+    "train": run_train,
+    "predict": run_predict,
+    "info": run_info,
+    "explain": run_explain,
+    "bench": run_bench,
+}
+EXAMPLES = """\
+examples:
+  tileprop train digits                            train on handwritten digits, and write runs/digits
+  tileprop train houses.csv --target price         train on a table of one's own
+  tileprop predict runs/houses new.csv -o out.csv  predict for new rows
+  tileprop info runs/houses                        what a model is, and how it did
+  tileprop COMMAND --help                          every option of a command, with examples
+"""
+ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, 2 after an error, which is told in one line, 130 after Ctrl-C."""
+    _prepare_streams()
+    try:
+        args = _parser().parse_args(argv)
+        status = RUN[args.command](args)
+        sys.stdout.flush()
+        return status
+    except (InputError, MissingExtraError, DivergenceError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        print("tileprop: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has left. Python would complain once more when it closes the stream.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except MemoryError as error:
+        return _fail(f"not enough memory: {error}")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return _fail(f"{error.filename}: {reason}" if error.filename else reason)
+
+
+def _prepare_streams() -> None:
+    """Let output go nowhere where a stream is closed, and write names that its encoding lacks with escapes."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, open until the process ends
+        with contextlib.suppress(AttributeError):  # a stream of another kind
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _fail(message: str) -> int:
+    line = " ".join(message.split())
+    print("tileprop: error:", "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
+    return ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tileprop",
+        description="Train dense neural networks on the CPU, predict with them, and look at them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"tileprop {tileprop_version()}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (add_train_command, add_predict_command, add_info_command, add_explain_command, add_bench_command):
+        add(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""What can go wrong that a user can mend."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """An argument, a file or a column does not fit; the message says what was given and what would be right."""
+
+
+class ModelFormatError(InputError):
+    """A file does not hold a model that this version can read."""
+
+
+class DivergenceError(ArithmeticError):
+    """Training met a loss, or parameters, that are not finite. The network holds its last finite parameters."""
+
+
+class MissingExtraError(ImportError):
+    """A feature needs a package that is not installed; the message says what to install."""

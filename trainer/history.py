@@ -1,0 +1,43 @@
+"""What a fit leaves behind."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from os import PathLike
+
+
+@dataclass
+class History:
+    """One entry for each finished epoch. An epoch's `loss` is the mean over its rows, each taken before its batch's step."""
+
+    n_samples: int
+    loss: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """Finished epochs."""
+        return len(self.loss)
+
+    @property
+    def samples_per_second(self) -> float:
+        """Training rows a second, over all epochs, validation included."""
+        total = sum(self.seconds)
+        return self.n_samples * self.epochs / total if total else float("nan")
+
+    def record(self, loss: float, val_loss: float | None, seconds: float) -> None:
+        self.loss.append(loss)
+        if val_loss is not None:
+            self.val_loss.append(val_loss)
+        self.seconds.append(seconds)
+
+    def save_csv(self, path: str | PathLike[str]) -> None:
+        """Write one line for each epoch: epoch, loss, val_loss (empty without validation data), seconds."""
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["epoch", "loss", "val_loss", "seconds"])
+            for i, (loss, seconds) in enumerate(zip(self.loss, self.seconds, strict=True)):
+                val_loss = repr(self.val_loss[i]) if self.val_loss else ""
+                writer.writerow([i + 1, repr(loss), val_loss, f"{seconds:.6f}"])

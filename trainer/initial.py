@@ -1,0 +1,38 @@
+"""Initial weights. Biases start at zero.
+
+glorot   uniform within sqrt(6 / (n_in + n_out)): keeps the variance in all layers but relu's (Glorot and Bengio, 2010)
+he       normal with variance 2 / n_in: the same for relu (He et al., 2015)
+auto     he for layers with relu, glorot for all others
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..kernels import Plan
+from .errors import InputError
+
+SCHEMES = ("auto", "glorot", "he")
+
+
+def glorot(generator: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
+    """Weights (n_in, n_out), float64."""
+    limit = np.sqrt(6.0 / (n_in + n_out))
+    return generator.uniform(-limit, limit, size=(n_in, n_out))
+
+
+def he(generator: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
+    """Weights (n_in, n_out), float64."""
+    return generator.normal(0.0, np.sqrt(2.0 / n_in), size=(n_in, n_out))
+
+
+def initial_theta(plan: Plan, scheme: str, generator: np.random.Generator, dtype: np.dtype) -> np.ndarray:
+    """A new theta for `plan`. Drawn in float64, so that both dtypes start from the same numbers."""
+    if scheme not in SCHEMES:
+        raise InputError(f"initial is {scheme!r}; it must be one of {', '.join(SCHEMES)}")
+    theta = np.zeros(plan.n_parameters, dtype)
+    weights, _ = plan.unflatten(theta)
+    for W, activation in zip(weights, plan.activations, strict=True):
+        draw = he if scheme == "he" or (scheme == "auto" and activation == "relu") else glorot
+        W[:] = draw(generator, *W.shape)
+    return theta

@@ -1,0 +1,179 @@
+"""Network: a plan, its parameters, and what one does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from .. import kernels
+from ..kernels import Plan, Workspace, make_plan, make_workspace
+from . import files, loop
+from .arrays import as_inputs, as_real, as_targets, as_weights
+from .errors import InputError
+from .history import History
+from .initial import initial_theta
+from .optimizers import Optimizer
+
+# predict works through its rows in blocks; a workspace for this many is enough for any number.
+PREDICT_ROWS = 4096
+
+
+class Network:
+    """A dense network with parameters of its own.
+
+    sizes: widths from inputs to outputs. activation: of the hidden layers, one name or one for each ("sigmoid", "tanh", "relu",
+    "identity", "softmax"). loss: "mse", "squared_error", or "log_loss" over softmax or sigmoid outputs. dtype: "float32" or
+    "float64". random_state: seed of the initial weights and of the order of the batches. initial: "auto", "glorot" or "he".
+
+    theta is the parameter vector; weights[l] (n_in, n_out) and biases[l] (n_out) are writable views of it.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: str | Sequence[str] = "sigmoid",
+        output_activation: str = "sigmoid",
+        loss: str = "mse",
+        bias: bool = True,
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.Generator | None = 0,
+        initial: str = "auto",
+    ) -> None:
+        self.plan = make_plan(sizes, activation, output_activation, loss, bias)
+        self.dtype = make_workspace(self.plan, 1, dtype).grad.dtype
+        self.generator = np.random.default_rng(random_state)
+        self._theta = initial_theta(self.plan, initial, self.generator, self.dtype)
+        self.weights, self.biases = self.plan.unflatten(self._theta)
+
+    def __repr__(self) -> str:
+        return (
+            f"Network({self.plan.sizes}, activations={self.plan.activations}, loss={self.plan.loss!r}, "
+            f"bias={self.plan.bias}, dtype={self.dtype.name!r}): {self.plan.n_parameters} parameters"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("weights", "biases")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        # Copied or unpickled apart from theta, the views would no longer be views of it.
+        self.weights, self.biases = self.plan.unflatten(self._theta)
+
+    @property
+    def theta(self) -> np.ndarray:
+        """All parameters, one vector. Assigning copies values into it, so that views stay valid."""
+        return self._theta
+
+    @theta.setter
+    def theta(self, values: ArrayLike) -> None:
+        array = as_real("theta", values, self.dtype)
+        if array.shape != self._theta.shape:
+            raise InputError(f"theta has shape {array.shape}; this network's is {self._theta.shape}")
+        self._theta[:] = array
+
+    def unflatten(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Views of a vector laid out like theta, a gradient for instance: each layer's weights, each layer's biases."""
+        return self.plan.unflatten(vector)
+
+    # From samples to predictions -------------------------------------------------------------------------------------------
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Outputs (n, n_out) for X (n, n_in). Memory beyond the result is bounded, whatever n."""
+        X = as_inputs(X, self.plan.sizes[0], self.dtype)
+        Y = np.empty((len(X), self.plan.sizes[-1]), self.dtype)
+        kernels.predict(self.plan, self._theta, X, Y, self.workspace(min(max(len(X), 1), PREDICT_ROWS)))
+        return Y
+
+    def activations(self, X: ArrayLike) -> list[np.ndarray]:
+        """The output of every layer for X (n, n_in): arrays (n, width), the last of which is the prediction."""
+        A = as_inputs(X, self.plan.sizes[0], self.dtype)
+        outputs = []
+        for W, b, name in zip(self.weights, self.biases, self.plan.activations, strict=True):
+            Z = np.empty((len(A), W.shape[1]), self.dtype)
+            kernels.dense_forward(Z, A, W, b)
+            A = getattr(kernels, name)(Z, Z)
+            outputs.append(A)
+        return outputs
+
+    def loss(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Mean loss over the rows of X (n, n_in) with targets T, weighted by sample_weight where given."""
+        return self.loss_and_grad(X, T, sample_weight)[0]
+
+    def loss_and_grad(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, np.ndarray]:
+        """Mean loss over the rows, and its gradient, a new vector laid out like theta (see `unflatten`)."""
+        plan, X, T, weight = self.prepared(X, T, sample_weight)
+        grad = np.empty_like(self._theta)
+        work = make_workspace(plan, min(len(X), PREDICT_ROWS), self.dtype)
+        return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, grad, work)), grad
+
+    # Training --------------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: ArrayLike,
+        T: ArrayLike,
+        *,
+        epochs: int = 1,
+        batch_size: int = 32,
+        optimizer: Optimizer | None = None,
+        shuffle: bool = True,
+        sample_weight: ArrayLike | None = None,
+        validation_data: tuple[Any, ...] | None = None,
+        progress: bool | None = None,
+    ) -> History:
+        """Train on X (n, n_in) and T for a number of epochs; returns the losses and times of each.
+
+        batch_size: rows of a step; the last one of an epoch may have fewer. optimizer: SGD() unless given. shuffle: a new order
+        of the rows for each epoch, drawn from the network's own seeded generator. validation_data: (X, T) or
+        (X, T, sample_weight), whose loss is taken after each epoch. progress: True or False to show it or not; by default it is
+        shown on a terminal, for work that takes a while.
+
+        Raises InputError for arguments that do not fit, before anything is changed, and DivergenceError where the loss or the
+        parameters become infinite; the network then holds its last finite parameters. Ctrl-C ends after a whole step.
+        """
+        return loop.fit(
+            self,
+            X,
+            T,
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            shuffle=shuffle,
+            sample_weight=sample_weight,
+            validation_data=validation_data,
+            progress=progress,
+        )
+
+    def prepared(
+        self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None, prefix: str = ""
+    ) -> tuple[Plan, np.ndarray, np.ndarray, np.ndarray]:
+        """X, T and sample weights as kernels take them, and the plan for such targets. `prefix` names them in errors."""
+        X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X")
+        if len(X) == 0:
+            raise InputError(f"{prefix}X has no rows; give at least one")
+        T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T")
+        weight = as_weights(sample_weight, len(X), self.dtype, f"{prefix}sample_weight")
+        plan = self.plan
+        if T.shape[1] != plan.n_targets:
+            names = plan.activations
+            plan = make_plan(plan.sizes, names[:-1], names[-1], plan.loss, plan.bias, n_targets=T.shape[1])
+        return plan, X, T, weight
+
+    def workspace(self, batch_size: int) -> Workspace:
+        """New scratch memory for this network."""
+        return make_workspace(self.plan, batch_size, self.dtype)
+
+    # Files -----------------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the network to a safetensors file (needs the extra `files`)."""
+        files.save_network(path, self)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Network:
+        """Read a network that `save` wrote. Raises ModelFormatError where the file is no such thing."""
+        return files.load_network(path)[0]

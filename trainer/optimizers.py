@@ -1,0 +1,67 @@
+"""Optimizers: hyperparameters, checked, that make the kernels' State."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from numpy.typing import DTypeLike
+
+from ..kernels import Plan, State, make_state
+from .errors import InputError
+
+
+def _within(optimizer: object, name: str, low: float, high: float, *, above: bool = False) -> None:
+    value = getattr(optimizer, name)
+    if not (low < value < high or (value == low and not above)):
+        bounds = f"{'above' if above else 'at least'} {low:g}" + ("" if high == float("inf") else f" and below {high:g}")
+        raise InputError(f"{type(optimizer).__name__}: {name} is {value!r}; it must be {bounds}")
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent: v <- momentum v - learning_rate g, w <- w + v; with Nesterov's, w + momentum v - rate g."""
+
+    learning_rate: float = 0.1
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        _within(self, "learning_rate", 0.0, float("inf"))
+        _within(self, "momentum", 0.0, 1.0)
+
+    def state(self, plan: Plan, dtype: DTypeLike) -> State:
+        """Fresh training state."""
+        return make_state(plan, "sgd", dtype, learning_rate=self.learning_rate, momentum=self.momentum, nesterov=self.nesterov)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma, Ba 2015). epsilon is added after the bias correction, as in PyTorch; epsilon_hat=True adds it before."""
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    epsilon_hat: bool = False
+
+    def __post_init__(self) -> None:
+        _within(self, "learning_rate", 0.0, float("inf"))
+        _within(self, "beta_1", 0.0, 1.0)
+        _within(self, "beta_2", 0.0, 1.0)
+        _within(self, "epsilon", 0.0, float("inf"), above=True)
+
+    def state(self, plan: Plan, dtype: DTypeLike) -> State:
+        """Fresh training state."""
+        return make_state(
+            plan,
+            "adam",
+            dtype,
+            learning_rate=self.learning_rate,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            epsilon_hat=self.epsilon_hat,
+        )
+
+
+Optimizer = SGD | Adam

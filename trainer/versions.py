@@ -1,0 +1,27 @@
+"""The versions that a result depends on."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+# What tileprop is built on, and the packages that its extras bring.
+CORE = ("numpy", "numba", "llvmlite")
+OPTIONAL = ("scikit-learn", "matplotlib", "rich", "safetensors", "pyarrow")
+
+
+def tileprop_version() -> str:
+    return _version("tileprop") or "unknown"
+
+
+def versions() -> dict[str, str | None]:
+    """Version by package, Python and tileprop first; None for what is not installed."""
+    found: dict[str, str | None] = {"tileprop": tileprop_version(), "python": platform.python_version()}
+    return found | {name: _version(name) for name in (*CORE, *OPTIONAL)}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,6 +1,6 @@
 """PyTorch, eager: Sequential, MSELoss and SGD, as its tutorials write it. It never reads a loss back.
 
-SGD's foreach and fused forms were measured on all problems and are no faster here.
+SGD's fused form, measured in turns with this one from tiny to mnist in float32, is no faster.
 """
 
 from __future__ import annotations

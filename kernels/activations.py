@@ -17,8 +17,8 @@ import numpy as np
 
 from .checks import check_same_shape
 from .errorfree import product_error, sum_error
-from .exponential import exp_double, exp_nonpositive, is_single
-from .jit import inlined, kernel, leaf
+from .exponential import exp_nonpositive, exp_parts, is_single
+from .jit import kernel, leaf
 
 IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
 CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
@@ -69,8 +69,10 @@ def tanh_scalar(x):
         p = magnitude * z * p
         q = ((z + real(1.12811678491632931402e2)) * z + real(2.23548839060100448583e3)) * z + real(4.84406305325125486048e3)
     central = magnitude < real(0.625)
-    quotient = (p if central else real(-2.0) * e) / (q if central else one + e)
-    y = (magnitude if central else one) + quotient
+    outer_p, outer_q = real(-2.0) * e, one + e
+    p = p if central else outer_p
+    q = q if central else outer_q
+    y = (magnitude if central else one) + p / q
     return real(math.copysign(y, x))
 
 
@@ -92,98 +94,103 @@ def relu_slope(y):
     return type(y)(1.0) if y > type(y)(0.0) else type(y)(0.0)
 
 
-# Element loops -------------------------------------------------------------------------------------------------------------
-# `.flat[i]` is plain pointer arithmetic on a C-contiguous array (these loops vectorise) and right for any other layout.
-# Outputs may be the inputs.
+# Element loops, in place ---------------------------------------------------------------------------------------------------
+# `.flat[i]` is plain pointer arithmetic on a C-contiguous array (these loops vectorise) and right for any other layout. Over
+# two arrays that turn out to be one, a loop would fall back to single elements, 20 times slower; so they work in place.
 
 
 @leaf
-def identity_loop(x, y):
-    for i in range(x.size):
-        y.flat[i] = x.flat[i]
-
-
-@leaf
-def identity_backward_loop(y, dy, dx):
+def sigmoid_loop(y):
     for i in range(y.size):
-        dx.flat[i] = dy.flat[i]
+        y.flat[i] = sigmoid_scalar(y.flat[i])
 
 
 @leaf
-def sigmoid_loop(x, y):
-    for i in range(x.size):
-        y.flat[i] = sigmoid_scalar(x.flat[i])
-
-
-@leaf
-def sigmoid_backward_loop(y, dy, dx):
+def sigmoid_backward_loop(y, dy):
     for i in range(y.size):
-        dx.flat[i] = sigmoid_slope(y.flat[i]) * dy.flat[i]
+        dy.flat[i] *= sigmoid_slope(y.flat[i])
 
 
 @leaf
-def tanh_loop(x, y):
-    for i in range(x.size):
-        y.flat[i] = tanh_scalar(x.flat[i])
-
-
-@leaf
-def tanh_backward_loop(y, dy, dx):
+def tanh_loop(y):
     for i in range(y.size):
-        dx.flat[i] = tanh_slope(y.flat[i]) * dy.flat[i]
+        y.flat[i] = tanh_scalar(y.flat[i])
 
 
 @leaf
-def relu_loop(x, y):
-    for i in range(x.size):
-        y.flat[i] = relu_scalar(x.flat[i])
-
-
-@leaf
-def relu_backward_loop(y, dy, dx):
+def tanh_backward_loop(y, dy):
     for i in range(y.size):
-        dx.flat[i] = relu_slope(y.flat[i]) * dy.flat[i]
+        dy.flat[i] *= tanh_slope(y.flat[i])
 
 
 @leaf
-def softmax_loop(x, y):
-    width = x.shape[-1]
-    for start in range(0, x.size, max(width, 1)):
-        largest = x.flat[start]
-        for i in range(start + 1, start + width):
-            largest = x.flat[i] if x.flat[i] > largest else largest
-        total, error = _d(0.0), _d(0.0)
-        for i in range(start, start + width):
-            # The difference is taken exactly: rounded, it would cost |x - largest| / 2 ulp of the exponential.
-            z, shift = _d(x.flat[i]), -_d(largest)
-            difference = z + shift
-            e = exp_double(difference, sum_error(z, shift, difference))
-            y.flat[i] = e
-            previous = total
-            total = previous + e
-            error += sum_error(previous, e, total)
-        total += error
-        for i in range(start, start + width):
-            y.flat[i] = _d(y.flat[i]) / total
+def relu_loop(y):
+    for i in range(y.size):
+        y.flat[i] = relu_scalar(y.flat[i])
 
 
 @leaf
-def softmax_backward_loop(y, dy, dx):
+def relu_backward_loop(y, dy):
+    for i in range(y.size):
+        dy.flat[i] *= relu_slope(y.flat[i])
+
+
+@leaf
+def shifted_exp(x, largest):
+    """exp(x - largest) in two parts. The difference is exact: rounded, it would cost |x - largest| / 2 ulp of the result."""
+    z, shift = _d(x), -_d(largest)
+    difference = z + shift
+    return exp_parts(difference, sum_error(z, shift, difference))
+
+
+@leaf
+def softmax_loop(y):
     width = y.shape[-1]
-    half = _d(0.5)  # with halves, dy - sum cannot overflow
-    for start in range(0, y.size, max(width, 1)):
+    rows = y.size // width if width else 0
+    for row in range(rows):
+        start = row * width
+        largest = y.flat[start]
+        for i in range(start + 1, start + width):
+            largest = y.flat[i] if y.flat[i] > largest else largest
         total, error = _d(0.0), _d(0.0)
+        for i in range(start, start + width):
+            e, low = shifted_exp(y.flat[i], largest)
+            previous, total = total, total + e
+            error += sum_error(previous, e, total) + low
+        high = total + error
+        error = sum_error(total, error, high)
+        for i in range(start, start + width):
+            # Divided with its remainder: two roundings, and those of e and the sum, would reach 2.5 ulp.
+            e, low = shifted_exp(y.flat[i], largest)
+            quotient = e / high
+            product = quotient * high
+            remainder = (e - product) - product_error(quotient, high, product) + (low - quotient * error)
+            y.flat[i] = quotient + remainder / high
+
+
+@leaf
+def softmax_backward_loop(y, dy):
+    width = y.shape[-1]
+    rows = y.size // width if width else 0
+    half = _d(0.5)  # with halves, dy - sum cannot overflow
+    for row in range(rows):
+        start = row * width
+        # The sum in three parts: where nearly all of y is in one entry, its difference to dy cancels twice over.
+        total, error, tail = _d(0.0), _d(0.0), _d(0.0)
         for i in range(start, start + width):
             a, b = _d(y.flat[i]), half * _d(dy.flat[i])
             p = a * b
-            previous = total
-            total = previous + p
-            error += sum_error(previous, p, total) + product_error(a, b, p)
+            previous, total = total, total + p
+            lost = sum_error(previous, p, total)
+            previous, error = error, error + lost
+            tail += sum_error(previous, lost, error) + product_error(a, b, p)
         for i in range(start, start + width):
             b = half * _d(dy.flat[i])
             difference = b - total
-            difference += sum_error(b, -total, difference) - error
-            dx.flat[i] = _d(2.0) * (_d(y.flat[i]) * difference)
+            rest = sum_error(b, -total, difference)
+            correction = rest - error
+            low = sum_error(rest, -error, correction) - tail
+            dy.flat[i] = _d(2.0) * (_d(y.flat[i]) * (difference + (correction + low)))
 
 
 # Over whole arrays ---------------------------------------------------------------------------------------------------------
@@ -198,11 +205,17 @@ def result_for(x, out):
     return out
 
 
+@leaf
+def in_place(x, y):
+    """Whether y begins where x does."""
+    return x.ctypes.data == y.ctypes.data
+
+
 @kernel(elementwise=True)
 def identity(x, out=None):
     """x itself, element by element."""
     y = result_for(x, out)
-    identity_loop(x, y)
+    y[...] = x
     return y
 
 
@@ -211,7 +224,7 @@ def identity_backward(y, dy, out=None):
     """dx = dy."""
     check_same_shape(y, dy)
     dx = result_for(dy, out)
-    identity_backward_loop(y, dy, dx)
+    dx[...] = dy
     return dx
 
 
@@ -219,7 +232,11 @@ def identity_backward(y, dy, out=None):
 def sigmoid(x, out=None):
     """1 / (1 + exp(-x)), element by element."""
     y = result_for(x, out)
-    sigmoid_loop(x, y)
+    if in_place(x, y):
+        sigmoid_loop(y)
+    else:
+        for i in range(x.size):
+            y.flat[i] = sigmoid_scalar(x.flat[i])
     return y
 
 
@@ -228,7 +245,11 @@ def sigmoid_backward(y, dy, out=None):
     """dx = dy y (1 - y), y = sigmoid(x)."""
     check_same_shape(y, dy)
     dx = result_for(dy, out)
-    sigmoid_backward_loop(y, dy, dx)
+    if in_place(dy, dx):
+        sigmoid_backward_loop(y, dx)
+    else:
+        for i in range(y.size):
+            dx.flat[i] = sigmoid_slope(y.flat[i]) * dy.flat[i]
     return dx
 
 
@@ -236,7 +257,11 @@ def sigmoid_backward(y, dy, out=None):
 def tanh(x, out=None):
     """tanh(x), element by element."""
     y = result_for(x, out)
-    tanh_loop(x, y)
+    if in_place(x, y):
+        tanh_loop(y)
+    else:
+        for i in range(x.size):
+            y.flat[i] = tanh_scalar(x.flat[i])
     return y
 
 
@@ -245,7 +270,11 @@ def tanh_backward(y, dy, out=None):
     """dx = dy (1 - y^2), y = tanh(x)."""
     check_same_shape(y, dy)
     dx = result_for(dy, out)
-    tanh_backward_loop(y, dy, dx)
+    if in_place(dy, dx):
+        tanh_backward_loop(y, dx)
+    else:
+        for i in range(y.size):
+            dx.flat[i] = tanh_slope(y.flat[i]) * dy.flat[i]
     return dx
 
 
@@ -253,7 +282,11 @@ def tanh_backward(y, dy, out=None):
 def relu(x, out=None):
     """max(x, 0), element by element."""
     y = result_for(x, out)
-    relu_loop(x, y)
+    if in_place(x, y):
+        relu_loop(y)
+    else:
+        for i in range(x.size):
+            y.flat[i] = relu_scalar(x.flat[i])
     return y
 
 
@@ -262,7 +295,11 @@ def relu_backward(y, dy, out=None):
     """dx = dy where y > 0, else 0, y = relu(x)."""
     check_same_shape(y, dy)
     dx = result_for(dy, out)
-    relu_backward_loop(y, dy, dx)
+    if in_place(dy, dx):
+        relu_backward_loop(y, dx)
+    else:
+        for i in range(y.size):
+            dx.flat[i] = relu_slope(y.flat[i]) * dy.flat[i]
     return dx
 
 
@@ -270,7 +307,8 @@ def relu_backward(y, dy, out=None):
 def softmax(x, out=None):
     """exp(x_j) / sum_k exp(x_k) along the last axis."""
     y = result_for(x, out)
-    softmax_loop(x, y)
+    y[...] = x
+    softmax_loop(y)
     return y
 
 
@@ -279,34 +317,36 @@ def softmax_backward(y, dy, out=None):
     """dx_j = y_j (dy_j - sum_k y_k dy_k) along the last axis, y = softmax(x)."""
     check_same_shape(y, dy)
     dx = result_for(dy, out)
-    softmax_backward_loop(y, dy, dx)
+    kept = y.copy() if in_place(y, dx) else y
+    dx[...] = dy
+    softmax_backward_loop(kept, dx)
     return dx
 
 
 # In the chain --------------------------------------------------------------------------------------------------------------
 
 
-@inlined
+@leaf
 def activate(code, Z):
     """Z (rows, n) pre-activations, overwritten by the activations."""
     if code == SIGMOID:
-        sigmoid_loop(Z, Z)
+        sigmoid_loop(Z)
     elif code == TANH:
-        tanh_loop(Z, Z)
+        tanh_loop(Z)
     elif code == RELU:
-        relu_loop(Z, Z)
+        relu_loop(Z)
     elif code == SOFTMAX:
-        softmax_loop(Z, Z)
+        softmax_loop(Z)
 
 
 @leaf(read_only="A")
 def activate_backward(code, A, D):
     """D (rows, n) holds dL/da, overwritten by delta = dL/dz; A (rows, n) the activations."""
     if code == SIGMOID:
-        sigmoid_backward_loop(A, D, D)
+        sigmoid_backward_loop(A, D)
     elif code == TANH:
-        tanh_backward_loop(A, D, D)
+        tanh_backward_loop(A, D)
     elif code == RELU:
-        relu_backward_loop(A, D, D)
+        relu_backward_loop(A, D)
     elif code == SOFTMAX:
-        softmax_backward_loop(A, D, D)
+        softmax_backward_loop(A, D)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .jit import inlined, kernel
+from .jit import kernel, leaf
 from .products import add_product, add_transposed_product, product_with_transpose
 
 
-@inlined
+@leaf(read_only="X W b")
 def add_layer(Z, X, W, b):
     for r in range(Z.shape[0]):
         for j in range(Z.shape[1]):
@@ -14,7 +14,7 @@ def add_layer(Z, X, W, b):
     add_product(Z, X, W)
 
 
-@inlined
+@leaf(read_only="D X")
 def add_layer_gradient(dW, db, D, X):
     add_transposed_product(dW, X, D)
     if db.size:

@@ -7,17 +7,23 @@ import math
 import numpy as np
 
 from .checks import check_parameters, check_rows, check_training
-from .jit import kernel, leaf
+from .jit import REORDERED, kernel, leaf
 from .network import add_block
 from .optimizers import DIVERGED, POSITION, RUNNING, STATUS, STOPPED, take_step
 from .plan import BATCH, BLOCK, STOP
+from .views import matrix
 
 
 @leaf
 def gather(source, order, start, stop, target):
-    """The rows of `source` (n, k) that order[start:stop] names, copied into the vector `target`, as (stop - start, k)."""
+    """Rows (stop - start, k) of `source` (n, k): those that order[start:stop] names, copied into the vector `target`.
+
+    Without an order they are a view of source[start:stop].
+    """
+    if order.size == 0:
+        return source[start:stop]
     rows, width = stop - start, source.shape[1]
-    view = target[: rows * width].reshape((rows, width))
+    view = matrix(target, 0, rows, width)
     for r in range(rows):
         for j in range(width):
             view[r, j] = source[order[start + r], j]
@@ -26,11 +32,20 @@ def gather(source, order, start, stop, target):
 
 @leaf
 def gather_weights(weight, order, start, stop, target):
-    """The sample weights that order[start:stop] names, copied into the vector `target`; empty where there are none."""
-    view = target[: stop - start] if weight.size else target[:0]
+    """The sample weights of the same rows, copied into the vector `target`; empty where there are none."""
+    view = target[: stop - start if weight.size else 0]
     for r in range(view.size):
-        view[r] = weight[order[start + r]]
+        view[r] = weight[order[start + r] if order.size else start + r]
     return view
+
+
+@leaf(fastmath=REORDERED, read_only="vector")
+def all_finite(vector):
+    """Whether every entry is finite: the sum of all entries times zero is zero then, and NaN otherwise."""
+    total = vector.dtype.type(0.0)
+    for i in range(vector.size):
+        total += vector[i] * vector.dtype.type(0.0)
+    return total == 0
 
 
 @leaf
@@ -54,37 +69,34 @@ def train_epoch(plan, theta, state, X, T, weight, order, work):
 
     May be called on pieces of an epoch cut at batch boundaries, with the same result to the last bit. A non-zero
     work.control[0] ends it after a whole step; state.codes tells how many rows were done, and the status: 0 ran to the end,
-    1 stopped, 2 a batch's loss was not finite (its step was not taken).
+    1 stopped, 2 a batch's loss or gradient was not finite (its step was not taken).
     """
-    check_parameters(plan.table, theta, work.grad)
-    check_rows(plan.table, X, T, weight)
+    table, codes, grad = plan.table, state.codes, work.grad
+    batch, block = work.sizes[BATCH], work.sizes[BLOCK]
+    hidden, outputs, deltas = work.hidden, work.outputs, work.deltas
+    check_parameters(table, theta, grad)
+    check_rows(table, X, T, weight)
     check_training(state, theta.size, order, X.shape[0])
-    codes = state.codes
     codes[POSITION] = 0
     codes[STATUS] = RUNNING
     n = order.size if order.size else X.shape[0]
-    batch, block = work.sizes[BATCH], work.sizes[BLOCK]
     total, total_weight = np.float64(0.0), np.float64(0.0)
     for start in range(0, n, batch):
         stop = min(start + batch, n)
         weight_here = batch_weight(weight, order, start, stop)
         scale = 1.0 / weight_here if weight_here != 0.0 else 0.0
-        work.grad[:] = 0
+        grad[:] = 0
         loss = np.float64(0.0)
         for row in range(start, stop, block):
             end = min(row + block, stop)
-            if order.size:
-                inputs = gather(X, order, row, end, work.inputs)
-                targets = gather(T, order, row, end, work.targets)
-                weights = gather_weights(weight, order, row, end, work.weights)
-            else:
-                inputs, targets = X[row:end], T[row:end]
-                weights = weight[row:end] if weight.size else weight
-            loss += add_block(plan, theta, inputs, targets, weights, scale, work.grad, work)
-        if not math.isfinite(loss):
+            inputs = gather(X, order, row, end, work.inputs)
+            targets = gather(T, order, row, end, work.targets)
+            weights = gather_weights(weight, order, row, end, work.weights)
+            loss += add_block(table, theta, inputs, targets, weights, scale, grad, block, hidden, outputs, deltas)
+        if not (math.isfinite(loss) and all_finite(grad)):
             codes[STATUS] = DIVERGED
             return loss
-        take_step(theta, work.grad, state)
+        take_step(theta, grad, codes, state.scalars, state.first, state.second)
         total += loss
         total_weight += weight_here
         codes[POSITION] = stop

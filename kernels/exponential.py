@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .errorfree import sum_error
 from .jit import leaf
 
 _f, _d = np.float32, np.float64
@@ -58,8 +59,11 @@ def exp_single(x):
 
 
 @leaf
-def exp_double(x, low):
-    """exp(x + low) in float64 for x <= 0, |low| at most half an ulp of x; 0 where that is below the smallest normal number."""
+def exp_parts(x, low):
+    """exp(x + low) in float64 as a sum of two numbers, for x <= 0 and |low| at most half an ulp of x.
+
+    The second is the rounding error of the first. 0 where the result is below the smallest normal number.
+    """
     vanishes = x < LOWEST_DOUBLE
     low = _d(0.0) if vanishes else low
     x = LOWEST_DOUBLE if vanishes else x
@@ -74,7 +78,17 @@ def exp_double(x, low):
         + (r4 * r4) * ((_P8 + _P9 * r) + r2 * _P10)
     )
     scale = np.int64((_d(t).view(np.int64) << _SHIFT) + _ONE).view(_d)
-    return _d(0.0) if vanishes else ((r + r2 * q) + _d(1.0)) * scale
+    tail = r + r2 * q
+    e = tail + _d(1.0)
+    rest = (_d(1.0) - e) + tail
+    scale = _d(0.0) if vanishes else scale
+    return e * scale, rest * scale
+
+
+@leaf
+def exp_double(x):
+    """exp(x) in float64 for x <= 0; 0 where that is below the smallest normal number."""
+    return exp_parts(x, _d(0.0))[0]
 
 
 @leaf
@@ -82,29 +96,35 @@ def exp_nonpositive(x):
     """exp(x) for x <= 0, in x's own precision. NaN passes through."""
     if is_single(x):
         return type(x)(exp_single(_f(x)))
-    return type(x)(exp_double(_d(x), _d(0.0)))
+    return type(x)(exp_double(_d(x)))
 
 
 @leaf
-def log(x):
-    """log(x) in float64 for a positive normal x. NaN passes through."""
+def log_parts(x):
+    """log(x) in float64 for a positive normal x, as a sum of two numbers; the second is the rounding error of the first."""
     bits = _d(x).view(np.int64)
     mantissa = bits & _MANTISSA
     # Mantissas above sqrt(2) are halved, so that f stays within [sqrt(1/2) - 1, sqrt(2) - 1].
     high = np.int64(1) if mantissa > _SQRT2_BITS else np.int64(0)
     k = _d(((bits >> np.int64(52)) - np.int64(1023)) + high)
     f = np.int64(mantissa | (_ONE - (high << np.int64(52)))).view(_d) - _d(1.0)
+    f += x - x  # the bits of NaN would read as a number
     s = f / (_d(2.0) + f)
     z = s * s
     w = z * z
     rest = z * (_L1 + w * (_L3 + w * (_L5 + w * _L7))) + w * (_L2 + w * (_L4 + w * _L6))
     half = _d(0.5) * f * f
-    y = k * _LN2_HI - ((half - (s * (half + rest) + k * _LN2_LO)) - f)
-    return y if x == x else _d(x)
+    whole = k * _LN2_HI
+    sum_ = whole + f
+    lost = sum_error(whole, f, sum_)
+    correction = (s * (half + rest) + k * _LN2_LO) - half
+    result = sum_ + correction
+    return result, sum_error(sum_, correction, result) + lost
 
 
 @leaf
-def log1m(y):
-    """log(1 - y) in float64 for 0 <= y < 1, with the rounding error of 1 - y put back."""
+def log1m_parts(y):
+    """log(1 - y) in float64 for 0 <= y < 1, in two parts, with the rounding error of 1 - y put back."""
     u = _d(1.0) - y
-    return log(u) + ((_d(1.0) - u) - y) / u
+    result, rest = log_parts(u)
+    return result, rest + ((_d(1.0) - u) - y) / u

@@ -2,7 +2,7 @@
 
 Nothing else in the project passes options to Numba.
 
-`leaf`     a small function that other kernels inline (a scalar formula, an accessor); never cached on its own.
+`leaf`     a function that only kernels call (a scalar formula, an accessor, a piece of the chain); it becomes part of them.
 `kernel`   a function compiled once per dtype and kept in the disk cache.
 
 Cache. Compiled kernels live in a per-user folder named after a hash of every source file of this package, so an edit
@@ -34,6 +34,8 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 from numba.core.errors import TypingError
 from numba.core.registry import CPUDispatcher
 
+from .linking import LeafCompiler, connect_environments
+
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 
 # contract: a*b + c may become one fused multiply-add. No reassociation: the exponential's rounding trick would fold away.
@@ -50,16 +52,8 @@ def leaf(function: Callable[..., Any] | None = None, *, fastmath: set[str] = EXA
         return functools.partial(leaf, fastmath=fastmath, read_only=read_only)
     if JIT_DISABLED:
         return function
-    return _declare(KernelDispatcher(function, targetoptions=_options(fastmath, no_cpython_wrapper=True)), read_only)
-
-
-def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Merge a function into its callers before compilation: for pieces of the chain.
-
-    LLVM optimises each compiled function together with all that it calls, so a deep chain of large leaves is optimised once
-    for each of its levels: 5 s more until the first epoch.
-    """
-    return numba.njit(fastmath=EXACT, inline="always", **_OPTIONS)(function)
+    options = _options(fastmath, no_cpython_wrapper=True)
+    return _declare(KernelDispatcher(function, targetoptions=options, pipeline_class=LeafCompiler), read_only)
 
 
 def kernel(
@@ -108,6 +102,7 @@ class KernelDispatcher(CPUDispatcher):
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Typing of a call from an `@njit` function: only the declared specialisation is ever compiled."""
         _, given = self._compiler.fold_argument_types(args, kws)
+        given = tuple(types.unliteral(t) for t in given)
         template, pysig, _, _ = super().get_call_template(self._declared(given), {})
         return template, pysig, given, {}
 
@@ -118,6 +113,7 @@ class KernelDispatcher(CPUDispatcher):
             constants = result.environment.consts
             if not any(isinstance(constant, SourceGuard) for constant in constants):
                 constants.append(SourceGuard())
+                connect_environments(result)
         return entry_point
 
     def enable_caching(self) -> None:

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .activations import activate_backward, result_for
+from .activations import activate_backward
 from .checks import check_same_shape
 from .errorfree import product_error, sum_error
-from .exponential import log, log1m
+from .exponential import is_single, log1m_parts, log_parts
 from .jit import kernel, leaf
 
 MSE, SQUARED_ERROR, LOG_LOSS, LABEL_LOG_LOSS, BINARY_LOG_LOSS = range(5)
@@ -33,20 +33,34 @@ _d = np.float64
 @leaf
 def clipped(y):
     """y kept inside [eps, 1 - eps], eps of y's own dtype, as a float64."""
-    eps = np.finfo(type(y)).eps
+    eps = type(y)(2.0**-23) if is_single(y) else type(y)(2.0**-52)
     one = type(y)(1.0)
     return _d(eps if y < eps else (one - eps if y > one - eps else y))
 
 
 @leaf
-def log_loss_scalar(y, t):
-    return -_d(t) * log(clipped(y))
+def weighted(factor, parts):
+    """factor times a number in two parts, again in two parts."""
+    product = factor * parts[0]
+    return product, product_error(factor, parts[0], product) + factor * parts[1]
 
 
 @leaf
-def binary_log_loss_scalar(y, t):
+def log_loss_parts(y, t):
+    """-t log y, in two parts."""
+    return weighted(-_d(t), log_parts(clipped(y)))
+
+
+@leaf
+def binary_log_loss_parts(y, t):
+    """-(t log y + (1 - t) log(1 - y)), in two parts."""
     p = clipped(y)
-    return -(_d(t) * log(p) + (_d(1.0) - _d(t)) * log1m(p))
+    rest = _d(1.0) - _d(t)
+    first, first_low = weighted(-_d(t), log_parts(p))
+    second, second_low = weighted(-rest, log1m_parts(p))
+    result = first + second
+    lost = sum_error(first, second, result) - ((_d(1.0) - rest) - _d(t)) * log1m_parts(p)[0]
+    return result, lost + (first_low + second_low)
 
 
 @leaf
@@ -89,7 +103,8 @@ def mse(Y, T):
 def mse_backward(Y, T, out=None):
     """dL/dY = 2 (y - t) / size."""
     check_same_shape(Y, T)
-    dY = result_for(Y, out)
+    dY = np.empty_like(Y) if out is None else out
+    check_same_shape(Y, dY)
     for i in range(Y.size):
         dY.flat[i] = _d(4.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
     return dY
@@ -105,7 +120,8 @@ def squared_error(Y, T):
 def squared_error_backward(Y, T, out=None):
     """dL/dY = (y - t) / size."""
     check_same_shape(Y, T)
-    dY = result_for(Y, out)
+    dY = np.empty_like(Y) if out is None else out
+    check_same_shape(Y, dY)
     for i in range(Y.size):
         dY.flat[i] = _d(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
     return dY
@@ -117,10 +133,9 @@ def log_loss(Y, T):
     check_same_shape(Y, T)
     total, error = _d(0.0), _d(0.0)
     for i in range(Y.size):
-        p = log_loss_scalar(Y.flat[i], T.flat[i])
-        previous = total
-        total = previous + p
-        error += sum_error(previous, p, total)
+        p, low = log_loss_parts(Y.flat[i], T.flat[i])
+        previous, total = total, total + p
+        error += sum_error(previous, p, total) + low
     return (total + error) / (Y.size // max(Y.shape[-1], 1))
 
 
@@ -128,7 +143,8 @@ def log_loss(Y, T):
 def log_loss_backward(Y, T, out=None):
     """dL/dY = -t / y / rows."""
     check_same_shape(Y, T)
-    dY = result_for(Y, out)
+    dY = np.empty_like(Y) if out is None else out
+    check_same_shape(Y, dY)
     rows = Y.size // max(Y.shape[-1], 1)
     for i in range(Y.size):
         dY.flat[i] = -(_d(T.flat[i]) / clipped(Y.flat[i])) / rows
@@ -141,10 +157,9 @@ def binary_log_loss(Y, T):
     check_same_shape(Y, T)
     total, error = _d(0.0), _d(0.0)
     for i in range(Y.size):
-        p = binary_log_loss_scalar(Y.flat[i], T.flat[i])
-        previous = total
-        total = previous + p
-        error += sum_error(previous, p, total)
+        p, low = binary_log_loss_parts(Y.flat[i], T.flat[i])
+        previous, total = total, total + p
+        error += sum_error(previous, p, total) + low
     return (total + error) / row_count(Y)
 
 
@@ -152,7 +167,8 @@ def binary_log_loss(Y, T):
 def binary_log_loss_backward(Y, T, out=None):
     """dL/dY = (y - t) / (y (1 - y)) / rows."""
     check_same_shape(Y, T)
-    dY = result_for(Y, out)
+    dY = np.empty_like(Y) if out is None else out
+    check_same_shape(Y, dY)
     rows = _d(row_count(Y))
     one = _d(1.0)
     for i in range(Y.size):
@@ -181,37 +197,27 @@ def output_loss(code, activation, Y, T, weight, scale, D):
     """
     rows, n_out = Y.shape
     real = Y.dtype.type
+    squares = code == MSE or code == SQUARED_ERROR
+    outputs = n_out if code == MSE else 2 * n_out
     total = _d(0.0)
     for r in range(rows):
         row_weight = _d(weight[r]) if weight.size else _d(1.0)
         factor = row_weight * scale
-        value = _d(0.0)
-        if code == MSE or code == SQUARED_ERROR:
-            slope = real((_d(2.0) if code == MSE else _d(1.0)) * factor / n_out)
-            for j in range(n_out):
-                d = Y[r, j] - T[r, j]
+        slope = real((_d(2.0) if code == MSE else _d(1.0)) * factor / n_out if squares else factor)
+        label = np.int64(T[r, 0]) if code == LABEL_LOG_LOSS else 0
+        value = _d(0.0) if 0 <= label < n_out else np.nan
+        for j in range(n_out):
+            y = Y[r, j]
+            t = real(j == label) if code == LABEL_LOG_LOSS else T[r, j]
+            d = y - t
+            D[r, j] = d * slope
+            if squares:
                 value += _d(d) * _d(d)
-                D[r, j] = d * slope
-            value /= n_out if code == MSE else 2 * n_out
-        elif code == LOG_LOSS:
-            for j in range(n_out):
-                if T[r, j] != 0:
-                    value += log_loss_scalar(Y[r, j], T[r, j])
-                D[r, j] = (Y[r, j] - T[r, j]) * real(factor)
-        elif code == LABEL_LOG_LOSS:
-            label = int(T[r, 0])
-            for j in range(n_out):
-                D[r, j] = Y[r, j] * real(factor)
-            if 0 <= label < n_out:
-                value = log_loss_scalar(Y[r, label], real(1.0))
-                D[r, label] = (Y[r, label] - real(1.0)) * real(factor)
-            else:
-                value = np.nan
-        else:
-            for j in range(n_out):
-                value += binary_log_loss_scalar(Y[r, j], T[r, j])
-                D[r, j] = (Y[r, j] - T[r, j]) * real(factor)
-        total += row_weight * value
-    if code == MSE or code == SQUARED_ERROR:
+            elif code == BINARY_LOG_LOSS:
+                value += binary_log_loss_parts(y, t)[0]
+            elif t != 0:
+                value += log_loss_parts(y, t)[0]
+        total += row_weight * (value / outputs if squares else value)
+    if squares:
         activate_backward(activation, Y, D)
     return total

@@ -13,7 +13,7 @@ import numpy as np
 from .activations import activate, activate_backward
 from .checks import check_outputs, check_parameters, check_rows
 from .dense import add_layer, add_layer_gradient
-from .jit import inlined, kernel
+from .jit import kernel, leaf
 from .losses import output_loss
 from .plan import (
     ACTIVATION,
@@ -28,9 +28,10 @@ from .plan import (
     layer_weights,
 )
 from .products import product_with_transpose
+from .views import matrix
 
 
-@inlined
+@leaf(read_only="X")
 def forward_block(table, theta, X, Y, hidden, block):
     """Y (rows, n_out) OUT for one block X (rows, n_in); hidden OUT, the activations in between."""
     rows = X.shape[0]
@@ -43,7 +44,7 @@ def forward_block(table, theta, X, Y, hidden, block):
         A = Z
 
 
-@inlined
+@leaf(read_only="X")
 def backward_block(table, theta, X, grad, hidden, deltas, block):
     """grad += the gradient of one block, from its hidden activations and its delta at the output."""
     rows = X.shape[0]
@@ -57,14 +58,12 @@ def backward_block(table, theta, X, grad, hidden, deltas, block):
             activate_backward(table[layer, ACTIVATION], A, below)
 
 
-@inlined
-def add_block(plan, theta, X, T, weight, scale, grad, work):
+@leaf(read_only="X T weight")
+def add_block(table, theta, X, T, weight, scale, grad, block, hidden, outputs, deltas):
     """Weighted sum of the losses of one block of rows; grad += `scale` times its gradient."""
-    table, hidden, deltas, block = plan.table, work.hidden, work.deltas, work.sizes[BLOCK]
     rows = X.shape[0]
     last = table[0, N_LAYERS] - 1
-    n_out = table[last + 1, N_OUT]
-    Y = work.outputs[: rows * n_out].reshape((rows, n_out))
+    Y = matrix(outputs, 0, rows, table[last + 1, N_OUT])
     forward_block(table, theta, X, Y, hidden, block)
     D = layer_delta(table, deltas, block, last, rows)
     total = output_loss(table[0, LOSS], table[last + 1, ACTIVATION], Y, T, weight, scale, D)
@@ -89,11 +88,10 @@ def forward(plan, theta, X, work):
 
     n is at most the workspace's batch size; `predict` takes any number of rows.
     """
-    table, n = plan.table, X.shape[0]
-    n_out = table[table[0, N_LAYERS], N_OUT]
-    rows = min(n, work.sizes[BATCH])
-    Y = work.outputs[: rows * n_out].reshape((rows, n_out))
-    check_outputs(table, X, Y, work.sizes[BATCH])
+    table, batch = plan.table, work.sizes[BATCH]
+    rows = min(X.shape[0], batch)
+    Y = matrix(work.outputs, 0, rows, table[table[0, N_LAYERS], N_OUT])
+    check_outputs(table, X, Y, batch)
     predict(plan, theta, X, Y, work)
     return Y
 
@@ -104,8 +102,9 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
 
     X (n, n_in), T (n, n_targets), weight (n) or empty. Weights that sum to zero give a loss and a gradient of zero.
     """
-    check_parameters(plan.table, theta, grad)
-    check_rows(plan.table, X, T, weight)
+    table, block, hidden, outputs, deltas = plan.table, work.sizes[BLOCK], work.hidden, work.outputs, work.deltas
+    check_parameters(table, theta, grad)
+    check_rows(table, X, T, weight)
     n = X.shape[0]
     total_weight = np.float64(n)
     if weight.size:
@@ -115,9 +114,8 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
     scale = 1.0 / total_weight if total_weight != 0.0 else 0.0
     grad[:] = 0
     total = np.float64(0.0)
-    block = work.sizes[BLOCK]
     for start in range(0, n, block):
         stop = min(start + block, n)
         weights = weight[start:stop] if weight.size else weight
-        total += add_block(plan, theta, X[start:stop], T[start:stop], weights, scale, grad, work)
+        total += add_block(table, theta, X[start:stop], T[start:stop], weights, scale, grad, block, hidden, outputs, deltas)
     return total * scale

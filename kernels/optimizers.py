@@ -45,8 +45,8 @@ def adam_scalars(scalars, step):
 
 
 @leaf(read_only="grad")
-def take_step(theta, grad, state):
-    codes, scalars, first, second = state
+def take_step(theta, grad, codes, scalars, first, second):
+    """One step by the state's rule: theta (n) OUT, grad (n), and the state's arrays, the tuple unpacked."""
     codes[STEP] += 1
     real = theta.dtype.type
     rate = real(scalars[LEARNING_RATE])
@@ -55,15 +55,7 @@ def take_step(theta, grad, state):
     if rule == SGD:
         for i in range(theta.size):
             theta[i] -= rate * grad[i]
-    elif rule == MOMENTUM:
-        for i in range(theta.size):
-            first[i] = momentum_velocity(first[i], grad[i], rate, factor)
-            theta[i] += first[i]
-    elif rule == NESTEROV:
-        for i in range(theta.size):
-            first[i] = momentum_velocity(first[i], grad[i], rate, factor)
-            theta[i] += momentum_velocity(first[i], grad[i], rate, factor)
-    else:
+    elif rule == ADAM:
         size, epsilon = adam_scalars(scalars, codes[STEP])
         size, epsilon = real(size), real(epsilon)
         beta_1, beta_2 = real(scalars[BETA_1]), real(scalars[BETA_2])
@@ -71,9 +63,14 @@ def take_step(theta, grad, state):
             first[i] = adam_moment(first[i], grad[i], beta_1)
             second[i] = adam_moment(second[i], grad[i] * grad[i], beta_2)
             theta[i] -= size * first[i] / (np.sqrt(second[i]) + epsilon)
+    else:
+        for i in range(theta.size):
+            velocity = momentum_velocity(first[i], grad[i], rate, factor)
+            first[i] = velocity
+            theta[i] += momentum_velocity(velocity, grad[i], rate, factor) if rule == NESTEROV else velocity
 
 
 @kernel(read_only="grad")
 def apply_gradient(theta, grad, state):
     """One step: theta (n) and the state's vectors OUT, grad (n)."""
-    take_step(theta, grad, state)
+    take_step(theta, grad, state.codes, state.scalars, state.first, state.second)

@@ -8,6 +8,7 @@ row-major.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import DTypeLike
 from . import activations, losses, optimizers
 from .jit import leaf
 from .validation import activation_names, layer_sizes, loss_code, positive_integer, real_dtype
+from .views import matrix
 
 # Row 0 of Plan.table describes the network, row l + 1 its layer l.
 N_LAYERS, N_PARAMETERS, LOSS, N_TARGETS, WIDEST, HIDDEN_WIDTH = range(6)
@@ -124,7 +126,7 @@ def make_plan(
     code, n_targets = loss_code(loss, output_activation, widths[-1], n_targets)
     table = np.zeros((len(widths), 6), np.int64)
     offset = hidden = 0
-    for layer, (n_in, n_out) in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1):
+    for layer, (n_in, n_out) in enumerate(pairwise(widths), start=1):
         biases_at = offset + n_in * n_out
         table[layer] = n_in, n_out, activations.CODES[names[layer - 1]], offset, biases_at, hidden
         offset = biases_at + (n_out if bias else 0)
@@ -192,8 +194,7 @@ def make_state(
 def layer_weights(table: Any, vector: Any, layer: int) -> Any:
     """W (n_in, n_out) of a layer, a view of a vector laid out like theta."""
     row = layer + 1
-    part = vector[table[row, WEIGHTS_AT] : table[row, BIASES_AT]]
-    return part.reshape((table[row, N_IN], table[row, N_OUT]))
+    return matrix(vector, table[row, WEIGHTS_AT], table[row, N_IN], table[row, N_OUT])
 
 
 @leaf
@@ -206,14 +207,10 @@ def layer_biases(table: Any, vector: Any, layer: int) -> Any:
 @leaf
 def hidden_activations(table: Any, hidden: Any, block: int, layer: int, rows: int) -> Any:
     """Activations (rows, n_out) of a hidden layer, a view of the workspace's `hidden`, which holds `block` rows."""
-    n_out = table[layer + 1, N_OUT]
-    start = block * table[layer + 1, HIDDEN_AT]
-    return hidden[start : start + rows * n_out].reshape((rows, n_out))
+    return matrix(hidden, block * table[layer + 1, HIDDEN_AT], rows, table[layer + 1, N_OUT])
 
 
 @leaf
 def layer_delta(table: Any, deltas: Any, block: int, layer: int, rows: int) -> Any:
     """delta (rows, n_out) of a layer, a view of the workspace's `deltas`: two neighbouring layers' exist at a time."""
-    n_out = table[layer + 1, N_OUT]
-    start = (layer % 2) * block * table[0, WIDEST]
-    return deltas[start : start + rows * n_out].reshape((rows, n_out))
+    return matrix(deltas, (layer % 2) * block * table[0, WIDEST], rows, table[layer + 1, N_OUT])

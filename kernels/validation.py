@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def layer_sizes(sizes: Sequence[int]) -> list[int]:
     widths = [positive_integer(f"sizes[{i}]", n) for i, n in enumerate(sizes)]
     if len(widths) < 2:
         raise ValueError(f"sizes is {widths}; it needs at least an input and an output width, as [2, 1]")
-    parameters = sum((n_in + 1) * n_out for n_in, n_out in zip(widths[:-1], widths[1:], strict=True))
+    parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(widths))
     if parameters > MOST_PARAMETERS:
         raise ValueError(f"sizes make {parameters} parameters; at most {MOST_PARAMETERS} are possible")
     return widths

@@ -161,8 +161,8 @@ def check_against_oracle(problem: Problem, work: Workspace | None = None) -> Non
     deviation = layer_deviation(problem, grad, true_grad)
     wrong = deviation > tolerance
     if problem.dtype == "float32" and wrong.any():
-        # Left out, about one draw in 5000: where rounding what one layer hands to the next already moves the exact gradient
-        # by a twentieth of the tolerance, the products between them, NumPy's too, move it farther.
+        # Left out, about one draw in a thousand: where rounding what one layer hands to the next already moves the exact
+        # gradient by a twentieth of the tolerance, the products between them, NumPy's too, move it farther.
         _, rounded = oracle.loss_and_grad(
             problem.network, problem.theta, problem.X, problem.T, problem.weights, stored_as=problem.dtype
         )
@@ -204,7 +204,7 @@ def test_outputs_are_the_oracles(dtype, data):
         assert np.array_equal(forward(problem.plan, problem.theta, problem.X, work), Y)
 
 
-@pytest.mark.parametrize("rows", [256, 257, 700])
+@pytest.mark.parametrize("rows", [257, 520])
 def test_a_batch_longer_than_a_block_of_256_rows(rows):
     """A network wider than a thousand gets blocks of 256 rows; the batch takes several."""
     network = oracle.Network([2, 1100, 2], ["tanh", "sigmoid"], "mse")

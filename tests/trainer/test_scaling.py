@@ -12,7 +12,9 @@ preprocessing = pytest.importorskip("sklearn.preprocessing")
 pytestmark = pytest.mark.plain
 
 
-@given(arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 4)), elements=st.integers(-1000, 1000).map(lambda i: i / 8)))
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 4)), elements=st.integers(-1000, 1000).map(lambda i: i / 8))
+)
 def test_as_scikit_learn(X):
     scaler = preprocessing.StandardScaler().fit(X)
     scaling = Scaling.fit(X)

@@ -1,0 +1,506 @@
+"""The batch loop against the slow oracle's, in pieces, under a stop flag, under divergence, and without allocating."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numba import njit
+from numba.core import config
+from tileprop.kernels import Plan, State, Workspace, make_plan, make_state, make_workspace, train_epoch
+from tileprop.kernels.optimizers import DIVERGED, POSITION, RUNNING, STATUS, STEP, STOPPED
+
+DTYPES = ["float32", "float64"]
+without_jit = bool(config.DISABLE_JIT)
+
+# Rules: what make_state takes, and the oracle's own.
+RULES: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
+    "sgd": ({"learning_rate": 0.3}, lambda: oracle.SGD(0.3)),
+    "momentum": ({"learning_rate": 0.2, "momentum": 0.8}, lambda: oracle.Momentum(0.2, 0.8)),
+    "nesterov": ({"learning_rate": 0.2, "momentum": 0.8, "nesterov": True}, lambda: oracle.Momentum(0.2, 0.8, nesterov=True)),
+    "adam": (
+        {"rule": "adam", "learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-3},
+        lambda: oracle.Adam(0.01, 0.8, 0.99, 1e-3),
+    ),
+    "adam, epsilon hat": (
+        {"rule": "adam", "learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-3, "epsilon_hat": True},
+        lambda: oracle.Adam(0.01, 0.8, 0.99, 1e-3, epsilon_hat=True),
+    ),
+}
+
+
+@dataclass
+class Training:
+    """Everything one epoch takes."""
+
+    plan: Plan
+    theta: np.ndarray
+    state: State
+    X: np.ndarray
+    T: np.ndarray
+    weight: np.ndarray
+    order: np.ndarray
+    work: Workspace
+
+    def run(self) -> float:
+        return train_epoch(*self.__dict__.values())
+
+    def copy(self) -> Training:
+        return Training(
+            self.plan,
+            self.theta.copy(),
+            State(*(a.copy() for a in self.state)),
+            self.X,
+            self.T,
+            self.weight,
+            self.order,
+            self.work,
+        )
+
+
+def make_training(
+    sizes: list[int] | None = None,
+    n: int = 22,
+    batch_size: int = 5,
+    rule: str = "sgd",
+    dtype: str = "float64",
+    weighted: bool = False,
+    order: str = "none",
+    seed: int = 0,
+    **plan_options: Any,
+) -> Training:
+    rng = np.random.default_rng(seed)
+    sizes = [3, 5, 2] if sizes is None else sizes
+    plan = make_plan(sizes, **({"activation": "tanh", "output_activation": "sigmoid", "loss": "mse"} | plan_options))
+    orders = {"none": np.zeros(0, np.int64), "permutation": rng.permutation(n), "sample": rng.integers(0, n, n + 7)}
+    return Training(
+        plan,
+        rng.uniform(-1, 1, plan.n_parameters).astype(dtype),
+        make_state(plan, dtype=dtype, **RULES[rule][0]),
+        rng.normal(size=(n, sizes[0])).astype(dtype),
+        rng.random((n, plan.n_targets)).astype(dtype),
+        (rng.uniform(0.2, 2, n) if weighted else np.zeros(0)).astype(dtype),
+        orders[order],
+        make_workspace(plan, batch_size, dtype),
+    )
+
+
+def oracle_epoch(training: Training, rule: Any, bias: bool = True) -> oracle.Epoch:
+    plan = training.plan
+    network = oracle.Network(plan.sizes, plan.activations, plan.loss, bias)
+    return oracle.epoch(
+        network,
+        training.theta,
+        rule,
+        training.X,
+        training.T,
+        training.weight if training.weight.size else None,
+        training.order if training.order.size else None,
+        int(training.work.sizes[0]),
+    )
+
+
+# Against the oracle ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("order", ["none", "permutation", "sample"])
+def test_two_epochs_are_the_oracles(rule, dtype, order):
+    """With a last batch that is smaller, and the state carried from one epoch to the next."""
+    training = make_training(rule=rule, dtype=dtype, order=order, weighted=order == "permutation", seed=1)
+    mine = RULES[rule][1]()
+    tolerance = 1e-12 if dtype == "float64" else 2e-5
+    before = training.theta.copy()
+    for _ in range(2):
+        expected = oracle_epoch(training, mine)
+        loss = training.run()
+        assert loss == pytest.approx(expected.loss, rel=tolerance)
+        np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=tolerance * np.abs(expected.theta).max())
+        training.theta[:] = expected.theta
+    assert np.abs(training.theta - before).max() > 0.01
+    assert training.state.codes.tolist()[1:] == [2 * -(-expected_rows(training) // 5), expected_rows(training), RUNNING]
+
+
+def expected_rows(training: Training) -> int:
+    return training.order.size or len(training.X)
+
+
+@pytest.mark.plain
+@given(data=st.data())
+def test_any_epoch_is_the_oracles(data):
+    sizes = data.draw(st.lists(st.integers(1, 6), min_size=2, max_size=5))
+    loss = data.draw(st.sampled_from(["mse", "squared_error"]))
+    training = make_training(
+        sizes,
+        n=data.draw(st.integers(1, 30)),
+        batch_size=data.draw(st.integers(1, 33)),
+        rule=(rule := data.draw(st.sampled_from(sorted(RULES)))),
+        weighted=data.draw(st.booleans()),
+        order=data.draw(st.sampled_from(["none", "permutation", "sample"])),
+        seed=data.draw(st.integers(0, 1000)),
+        activation=data.draw(st.sampled_from(["sigmoid", "tanh", "identity"])),
+        output_activation=data.draw(st.sampled_from(["sigmoid", "tanh", "softmax"])),
+        loss=loss,
+        bias=(bias := data.draw(st.booleans())),
+    )
+    expected = oracle_epoch(training, RULES[rule][1](), bias)
+    assert training.run() == pytest.approx(expected.loss, rel=1e-10)
+    np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=1e-9 * np.abs(expected.theta).max())
+
+
+@pytest.mark.parametrize("order", ["none", "permutation"])
+def test_batches_longer_than_a_block(order):
+    """A network wider than a thousand works through its batch in blocks of 256 rows, gathered block by block."""
+    training = make_training([2, 1100, 1], n=300, batch_size=280, order=order, weighted=True, rule="momentum")
+    assert training.work.sizes.tolist() == [280, 256]
+    expected = oracle_epoch(training, RULES["momentum"][1]())
+    assert training.run() == pytest.approx(expected.loss, rel=1e-12)
+    np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=1e-12 * np.abs(expected.theta).max())
+
+
+@pytest.mark.plain
+def test_weights_that_are_zero_in_a_batch_leave_it_out():
+    training = make_training(n=10, batch_size=5, weighted=True)
+    training.weight[5:] = 0
+    alone = training.copy()
+    alone.X, alone.T, alone.weight = training.X[:5], training.T[:5], training.weight[:5]
+    assert training.run() == alone.run()
+    assert np.array_equal(training.theta, alone.theta)
+
+
+@pytest.mark.plain
+def test_the_loss_falls():
+    training = make_training(n=40, batch_size=8, rule="adam", order="permutation")
+    first = training.run()
+    for _ in range(30):
+        last = training.run()
+    assert last < 0.9 * first
+
+
+# In pieces -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cuts", [[10], [5, 10, 15, 20], [20]])
+def test_pieces_of_an_epoch_give_the_same_bits(rule, dtype, cuts):
+    whole = make_training(rule=rule, dtype=dtype, order="permutation", weighted=True)
+    pieces = whole.copy()
+    whole.run()
+    for part in np.split(whole.order, cuts):
+        pieces.order = part
+        pieces.run()
+        assert pieces.state.codes[POSITION] == len(part)
+    assert np.array_equal(pieces.theta, whole.theta)
+    assert np.array_equal(pieces.state.first, whole.state.first)
+    assert np.array_equal(pieces.state.second, whole.state.second)
+    assert pieces.state.codes[STEP] == whole.state.codes[STEP] == 5
+
+
+@pytest.mark.plain
+def test_pieces_of_the_rows_give_the_same_bits():
+    whole = make_training(rule="nesterov")
+    pieces = whole.copy()
+    whole.run()
+    X, T = pieces.X, pieces.T
+    for rows in (slice(0, 10), slice(10, 15), slice(15, 22)):
+        pieces.X, pieces.T = X[rows], T[rows]
+        pieces.run()
+    assert np.array_equal(pieces.theta, whole.theta)
+
+
+@pytest.mark.plain
+def test_in_order_and_by_index_give_the_same_bits():
+    straight = make_training(weighted=True)
+    indexed = straight.copy()
+    indexed.order = np.arange(22)
+    assert straight.run() == indexed.run()
+    assert np.array_equal(straight.theta, indexed.theta)
+
+
+@pytest.mark.plain
+def test_the_same_call_gives_the_same_bits():
+    training = make_training(rule="adam", order="sample")
+    again = training.copy()
+    again.work = make_workspace(training.plan, 5)
+    for part in again.work:
+        if part.dtype == np.float64:
+            part[:] = np.nan  # what the scratch memory held before does not matter
+    assert training.run() == again.run()
+    assert np.array_equal(training.theta, again.theta)
+
+
+# Inputs ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("order", ["none", "permutation"])
+def test_inputs_are_never_changed(order):
+    training = make_training(weighted=True, order=order)
+    inputs = (training.X, training.T, training.weight, training.order)
+    before = [a.copy() for a in inputs]
+    training.run()
+    assert all(np.array_equal(a, b) for a, b in zip(inputs, before, strict=True))
+
+
+@pytest.mark.plain
+def test_read_only_inputs_serve_as_well():
+    training = make_training(weighted=True, order="permutation")
+    frozen = training.copy()
+    for name in ("X", "T", "weight", "order"):
+        array = getattr(frozen, name).copy()
+        array.flags.writeable = False
+        setattr(frozen, name, array)
+    assert training.run() == frozen.run()
+    assert np.array_equal(training.theta, frozen.theta)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("mode", ["r", "r+"])
+def test_memory_mapped_inputs_serve_as_well(tmp_path, mode):
+    training = make_training(weighted=True, order="permutation")
+    mapped = training.copy()
+    contents = {}
+    for name in ("X", "T", "weight", "order"):
+        np.save(tmp_path / name, getattr(training, name))
+        setattr(mapped, name, np.load(tmp_path / f"{name}.npy", mmap_mode=mode))
+        contents[name] = (tmp_path / f"{name}.npy").read_bytes()
+    before = None if without_jit else len(train_epoch.overloads)
+    assert training.run() == mapped.run()
+    assert np.array_equal(training.theta, mapped.theta)
+    assert isinstance(mapped.X, np.memmap)
+    assert all((tmp_path / f"{name}.npy").read_bytes() == content for name, content in contents.items())
+    if not without_jit and before:
+        assert len(train_epoch.overloads) == before
+
+
+# Stopping and diverging ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("rule", RULES)
+def test_a_stop_flag_ends_after_a_whole_step(rule):
+    stopped = make_training(rule=rule, order="permutation")
+    one_batch = stopped.copy()
+    one_batch.order = stopped.order[:5]
+    stopped.work.control[0] = 1
+    loss = stopped.run()
+    assert stopped.state.codes.tolist()[1:] == [1, 5, STOPPED]
+    stopped.work.control[0] = 0
+    assert loss == one_batch.run()
+    assert one_batch.state.codes.tolist()[1:] == [1, 5, RUNNING]
+    assert np.array_equal(stopped.theta, one_batch.theta)
+
+
+@pytest.mark.plain
+def test_a_stopped_epoch_can_be_resumed():
+    whole = make_training(rule="adam", order="permutation")
+    resumed = whole.copy()
+    whole.run()
+    resumed.work.control[0] = 1
+    resumed.run()
+    resumed.work.control[0] = 0
+    resumed.order = resumed.order[resumed.state.codes[POSITION] :]
+    resumed.run()
+    assert np.array_equal(whole.theta, resumed.theta)
+    assert resumed.state.codes[STATUS] == RUNNING
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("loss", ["mse", "log_loss"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_batch_without_a_finite_loss_takes_no_step(loss, bad):
+    """The parameters stay those of the last whole step."""
+    training = make_training(rule="momentum", loss=loss, output_activation="identity" if loss == "mse" else "softmax")
+    training.T[:] = np.eye(2)[np.arange(22) % 2]
+    training.plan = make_plan([3, 5, 2], "identity", training.plan.activations[-1], loss)
+    before = training.copy()
+    before.X, before.T = before.X[:10], before.T[:10]
+    training.X[12, 1] = bad
+    with np.errstate(invalid="ignore"):  # as plain Python, the scalars' own warnings
+        result = training.run()
+    assert not np.isfinite(result)
+    assert training.state.codes.tolist()[1:] == [2, 10, DIVERGED]
+    before.run()
+    assert np.isfinite(training.theta).all()
+    assert np.array_equal(training.theta, before.theta)
+    assert np.array_equal(training.state.first, before.state.first)
+
+
+@pytest.mark.plain
+def test_a_step_size_that_is_too_large_leaves_finite_parameters():
+    training = make_training([1, 1], n=400, batch_size=1, activation="identity", output_activation="identity")
+    training.state.scalars[0] = 5.0
+    training.X[:], training.T[:] = 1, 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        training.run()
+    assert training.state.codes[STATUS] == DIVERGED
+    assert 10 < training.state.codes[STEP] < 399
+    assert np.isfinite(training.theta).all()
+
+
+# float32: the loss is summed in float64, so that a gradient overflows before the loss does.
+@pytest.mark.plain
+def test_a_gradient_that_overflows_takes_no_step():
+    training = make_training([1, 1, 1], n=3, batch_size=1, dtype="float32", activation="identity", output_activation="identity")
+    training.X[:] = [[1e20], [1], [1]]
+    with np.errstate(over="ignore", invalid="ignore"):
+        training.run()
+    assert training.state.codes[STATUS] == DIVERGED
+    assert np.isfinite(training.theta).all()
+
+
+@pytest.mark.plain
+def test_a_status_is_cleared_by_the_next_epoch():
+    training = make_training()
+    training.state.codes[STATUS], training.state.codes[POSITION] = DIVERGED, 3
+    training.run()
+    assert training.state.codes[STATUS] == RUNNING
+    assert training.state.codes[POSITION] == 22
+
+
+# Compilation and memory ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(without_jit, reason="about compilations")
+def test_one_compilation_for_each_dtype():
+    for dtype in DTYPES:
+        make_training(dtype=dtype).run()
+    before = set(train_epoch.overloads)
+    for dtype in DTYPES:
+        for rule in RULES:
+            make_training(dtype=dtype, rule=rule, weighted=True, order="permutation").run()
+        for activation in ("identity", "sigmoid", "tanh", "relu", "softmax"):
+            make_training([4, 3, 3, 6], dtype=dtype, activation=activation, output_activation=activation).run()
+        for loss, output, options in (
+            ("squared_error", "tanh", {}),
+            ("log_loss", "softmax", {}),
+            ("log_loss", "softmax", {"n_targets": 1}),
+            ("log_loss", "sigmoid", {"bias": False}),
+        ):
+            training = make_training([2] * 9, dtype=dtype, output_activation=output, loss=loss, **options)
+            training.T[:] = np.round(training.T)
+            training.run()
+    assert set(train_epoch.overloads) == before
+
+
+ALLOCATIONS = """
+import json
+import numpy as np
+from numba import njit
+from numba.core.runtime import rtsys
+from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
+
+one_array = njit(lambda n: np.zeros(n))
+one_array(3)
+before = rtsys.get_allocation_stats().alloc
+one_array(3)
+counts = {"one array": rtsys.get_allocation_stats().alloc - before}
+for rule in ("sgd", "adam"):
+    for output, loss in (("sigmoid", "mse"), ("softmax", "log_loss")):
+        plan = make_plan([3, 5, 2], "tanh", output, loss)
+        state, work = make_state(plan, rule), make_workspace(plan, 2)
+        theta, weight = np.full(plan.n_parameters, 0.1), np.ones(2000)
+        X, T, order = np.ones((2000, 3)), np.full((2000, 2), 0.5), np.arange(2000)
+        for rows in (20, 20, 2000):
+            before = rtsys.get_allocation_stats().alloc
+            train_epoch(plan, theta, state, X, T, weight, order[:rows], work)
+            counts[f"{rule} {loss} {rows}"] = rtsys.get_allocation_stats().alloc - before
+print(json.dumps(counts))
+"""
+
+
+@pytest.mark.skipif(without_jit, reason="about the compiled step")
+def test_a_training_step_allocates_nothing(tmp_path):
+    """A thousand steps count as many allocations by Numba's runtime as ten do."""
+    make_training().run()  # so that the process below finds the kernel in the cache
+    environment = dict(os.environ, NUMBA_NRT_STATS="1")
+    output = subprocess.run(
+        [sys.executable, "-c", ALLOCATIONS], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    counts = json.loads(output)
+    assert counts.pop("one array") >= 1  # the statistics do count
+    assert len(counts) == 8
+    for name, count in counts.items():
+        if name.endswith(" 2000"):
+            assert count == counts[name.replace(" 2000", " 20")], name
+
+
+# Errors ----------------------------------------------------------------------------------------------------------------------
+
+
+@njit
+def compiled_caller(plan, theta, state, X, T, weight, order, work):
+    return train_epoch(plan, theta, state, X, T, weight, order, work)
+
+
+def set_field(**changes: Any) -> Callable[[Training], None]:
+    def change(training: Training) -> None:
+        for name, value in changes.items():
+            setattr(training, name, value)
+
+    return change
+
+
+WRONG: dict[str, tuple[Callable[[Training], None], str, tuple[int, int]]] = {
+    "theta too short": (set_field(theta=np.zeros(31)), "theta has the wrong length", (31, 32)),
+    "theta too long": (set_field(theta=np.zeros(33)), "theta has the wrong length", (33, 32)),
+    "columns of X": (set_field(X=np.zeros((22, 4))), "X has the wrong number of columns", (4, 3)),
+    "no rows": (set_field(X=np.zeros((0, 3)), T=np.zeros((0, 2))), "X has no rows", (0, 1)),
+    "rows of T": (set_field(T=np.zeros((21, 2))), "T needs as many rows as X", (21, 22)),
+    "columns of T": (set_field(T=np.zeros((22, 1))), "T has the wrong number of columns", (1, 2)),
+    "weight": (set_field(weight=np.ones(21)), "weight needs one entry for each row", (21, 22)),
+    "order too large": (set_field(order=np.array([0, 22])), "order names a row that X does not have", (22, 22)),
+    "order negative": (set_field(order=np.array([3, -1])), "order names a row that X does not have", (-1, 22)),
+    "state": (
+        lambda t: set_field(state=make_state(make_plan([3, 4, 2]), "adam"))(t),
+        "state was made for another plan",
+        (26, 32),
+    ),
+    "state without vectors": (
+        lambda t: set_field(state=t.state._replace(codes=np.array([1, 0, 0, 0])))(t),
+        "state was made for another plan",
+        (0, 32),
+    ),
+    "workspace": (
+        lambda t: set_field(work=make_workspace(make_plan([3, 4, 2]), 5))(t),
+        "the gradient has the wrong length",
+        (26, 32),
+    ),
+}
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("caller", [train_epoch, compiled_caller], ids=["python", "njit"])
+@pytest.mark.parametrize("what", WRONG)
+def test_what_does_not_fit_is_refused_by_name_before_any_step(what, caller):
+    training = make_training()
+    change, message, numbers = WRONG[what]
+    change(training)
+    before = training.theta.copy()
+    with pytest.raises(ValueError, match=message) as caught:
+        caller(*training.__dict__.values())
+    assert caught.value.args[1:] == numbers
+    assert np.array_equal(training.theta, before)
+    assert training.state.codes[STEP] == 0
+
+
+@pytest.mark.plain
+def test_a_compiled_caller_gets_the_same_bits():
+    training = make_training(rule="adam", weighted=True, order="permutation")
+    called = training.copy()
+    assert training.run() == pytest.approx(compiled_caller(*called.__dict__.values()), rel=1e-14)
+    np.testing.assert_allclose(called.theta, training.theta, rtol=1e-13)

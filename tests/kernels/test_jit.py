@@ -1,0 +1,400 @@
+"""The disk cache: what a second process finds, what an edit makes stale, and where it goes when places cannot be written.
+
+Each test runs a copy of the kernels in processes of their own; only small kernels are compiled there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numba.core import config
+from tileprop import kernels
+from tileprop.kernels import jit
+
+SOURCES = Path(kernels.__file__).parent
+
+compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX places and modes")
+
+CALL_SIGMOID = """
+import json, numpy as np, tileprop.kernels
+from tileprop.kernels import sigmoid
+value = float(sigmoid(np.zeros(3))[1])
+print(json.dumps({
+    "from": tileprop.kernels.__file__,
+    "value": value,
+    "hits": sum(sigmoid.stats.cache_hits.values()),
+    "misses": sum(sigmoid.stats.cache_misses.values()),
+}))
+"""
+
+SHOW_FOLDER = """
+import json, tileprop.kernels.jit as jit
+folder = jit._cache_folder()
+print(json.dumps({"folder": folder and str(folder), "hash": jit.source_hash()}))
+"""
+
+
+class Installation:
+    """A copy of the kernels in a folder of its own, with a home, a temporary folder and a cache beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.kernels = root / "site" / "tileprop" / "kernels"
+        shutil.copytree(SOURCES, self.kernels, ignore=shutil.ignore_patterns("__pycache__"))
+        self.home, self.temporary, self.cache, self.work = (root / name for name in ("home", "temporary", "cache", "work"))
+        for folder in (self.home, self.temporary, self.work):
+            folder.mkdir()
+
+    def start(self, code: str, **environment: str | None) -> subprocess.Popen[str]:
+        ours = {"TILEPROP_CACHE", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "NUMBA_DISABLE_JIT"}
+        settings: dict[str, str | None] = {name: value for name, value in os.environ.items() if name not in ours}
+        settings |= {"PYTHONPATH": str(self.root / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
+        settings |= {name: str(self.home) for name in ("HOME", "USERPROFILE", "LOCALAPPDATA")}
+        settings |= {name: str(self.temporary) for name in ("TMPDIR", "TEMP", "TMP")}
+        settings |= {"TILEPROP_CACHE": str(self.cache)} | environment
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={name: value for name, value in settings.items() if value is not None},
+            cwd=self.work,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, process: subprocess.Popen[str]) -> dict[str, Any]:
+        output, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+        result: dict[str, Any] = json.loads(output)
+        if "from" in result:
+            assert Path(result["from"]).parent == self.kernels
+        return result
+
+    def run(self, code: str, **environment: str | None) -> dict[str, Any]:
+        return self.finish(self.start(code, **environment))
+
+    def edit(self, file: str, change: Callable[[str], str]) -> None:
+        path = self.kernels / file
+        before = path.read_text()
+        path.write_text(change(before))
+        assert path.read_text() != before
+
+    def make_sigmoid_return_a_quarter(self) -> None:
+        def change(source: str) -> str:
+            head = re.compile(r'(def sigmoid_scalar\(x\):\n    """.*?"""\n)', re.DOTALL)
+            changed, count = head.subn(r"\1    return type(x)(0.25)\n", source)
+            assert count == 1
+            return changed
+
+        self.edit("activations.py", change)
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    return Installation(tmp_path)
+
+
+def files_under(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+# A second process ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_process_compiles_nothing(installation):
+    first, second = installation.run(CALL_SIGMOID), installation.run(CALL_SIGMOID)
+    assert (first["value"], first["hits"], first["misses"]) == (0.5, 0, 1)
+    assert (second["value"], second["hits"], second["misses"]) == (0.5, 1, 0)
+
+
+TRAIN = """
+import json, numpy as np
+from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
+plan = make_plan([4, 3, 3, 2], "relu", "softmax", "log_loss")
+state, work = make_state(plan, "adam"), make_workspace(plan, 8)
+theta = np.full(plan.n_parameters, 0.1)
+train_epoch(plan, theta, state, np.ones((9, 4)), np.full((9, 2), 0.5), np.ones(9), np.arange(9), work)
+print(json.dumps({
+    "hits": sum(train_epoch.stats.cache_hits.values()), "misses": sum(train_epoch.stats.cache_misses.values()),
+    "finite": bool(np.isfinite(theta).all()),
+}))
+"""
+
+
+@compiled_only
+@pytest.mark.skipif(jit._cache_folder() is None, reason="the cache is off")
+def test_a_second_process_compiles_no_epoch_either(tmp_path):
+    """Whatever this process trained: another network, rule and loss are the same compilation."""
+    plan = kernels.make_plan([1, 1])
+    arrays = np.zeros(2), kernels.make_state(plan), np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(0), np.zeros(0, np.int64)
+    kernels.train_epoch(plan, *arrays, kernels.make_workspace(plan, 1))
+    output = subprocess.run([sys.executable, "-c", TRAIN], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert json.loads(output) == {"hits": 1, "misses": 0, "finite": True}
+
+
+def test_processes_that_start_cold_together_are_all_right(installation):
+    """Two dtypes at once: neither may be handed the other's code."""
+    code = """
+import json, numpy as np, tileprop.kernels
+from tileprop.kernels import mse, sigmoid
+x = np.array([-1.0, 0.0, 2.0], {dtype!r})
+y = sigmoid(x)
+print(json.dumps({{"from": tileprop.kernels.__file__, "dtype": y.dtype.name, "y": y.tolist(), "mse": mse(x, y),
+    "misses": sum(sigmoid.stats.cache_misses.values()) + sum(mse.stats.cache_misses.values())}}))
+"""
+    dtypes = ["float32", "float64", "float32", "float64"]
+    together = [installation.start(code.format(dtype=dtype)) for dtype in dtypes]
+    results = [installation.finish(process) for process in together]
+    later = [installation.run(code.format(dtype=dtype)) for dtype in ("float32", "float64")]
+    assert [result["misses"] for result in later] == [0, 0]
+    x = np.array([-1.0, 0.0, 2.0])
+    expected = 1 / (1 + np.exp(-x))
+    for dtype, result in zip([*dtypes, "float32", "float64"], results + later, strict=True):
+        assert result["dtype"] == dtype
+        eps = float(np.finfo(dtype).eps)
+        np.testing.assert_allclose(result["y"], expected, rtol=2 * eps)
+        assert result["mse"] == pytest.approx(np.mean((x - expected) ** 2), rel=4 * eps)
+
+
+# Edits -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_changes_the_result(installation):
+    assert installation.run(CALL_SIGMOID)["value"] == 0.5
+    installation.make_sigmoid_return_a_quarter()
+    edited = installation.run(CALL_SIGMOID)
+    assert (edited["value"], edited["misses"]) == (0.25, 1)
+
+
+CALLER = """
+from numba import njit
+from tileprop.kernels import sigmoid
+
+@njit(cache=True)
+def twice(x):
+    return 2 * sigmoid(x)
+"""
+
+CALLER_OF_CALLER = """
+from numba import njit
+from caller import twice
+
+@njit(cache=True)
+def four_times(x):
+    return 2 * twice(x)
+"""
+
+CALL_THE_CALLERS = """
+import json, numpy as np, tileprop.kernels
+from caller import twice
+from outer import four_times
+x = np.zeros(3)
+outer = float(four_times(x)[0])
+inner = float(twice(x)[0])
+print(json.dumps({
+    "from": tileprop.kernels.__file__, "inner": inner, "outer": outer,
+    "inner hits": sum(twice.stats.cache_hits.values()), "outer hits": sum(four_times.stats.cache_hits.values()),
+}))
+"""
+
+
+def test_an_edit_changes_what_a_users_cached_callers_return(installation):
+    """Numba stamps a cached function with its own file alone; that it embeds a kernel is for the kernels to tell it.
+
+    Both a function that calls nothing but `sigmoid`, and one that only calls that function.
+    """
+    (installation.work / "caller.py").write_text(CALLER)
+    (installation.work / "outer.py").write_text(CALLER_OF_CALLER)
+    first, second = installation.run(CALL_THE_CALLERS), installation.run(CALL_THE_CALLERS)
+    assert (first["inner"], first["outer"]) == (1, 2)
+    assert (second["inner"], second["outer"]) == (1, 2)
+    assert (second["inner hits"], second["outer hits"]) == (1, 1)  # otherwise nothing is shown below
+    installation.make_sigmoid_return_a_quarter()
+    edited = installation.run(CALL_THE_CALLERS)
+    assert (edited["inner"], edited["outer"]) == (0.5, 1)
+    again = installation.run(CALL_THE_CALLERS)
+    assert (again["inner"], again["outer"]) == (0.5, 1)
+    assert (again["inner hits"], again["outer hits"]) == (1, 1)
+
+
+def test_every_file_counts(installation):
+    """A comment at the end of any source file, or a new file, makes another hash."""
+    code = """
+import json, pathlib, tileprop.kernels, tileprop.kernels.jit as jit
+folder = pathlib.Path(tileprop.kernels.__file__).parent
+def hash_now():
+    jit.source_hash.cache_clear()
+    return jit.source_hash()
+unchanged = hash_now()
+hashes = {}
+for path in sorted(folder.glob("*.py")):
+    content = path.read_bytes()
+    path.write_bytes(content + b"# a comment")
+    hashes[path.name] = hash_now()
+    path.write_bytes(content)
+(folder / "another.py").write_text("")
+hashes["another.py"] = hash_now()
+(folder / "another.py").unlink()
+print(json.dumps({"from": tileprop.kernels.__file__, "before": unchanged, "after": hash_now(), "hashes": hashes}))
+"""
+    result = installation.run(code)
+    assert result["before"] == result["after"]
+    assert set(result["hashes"]) == {path.name for path in SOURCES.glob("*.py")} | {"another.py"}
+    assert len({*result["hashes"].values(), result["before"]}) == len(result["hashes"]) + 1
+
+
+def test_the_guard_of_callers():
+    guard = pickle.dumps(jit.SourceGuard())
+    assert isinstance(pickle.loads(guard), jit.SourceGuard)
+    with pytest.raises(jit.StaleKernels):
+        pickle.loads(guard.replace(jit.source_hash().encode(), b"0" * 16))
+    assert issubclass(jit.StaleKernels, OSError)  # that is what Numba takes for a miss
+
+
+# Places ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_cache_can_be_moved(installation):
+    place = installation.root / "some" / "where"
+    shown = installation.run(SHOW_FOLDER, TILEPROP_CACHE=str(place))
+    assert Path(shown["folder"]) == place / f"kernels-{shown['hash']}"
+    assert installation.run(CALL_SIGMOID, TILEPROP_CACHE=str(place))["misses"] == 1
+    assert {path.suffix for path in files_under(place)} == {".nbi", ".nbc"}
+    assert not files_under(installation.home)
+    assert not files_under(installation.temporary)
+
+
+def test_the_cache_can_be_switched_off(installation):
+    for _ in range(2):
+        result = installation.run(CALL_SIGMOID, TILEPROP_CACHE="0")
+        assert (result["value"], result["hits"]) == (0.5, 0)
+    assert not files_under(installation.home)
+    assert not files_under(installation.temporary)
+    assert not installation.cache.exists()
+
+
+def test_the_cache_is_the_users_own_by_default(installation):
+    shown = installation.run(SHOW_FOLDER, TILEPROP_CACHE=None)
+    assert Path(shown["folder"]).is_relative_to(installation.home)
+    assert Path(shown["folder"]).parent.name == "tileprop"
+
+
+@posix_only
+def test_the_cache_follows_the_cache_homes_of_the_desktop_and_of_numba(installation):
+    if sys.platform != "darwin":
+        shown = installation.run(SHOW_FOLDER, TILEPROP_CACHE=None, XDG_CACHE_HOME=str(installation.root / "xdg"))
+        assert Path(shown["folder"]).parent == installation.root / "xdg" / "tileprop"
+    shown = installation.run(SHOW_FOLDER, TILEPROP_CACHE=None, NUMBA_CACHE_DIR=str(installation.root / "numba"))
+    assert Path(shown["folder"]).parent == installation.root / "numba" / "tileprop"
+
+
+@posix_only
+def test_a_home_that_cannot_be_written_sends_the_cache_to_the_temporary_folder(installation):
+    """A file stands where a folder is needed; that stops the superuser as well."""
+    blocked = installation.root / "blocked"
+    blocked.write_text("")
+    nowhere = {"TILEPROP_CACHE": None, "HOME": str(blocked), "XDG_CACHE_HOME": str(blocked)}
+    shown = installation.run(SHOW_FOLDER, **nowhere)
+    private = installation.temporary / f"tileprop-{os.getuid()}"
+    assert Path(shown["folder"]).parent == private
+    assert private.stat().st_mode & 0o077 == 0
+    first, second = installation.run(CALL_SIGMOID, **nowhere), installation.run(CALL_SIGMOID, **nowhere)
+    assert (first["value"], first["misses"]) == (0.5, 1)
+    assert (second["value"], second["hits"]) == (0.5, 1)
+
+
+@posix_only
+def test_a_chosen_place_that_cannot_be_written_is_done_without(installation):
+    blocked = installation.root / "blocked"
+    blocked.write_text("")
+    for _ in range(2):
+        result = installation.run(CALL_SIGMOID, TILEPROP_CACHE=str(blocked))
+        assert (result["value"], result["hits"]) == (0.5, 0)
+
+
+@posix_only
+@pytest.mark.parametrize("obstacle", ["file", "open to all", "link"])
+def test_a_temporary_folder_that_is_not_private_is_not_used(installation, obstacle):
+    """Cached code is executed, so it must not come from where another user can write."""
+    blocked = installation.root / "blocked"
+    blocked.write_text("")
+    private = installation.temporary / f"tileprop-{os.getuid()}"
+    if obstacle == "file":
+        private.write_text("")
+    elif obstacle == "link":
+        private.symlink_to(installation.work)
+    else:
+        private.mkdir()
+        private.chmod(0o777)
+    shown = installation.run(SHOW_FOLDER, TILEPROP_CACHE=None, HOME=str(blocked), XDG_CACHE_HOME=str(blocked))
+    assert shown["folder"] is None
+
+
+def test_nothing_is_written_into_the_installation(installation):
+    before = sorted(path.relative_to(installation.kernels) for path in files_under(installation.kernels))
+    installation.run(CALL_SIGMOID)
+    assert sorted(path.relative_to(installation.kernels) for path in files_under(installation.kernels)) == before
+
+
+@pytest.mark.xfail(strict=True, reason="a damaged cache file stops every call until it is deleted")
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+def test_a_damaged_cache_is_replaced(installation, suffix):
+    """An empty file, as a crash or a full disk may leave it, costs one compilation."""
+    installation.run(CALL_SIGMOID)
+    (damaged,) = (path for path in files_under(installation.cache) if path.suffix == suffix)
+    damaged.write_bytes(b"")
+    assert installation.run(CALL_SIGMOID)["value"] == 0.5
+    assert installation.run(CALL_SIGMOID)["hits"] == 1
+
+
+# In this process -------------------------------------------------------------------------------------------------------------
+
+
+@compiled_only
+def test_kernels_release_the_lock_and_divide_as_numpy_does():
+    for kernel in (kernels.sigmoid, kernels.mse, kernels.train_epoch):
+        assert kernel.targetoptions["nogil"]
+        assert kernel.targetoptions["error_model"] == "numpy"
+
+
+@compiled_only
+def test_writable_and_read_only_arrays_share_one_specialisation():
+    Z, X, W, b = np.empty((2, 2)), np.ones((2, 3)), np.ones((3, 2)), np.zeros(2)
+    kernels.dense_forward(Z, X, W, b)
+    before = len(kernels.dense_forward.overloads)
+    X.flags.writeable = W.flags.writeable = False
+    kernels.dense_forward(Z, X, W, b)
+    assert len(kernels.dense_forward.overloads) == before
+
+
+@compiled_only
+def test_the_callers_array_stays_writable():
+    X = np.ones((2, 3))
+    kernels.dense_forward(np.empty((2, 2)), X, np.ones((3, 2)), np.zeros(2))
+    assert X.flags.writeable
+
+
+@pytest.mark.plain
+@pytest.mark.skipif(not config.DISABLE_JIT, reason="about plain Python")
+def test_without_the_jit_kernels_are_plain_functions():
+    assert all(inspect.isfunction(getattr(kernels, name)) for name in kernels.__all__ if name[0].islower())
+    assert not hasattr(kernels.train_epoch, "overloads")
+
+
+@pytest.mark.plain
+def test_every_public_name_exists_and_says_what_it_does():
+    for name in kernels.__all__:
+        assert (getattr(kernels, name).__doc__ or "").strip(), name
+    assert kernels.__all__ == sorted(kernels.__all__)

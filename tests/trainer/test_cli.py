@@ -1,0 +1,388 @@
+"""The command line from end to end: results, files, one line for each error, exit statuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tileprop.trainer import Network, cli
+from tileprop.trainer.cli import main
+from tileprop.trainer.model import Model
+from tileprop.trainer.settings import Settings
+
+pytest.importorskip("sklearn")
+csv = pytest.importorskip("pyarrow.csv")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder with a table of classes, one of values, and a run for each; not to be changed."""
+    folder = tmp_path_factory.mktemp("runs")
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(80, 2))
+    kinds = np.where(rows.sum(axis=1) > 0, "ja", "nein")
+    (folder / "kinds.csv").write_text("a,b b,Kind\n" + "".join(f"{a},{b},{k}\n" for (a, b), k in zip(rows, kinds, strict=True)))
+    (folder / "values.csv").write_text("a,b,v\n" + "".join(f"{a},{b},{100 * a + b + 50}\n" for a, b in rows))
+    for name, target in (("kinds", "Kind"), ("values", "v")):
+        source, out = str(folder / f"{name}.csv"), str(folder / name)
+        assert main(["train", source, "--target", target, "--out", out, "--epochs", "60", "--learning-rate", "0.01"]) == 0
+    return folder
+
+
+def error(capsys, *arguments):
+    """The line that a failing command prints."""
+    assert main([str(a) for a in arguments]) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert captured.out == ""
+    assert len(lines) == 1, captured.err
+    assert lines[0].startswith("tileprop: error: ")
+    return lines[0]
+
+
+# train ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_train(here, capsys):
+    assert main(["train", "moons", "--epochs", "5", "--hidden", "8,4", "--activation", "relu", "--seed", "7"]) == 0
+    output = capsys.readouterr().out
+    folder = here / "runs" / "moons"
+    record = json.loads((folder / "run.json").read_text())
+    assert record["network"]["sizes"] == [2, 8, 4, 2]
+    assert (record["settings"]["activation"], record["settings"]["seed"]) == ("relu", 7)
+    assert os.path.join("runs", "moons") in output
+    assert f"{record['results']['accuracy']['test']:.4f}" in output
+    assert {path.name for path in folder.iterdir()} >= {"model.safetensors", "history.csv", "curves.png", "boundary.png"}
+    assert Model.load(folder / "model.safetensors").predict([[0.0, 0.0]]).shape == (1,)
+
+
+def test_train_passes_every_option_on(here, monkeypatch):
+    seen = []
+
+    def run(settings):
+        seen.append(settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tileprop.trainer.experiment.run_experiment", run)
+    options = {
+        "epochs": 2, "batch_size": 10, "optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.5, "dtype": "float64",
+        "seed": 4, "loss": "mse", "test_size": 0.3, "validation_size": 0.2, "n_samples": 90, "noise": 0.1, "task": "classification",
+        "target": "y", "activation": "relu",
+    }  # fmt: skip
+    arguments = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    main(["train", "xor", "--hidden", "none", "--ignore", "a", "--ignore", "b", *arguments])
+    main(["train", "xor", "--hidden", "9,8"])
+    assert seen == [Settings("xor", hidden=(), ignore=("a", "b"), **options), Settings("xor", hidden=(9, 8))]
+
+
+def test_training_again_takes_a_new_folder(here, capsys):
+    for _ in range(2):
+        assert main(["train", "xor", "--epochs", "1"]) == 0
+    assert sorted(path.name for path in (here / "runs").iterdir()) == ["xor", "xor-2"]
+    assert "exists already" in error(capsys_cleared(capsys), "train", "xor", "--out", "runs/xor")
+    assert main(["train", "xor", "--epochs", "1", "--out", "runs/xor", "--overwrite"]) == 0
+
+
+def capsys_cleared(capsys):
+    capsys.readouterr()
+    return capsys
+
+
+def test_train_on_a_table(runs, capsys):
+    record = json.loads((runs / "kinds" / "run.json").read_text())
+    assert set(record["data"]["classes"]) == {"ja", "nein"}
+    assert record["results"]["accuracy"]["test"] > 0.8
+    record = json.loads((runs / "values" / "run.json").read_text())
+    assert record["data"]["task"] == "regression"
+    assert record["results"]["R2"]["test"] > 0.9
+
+
+def test_ignore_may_be_repeated(here, capsys):
+    (here / "t.csv").write_text("id,a,city,y\n" + "".join(f"{i},{i % 7},Oslo,{i * 0.5}\n" for i in range(30)))
+    assert "'city' holds text" in error(capsys, "train", "t.csv", "--target", "y")
+    assert main(["train", "t.csv", "--target", "y", "--ignore", "city", "--ignore", "id", "--epochs", "1"]) == 0
+    assert Model.load(here / "runs" / "t" / "model.safetensors").feature_names == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("content", "target", "message"),
+    [
+        ("a,y\n1,2\nnan,3\n", "y", "column 'a' has missing, NaN or infinite entries in 1 of 2 rows, first in row 2"),
+        ("a,y\n1,2\n", "Y", "target is 'Y', and there is no such column; did you mean 'y'?"),
+        ("", "y", "t.csv cannot be read: Empty CSV file"),
+        ("a,y\nx,u\nx,u\n", "y", "column 'a' holds text ('x' in row 1)"),
+        ("a,y\n1,u\n2,u\n", "y", "the single class 'u'"),
+        ("a,y\n1,u\n2,v\n", "y", "class 'u' has a single row"),
+    ],
+)
+def test_tables_that_do_not_fit(here, capsys, content, target, message):
+    (here / "t.csv").write_text(content)
+    assert message in error(capsys, "train", "t.csv", "--target", target)
+    assert [path.name for path in here.iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.csv", "--target", "y"], "there is no file nothing.csv"),
+        (["digts"], "did you mean 'digits'?"),
+        (["xor", "--epochs", "0"], "epochs is 0"),
+        (["xor", "--learning-rate", "nan"], "learning_rate is nan"),
+        (["xor", "--hidden", "8,0"], "hidden is 0"),
+        (["xor", "--out", ".", "--overwrite"], "is no run folder"),
+        (["diabetes", "--optimizer", "sgd", "--learning-rate", "1e9", "--activation", "relu"], "training diverged in epoch 1"),
+    ],
+)
+def test_training_that_fails_leaves_nothing(here, capsys, arguments, message):
+    (here / "note").write_text("x")
+    assert message in error(capsys, "train", *arguments)
+    assert [path.name for path in here.iterdir()] == ["note"]
+
+
+def test_missing_extras(here, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    assert "saving the model needs safetensors: pip install 'tileprop[files]'" in error(capsys, "train", "xor")
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr("tileprop.trainer.extras.available", lambda module: module != "matplotlib")
+    monkeypatch.setattr("tileprop.trainer.run_record.available", lambda module: module != "matplotlib")
+    assert main(["train", "xor", "--epochs", "1"]) == 0
+    assert "no pictures without matplotlib: pip install 'tileprop[plot]'" in capsys.readouterr().err
+    assert not list(here.rglob("*.png"))
+
+
+def test_a_full_disk(here, capsys, monkeypatch):
+    def write_run(outcome, folder):
+        (folder / "model.safetensors").write_text("half")
+        raise OSError(28, "No space left on device", str(folder / "model.safetensors"))
+
+    monkeypatch.setattr("tileprop.trainer.run_record.write_run", write_run)
+    assert "model.safetensors: No space left on device" in error(capsys, "train", "xor", "--epochs", "1")
+    assert list(here.iterdir()) == []
+
+
+def test_too_large_for_memory(capsys, monkeypatch):
+    def run(settings):
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr("tileprop.trainer.experiment.run_experiment", run)
+    assert "not enough memory: Unable to allocate 9 TiB" in error(capsys, "train", "xor")
+
+
+# predict -------------------------------------------------------------------------------------------------------------------
+
+
+def test_predict_classes(here, runs, capsys):
+    (here / "new.csv").write_text("b b,extra,a\n0.5,x,2\n-1,y,-3\n")
+    assert main(["predict", str(runs / "kinds"), "new.csv", "-o", "out.csv"]) == 0
+    assert capsys.readouterr().err == "tileprop: note: ignored columns that the model does not know: 'extra'\n"
+    table = csv.read_csv("out.csv")
+    model = Model.load(runs / "kinds" / "model.safetensors")
+    X = [[2.0, 0.5], [-3.0, -1.0]]
+    assert table.column_names == ["prediction", "probability_ja", "probability_nein"]
+    assert table.column(0).to_pylist() == model.predict(X).tolist() == ["ja", "nein"]
+    np.testing.assert_allclose(np.column_stack([table.column(i).to_numpy() for i in (1, 2)]), model.predict_proba(X))
+
+
+def test_predict_values_to_standard_output(here, runs, capsysbinary):
+    (here / "one.csv").write_text("a,b\n1,2\n")
+    for arguments in ([], ["-o", "-"]):
+        assert main(["predict", str(runs / "values" / "model.safetensors"), "one.csv", *arguments]) == 0
+        header, value = capsysbinary.readouterr().out.decode().split()
+        assert header == '"prediction"'
+        assert float(value) == pytest.approx(152, abs=15)
+
+
+def test_predict_arrays(here, runs, capsys):
+    X = np.array([[2.0, 0.5], [-3.0, -1.0]])
+    np.save("X.npy", X)
+    np.savez("X.npz", X=X)
+    for source in ("X.npy", "X.npz"):
+        assert main(["predict", str(runs / "kinds"), source, "-o", f"{source}.csv"]) == 0
+        assert csv.read_csv(f"{source}.csv").column("prediction").to_pylist() == ["ja", "nein"]
+    np.save("wide.npy", np.ones((2, 3)))
+    assert "wide.npy: X has 3 columns; the model takes 2" in error(capsys, "predict", runs / "kinds", "wide.npy")
+
+
+def test_predict_several_targets(here, capsys):
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    np.savez("data.npz", X=X, T=X @ [[1.0, 2.0], [3.0, 4.0]])
+    assert main(["train", "data.npz", "--epochs", "1"]) == 0
+    assert main(["predict", "runs/data", "data.npz", "-o", "out.csv"]) == 0
+    assert csv.read_csv("out.csv").column_names == ["prediction_T0", "prediction_T1"]
+
+
+def test_predict_overwrites_when_asked(here, runs, capsys):
+    (here / "new.csv").write_text("a,b\n1,2\n")
+    (here / "out.csv").write_text("precious")
+    assert "out.csv exists already" in error(capsys, "predict", runs / "values", "new.csv", "-o", "out.csv")
+    assert (here / "out.csv").read_text() == "precious"
+    assert main(["predict", str(runs / "values"), "new.csv", "-o", "out.csv", "--overwrite"]) == 0
+    assert (here / "out.csv").read_text() != "precious"
+    assert sorted(path.name for path in here.iterdir()) == ["new.csv", "out.csv"]
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        ("a,c\n1,2\n", [], "new.csv lacks columns that the model needs: 'b'"),
+        ("A,b\n1,2\n", [], "lacks columns that the model needs: 'a'; is it 'A'?"),
+        ("a,b\n1,\n1,2\n", [], "column 'b' has missing, NaN or infinite entries in 1 of 2 rows"),
+        ("a,b\n", [], "holds no rows"),
+        ("a,b\n1e300,2\n", [], "row 1: 'a' is 1e+300, too far from the training rows"),
+        ("a,b\n1,2\n", ["-o", "."], ". is a folder"),
+        ("a,b\n1,2\n", ["-o", "nowhere/out.csv"], "there is no folder nowhere"),
+    ],
+)
+def test_predict_errors(here, runs, capsys, content, arguments, message):
+    (here / "new.csv").write_text(content)
+    assert message in error(capsys, "predict", runs / "values", "new.csv", *arguments)
+    assert [path.name for path in here.iterdir()] == ["new.csv"]
+
+
+def test_files_that_are_no_models(here, runs, capsys):
+    (here / "new.csv").write_text("a,b\n1,2\n")
+    whole = (runs / "values" / "model.safetensors").read_bytes()
+    (here / "cut").write_bytes(whole[:-4])
+    assert "cut is not a readable tileprop network" in error(capsys, "predict", "cut", "new.csv")
+    assert "cut is not a readable tileprop network" in error(capsys, "info", "cut")
+    assert "new.csv is not a readable tileprop network" in error(capsys, "info", "new.csv")
+    assert "holds no model.safetensors" in error(capsys, "info", here)
+    assert "there is no file runs/x" in error(capsys, "predict", "runs/x", "new.csv")
+    assert "new.txt is a file of unknown kind" in error(capsys, "predict", runs / "values", "new.txt")
+    Network([2, 1]).save("net")
+    assert "without the scaling and names" in error(capsys, "predict", "net", "new.csv")
+
+
+# info and the rest ---------------------------------------------------------------------------------------------------------
+
+
+def test_info_of_a_run(runs, capsys):
+    assert main(["info", str(runs / "kinds")]) == 0
+    output = capsys.readouterr().out
+    for text in ("2-64-64-2", "tanh, tanh, softmax", "log_loss", "float32", "4,482", "Kind", "ja, nein", "b b", "accuracy"):
+        assert text in output
+    assert main(["info", str(runs / "values" / "model.safetensors")]) == 0
+    assert "target v" in capsys.readouterr().out
+
+
+def test_info_of_a_network_alone(here, capsys):
+    Network([30, 4, 2], bias=False, dtype="float64").save("net")
+    assert main(["info", "net"]) == 0
+    output = capsys.readouterr().out
+    assert "30-4-2" in output
+    assert "biases       no" in output
+    assert "the file holds a network alone" in output
+
+
+def test_info_of_the_installation(capsys):
+    assert main(["info"]) == 0
+    output = capsys.readouterr().out
+    for text in ("tileprop", np.__version__, "float32, float64", "processor", "cache"):
+        assert text in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [(["explain", "--document", "1"], "tileprop.trainer.explain_command"), (["bench", "race"], "tileprop.bench.command")],
+)
+def test_other_commands_are_passed_on(monkeypatch, arguments, module):
+    run = cli.RUN[arguments[0]]
+    assert run is getattr(sys.modules[module], f"run_{arguments[0]}")
+    monkeypatch.setitem(cli.RUN, arguments[0], lambda args: 7)
+    assert main(arguments) == 7
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["predict"], ["info"], ["explain"], ["bench"]])
+def test_help_has_examples(command, capsys):
+    with pytest.raises(SystemExit) as exit:
+        main([*command, "--help"])
+    assert exit.value.code == 0
+    assert "tileprop " + (command[0] if command else "train") in capsys.readouterr().out.split("xamples", 1)[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["train"], ["train", "xor", "--hidden", "a"], ["train", "xor", "--epoch", "3"]]
+)
+def test_wrong_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(arguments)
+    assert exit.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_control_characters_do_not_reach_the_terminal(capsys):
+    assert error(capsys, "info", "a\x1b[31mb\nc").endswith("there is no file a?[31mb c")
+
+
+def test_interruption(here, capsys, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tileprop.trainer.network.Network.fit", interrupted)
+    assert main(["train", "xor"]) == 130
+    assert capsys.readouterr().err == "tileprop: interrupted\n"
+    assert list(here.iterdir()) == []
+
+
+def command(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tileprop.trainer.cli", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", **options,
+    )  # fmt: skip
+
+
+def test_as_a_process(here, runs):
+    (here / "grün.csv").write_text("a,b b\n1,2\n")
+    process = command("predict", str(runs / "kinds"), "grün.csv")
+    output, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
+    assert output.startswith('"prediction"')
+    process = command("info", "nothing")
+    assert process.communicate(timeout=120) == ("", "tileprop: error: there is no file nothing\n")
+    assert process.returncode == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals differ")
+def test_a_reader_that_leaves(here, runs):
+    np.save("X.npy", np.zeros((100_000, 2)))
+    process = command("predict", str(runs / "kinds"), "X.npy")
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=120) == cli.BROKEN_PIPE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals differ")
+def test_ctrl_c(here):
+    process = command("train", "digits", "--epochs", "1000000")
+    while not list(here.glob("runs/.*")):  # not yet past the imports
+        assert process.poll() is None
+    time.sleep(1.5)  # an interruption while an extension module is imported is that module's affair
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=120) == ("", "tileprop: interrupted\n")
+    assert process.returncode == cli.INTERRUPTED
+    assert list(here.iterdir()) == []
+
+
+def test_closed_streams(runs, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["info", str(runs / "kinds")]) == 0
+    assert main(["info", "nothing"]) == 2
+
+
+def test_the_package_imports_no_extra():
+    code = "import sys, tileprop.trainer.cli; print(sorted({'sklearn', 'matplotlib', 'pyarrow', 'rich'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

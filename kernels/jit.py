@@ -21,6 +21,7 @@ import functools
 import hashlib
 import inspect
 import os
+import pickle
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -266,12 +267,28 @@ class _KernelCacheImpl(CompileResultCacheImpl):
         super().__init__(py_func)
 
 
+# What unpickling a file that a crash or a full disk cut short can raise.
+_DAMAGED = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError)
+
+
 class _KernelCacheFile(IndexDataCacheFile):
-    """Names each data file after its content's key.
+    """Names each data file after its content's key, and takes damaged files as missing ones.
 
     Numba numbers them, so two processes that start cold and compile different dtypes at once would both write number 1, and
     the index could then hand out the other dtype's code.
     """
+
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            return super()._load_index()
+        except _DAMAGED:
+            return {}
+
+    def load(self, key: Any) -> Any:
+        try:
+            return super().load(key)
+        except _DAMAGED:
+            return None
 
     def save(self, key: Any, data: Any) -> None:
         name = self._data_name_pattern.replace("{number:d}", hashlib.sha256(repr(key).encode()).hexdigest()[:16])
@@ -286,8 +303,7 @@ class _KernelCache(FunctionCache):
 
     def __init__(self, py_func: Any) -> None:
         super().__init__(py_func)
-        file = self._cache_file
-        self._cache_file = _KernelCacheFile(self._cache_path, self._impl.filename_base, file._source_stamp)
+        self._cache_file: Any = _KernelCacheFile(self._cache_path, self._impl.filename_base, source_hash())
 
     def save_overload(self, sig: Any, data: Any) -> None:
         with contextlib.suppress(OSError):  # a disk that filled up, or a folder removed meanwhile, costs only speed

@@ -44,10 +44,8 @@ def read_table(path: Path) -> Any:
 
 def _read_csv(path: Path) -> Any:
     csv = require("pyarrow.csv", "reading CSV files")
-    # One block for the whole file: the types of the columns are guessed from the first block alone.
     return csv.read_csv(
         path,
-        read_options=csv.ReadOptions(block_size=min(path.stat().st_size + 1, 1 << 30)),
         parse_options=csv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True),
         convert_options=csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False),
     )

@@ -348,7 +348,6 @@ def test_nothing_is_written_into_the_installation(installation):
     assert sorted(path.relative_to(installation.kernels) for path in files_under(installation.kernels)) == before
 
 
-@pytest.mark.xfail(strict=True, reason="a damaged cache file stops every call until it is deleted")
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
 def test_a_damaged_cache_is_replaced(installation, suffix):
     """An empty file, as a crash or a full disk may leave it, costs one compilation."""

@@ -76,8 +76,8 @@ def test_train_passes_every_option_on(here, monkeypatch):
     monkeypatch.setattr("tileprop.trainer.experiment.run_experiment", run)
     options = {
         "epochs": 2, "batch_size": 10, "optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.5, "dtype": "float64",
-        "seed": 4, "loss": "mse", "test_size": 0.3, "validation_size": 0.2, "n_samples": 90, "noise": 0.1, "task": "classification",
-        "target": "y", "activation": "relu",
+        "seed": 4, "loss": "mse", "test_size": 0.3, "validation_size": 0.2, "n_samples": 90, "noise": 0.1,
+        "task": "classification", "target": "y", "activation": "relu",
     }  # fmt: skip
     arguments = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     main(["train", "xor", "--hidden", "none", "--ignore", "a", "--ignore", "b", *arguments])
@@ -354,10 +354,12 @@ def test_as_a_process(here, runs):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals differ")
-def test_a_reader_that_leaves(here, runs):
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_reader_that_leaves(here, runs, lines):
     np.save("X.npy", np.zeros((100_000, 2)))
-    process = command("predict", str(runs / "kinds"), "X.npy")
-    process.stdout.readline()
+    process = command(*(["predict", str(runs / "kinds"), "X.npy"] if lines else ["info", str(runs / "kinds")]))
+    if lines:
+        process.stdout.readline()
     process.stdout.close()
     assert process.stderr.read() == ""
     process.stderr.close()

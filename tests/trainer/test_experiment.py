@@ -131,6 +131,13 @@ def test_the_seed_decides_about_everything():
     assert first.model.network.theta.tobytes() != other.model.network.theta.tobytes()
 
 
+def test_the_seed_decides_about_the_initial_weights():
+    data, rows = load_dataset("iris"), np.arange(150)
+    first, second, other = (untrained_model(data, rows, Settings("iris", seed=seed)).network.theta for seed in (3, 3, 4))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
 @pytest.mark.parametrize("loss", ["mse", "squared_error"])
 def test_classes_by_squares(loss):
     outcome = run_experiment(Settings("iris", loss=loss, epochs=20))

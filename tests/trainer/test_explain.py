@@ -132,7 +132,7 @@ def test_class_labels(x, t):
         ([1, np.nan], [1, 0], "x holds nan"),
         (["a", "b"], [1, 0], "x has dtype"),
         (np.empty((0, 2)), np.empty((0, 2)), "x has no rows"),
-        ([1, 2], [0.5, 0.6], "t must add up to 1"),
+        ([1, 2], [0.5, 0.6], "t must hold a distribution in each row"),
     ],
 )
 def test_bad_samples(x, t, message):

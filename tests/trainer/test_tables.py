@@ -47,7 +47,7 @@ def test_tsv_takes_the_tab_alone(csv):
 
 
 def test_types_are_found_from_all_rows(csv):
-    path = csv("a\n" + "1\n" * 800_000 + "1.5\n")  # longer than the blocks that pyarrow guesses from
+    path = csv("a\n" + "1\n" * 800_000 + "1.5\n")  # longer than the blocks that pyarrow reads
     assert feature_matrix(read_table(path), ["a"], path)[-1, 0] == 1.5
 
 
@@ -155,6 +155,13 @@ def test_text_may_be_ignored_in_training(csv):
 def test_bad_targets(csv, values, message):
     path = csv("a,y\n" + "".join(f"0,{value}\n" for value in values))
     with pytest.raises(InputError, match=message):
+        target_values(read_table(path), "y", path)
+
+
+def test_nan_among_the_targets(tmp_path):
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"y": [1.5, float("nan"), None]}), path)
+    with pytest.raises(InputError, match=r"target column 'y' has .* in 2 of 3 rows, first in row 2"):
         target_values(read_table(path), "y", path)
 
 

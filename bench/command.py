@@ -92,7 +92,7 @@ def add_bench_command(subparsers: Any) -> None:
 def run_bench(args: argparse.Namespace) -> int:
     """Exit status: 0; 1 where a side failed or computes something else; 2 where nothing was timed."""
     # Imported late, to be replaced in tests.
-    from ..trainer.documents import check_documents
+    from ..trainer.explanation.documents import check_documents
 
     try:
         check_documents()

@@ -75,7 +75,7 @@ def kernel(
     if JIT_DISABLED:
         return _plain_elementwise(function) if elementwise else function
     dispatcher = (ElementwiseDispatcher if elementwise else KernelDispatcher)(function, targetoptions=_options(fastmath))
-    if _cache_folder() is not None:
+    if cache_folder() is not None:
         dispatcher.enable_caching()
     return _declare(dispatcher, read_only)
 
@@ -198,7 +198,7 @@ def source_hash() -> str:
 
 
 @functools.cache
-def _cache_folder() -> Path | None:
+def cache_folder() -> Path | None:
     """The folder that compiled kernels are kept in, or None where caching is off or impossible."""
     wanted = os.environ.get("TILEPROP_CACHE", "")
     if wanted == "0":
@@ -248,7 +248,7 @@ class _StampedLocator(_CacheLocator):
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> _StampedLocator | None:
-        folder = _cache_folder()
+        folder = cache_folder()
         return None if folder is None else cls(folder, py_func, py_file)
 
     def get_cache_path(self) -> str:

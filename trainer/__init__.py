@@ -4,7 +4,7 @@ What needs another package imports it when first used, and says what to install 
 """
 
 from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError
-from .explain import explain
+from .explanation.explain import explain
 from .history import History
 from .network import Network
 from .optimizers import SGD, Adam

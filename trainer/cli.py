@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..bench.command import add_bench_command, run_bench
+from .commands.explain import add_explain_command, run_explain
+from .commands.info import add_info_command, run_info
+from .commands.predict import add_predict_command, run_predict
+from .commands.train import add_train_command, run_train
 from .errors import DivergenceError, InputError, MissingExtraError
-from .explain_command import add_explain_command, run_explain
-from .info_command import add_info_command, run_info
-from .predict_command import add_predict_command, run_predict
-from .train_command import add_train_command, run_train
 from .versions import tileprop_version
 
 RUN: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -35,7 +35,7 @@ def documents(monkeypatch):
             raise stand_in.error
 
     stand_in.check_documents = check_documents
-    monkeypatch.setitem(sys.modules, "tileprop.trainer.documents", stand_in)
+    monkeypatch.setitem(sys.modules, "tileprop.trainer.explanation.documents", stand_in)
     return stand_in
 
 
@@ -91,7 +91,7 @@ def test_nothing_is_timed_before_the_documents_are_reproduced(arguments, documen
 
 
 def test_the_real_documents_are_checked(monkeypatch, asked):
-    monkeypatch.delitem(sys.modules, "tileprop.trainer.documents")
+    monkeypatch.delitem(sys.modules, "tileprop.trainer.explanation.documents")
     assert run("race", "--quick") == 0
 
 

@@ -42,7 +42,7 @@ print(json.dumps({
 
 SHOW_FOLDER = """
 import json, tileprop.kernels.jit as jit
-folder = jit._cache_folder()
+folder = jit.cache_folder()
 print(json.dumps({"folder": folder and str(folder), "hash": jit.source_hash()}))
 """
 
@@ -134,7 +134,7 @@ print(json.dumps({
 
 
 @compiled_only
-@pytest.mark.skipif(jit._cache_folder() is None, reason="the cache is off")
+@pytest.mark.skipif(jit.cache_folder() is None, reason="the cache is off")
 def test_a_second_process_compiles_no_epoch_either(tmp_path):
     """Whatever this process trained: another network, rule and loss are the same compilation."""
     plan = kernels.make_plan([1, 1])

@@ -19,7 +19,7 @@ FACTORS = np.array([2.0, 3.0])
 
 def kernel(function: Callable[..., Any]) -> Any:
     """As in the package, but not kept on disk: the cache's stamp does not cover this file."""
-    with mock.patch.object(jit, "_cache_folder", return_value=None):
+    with mock.patch.object(jit, "cache_folder", return_value=None):
         return jit.kernel(function)
 
 

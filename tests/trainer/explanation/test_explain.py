@@ -1,0 +1,375 @@
+"""Explained steps add up to the gradient; every formula and every line of arithmetic on a page is true."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tileprop import kernels
+from tileprop.trainer import InputError, Network
+from tileprop.trainer.explanation.chain_rule import StepsDisagreeError
+from tileprop.trainer.explanation.documents import DOCUMENTS
+from tileprop.trainer.explanation.explain import explain, explain_document
+from tileprop.trainer.explanation.page import Quantity, Together
+
+pytestmark = pytest.mark.plain
+
+PAGE = Path(__file__).parents[3] / "docs" / "worked-examples.md"
+ACTIVATIONS = ["identity", "sigmoid", "tanh", "relu", "softmax"]
+HEADS = [(name, loss) for name in ACTIVATIONS for loss in ("mse", "squared_error")]
+HEADS += [("softmax", "log_loss"), ("sigmoid", "log_loss")]
+
+
+def make_problem(hidden, head, widths, rows, bias=True, seed=0):
+    """A network with biases that are not zero, and samples for it: (network, X, T)."""
+    output, loss = head
+    network = Network(widths, hidden, output, loss, bias, "float64", seed)
+    generator = np.random.default_rng([seed, rows])
+    for b in network.biases:
+        b[:] = generator.normal(0.0, 0.3, b.shape)
+    T = generator.uniform(0.1, 0.9, (rows, widths[-1]))
+    if head == ("softmax", "log_loss"):
+        T /= T.sum(axis=1, keepdims=True)
+    return network, generator.normal(size=(rows, widths[0])), T
+
+
+problems = st.builds(
+    make_problem,
+    hidden=st.sampled_from(ACTIVATIONS),
+    head=st.sampled_from(HEADS),
+    widths=st.lists(st.integers(1, 4), min_size=2, max_size=4),
+    rows=st.integers(1, 3),
+    bias=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+ONE_OF_EACH = [
+    make_problem(hidden, head, [2, 3, 2], rows) for hidden, head in zip(ACTIVATIONS * 3, HEADS, strict=False) for rows in (1, 2)
+]
+
+
+def quantities(page):
+    for section in page.sections:
+        for block in section.blocks:
+            if isinstance(block, Together):
+                yield from block.quantities
+            elif isinstance(block, Quantity):
+                yield block
+
+
+# What the steps compute ----------------------------------------------------------------------------------------------------
+
+
+@given(problems, st.floats(0.0, 2.0))
+def test_steps_add_up_to_the_gradient(problem, learning_rate):
+    network, X, T = problem
+    theta = network.theta.copy()
+    steps = explain(network, X, T, learning_rate).steps
+    loss, grad = network.loss_and_grad(X, T)
+    assert steps.loss == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(steps.backward.grad, grad, rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(steps.after.theta, theta - learning_rate * grad, rtol=1e-12, atol=1e-13)
+    assert steps.loss_after == pytest.approx(steps.after.loss(X, T), rel=1e-12)
+    np.testing.assert_array_equal(network.theta, theta)
+
+
+@given(problems.filter(lambda problem: problem[0].plan.loss == "log_loss"))
+def test_the_short_cut_of_the_log_losses_is_the_chain_rule(problem):
+    network, X, T = problem
+    steps = explain(network, X, T).steps
+    slope = getattr(kernels, f"{network.plan.activations[-1]}_backward")
+    np.testing.assert_allclose(steps.backward.deltas[-1], slope(steps.A[-1], steps.backward.dA[-1]), rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("kernel", ["sigmoid_backward", "mse_backward", "dense_backward_input", "mse"])
+def test_a_wrong_step_is_noticed(monkeypatch, kernel):
+    right = getattr(kernels, kernel)
+
+    def wrong(*arrays):
+        result = right(*arrays)
+        if result is None:
+            arrays[0][:] *= 1 + 1e-6
+        return None if result is None else result * (1 + 1e-6)
+
+    network, X, T = make_problem("sigmoid", ("sigmoid", "mse"), [2, 3, 2], 1)
+    monkeypatch.setattr(kernels, kernel, wrong)
+    with pytest.raises(StepsDisagreeError, match=r"the stepwise (loss|gradient) is not that of loss_and_grad"):
+        explain(network, X, T)
+
+
+def test_rounding_alone_is_no_disagreement():
+    """y is t but for its last bits, so that the gradient consists of rounding errors."""
+    network, X, _ = make_problem("tanh", ("sigmoid", "mse"), [3, 4, 2], 3)
+    Y = network.predict(X)
+    explain(network, X, np.nextafter(Y, 1))
+
+
+def test_one_sample_however_it_is_given():
+    network, X, T = make_problem("tanh", ("identity", "mse"), [2, 3, 2], 1)
+    assert explain(network, X[0].tolist(), T[0].tolist()).text() == explain(network, X, T).text()
+    single, X, T = make_problem("tanh", ("identity", "mse"), [1, 3, 1], 1)
+    assert explain(single, X[0, 0], T[0, 0]).text() == explain(single, X, T).text()
+
+
+@pytest.mark.parametrize(("x", "t"), [([0.1, 0.2], 2), ([0.1, 0.2], [2]), ([[0.1, 0.2], [1, 2]], [2, 0])])
+def test_class_labels(x, t):
+    network = Network([2, 3], output_activation="softmax", loss="log_loss", dtype="float64")
+    page = explain(network, x, t)
+    np.testing.assert_array_equal(page.steps.T, np.eye(3)[np.atleast_1d(t)])
+    assert page.steps.loss == pytest.approx(network.loss(np.atleast_2d(x), np.atleast_1d(t)), rel=1e-14)
+    assert "a class is a row of zeros with a one" in page.text()
+    assert "a class is" not in explain(network, x, page.steps.T).text()
+
+
+@pytest.mark.parametrize(
+    ("x", "t", "message"),
+    [
+        ([1, 2, 3], [1, 0], r"x has shape \(3,\); the network takes \(n, 2\)"),
+        ([1, 2], [[1, 0, 0]], r"t has shape \(1, 3\); the network takes \(1, 2\)"),
+        ([[1, 2], [3, 4]], [[1, 0]], "t has 1 rows and X has 2"),
+        ([1, np.nan], [1, 0], "x holds nan"),
+        (["a", "b"], [1, 0], "x has dtype"),
+        (np.empty((0, 2)), np.empty((0, 2)), "x has no rows"),
+        ([1, 2], [0.5, 0.6], "t must hold a distribution in each row"),
+    ],
+)
+def test_bad_samples(x, t, message):
+    network = Network([2, 2], output_activation="softmax", loss="log_loss", dtype="float64")
+    with pytest.raises(InputError, match=message):
+        explain(network, x, t)
+
+
+@pytest.mark.parametrize("rate", [-0.1, np.inf, np.nan])
+def test_bad_learning_rate(rate):
+    with pytest.raises(InputError, match="learning_rate"):
+        explain(Network([1, 1], dtype="float64"), 1, 1, learning_rate=rate)
+
+
+# What the page says --------------------------------------------------------------------------------------------------------
+
+FUNCTIONS = {"exp": np.exp, "tanh": np.tanh, "ln": np.log, "max": np.maximum, "sigmoid": lambda z: 1 / (1 + np.exp(-z))}
+
+
+def arithmetic(page):
+    return re.findall(r"(?:its first entry|in numbers): (.*) = (\S+)", page.text())
+
+
+def assert_arithmetic_is_true(page):
+    """As far as eight decimals on both sides go."""
+    for left, right in arithmetic(page):
+        value = eval(left.replace("^", "**"), {}, FUNCTIONS)
+        assert math.isclose(value, float(right), rel_tol=5e-4, abs_tol=1e-7), (left, right)
+
+
+@pytest.mark.parametrize("problem", ONE_OF_EACH)
+def test_every_line_of_arithmetic_is_true(problem):
+    page = explain(*problem)
+    assert_arithmetic_is_true(page)
+    assert len(arithmetic(page)) >= 10
+    for left, right in arithmetic(page):
+        assert f"`{left} = {right}`" in page.markdown()
+
+
+@given(problems)
+def test_arithmetic_of_any_network(problem):
+    assert_arithmetic_is_true(explain(*problem))
+
+
+@pytest.mark.parametrize(
+    ("scale", "head"),
+    [(1e5, HEADS[-1]), (1e5, HEADS[-2]), (1e3, HEADS[-1]), (1e3, HEADS[-2]), (1e2, HEADS[2]), (10.0, HEADS[4])],
+)
+def test_arithmetic_of_saturated_outputs(scale, head):
+    network, X, _ = make_problem("sigmoid", head, [2, 3, 2], 1)
+    network.weights[-1][:] *= scale
+    for targets in ([0.0, 1.0], [1.0, 0.0]):
+        assert_arithmetic_is_true(explain(network, X[0], targets))
+
+
+def value_of(formula, symbols):
+    """What the text of a formula says: `sum of` adds up all entries, `^T` transposes, neighbours multiply as matrices."""
+    if rows := re.fullmatch(r"sum of (\w+) over the rows", formula):
+        return symbols[rows[1]].sum(axis=0)
+    if total := re.fullmatch(r"(- |)sum of (.*?)(?: / (\d+))?", formula):
+        return (-1 if total[1] else 1) * np.sum(value_of(total[2], symbols)) / int(total[3] or 1)
+    if where := re.fullmatch(r"(\S+) \* \(1 where (\w+) > 0, else 0\)", formula):
+        return np.where(symbols[where[2]] > 0, symbols[where[1]], 0.0)
+    code, previous = "", ""
+    for token in re.findall(r"new \w+|dL/d\w+|\d+(?:\.\d+)?|\w+|\^T|\^2|\S", formula):
+        left = previous in symbols or previous in ("^T", ")") or previous[:1].isdigit()
+        if left and (token in symbols or token == "("):
+            code += "*" if previous[0].isdigit() or token == "(" else "@"
+        code += {"^T": ".T", "^2": "**2"}.get(token) or (f"S[{token!r}]" if token in symbols else token)
+        previous = token
+    return eval(code, {"S": symbols}, FUNCTIONS)
+
+
+@pytest.mark.parametrize("problem", ONE_OF_EACH)
+def test_every_formula_is_true(problem):
+    """With the page's figures for the symbols in it, each formula gives its own figure."""
+    page = explain(*problem)
+    formulas = [(q.formula.text.split(" = "), np.asarray(q.value)) for q in quantities(page)]
+    symbols = {name.removesuffix("[j]"): value for (name, *_), value in formulas}
+    # The formulas of softmax are about single entries; its arithmetic is tested above.
+    claims = [(side, value) for (name, *sides), value in formulas if "[j]" not in name for side in sides]
+    assert len(claims) >= 8
+    for side, value in claims:
+        np.testing.assert_allclose(np.reshape(value_of(side, symbols), value.shape), value, 1e-9, 1e-15, err_msg=side)
+
+
+# LaTeX, step by step, as the text spells it.
+SPELLINGS = [
+    (r"(\w)_\{(\d+)\}\^\{\\mathrm\{new\}\}", r"new \1\2"),
+    (r"_\{(\d+)\}", r"\1"),
+    (r"_\{(\d*),?([jk])\}", r"\1[\2]"),
+    (r"\\frac\{\\partial L\}\{\\partial ([^{}]*)\}", r"dL/d\1"),
+    (r"\^\{\\top\}", "^T"),
+    (r"e\^\{([^{}]*)\}", r"exp(\1)"),
+    (r"\\sum_\{\\mathrm\{rows\}\} (\S+)", r"sum of \1 over the rows"),
+    (r"\\sum_k", "sum over k of"),
+    (r"\\sum", "sum of"),
+    (r"\\text\{([^{}]*)\}", r"\1"),
+    (r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"\1 / \2"),
+    (r"\\gt", ">"),
+    (r"\\sigma", "sigmoid"),
+    (r"\\(odot|left|right)", ""),
+    (r"\\(?=delta|tanh|max|ln)", ""),
+    (r"[\s*()]", ""),
+]
+
+
+@pytest.mark.parametrize("problem", ONE_OF_EACH)
+def test_both_spellings_of_a_formula_agree(problem):
+    """But for parentheses and signs of multiplication."""
+    for q in quantities(explain(*problem)):
+        translated = q.formula.latex
+        for pattern, replacement in SPELLINGS:
+            translated = re.sub(pattern, replacement, translated)
+        assert translated == re.sub(r"[\s*()]", "", q.formula.text)
+
+
+@pytest.mark.parametrize("problem", ONE_OF_EACH)
+def test_text_is_plain(problem):
+    text = explain(*problem).text()
+    assert text.isascii()
+    assert not set(text) & set("$\\`{}")
+
+
+@pytest.mark.parametrize("problem", ONE_OF_EACH)
+def test_markdown_suits_github(problem):
+    lines = explain(*problem).markdown().splitlines()
+    marks = [i for i, line in enumerate(lines) if line == "$$"]
+    assert len(marks) % 2 == 0
+    for start, end in zip(marks[::2], marks[1::2], strict=True):
+        assert end == start + 2
+        assert lines[start - 1] == ""
+        assert lines[end + 1] == ""
+    for line in lines:
+        # Markdown takes the backslash from before a sign; GitHub refuses some macros.
+        assert not re.search(r"\\[^a-z]|\\(operatorname|mbox|def|newcommand)", line)
+        formulas = [lines[i + 1] for i in marks[::2]] + re.findall(r"\$([^$]+)\$", line)
+        for formula in formulas:
+            assert formula == formula.strip()
+            assert formula.count("{") == formula.count("}")
+            assert formula.count(r"\left") == formula.count(r"\right")
+            assert formula.count(r"\begin") == formula.count(r"\end")
+            assert "<" not in formula
+        assert line == "$$" or line.count("$") % 2 == 0
+        assert not re.search(r"[\w{}]\$\w|\$ \$", line)
+
+
+def test_shapes_stand_beside_the_figures():
+    page = explain(*make_problem("tanh", ("sigmoid", "mse"), [3, 4, 2], 2))
+    for q in quantities(page):
+        if isinstance(q.value, np.ndarray):
+            assert f"  {q.formula.text}    {q.value.shape}\n" in page.text()
+            assert f"`{q.formula.text.partition(' = ')[0]}` has shape {q.value.shape}" in page.markdown()
+
+
+def test_wide_layers_are_abridged():
+    page = explain(*make_problem("tanh", ("identity", "mse"), [2, 30, 1], 1))
+    assert max(map(len, page.text().splitlines())) < 128
+    row = r"\[ +\S+ +\S+ +\.\.\. +\S+ +\S+ \]"
+    assert re.search(row, page.text())
+    assert r"& \cdots &" in page.markdown()
+    assert r"\cr \vdots \cr" in page.markdown()
+    # Side by side only where there is room: x and t, W2 and b2, but not W1 and b1.
+    assert page.markdown().count(r"\qquad") == 2
+
+
+@pytest.mark.parametrize("problem", ONE_OF_EACH)
+def test_each_slope_is_explained_once(problem):
+    page = " ".join(explain(*problem).text().split())
+    for name, opening in {
+        "identity": "The identity has slope 1",
+        "sigmoid": "The slope of the sigmoid follows from its output",
+        "tanh": "The slope of tanh follows from its output",
+        "relu": "relu has slope 1 where",
+        "softmax": "that comes down to this",
+    }.items():
+        plan = problem[0].plan
+        chained = plan.activations[:-1] if plan.loss == "log_loss" else plan.activations
+        assert page.count(opening) == (name in chained)
+    assert page.count("y - t is left") == (plan.loss == "log_loss")
+
+
+def test_what_the_step_did_to_the_loss():
+    network, X, T = make_problem("tanh", ("identity", "mse"), [2, 3, 1], 1)
+    assert "; it was " in explain(network, X, T, 0.01).markdown()
+    assert "the step was too long" in explain(network, X, T, 100.0).markdown()
+
+
+def test_float32_shows_fewer_digits():
+    network = Network([2, 2, 1], dtype="float32", random_state=3)
+    page = explain(network, [0.5, 0.25], 1.0)
+    assert "rounded to 6 decimals" in page.text()
+    assert not re.search(r"\.\d{7}", page.text())
+
+
+def test_as_an_object():
+    page = explain(Network([1, 1], dtype="float64"), 1, 1)
+    assert str(page) == page.text()
+    assert page._repr_markdown_() == page.markdown()
+    assert repr(page) == "<Explanation: One step of gradient descent through a 1-1 network>"
+
+
+# The documents -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_every_printed_figure_is_on_the_page(number):
+    page = explain_document(number)
+    for name, figures in DOCUMENTS[number].printed.items():
+        for figure in figures:
+            assert re.search(rf"{re.escape(name)}.*\s{re.escape(figure)}\s", page.text()), (name, figure)
+            assert f"| {figure} |" in page.markdown()
+
+
+def test_document_1_strays():
+    text = explain_document(1).text()
+    # The gradient of b1 by the chain rule, summed in the document's code; and by moving b1 a little.
+    assert re.search(r"dL/db1\[0\] +-0.00111102 +-0.00238399", text)
+    assert "(2 h) = -0.00111102" in text
+    before, after = (float(re.search(rf"L {when} the step .* (\S+)\n", text)[1]) for when in ("before", "after"))
+    assert before == 0.00042731 < after
+    assert re.search(r"W2\[0, 0\] +0.5 +0.50000519", text)
+    assert re.search(r"dL/da1\[0, 0\] +-0.00450314 +-0.00450314 +-0.0045031\s", text)
+
+
+def test_document_2_strays():
+    text = explain_document(2).text()
+    assert re.search(r"dL/dW1\[0, 1\] +-0.036545 +-0.00912393", text)
+    assert "(2 h) = 0.00912393" in text
+    assert "0.036545 * 0.24966289 = 0.00912393" in text
+
+
+def test_the_page_in_docs():
+    page = PAGE.read_text(encoding="utf-8")
+    for number in (1, 2):
+        assert f"\n\n{explain_document(number).markdown()}" in page, (
+            f"docs/worked-examples.md differs from what `tileprop explain --document {number} --format markdown` prints"
+        )
+    hand_written = page[: page.index("## Document 1")]
+    assert page == hand_written + "\n".join(explain_document(number).markdown() for number in (1, 2))

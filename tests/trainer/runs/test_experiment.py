@@ -1,0 +1,181 @@
+"""The run behind `tileprop train`: fair splits, scaling from the training rows alone, true figures."""
+
+import numpy as np
+import pytest
+from tileprop.trainer import DivergenceError, InputError, MissingExtraError
+from tileprop.trainer.data.datasets import Dataset, load_dataset
+from tileprop.trainer.runs.experiment import run_experiment, score, split_rows, untrained_model
+from tileprop.trainer.runs.settings import Settings
+
+pytest.importorskip("sklearn")
+metrics = pytest.importorskip("sklearn.metrics")
+
+
+def dataset(y, task="classification", name="data"):
+    y = np.array(y)
+    classes = tuple(f"c{i}" for i in range(int(y.max()) + 1)) if task == "classification" else ()
+    return Dataset(name, np.arange(2.0 * len(y)).reshape(-1, 2), y, ("a", "b"), task, classes)
+
+
+@pytest.mark.parametrize(
+    ("test_size", "validation_size", "sizes"), [(0.2, 0.1, (43, 5, 12)), (0, 0.5, (30, 30, 0)), (0.5, 0, (30, 0, 30))]
+)
+def test_split(test_size, validation_size, sizes):
+    data = dataset([0, 0, 1, 2, 2, 2] * 10)
+    split = split_rows(data, test_size, validation_size, 0)
+    assert tuple(len(rows) for rows in vars(split).values()) == sizes
+    assert sorted(np.concatenate(list(vars(split).values()))) == list(range(60))
+    for rows in vars(split).values():
+        if rows.size:
+            np.testing.assert_allclose(np.bincount(data.y[rows]) / rows.size, [1 / 3, 1 / 6, 1 / 2], atol=0.12)
+
+
+def test_the_seed_decides_about_the_split():
+    data = dataset(np.linspace(0, 1, 30), "regression")
+    splits = [split_rows(data, 0.2, 0.1, seed).test.tolist() for seed in (0, 0, 1)]
+    assert splits[0] == splits[1] != splits[2]
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments", "message"),
+    [
+        (dataset([0, 0, 0, 0, 1]), (0.4, 0.1), "data: class 'c1' has a single row to be divided by test_size 0.4"),
+        (dataset([0, 1, 0, 1]), (0.2, 0.1), "test_size 0.2 divides 4 rows into 3 and 1, and each part needs 2"),
+        (dataset([0, 1, 2] * 4), (0.25, 0.1), "validation_size 0.1 divides 9 rows into 8 and 1, and each part needs 3"),
+        (dataset([0, 1, 2] * 4), (0.9, 0.0), "test_size 0.9 divides 12 rows into 1 and 11"),
+        (dataset([0.5, 1.5, 2.5], "regression"), (0.2, 0.1), "divides 3 rows into 2 and 1, and each part needs 2"),
+    ],
+)
+def test_too_few_rows(data, arguments, message):
+    with pytest.raises(InputError, match=message + ".*or 0 for none"):
+        split_rows(data, *arguments, 0)
+
+
+def test_scaling_sees_the_training_rows_alone():
+    data = dataset(np.linspace(0, 1, 30), "regression")
+    rows = np.arange(10)
+    model = untrained_model(data, rows, Settings("data"))
+    assert model.scaling.mean.tolist() == data.X[rows].mean(axis=0).tolist()
+    assert model.target_scaling.mean == pytest.approx([data.y[rows].mean()])
+
+
+@pytest.mark.parametrize(
+    ("settings", "sizes", "activations", "loss"),
+    [
+        (Settings("iris"), [4, 64, 64, 3], ["tanh", "tanh", "softmax"], "log_loss"),
+        (Settings("iris", hidden=(), loss="mse"), [4, 3], ["sigmoid"], "mse"),
+        (Settings("diabetes", hidden=(5,), activation="relu"), [10, 5, 1], ["relu", "identity"], "squared_error"),
+    ],
+)
+def test_networks(settings, sizes, activations, loss):
+    data = load_dataset(settings.source)
+    plan = untrained_model(data, np.arange(20), settings).network.plan
+    assert (plan.sizes, plan.activations, plan.loss) == (sizes, activations, loss)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dtypes(dtype):
+    data = load_dataset("iris")
+    assert untrained_model(data, np.arange(150), Settings("iris", dtype=dtype)).predict_proba(data.X).shape == (150, 3)
+    assert untrained_model(data, np.arange(150), Settings("iris", dtype=dtype)).network.dtype == dtype
+
+
+def test_classification_figures():
+    outcome = run_experiment(Settings("iris", epochs=8, seed=1))
+    data, split, model = outcome.dataset, outcome.split, outcome.model
+    names = np.array(data.class_names)
+    for part, rows in vars(split).items():
+        assert outcome.scores[part] == metrics.accuracy_score(names[data.y[rows]], model.predict(data.X[rows]))
+        assert outcome.losses[part] == pytest.approx(
+            metrics.log_loss(data.y[rows], model.predict_proba(data.X[rows])), rel=1e-4
+        )
+    assert outcome.history.epochs == len(outcome.history.val_loss) == 8
+    assert outcome.history.n_samples == len(split.training)
+    assert outcome.history.val_loss[-1] == pytest.approx(outcome.losses["validation"], rel=1e-6)
+    assert outcome.scores["test"] > 0.8
+
+
+def test_regression_figures():
+    outcome = run_experiment(Settings("diabetes", epochs=10, hidden=(), learning_rate=0.02, seed=2))
+    data, rows = outcome.dataset, outcome.split.test
+    expected = metrics.r2_score(data.y[rows], outcome.model.predict(data.X[rows]))
+    assert outcome.scores["test"] == pytest.approx(expected, rel=1e-12)
+    assert outcome.score_name == "R2"
+    assert outcome.scores["test"] > 0.2
+
+
+def test_several_targets(tmp_path):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    np.savez(tmp_path / "data.npz", X=X, y=np.column_stack((X[:, 0] * 1000 + 7, X[:, 1] - X[:, 2])))
+    outcome = run_experiment(Settings(str(tmp_path / "data.npz"), epochs=30, hidden=(), learning_rate=0.02))
+    data, rows = outcome.dataset, outcome.split.test
+    assert outcome.scores["test"] == pytest.approx(metrics.r2_score(data.y[rows], outcome.model.predict(data.X[rows])))
+    assert outcome.scores["test"] > 0.99
+
+
+def test_nothing_held_out():
+    outcome = run_experiment(Settings("xor", test_size=0, validation_size=0, epochs=2))
+    assert list(outcome.scores) == list(outcome.losses) == ["training"]
+    assert outcome.history.val_loss == []
+
+
+def test_r2_of_equal_targets_is_not_a_number():
+    outcome = run_experiment(Settings("diabetes", epochs=1, hidden=()))
+    assert np.isnan(score(outcome.model, outcome.dataset.X[:3], np.ones(3)))
+
+
+def test_the_seed_decides_about_everything():
+    first, second, other = (run_experiment(Settings("moons", epochs=2, seed=seed)) for seed in (3, 3, 4))
+    assert first.model.network.theta.tobytes() == second.model.network.theta.tobytes()
+    assert first.history.val_loss == second.history.val_loss
+    assert first.model.network.theta.tobytes() != other.model.network.theta.tobytes()
+
+
+def test_the_seed_decides_about_the_initial_weights():
+    data, rows = load_dataset("iris"), np.arange(150)
+    first, second, other = (untrained_model(data, rows, Settings("iris", seed=seed)).network.theta for seed in (3, 3, 4))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("loss", ["mse", "squared_error"])
+def test_classes_by_squares(loss):
+    outcome = run_experiment(Settings("iris", loss=loss, epochs=20))
+    assert outcome.model.network.plan.loss == loss
+    assert outcome.scores["test"] > 0.8
+
+
+def test_digits_by_default():
+    assert run_experiment(Settings("digits", epochs=20)).scores["test"] >= 0.95
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(20))
+def test_digits_with_any_seed(seed):
+    assert run_experiment(Settings("digits", seed=seed)).scores["test"] >= 0.95
+
+
+def test_the_median_epoch_tells_the_speed():
+    outcome = run_experiment(Settings("xor", epochs=3))
+    outcome.history.seconds[:] = [9.0, 2.0, 1.0]
+    assert outcome.samples_per_second == outcome.history.n_samples / 2.0
+
+
+def test_divergence():
+    with pytest.raises(DivergenceError, match="diverged in epoch"):
+        run_experiment(Settings("diabetes", optimizer="sgd", learning_rate=1e6, activation="relu"))
+
+
+def test_an_outlier_among_the_held_out_rows(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    held_out = split_rows(dataset(np.linspace(0, 1, 40), "regression"), 0.2, 0.1, 0).test[0]
+    X[held_out, 1] = 1e100
+    np.savez(tmp_path / "data.npz", X=X, y=np.linspace(0, 1, 40))
+    with pytest.raises(InputError, match=rf"row {held_out + 1}: 'x1' is 1e\+100, too far"):
+        run_experiment(Settings(str(tmp_path / "data.npz")))
+
+
+def test_missing_scikit_learn(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "sklearn", None)
+    with pytest.raises(MissingExtraError, match=r"splitting the rows needs scikit-learn: pip install 'tileprop\[sklearn\]'"):
+        run_experiment(Settings("xor"))

@@ -1,0 +1,138 @@
+"""`tileprop explain`: a sample through a network by hand, as a page."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..explanation.page import Explanation
+
+EXAMPLES = """\
+Rows are separated by semicolons. A list that starts with a minus sign needs an equals sign: --x=-1,0.5
+
+examples:
+  tileprop explain --document 1
+  tileprop explain --document 2 --format markdown > page.md
+  tileprop explain --sizes 3,4,2 --x 0.1,0.2,0.3 --t 0,1
+  tileprop explain --sizes 2,3,1 --x "0,0;0,1;1,0;1,1" --t 0,1,1,0 --activation tanh
+  tileprop explain --sizes 2,4,4,3 --activation relu,tanh --output-activation softmax --loss log_loss --x 1,2 --t 2
+"""
+# What --sizes needs, and what may go with it; --document knows all of these itself.
+NEEDED = ("sizes", "x", "t")
+DEFAULTS: dict[str, Any] = {
+    "activation": "sigmoid",
+    "output_activation": "sigmoid",
+    "loss": "mse",
+    "seed": 0,
+    "learning_rate": 0.1,
+    "no_bias": False,
+}
+
+
+def add_explain_command(subparsers: Any) -> None:
+    """Declare the command and its options."""
+    parser = subparsers.add_parser(
+        "explain",
+        help="work a sample through a network by hand",
+        description="Work a sample, or a small batch, through a network: forward pass, loss, chain rule and one step of "
+        "gradient descent, every figure with its formula. The network is that of one of the two documents, or any small one.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--document", type=int, choices=(1, 2), help="the example of document 1 or 2, beside what it prints")
+    parser.add_argument("--sizes", metavar="N,N,...", help="widths from the inputs to the outputs")
+    parser.add_argument("--x", metavar="X,X,...", help="the inputs of a sample, or of several, row by row")
+    parser.add_argument("--t", metavar="T,T,...", help="its targets; or a class, for log_loss over softmax")
+    # The defaults are filled in later, so that what was given is known.
+    network = parser.add_argument_group("network")
+    network.add_argument(
+        "--activation", metavar="NAME,...", help="of the hidden layers, one or one for each (default: sigmoid)"
+    )
+    network.add_argument("--output-activation", metavar="NAME", help="identity, sigmoid (default), tanh, relu or softmax")
+    network.add_argument("--loss", metavar="NAME", help="mse (default), squared_error or log_loss")
+    network.add_argument("--no-bias", action="store_true", default=None, help="leave out the biases")
+    network.add_argument("--seed", type=int, metavar="N", help="of the initial weights (default: 0)")
+    network.add_argument("--learning-rate", type=float, metavar="X", help="of the step (default: 0.1)")
+    parser.add_argument("--format", choices=("text", "markdown"), default="text", help="default: text")
+
+
+def run_explain(args: argparse.Namespace) -> int:
+    """Print the page."""
+    page = _document(args) if args.document is not None else _network(args)
+    print(page.markdown() if args.format == "markdown" else page.text(), end="")
+    return 0
+
+
+def _document(args: argparse.Namespace) -> Explanation:
+    from ..explanation.explain import explain_document
+
+    for name in (*NEEDED, *DEFAULTS):
+        if getattr(args, name) is not None:
+            raise InputError(f"{_option(name)} does not go with --document, which has a network and a sample of its own")
+    return explain_document(args.document)
+
+
+def _network(args: argparse.Namespace) -> Explanation:
+    from ..explanation.explain import explain
+    from ..network import Network
+
+    if all(getattr(args, name) is None for name in NEEDED):
+        raise InputError("nothing to explain: give --document 1, --document 2, or --sizes with --x and --t")
+    for name in NEEDED:
+        if getattr(args, name) is None:
+            raise InputError(f"{_option(name)} is missing: a network needs --sizes, --x and --t")
+    given = {name: default if getattr(args, name) is None else getattr(args, name) for name, default in DEFAULTS.items()}
+    if given["seed"] < 0:
+        raise InputError(f"--seed is {given['seed']}; it must be at least 0")
+    sizes = [_whole(width) for width in args.sizes.split(",")]
+    x, t = _numbers("x", args.x), _numbers("t", args.t)
+    names = given["activation"].split(",")
+    try:
+        network = Network(
+            sizes,
+            names[0] if len(names) == 1 else names,
+            given["output_activation"],
+            given["loss"],
+            bias=not given["no_bias"],
+            dtype="float64",
+            random_state=given["seed"],
+        )
+        return explain(network, x, t, given["learning_rate"])
+    except (TypeError, ValueError) as error:
+        raise InputError(_as_options(str(error))) from None
+
+
+def _whole(width: str) -> int:
+    try:
+        return int(width)
+    except ValueError:
+        raise InputError(f"--sizes has {width!r}; it must be a list of whole numbers, such as 3,4,2") from None
+
+
+def _numbers(name: str, text: str) -> Any:
+    """A list, or a list of rows; targets of one column are a list again."""
+    rows = []
+    for row in text.split(";"):
+        try:
+            rows.append([float(value) for value in row.split(",")])
+        except ValueError:
+            raise InputError(f"{_option(name)} is {text!r}; it must be a list of numbers, such as 0.5,-1") from None
+    if len({len(row) for row in rows}) > 1:
+        raise InputError(f"{_option(name)} is {text!r}; its rows must be of one length")
+    if len(rows) == 1:
+        return rows[0]
+    return [row[0] for row in rows] if len(rows[0]) == 1 and name == "t" else rows
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _as_options(message: str) -> str:
+    """A message that starts with an argument's name, with the option's name there."""
+    return re.sub(r"^(?:SGD: )?([a-z_]+)", lambda found: _option(found[1]), message)

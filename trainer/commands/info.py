@@ -1,0 +1,116 @@
+"""`tileprop info`: what a model is, or what this installation is."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..runs.report import print_table
+
+EXAMPLES = """\
+examples:
+  tileprop info                 versions, processor, cache
+  tileprop info runs/digits     a run: network, columns, classes, scaling, results
+  tileprop info net.safetensors
+"""
+# Features that decide about the speed of the kernels, as LLVM names them.
+CPU_FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "neon", "sve")
+# Columns whose scaling is shown.
+MOST_COLUMNS = 12
+
+
+def add_info_command(subparsers: Any) -> None:
+    """Declare the command and its options."""
+    parser = subparsers.add_parser(
+        "info",
+        help="show a model, or this installation",
+        description="Show what a run folder or a model's file holds; without one, versions, processor and cache.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="a run folder, or a model's file")
+
+
+def run_info(args: argparse.Namespace) -> int:
+    """Print the tables."""
+    if args.model is None:
+        print_table("tileprop", _installation())
+    else:
+        _show_model(Path(args.model))
+    return 0
+
+
+def _installation() -> list[tuple[str, str]]:
+    from llvmlite import binding
+
+    from ...kernels import jit
+    from ..versions import versions
+
+    features = binding.get_host_cpu_features()
+    folder = jit.cache_folder()
+    return [
+        *((name, version or "not installed") for name, version in versions().items()),
+        ("dtypes", "float32, float64"),
+        ("processor", binding.get_host_cpu_name()),
+        ("vectors", " ".join(name for name in CPU_FEATURES if features.get(name)) or "none of " + " ".join(CPU_FEATURES)),
+        ("jit", "off (NUMBA_DISABLE_JIT)" if jit.JIT_DISABLED else "on"),
+        ("cache", "off" if folder is None else str(folder)),
+    ]
+
+
+def _show_model(run: Path) -> None:
+    from ..files import load_network
+    from ..runs.model import Model
+    from ..runs.record import model_file, read_record
+
+    path = model_file(run)
+    network, arrays, notes = load_network(path)
+    plan = network.plan
+    rows = [
+        ("sizes", "-".join(map(str, plan.sizes))),
+        ("activations", ", ".join(plan.activations)),
+        ("loss", plan.loss),
+        ("biases", "yes" if plan.bias else "no"),
+        ("dtype", network.dtype.name),
+        ("parameters", f"{plan.n_parameters:,}"),
+    ]
+    if not notes:
+        print_table(str(path), [*rows, ("columns", "not known: the file holds a network alone")])
+        return
+    model = Model.from_parts(path, network, arrays, notes)
+    rows += [("task", model.task), ("target", model.target_name)]
+    rows += [("classes", ", ".join(model.class_names))] if model.class_names else []
+    print_table(str(path), rows)
+    _show_columns(model)
+    if run.is_dir():
+        _show_results(read_record(run))
+
+
+def _show_columns(model: Any) -> None:
+    columns = [
+        (name, f"{mean:.6g}", f"{scale:.6g}")
+        for name, mean, scale in zip(model.feature_names, model.scaling.mean, model.scaling.scale, strict=True)
+    ]
+    more = len(columns) - MOST_COLUMNS
+    if more > 0:
+        columns = [*columns[:MOST_COLUMNS], (f"and {more} more", "", "")]
+    if model.target_scaling is not None:
+        scaling = model.target_scaling
+        columns += [
+            (f"target {model.target_name}", f"{m:.6g}", f"{s:.6g}") for m, s in zip(scaling.mean, scaling.scale, strict=True)
+        ]
+    print_table("Scaling", columns, ("column", "mean", "scale"))
+
+
+def _show_results(record: dict[str, Any]) -> None:
+    results = record.get("results")
+    if isinstance(results, dict):
+        print_table("Results", [(str(name), _figures(value)) for name, value in results.items()])
+
+
+def _figures(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_figures(v)}" for name, v in value.items())
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

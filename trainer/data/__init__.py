@@ -1,0 +1,1 @@
+"""Data: datasets by name, tables and array files, scaling."""

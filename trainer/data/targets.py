@@ -1,0 +1,59 @@
+"""Target values as a table holds them, and as classes or numbers to be learned."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InputError
+
+CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
+# Whole numbers are taken for classes where they have at most this many values, and rows for two of each on the average.
+MOST_INTEGER_CLASSES = 20
+
+
+def task_of(values: np.ndarray) -> str:
+    """The task that targets (n) or (n, n_targets) are meant for.
+
+    Text, booleans, one-hot rows and whole numbers with few values are classes; everything else is regression.
+    """
+    if _is_one_hot(values) or values.dtype.kind in "bUS":
+        return CLASSIFICATION
+    if values.ndim == 2 or values.dtype.kind == "f":
+        return REGRESSION
+    distinct = len(np.unique(values))
+    return CLASSIFICATION if distinct <= MOST_INTEGER_CLASSES and 2 * distinct <= len(values) else REGRESSION
+
+
+def as_classes(values: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Class indices (n), and the classes' names in sorted order. Raises InputError, beginning with `what`."""
+    if _is_one_hot(values):
+        return values.argmax(axis=1), tuple(str(i) for i in range(values.shape[1]))
+    if values.ndim == 2:
+        raise InputError(f"{what} has {values.shape[1]} columns; classes need one column, or one-hot rows")
+    if values.dtype.kind == "f" and (values != np.floor(values)).any():
+        raise InputError(f"{what} holds fractions, which cannot be classes; use --task regression")
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8", "replace")
+    classes, y = np.unique(values, return_inverse=True)
+    names = tuple(f"{c:.0f}" if values.dtype.kind == "f" else str(c) for c in classes)
+    if len(names) < 2:
+        raise InputError(f"{what} has the single class {names[0]!r}; at least two are needed")
+    return y.astype(np.int64), names
+
+
+def as_numbers(values: np.ndarray, what: str) -> np.ndarray:
+    """Regression targets (n) or (n, n_targets), float64. Raises InputError, beginning with `what`."""
+    if values.dtype.kind in "US":
+        raise InputError(f"{what} holds text; regression needs numbers")
+    y = values.astype(np.float64)
+    constant = np.flatnonzero(np.atleast_1d(y.min(axis=0) == y.max(axis=0)))
+    if constant.size:
+        column = f" column {constant[0]}" if y.ndim == 2 else ""
+        raise InputError(f"{what}{column} has the same value in every row; there is nothing to learn")
+    return y
+
+
+def _is_one_hot(values: np.ndarray) -> bool:
+    if values.ndim != 2 or values.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all())

@@ -1,0 +1,49 @@
+"""Generated datasets with two features and two classes: xor, moons, circles, spirals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InputError
+from ..extras import require
+
+NAMES = ("xor", "moons", "circles", "spirals")
+N_SAMPLES = 500
+# Standard deviation of the normal noise on both coordinates, where none is given.
+NOISE = {"xor": 0.05, "moons": 0.2, "circles": 0.1, "spirals": 0.03}
+
+
+def make_toy(
+    name: str, n_samples: int | None = None, noise: float | None = None, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """X (n, 2) and class labels (n) of one of NAMES; the same seed gives the same rows."""
+    n_samples = N_SAMPLES if n_samples is None else n_samples
+    noise = NOISE[name] if noise is None else noise
+    if n_samples < 2:
+        raise InputError(f"n_samples is {n_samples}; it must be at least 2")
+    if not 0 <= noise < float("inf"):
+        raise InputError(f"noise is {noise}; it must be a finite number, at least 0")
+    if name in ("moons", "circles"):
+        datasets = require("sklearn.datasets", f"the dataset {name!r}")
+        if name == "moons":
+            X, y = datasets.make_moons(n_samples, noise=noise, random_state=seed)
+        else:
+            X, y = datasets.make_circles(n_samples, noise=noise, factor=0.5, random_state=seed)
+        return np.asarray(X), np.asarray(y)
+    generator = np.random.default_rng(seed)
+    X, y = (_xor if name == "xor" else _spirals)(n_samples, generator)
+    return X + generator.normal(0.0, noise, X.shape), y
+
+
+def _xor(n_samples: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the square from -1 to 1; class 1 where the signs of the coordinates differ."""
+    X = generator.uniform(-1.0, 1.0, (n_samples, 2))
+    return X, (X[:, 0] * X[:, 1] < 0).astype(np.int64)
+
+
+def _spirals(n_samples: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two arms of one turn each, evenly filled along their length, the second turned by half a circle."""
+    y = np.arange(n_samples) % 2
+    radius = np.sqrt(generator.uniform(0.01, 1.0, n_samples))
+    angle = 2.0 * np.pi * radius + np.pi * y
+    return np.column_stack((radius * np.cos(angle), radius * np.sin(angle))), y

@@ -1,0 +1,1 @@
+"""Worked examples: a sample goes through a network by hand, figure by figure."""

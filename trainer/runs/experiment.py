@@ -1,0 +1,149 @@
+"""A training run in memory: load, split, scale, train, evaluate. Nothing is written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.datasets import Dataset, load_dataset
+from ..errors import InputError
+from ..extras import require
+from ..history import History
+from .model import Model
+from ..network import Network
+from ..data.scaling import Scaling
+from .settings import Settings
+from ..data.targets import CLASSIFICATION
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers: trained on, validated on after each epoch, held out until the end. The last two may be empty."""
+
+    training: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves. losses and scores (accuracy or R2): by the names of the parts of the split that have rows."""
+
+    settings: Settings
+    dataset: Dataset
+    split: Split
+    model: Model
+    history: History
+    losses: dict[str, float]
+    scores: dict[str, float]
+
+    @property
+    def score_name(self) -> str:
+        return "accuracy" if self.dataset.task == CLASSIFICATION else "R2"
+
+    @property
+    def samples_per_second(self) -> float:
+        """Of the median epoch: the first one may hold the compilation of the kernels."""
+        seconds = sorted(self.history.seconds)[(self.history.epochs - 1) // 2]
+        return self.history.n_samples / max(seconds, 1e-9)
+
+
+def run_experiment(settings: Settings, progress: bool | None = None) -> Outcome:
+    """Train and evaluate as `settings` say. Raises InputError for data that do not fit, before training starts."""
+    require("sklearn", "splitting the rows")
+    dataset = load_dataset(
+        settings.source,
+        settings.target,
+        task=settings.task,
+        ignore=settings.ignore,
+        n_samples=settings.n_samples,
+        noise=settings.noise,
+        seed=settings.seed,
+    )
+    split = split_rows(dataset, settings.test_size, settings.validation_size, settings.seed)
+    model = untrained_model(dataset, split.training, settings)
+    X, T = model.scaled(dataset.X), training_targets(dataset, model)
+    parts = {name: rows for name, rows in vars(split).items() if rows.size}
+    history = model.network.fit(
+        X[split.training],
+        T[split.training],
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        optimizer=settings.make_optimizer(),
+        validation_data=(X[split.validation], T[split.validation]) if split.validation.size else None,
+        progress=progress,
+    )
+    losses = {name: model.network.loss(X[rows], T[rows]) for name, rows in parts.items()}
+    scores = {name: score(model, dataset.X[rows], dataset.y[rows]) for name, rows in parts.items()}
+    return Outcome(settings, dataset, split, model, history, losses, scores)
+
+
+def split_rows(dataset: Dataset, test_size: float, validation_size: float, seed: int) -> Split:
+    """Shuffle and cut the rows; classes keep their shares in each part. Raises InputError where there are too few rows."""
+    rest, test = _cut(dataset, np.arange(len(dataset.y)), "test_size", test_size, seed)
+    training, validation = _cut(dataset, rest, "validation_size", validation_size, seed)
+    return Split(training, validation, test)
+
+
+def _cut(dataset: Dataset, rows: np.ndarray, argument: str, size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    if size == 0:
+        return rows, rows[:0]
+    count = math.ceil(size * len(rows))
+    least, labels = 2, None
+    remedy = f"give more rows, another {argument}, or 0 for none"
+    if dataset.task == CLASSIFICATION:
+        labels = dataset.y[rows]
+        classes, counts = np.unique(labels, return_counts=True)
+        rare = counts.argmin()
+        if counts[rare] < 2:
+            name = dataset.class_names[classes[rare]]
+            raise InputError(f"{dataset.name}: class {name!r} has a single row to be divided by {argument} {size}; {remedy}")
+        least = max(least, len(classes))
+    if min(count, len(rows) - count) < least:
+        raise InputError(
+            f"{dataset.name}: {argument} {size} divides {len(rows)} rows into {len(rows) - count} and {count}, "
+            f"and each part needs {least}; {remedy}"
+        )
+    selection = require("sklearn.model_selection", "splitting the rows")
+    first, second = selection.train_test_split(rows, test_size=count, stratify=labels, random_state=seed)
+    return first, second
+
+
+def untrained_model(dataset: Dataset, rows: np.ndarray, settings: Settings) -> Model:
+    """A model with new parameters, its scaling fitted to the given rows."""
+    loss = settings.loss_for(dataset.task)
+    scaling = Scaling.fit(dataset.X[rows], dataset.feature_names)
+    if dataset.task == CLASSIFICATION:
+        n_out, output, target_scaling = len(dataset.class_names), "softmax" if loss == "log_loss" else "sigmoid", None
+    else:
+        T = dataset.y.reshape(len(dataset.y), -1)
+        n_out, output, target_scaling = T.shape[1], "identity", Scaling.fit(T[rows], (dataset.target_name,) * T.shape[1])
+    network = Network(
+        [dataset.X.shape[1], *settings.hidden, n_out],
+        activation=settings.activation,
+        output_activation=output,
+        loss=loss,
+        dtype=settings.dtype,
+        random_state=settings.seed,
+    )
+    return Model(
+        network, scaling, dataset.feature_names, dataset.task, dataset.target_name, dataset.class_names, target_scaling
+    )
+
+
+def training_targets(dataset: Dataset, model: Model) -> np.ndarray:
+    """What the network learns: class labels (n) for log_loss, one-hot rows for another loss, or standardised targets."""
+    if model.target_scaling is not None:
+        return model.target_scaling.apply(dataset.y.reshape(len(dataset.y), -1))
+    return dataset.y if model.network.plan.loss == "log_loss" else np.eye(len(dataset.class_names))[dataset.y]
+
+
+def score(model: Model, X: np.ndarray, y: np.ndarray) -> float:
+    """Accuracy, or R2, averaged over the target columns, for raw rows X and targets y as a Dataset holds them."""
+    if model.task == CLASSIFICATION:
+        return float((model.outputs(X).argmax(axis=1) == y).mean())
+    residual = ((y - model.predict(X)) ** 2).sum(axis=0)
+    spread = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
+    return float(np.mean(1.0 - residual / spread)) if np.all(spread > 0) else math.nan

@@ -1,0 +1,38 @@
+"""Tables on the terminal: by rich where it is installed and the output is a terminal, as aligned text otherwise."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from ..extras import available
+
+
+def print_table(title: str, rows: Sequence[Sequence[str]], headers: Sequence[str] = ()) -> None:
+    """Print rows of equally many cells under a title; the columns after the first are aligned right below headers."""
+    if sys.stdout.isatty() and available("rich"):
+        _print_rich(title, rows, headers)
+        return
+    print(title)
+    every = [headers, *rows] if headers else list(rows)
+    widths = [max(len(row[i]) for row in every) for i in range(len(every[0]))]
+    for row in every:
+        cells = [
+            f"{cell:>{w}}" if i and headers else f"{cell:<{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  " + "  ".join(cells).rstrip())
+
+
+def _print_rich(title: str, rows: Sequence[Sequence[str]], headers: Sequence[str]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    # Text objects: names of files, columns and classes are the user's, and no markup.
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, show_header=bool(headers), pad_edge=False)
+    for i, header in enumerate(headers or [""] * len(rows[0])):
+        table.add_column(Text(header), justify="right" if i and headers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)

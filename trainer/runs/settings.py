@@ -1,0 +1,101 @@
+"""What a training run is asked to do: every choice of `tileprop train`, checked when it is made."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...kernels.activations import CODES
+from ..errors import InputError
+from ..optimizers import SGD, Adam, Optimizer
+from ..data.targets import CLASSIFICATION, TASKS
+
+HIDDEN_ACTIVATIONS = tuple(name for name in CODES if name != "softmax")
+LOSSES = ("log_loss", "squared_error", "mse")
+OPTIMIZERS = ("adam", "sgd")
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """source to seed: the data, as in `load_dataset`, and their split. hidden to dtype: the network and its training.
+
+    test_size: share of all rows that is held out; validation_size: share of the others that is not trained on; both may be 0.
+    hidden: widths of the hidden layers, none for a linear model. loss: log_loss for classification and squared_error for
+    regression where not given. learning_rate: 0.002 for adam and 0.1 for sgd where not given. momentum: of sgd, 0.9.
+
+    Raises InputError for a value that does not fit.
+    """
+
+    source: str
+    target: str | None = None
+    task: str | None = None
+    ignore: tuple[str, ...] = ()
+    n_samples: int | None = None
+    noise: float | None = None
+    test_size: float = 0.2
+    validation_size: float = 0.1
+    seed: int = 0
+    hidden: tuple[int, ...] = (64, 64)
+    activation: str = "tanh"
+    loss: str | None = None
+    epochs: int = 60
+    batch_size: int = 32
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    momentum: float | None = None
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("test_size", "validation_size"):
+            share = getattr(self, name)
+            if not 0 <= share < 1:
+                raise InputError(f"{name} is {share!r}; it must be a share of the rows, at least 0 and below 1")
+        _whole("seed", self.seed, 0, 2**32 - 1)
+        _whole("epochs", self.epochs, 1)
+        _whole("batch_size", self.batch_size, 1)
+        for width in self.hidden:
+            _whole("hidden", width, 1)
+        _one_of("task", self.task, (None, *TASKS))
+        _one_of("activation", self.activation, HIDDEN_ACTIVATIONS)
+        _one_of("loss", self.loss, (None, *LOSSES))
+        _one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _one_of("dtype", self.dtype, DTYPES)
+        if self.momentum is not None and self.optimizer != "sgd":
+            raise InputError(f"momentum is {self.momentum!r}, which is for sgd; leave it out, or choose the optimizer sgd")
+        self.make_optimizer()
+
+    @property
+    def run_name(self) -> str:
+        """The name of a named dataset, or of the file without its ending."""
+        return Path(self.source).stem or self.source
+
+    def make_optimizer(self) -> Optimizer:
+        if self.optimizer == "adam":
+            return Adam(learning_rate=0.002 if self.learning_rate is None else self.learning_rate)
+        rate = 0.1 if self.learning_rate is None else self.learning_rate
+        return SGD(learning_rate=rate, momentum=0.9 if self.momentum is None else self.momentum)
+
+    def loss_for(self, task: str) -> str:
+        """The loss, given or usual. Raises InputError where it is not for this task."""
+        if task == CLASSIFICATION:
+            return self.loss or "log_loss"
+        if self.loss == "log_loss":
+            raise InputError("loss is 'log_loss', which is for classification; regression takes squared_error or mse")
+        return self.loss or "squared_error"
+
+
+def _whole(name: str, value: Any, least: int, most: int | None = None) -> None:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} is {value!r}; it must be a whole number") from None
+    if number < least or (most is not None and number > most):
+        raise InputError(f"{name} is {number}; it must be at least {least}" + (f" and at most {most}" if most else ""))
+
+
+def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}; it must be one of {', '.join(str(c) for c in choices if c is not None)}")

@@ -21,11 +21,6 @@ def compiled_loss_and_grad(plan, theta, X, T, weight, grad, work):
 
 
 @njit
-def compiled_predict(plan, theta, X, Y, work):
-    predict(plan, theta, X, Y, work)
-
-
-@njit
 def compiled_forward(plan, theta, X, work):
     return forward(plan, theta, X, work)
 
@@ -60,19 +55,12 @@ REFUSED_GRADIENTS = {
     "columns of T": ({"T": np.zeros((6, 3))}, "T has the wrong number of columns", (3, 2)),
     "too few weights": ({"weight": np.ones(5)}, "weight needs one entry for each row", (5, 6)),
     "too many weights": ({"weight": np.ones(7)}, "weight needs one entry for each row", (7, 6)),
+    "workspace": (
+        {"work": make_workspace(make_plan([1, 1]), 8)},
+        "a vector is too short for this plan; make the workspace",
+        (),
+    ),
 }
-
-
-@pytest.mark.parametrize("kernel", [loss_and_grad, compiled_loss_and_grad], ids=["python", "njit"])
-@pytest.mark.parametrize("what", REFUSED_GRADIENTS)
-def test_gradients_are_refused(what, kernel):
-    changes, message, numbers = REFUSED_GRADIENTS[what]
-    given = arguments(**changes)
-    untouched = given["grad"].copy()
-    with pytest.raises(ValueError, match=message) as caught:
-        call(kernel, GRADIENT, given)
-    assert caught.value.args[1:] == numbers
-    assert np.array_equal(given["grad"], untouched)
 
 
 REFUSED_OUTPUTS = {
@@ -80,44 +68,71 @@ REFUSED_OUTPUTS = {
     "columns of X": ({"X": np.zeros((6, 4))}, "X has the wrong number of columns", (4, 3)),
     "rows of Y": ({"Y": np.zeros((7, 2))}, "Y needs as many rows as X", (7, 6)),
     "columns of Y": ({"Y": np.zeros((6, 1))}, "Y has the wrong number of columns", (1, 2)),
+    "workspace": (
+        {"work": make_workspace(make_plan([1, 1]), 8)},
+        "a vector is too short for this plan; make the workspace",
+        (),
+    ),
+}
+
+REFUSED_ENTRIES = {
+    "theta": ({"theta": np.zeros(1)}, "theta has the wrong length", (1, N)),
+    "columns of X": ({"X": np.zeros((6, 1))}, "X has the wrong number of columns", (1, 3)),
+    "too many rows": ({"X": np.zeros((9, 3))}, "X has more rows than the workspace's batch size", (9, 8)),
+    "workspace": (
+        {"work": make_workspace(make_plan([1, 1]), 8)},
+        "a vector is too short for this plan; make the workspace",
+        (),
+    ),
 }
 
 
-@pytest.mark.parametrize("kernel", [predict, compiled_predict], ids=["python", "njit"])
+def check_refused(kernel: Any, names: str, refusal: tuple[dict[str, Any], str, tuple[int, ...]]) -> None:
+    changes, message, numbers = refusal
+    with pytest.raises(ValueError, match=message) as caught:
+        call(kernel, names, arguments(**changes))
+    assert caught.value.args[1:] == numbers
+
+
+@pytest.mark.parametrize("what", REFUSED_GRADIENTS)
+def test_gradients_are_refused(what):
+    check_refused(loss_and_grad, GRADIENT, REFUSED_GRADIENTS[what])
+
+
+def test_a_refused_gradient_is_left_as_it_was():
+    given = arguments(weight=np.ones(5))
+    with pytest.raises(ValueError, match="weight"):
+        call(loss_and_grad, GRADIENT, given)
+    assert (given["grad"] == 7).all()
+
+
 @pytest.mark.parametrize("what", REFUSED_OUTPUTS)
-def test_outputs_are_refused(what, kernel):
-    changes, message, numbers = REFUSED_OUTPUTS[what]
-    with pytest.raises(ValueError, match=message) as caught:
-        call(kernel, OUTPUTS, arguments(**changes))
-    assert caught.value.args[1:] == numbers
+def test_outputs_are_refused(what):
+    check_refused(predict, OUTPUTS, REFUSED_OUTPUTS[what])
 
 
-@pytest.mark.parametrize("kernel", [forward, compiled_forward], ids=["python", "njit"])
-@pytest.mark.parametrize(
-    ("changes", "message", "numbers"),
-    [
-        ({"theta": np.zeros(1)}, "theta has the wrong length", (1, N)),
-        ({"X": np.zeros((6, 1))}, "X has the wrong number of columns", (1, 3)),
-        ({"X": np.zeros((9, 3))}, "X has more rows than the workspace's batch size", (9, 8)),
-    ],
-)
-def test_forward_is_refused(kernel, changes, message, numbers):
-    with pytest.raises(ValueError, match=message) as caught:
-        call(kernel, ENTRY, arguments(**changes))
-    assert caught.value.args[1:] == numbers
+@pytest.mark.parametrize("what", REFUSED_ENTRIES)
+def test_forward_is_refused(what):
+    check_refused(forward, ENTRY, REFUSED_ENTRIES[what])
+
+
+def test_compiled_callers_are_guarded_as_well():
+    for refusal in REFUSED_GRADIENTS.values():
+        check_refused(compiled_loss_and_grad, GRADIENT, refusal)
+    for refusal in REFUSED_ENTRIES.values():
+        check_refused(compiled_forward, ENTRY, refusal)
+    assert call(compiled_loss_and_grad, GRADIENT, arguments()) == 0.25
+    assert (call(compiled_forward, ENTRY, arguments()) == 0.5).all()
 
 
 def test_what_fits_is_taken():
     """The refusals above come from what was changed, not from the rest."""
-    for kernel in (loss_and_grad, compiled_loss_and_grad):
-        assert call(kernel, GRADIENT, arguments()) == 0.25
-        assert call(kernel, GRADIENT, arguments(weight=np.zeros(0))) == 0.25
-    for kernel in (predict, compiled_predict):
-        given = arguments()
-        call(kernel, OUTPUTS, given)
-        assert (given["Y"] == 0.5).all()
-    for kernel in (forward, compiled_forward):
-        assert (call(kernel, ENTRY, arguments()) == 0.5).all()
+    assert call(loss_and_grad, GRADIENT, arguments()) == 0.25
+    assert call(loss_and_grad, GRADIENT, arguments(weight=np.zeros(0))) == 0.25
+    given = arguments()
+    call(predict, OUTPUTS, given)
+    assert (given["Y"] == 0.5).all()
+    assert (call(forward, ENTRY, arguments()) == 0.5).all()
 
 
 def test_element_wise_kernels_guard_compiled_callers():

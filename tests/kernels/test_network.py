@@ -207,7 +207,7 @@ def test_outputs_are_the_oracles(dtype, data):
 @pytest.mark.parametrize("rows", [257, 520])
 def test_a_batch_longer_than_a_block_of_256_rows(rows):
     """A network wider than a thousand gets blocks of 256 rows; the batch takes several."""
-    network = oracle.Network([2, 1100, 2], ["tanh", "sigmoid"], "mse")
+    network = oracle.Network([2, 600, 520, 2], ["tanh", "relu", "sigmoid"], "mse")
     problem = make_problem(network, rows, "float64", np.random.default_rng(rows), weighted=True)
     work = make_workspace(problem.plan, 700)
     assert work.sizes.tolist() == [700, 256]

@@ -104,7 +104,8 @@ def test_loss_is_within_two_ulp(name, dtype, data):
 @given(data=st.data())
 def test_backward_is_within_two_ulp(name, dtype, data):
     Y, T = data.draw(outputs_and_targets(name, dtype))
-    dY = backward_kernel(name)(Y, T)
+    with np.errstate(over="ignore"):  # a slope beyond the largest float32 is infinite; plain Python warns of it
+        dY = backward_kernel(name)(Y, T)
     assert dY.dtype == Y.dtype
     assert dY.shape == Y.shape
     assert oracle.ulps(dY, exact_backward(name, Y, T), dtype) <= MOST_ULPS

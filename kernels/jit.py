@@ -31,7 +31,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache, _CacheLocator
 from numba.core.errors import TypingError
 from numba.core.registry import CPUDispatcher
 
@@ -75,8 +75,7 @@ def kernel(
     if JIT_DISABLED:
         return _plain_elementwise(function) if elementwise else function
     dispatcher = (ElementwiseDispatcher if elementwise else KernelDispatcher)(function, targetoptions=_options(fastmath))
-    if cache_folder() is not None:
-        dispatcher.enable_caching()
+    dispatcher.kept = True
     return _declare(dispatcher, read_only)
 
 
@@ -94,6 +93,7 @@ class KernelDispatcher(CPUDispatcher):
     """Numba's dispatcher with declared read-only arguments, a stamped cache and the guard for callers."""
 
     read_only: frozenset[int] = frozenset()
+    kept = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.read_only:
@@ -108,6 +108,9 @@ class KernelDispatcher(CPUDispatcher):
         return template, pysig, given, {}
 
     def compile(self, sig: Any) -> Any:
+        # Finding the cache's files takes a millisecond a kernel, which an import need not wait for.
+        if self.kept and isinstance(self._cache, NullCache) and cache_folder() is not None:
+            self.enable_caching()
         args, _ = numba.core.sigutils.normalize_signature(sig)
         entry_point = super().compile(self._declared(args))
         for result in self.overloads.values():

@@ -7,7 +7,6 @@ from typing import Any
 from numba import types
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 
 from .jit import JIT_DISABLED, leaf
 
@@ -18,6 +17,8 @@ def _plain_view(vector: Any, start: int, rows: int, columns: int) -> Any:
 
 @intrinsic
 def _compiled_view(typing: Any, vector: Any, start: Any, rows: Any, columns: Any) -> Any:
+    from numba.np.arrayobj import make_array, populate_array  # 30 ms that an import need not wait for
+
     result = types.Array(vector.dtype, 2, "C", readonly=not vector.mutable)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

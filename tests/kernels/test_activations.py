@@ -149,7 +149,7 @@ def wide_forward(name: str, x: np.ndarray) -> np.ndarray:
 
 def worst_of_every_float32(name: str, stride: int) -> float:
     worst = 0.0
-    chunk = 1 << 22
+    chunk = 1 << 18
     for start in range(0, 1 << 32, chunk * stride):
         bits = np.arange(start, min(start + chunk * stride, 1 << 32), stride, dtype=np.uint64).astype(np.uint32)
         x = bits.view(np.float32)

@@ -4,6 +4,7 @@ Every function is callable from Python and from any `@njit` function, except the
 """
 
 from .activations import (
+    exp,
     identity,
     identity_backward,
     relu,
@@ -29,7 +30,8 @@ from .losses import (
 )
 from .network import forward, loss_and_grad, predict
 from .optimizers import apply_gradient
-from .plan import Plan, State, Workspace, make_plan, make_state, make_workspace
+from .plan import Plan, State, make_plan, make_state
+from .workspace import Workspace, make_workspace
 
 __all__ = [
     "Plan",
@@ -41,6 +43,7 @@ __all__ = [
     "dense_backward",
     "dense_backward_input",
     "dense_forward",
+    "exp",
     "forward",
     "identity",
     "identity_backward",

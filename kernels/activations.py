@@ -17,8 +17,9 @@ import numpy as np
 
 from .checks import check_same_shape
 from .errorfree import product_error, sum_error
-from .exponential import exp_nonpositive, exp_parts, is_single
+from .exponential import exp_parts, exp_scalar, exp_split, lowest
 from .jit import kernel, leaf
+from .tile import span
 
 IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
 CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
@@ -31,15 +32,15 @@ _d = np.float64
 
 @leaf
 def sigmoid_scalar(x):
-    """1 / (1 + exp(-x)), from e = exp(-|x|): 1/(1+e) for x >= 0; e/(1+e), and for small e e - e^2/(1+e), for x < 0.
-
-    The last form keeps the rounding of 1 + e out of the leading term; without it some float32 results are 2.4 ulp off.
-    """
-    one = type(x)(1.0)
-    e = exp_nonpositive(-abs(x))
-    small = e < type(x)(0.4)
-    quotient = (one if x >= type(x)(0.0) else (e * e if small else e)) / (one + e)
-    return e - quotient if x < type(x)(0.0) and small else quotient
+    """1 / (1 + exp(-x)). With exp(-x) = scale (1 + tail), 1 + scale is exact or loses what is put back: one rounding is left."""
+    one, least = type(x)(1.0), lowest(x)
+    vanishes = x < least
+    x = least if vanishes else (-least if x > -least else x)
+    tail, scale = exp_split(-x)
+    sum_ = one + scale
+    lost = one - (sum_ - scale)
+    y = one / (sum_ + (scale * tail + lost))
+    return type(x)(0.0) if vanishes else y
 
 
 @leaf
@@ -50,30 +51,14 @@ def sigmoid_slope(y):
 
 @leaf
 def tanh_scalar(x):
-    """1 - 2 e/(1+e) with e = exp(-2|x|) from 0.625 on; below, x + x^3 P(x^2)/Q(x^2) (coefficients of Cephes' tanh.c)."""
+    """(1 - e) / (1 + e), e = exp(-2|x|) = scale (1 + tail): 1 - e without e itself, which would cancel for small x."""
     real = type(x)
     one = real(1.0)
     magnitude = abs(x)
     # tanh(20) rounds to 1 in both precisions; 2|x| could overflow.
     magnitude = real(20.0) if magnitude > real(20.0) else magnitude
-    e = exp_nonpositive(real(-2.0) * magnitude)
-    z = magnitude * magnitude
-    if is_single(x):
-        p = (((real(-5.70498872745e-3) * z + real(2.06390887954e-2)) * z + real(-5.37397155531e-2)) * z) + real(
-            1.33314422036e-1
-        )
-        p = magnitude * z * (p * z + real(-3.33332819422e-1))
-        q = one
-    else:
-        p = (real(-9.64399179425052238628e-1) * z + real(-9.92877231001918586564e1)) * z + real(-1.61468768441708447952e3)
-        p = magnitude * z * p
-        q = ((z + real(1.12811678491632931402e2)) * z + real(2.23548839060100448583e3)) * z + real(4.84406305325125486048e3)
-    central = magnitude < real(0.625)
-    outer_p, outer_q = real(-2.0) * e, one + e
-    p = p if central else outer_p
-    q = q if central else outer_q
-    y = (magnitude if central else one) + p / q
-    return real(math.copysign(y, x))
+    tail, scale = exp_split(real(-2.0) * magnitude)
+    return real(math.copysign(((scale - one) + scale * tail) / ((scale + one) + scale * tail), x))
 
 
 @leaf
@@ -95,8 +80,8 @@ def relu_slope(y):
 
 
 # Element loops, in place ---------------------------------------------------------------------------------------------------
-# `.flat[i]` is plain pointer arithmetic on a C-contiguous array (these loops vectorise) and right for any other layout. Over
-# two arrays that turn out to be one, a loop would fall back to single elements, 20 times slower; so they work in place.
+# `.flat[i]` is plain pointer arithmetic on a C-contiguous array and right for any other layout. Loops with it over one array
+# vectorise; over two they do not, and take eight times longer: the backward loops take vectors.
 
 
 @leaf
@@ -108,7 +93,7 @@ def sigmoid_loop(y):
 @leaf
 def sigmoid_backward_loop(y, dy):
     for i in range(y.size):
-        dy.flat[i] *= sigmoid_slope(y.flat[i])
+        dy[i] *= sigmoid_slope(y[i])
 
 
 @leaf
@@ -120,7 +105,7 @@ def tanh_loop(y):
 @leaf
 def tanh_backward_loop(y, dy):
     for i in range(y.size):
-        dy.flat[i] *= tanh_slope(y.flat[i])
+        dy[i] *= tanh_slope(y[i])
 
 
 @leaf
@@ -132,7 +117,7 @@ def relu_loop(y):
 @leaf
 def relu_backward_loop(y, dy):
     for i in range(y.size):
-        dy.flat[i] *= relu_slope(y.flat[i])
+        dy[i] *= relu_slope(y[i])
 
 
 @leaf
@@ -144,11 +129,11 @@ def shifted_exp(x, largest):
 
 
 @leaf
-def softmax_loop(y):
-    width = y.shape[-1]
-    rows = y.size // width if width else 0
+def softmax_loop(y, width):
+    stride = y.shape[-1]
+    rows = y.size // stride if width else 0
     for row in range(rows):
-        start = row * width
+        start = row * stride
         largest = y.flat[start]
         for i in range(start + 1, start + width):
             largest = y.flat[i] if y.flat[i] > largest else largest
@@ -169,12 +154,12 @@ def softmax_loop(y):
 
 
 @leaf
-def softmax_backward_loop(y, dy):
-    width = y.shape[-1]
-    rows = y.size // width if width else 0
+def softmax_backward_loop(y, dy, width):
+    stride = y.shape[-1]
+    rows = y.size // stride if width else 0
     half = _d(0.5)  # with halves, dy - sum cannot overflow
     for row in range(rows):
-        start = row * width
+        start = row * stride
         # The sum in three parts: where nearly all of y is in one entry, its difference to dy cancels twice over.
         total, error, tail = _d(0.0), _d(0.0), _d(0.0)
         for i in range(start, start + width):
@@ -212,6 +197,16 @@ def in_place(x, y):
 
 
 @kernel(elementwise=True)
+def exp(x, out=None):
+    """exp(x), element by element: no activation, but what most are made of. 0 where the result would be subnormal."""
+    y = result_for(x, out)
+    y[...] = x
+    for i in range(y.size):
+        y.flat[i] = exp_scalar(y.flat[i])
+    return y
+
+
+@kernel(elementwise=True)
 def identity(x, out=None):
     """x itself, element by element."""
     y = result_for(x, out)
@@ -245,11 +240,8 @@ def sigmoid_backward(y, dy, out=None):
     """dx = dy y (1 - y), y = sigmoid(x)."""
     check_same_shape(y, dy)
     dx = result_for(dy, out)
-    if in_place(dy, dx):
-        sigmoid_backward_loop(y, dx)
-    else:
-        for i in range(y.size):
-            dx.flat[i] = sigmoid_slope(y.flat[i]) * dy.flat[i]
+    for i in range(y.size):
+        dx.flat[i] = sigmoid_slope(y.flat[i]) * dy.flat[i]
     return dx
 
 
@@ -270,11 +262,8 @@ def tanh_backward(y, dy, out=None):
     """dx = dy (1 - y^2), y = tanh(x)."""
     check_same_shape(y, dy)
     dx = result_for(dy, out)
-    if in_place(dy, dx):
-        tanh_backward_loop(y, dx)
-    else:
-        for i in range(y.size):
-            dx.flat[i] = tanh_slope(y.flat[i]) * dy.flat[i]
+    for i in range(y.size):
+        dx.flat[i] = tanh_slope(y.flat[i]) * dy.flat[i]
     return dx
 
 
@@ -295,11 +284,8 @@ def relu_backward(y, dy, out=None):
     """dx = dy where y > 0, else 0, y = relu(x)."""
     check_same_shape(y, dy)
     dx = result_for(dy, out)
-    if in_place(dy, dx):
-        relu_backward_loop(y, dx)
-    else:
-        for i in range(y.size):
-            dx.flat[i] = relu_slope(y.flat[i]) * dy.flat[i]
+    for i in range(y.size):
+        dx.flat[i] = relu_slope(y.flat[i]) * dy.flat[i]
     return dx
 
 
@@ -308,7 +294,7 @@ def softmax(x, out=None):
     """exp(x_j) / sum_k exp(x_k) along the last axis."""
     y = result_for(x, out)
     y[...] = x
-    softmax_loop(y)
+    softmax_loop(y, y.shape[-1])
     return y
 
 
@@ -319,7 +305,7 @@ def softmax_backward(y, dy, out=None):
     dx = result_for(dy, out)
     kept = y.copy() if in_place(y, dx) else y
     dx[...] = dy
-    softmax_backward_loop(kept, dx)
+    softmax_backward_loop(kept, dx, kept.shape[-1])
     return dx
 
 
@@ -327,8 +313,8 @@ def softmax_backward(y, dy, out=None):
 
 
 @leaf
-def activate(code, Z):
-    """Z (rows, n) pre-activations, overwritten by the activations."""
+def activate(code, Z, width):
+    """Z (rows, stride) pre-activations, `width` of them in use, overwritten by the activations."""
     if code == SIGMOID:
         sigmoid_loop(Z)
     elif code == TANH:
@@ -336,17 +322,18 @@ def activate(code, Z):
     elif code == RELU:
         relu_loop(Z)
     elif code == SOFTMAX:
-        softmax_loop(Z)
+        softmax_loop(Z, width)
 
 
-@leaf(read_only="A")
-def activate_backward(code, A, D):
-    """D (rows, n) holds dL/da, overwritten by delta = dL/dz; A (rows, n) the activations."""
+@leaf
+def activate_backward(code, A, D, width):
+    """D (rows, stride) holds dL/da, overwritten by delta = dL/dz; A (rows, stride) the activations; `width` are in use."""
+    a, d = span(A, 0, A.size), span(D, 0, D.size)
     if code == SIGMOID:
-        sigmoid_backward_loop(A, D)
+        sigmoid_backward_loop(a, d)
     elif code == TANH:
-        tanh_backward_loop(A, D)
+        tanh_backward_loop(a, d)
     elif code == RELU:
-        relu_backward_loop(A, D)
+        relu_backward_loop(a, d)
     elif code == SOFTMAX:
-        softmax_backward_loop(A, D)
+        softmax_backward_loop(A, D, width)

@@ -16,6 +16,17 @@ def check_same_shape(x, out):
 
 
 @leaf
+def check_workspace(table, layout):
+    """The workspace was made for a plan of these sizes."""
+    fits = layout.shape[0] == table.shape[0] and layout.shape[1] > 2
+    if fits:
+        for row in range(1, table.shape[0]):
+            fits = fits and layout[row, 0] == table[row, 0] and layout[row, 1] == table[row, 1]
+    if not fits:
+        raise ValueError("work was made for another plan; make a workspace for this one")
+
+
+@leaf
 def check_parameters(table, theta, grad):
     """theta, and a gradient (or theta again), have the plan's length."""
     if theta.size != table[0, 1]:
@@ -65,3 +76,10 @@ def check_training(state, n_parameters, order, n_rows):
     for i in range(order.size):
         if order[i] < 0 or order[i] >= n_rows:
             raise ValueError("order names a row that X does not have (given, rows)", order[i], n_rows)
+
+
+@leaf
+def check_team(layout, part, parts):
+    """The workspace has room for so many threads."""
+    if part < 0 or part >= parts or parts > layout[0, 0]:
+        raise ValueError("work was made for fewer threads (given, most); give make_workspace more n_threads", parts, layout[0, 0])

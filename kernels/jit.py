@@ -35,7 +35,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 from numba.core.errors import TypingError
 from numba.core.registry import CPUDispatcher
 
-from .linking import LeafCompiler, connect_environments
+from .linking import KernelCompiler, LeafCompiler, connect_environments
 
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 
@@ -74,7 +74,8 @@ def kernel(
         return functools.partial(kernel, fastmath=fastmath, read_only=read_only, elementwise=elementwise)
     if JIT_DISABLED:
         return _plain_elementwise(function) if elementwise else function
-    dispatcher = (ElementwiseDispatcher if elementwise else KernelDispatcher)(function, targetoptions=_options(fastmath))
+    kind = ElementwiseDispatcher if elementwise else KernelDispatcher
+    dispatcher = kind(function, targetoptions=_options(fastmath), pipeline_class=KernelCompiler)
     dispatcher.kept = True
     return _declare(dispatcher, read_only)
 

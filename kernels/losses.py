@@ -188,36 +188,47 @@ def binary_log_loss_backward(Y, T, out=None):
 # In the chain --------------------------------------------------------------------------------------------------------------
 
 
-@leaf(read_only="Y T weight")
-def output_loss(code, activation, Y, T, weight, scale, D):
+@leaf(read_only="T weight")
+def output_loss(code, activation, Y, n_out, T, first, weight, scale, D):
     """Weighted sum of the rows' losses, and delta at the output.
 
-    Y (rows, n_out) outputs, T (rows, n_targets), weight (rows) or empty, D (rows, n_out) OUT: delta, each row times its
-    weight and `scale`. For `LABEL_LOG_LOSS` T holds one column of class indices.
+    Y (rows, stride) outputs, n_out of them in use; T (n, n_targets), of which the rows from `first` on count; weight (n) or
+    empty; D (rows, stride) OUT: delta, each row times its weight and `scale`. For `LABEL_LOG_LOSS` T holds one column of
+    class indices.
     """
-    rows, n_out = Y.shape
     real = Y.dtype.type
     squares = code == MSE or code == SQUARED_ERROR
     outputs = n_out if code == MSE else 2 * n_out
     total = _d(0.0)
-    for r in range(rows):
-        row_weight = _d(weight[r]) if weight.size else _d(1.0)
+    for r in range(Y.shape[0]):
+        row_weight = _d(weight[first + r]) if weight.size else _d(1.0)
         factor = row_weight * scale
-        slope = real((_d(2.0) if code == MSE else _d(1.0)) * factor / n_out if squares else factor)
-        label = np.int64(T[r, 0]) if code == LABEL_LOG_LOSS else 0
-        value = _d(0.0) if 0 <= label < n_out else np.nan
-        for j in range(n_out):
-            y = Y[r, j]
-            t = real(j == label) if code == LABEL_LOG_LOSS else T[r, j]
-            d = y - t
-            D[r, j] = d * slope
-            if squares:
+        value = _d(0.0)
+        if squares:
+            slope = real((_d(2.0) if code == MSE else _d(1.0)) * factor / n_out)
+            for j in range(n_out):
+                d = Y[r, j] - T[first + r, j]
+                D[r, j] = d * slope
                 value += _d(d) * _d(d)
-            elif code == BINARY_LOG_LOSS:
-                value += binary_log_loss_parts(y, t)[0]
-            elif t != 0:
-                value += log_loss_parts(y, t)[0]
-        total += row_weight * (value / outputs if squares else value)
+            value /= outputs
+        elif code == LABEL_LOG_LOSS:
+            label = np.int64(T[first + r, 0])
+            for j in range(n_out):
+                D[r, j] = Y[r, j] * real(factor)
+            if 0 <= label < n_out:
+                D[r, label] = (Y[r, label] - real(1.0)) * real(factor)
+                value = log_loss_parts(Y[r, label], real(1.0))[0]
+            else:
+                value = np.nan
+        else:
+            for j in range(n_out):
+                y, t = Y[r, j], T[first + r, j]
+                D[r, j] = (y - t) * real(factor)
+                if code == BINARY_LOG_LOSS:
+                    value += binary_log_loss_parts(y, t)[0]
+                elif t != 0:
+                    value += log_loss_parts(y, t)[0]
+        total += row_weight * value
     if squares:
-        activate_backward(activation, Y, D)
+        activate_backward(activation, Y, D, n_out)
     return total

@@ -3,7 +3,7 @@
     forward    a_0 = X,  z_l = a_{l-1} W_l + b_l,  a_l = f_l(z_l)
     backward   delta_L = dL/dz_L,  delta_{l-1} = (delta_l W_l^T) * f'_{l-1},  dW_l = a_{l-1}^T delta_l,  db_l = sum_rows delta_l
 
-Rows go through in blocks that the workspace has room for; the gradient adds up over the blocks, in order.
+It runs in a workspace, on parameters in panels; `workspace.py` tells what lies where.
 """
 
 from __future__ import annotations
@@ -11,75 +11,192 @@ from __future__ import annotations
 import numpy as np
 
 from .activations import activate, activate_backward
-from .checks import check_outputs, check_parameters, check_rows
-from .dense import add_layer, add_layer_gradient
+from .checks import check_outputs, check_parameters, check_rows, check_workspace
 from .jit import kernel, leaf
 from .losses import output_loss
-from .plan import (
-    ACTIVATION,
+from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
+from .products import IN_PANELS, pack, pack_transposed, product, unpack
+from .tile import lanes_of, matrix, span
+from .workspace import (
+    ACTIVATIONS,
     BATCH,
+    BIASES,
     BLOCK,
-    LOSS,
-    N_LAYERS,
-    N_OUT,
-    hidden_activations,
-    layer_biases,
-    layer_delta,
-    layer_weights,
+    DELTAS,
+    GRANULE,
+    ONE,
+    OUTPUT_WIDTH,
+    OUTPUTS,
+    PARAMETERS,
+    ROWS,
+    STRIDE,
+    SUMS,
+    TRANSPOSED,
+    WEIGHTS,
+    WIDTH,
+    ZEROS,
 )
-from .products import product_with_transpose
-from .views import matrix
+
+
+@leaf(read_only="vector")
+def read_only(vector):
+    """The same vector, for arguments that are declared read-only."""
+    return span(vector, 0, vector.size)
+
+
+# Parameters in panels ------------------------------------------------------------------------------------------------------
+
+
+@leaf(read_only="vector")
+def pack_parameters(table, layout, vector, S, at):
+    """A vector laid out like theta, into panels from `at` on."""
+    for layer in range(1, table[0, N_LAYERS] + 1):
+        n_in, n_out = table[layer, N_IN], table[layer, N_OUT]
+        pack(vector, table[layer, WEIGHTS_AT], n_in, n_out, S, at + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH])
+        if table[0, BIASED]:
+            pack(vector, table[layer, BIASES_AT], 1, n_out, S, at + layout[layer, BIASES], 1, layout[layer, WIDTH])
+
+
+@leaf
+def unpack_parameters(table, layout, vector, S, at):
+    """The way back from `pack_parameters`."""
+    for layer in range(1, table[0, N_LAYERS] + 1):
+        n_in, n_out = table[layer, N_IN], table[layer, N_OUT]
+        unpack(vector, table[layer, WEIGHTS_AT], n_in, n_out, S, at + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH])
+        if table[0, BIASED]:
+            unpack(vector, table[layer, BIASES_AT], 1, n_out, S, at + layout[layer, BIASES], 1, layout[layer, WIDTH])
+
+
+@leaf
+def refresh_transposed(layout, S, layer, first, last):
+    """Rows first to last - 1 of a layer's weights into its transposed weights; layers count from 1 here."""
+    at, rows, width = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH]
+    pack_transposed(S, at, first, last, rows, width, layout[layer, OUTPUT_WIDTH], layout[layer, TRANSPOSED], width)
+
+
+# Rows ----------------------------------------------------------------------------------------------------------------------
 
 
 @leaf(read_only="X")
-def forward_block(table, theta, X, Y, hidden, block):
-    """Y (rows, n_out) OUT for one block X (rows, n_in); hidden OUT, the activations in between."""
-    rows = X.shape[0]
-    last = table[0, N_LAYERS] - 1
-    A = X
-    for layer in range(last + 1):
-        Z = Y if layer == last else hidden_activations(table, hidden, block, layer, rows)
-        add_layer(Z, A, layer_weights(table, theta, layer), layer_biases(table, theta, layer))
-        activate(table[layer + 1, ACTIVATION], Z)
-        A = Z
+def forward_rows(table, layout, S, X, x_at, area, held, rows):
+    """Activations of all layers for `rows` rows of inputs, in the vector X from x_at on; kept in an area from row `held` on."""
+    source, source_at, source_row = X, x_at, table[1, N_IN]
+    one = S.dtype.type(1.0)
+    for layer in range(1, table[0, N_LAYERS] + 1):
+        stride, width, n_in = layout[layer, STRIDE], layout[layer, WIDTH], table[layer, N_IN]
+        z = area + layout[layer, ACTIVATIONS] + held * stride
+        weights, biases = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[0, PARAMETERS] + layout[layer, BIASES]
+        product(
+            source, source_at, source_row, 1, S, weights, IN_PANELS, layout[layer, ROWS], biases, 0, 1, z, stride, 1,
+            0, rows, width, n_in, one,
+        )  # fmt: skip
+        for first in range(0, rows, GRANULE):
+            Z = matrix(S, z + first * stride, min(GRANULE, rows - first), stride)
+            activate(table[layer, ACTIVATION], Z, table[layer, N_OUT])
+        source, source_at, source_row = read_only(S), z, stride
+
+
+@leaf(read_only="T weight")
+def loss_rows(table, layout, S, T, weight, start, scale, losses, first, area, held, rows):
+    """Weighted losses of rows, a sum for each granule in losses[first // GRANULE] on, and deltas at the output.
+
+    T (n, n_targets), weight (n) or empty: their rows from `start` on. In the area the rows are those from `held` on.
+    """
+    last = table[0, N_LAYERS]
+    stride, n_out = layout[last, STRIDE], table[last, N_OUT]
+    for row in range(0, rows, GRANULE):
+        count = min(GRANULE, rows - row)
+        at = area + (held + row) * stride
+        Y = matrix(S, layout[last, ACTIVATIONS] + at, count, stride)
+        D = matrix(S, layout[last, DELTAS] + at, count, stride)
+        losses[(first + row) // GRANULE] = output_loss(
+            table[0, LOSS], table[last, ACTIVATION], Y, n_out, T, start + row, weight, scale, D
+        )
+
+
+@leaf
+def backward_rows(table, layout, S, area, held, rows):
+    """Deltas of all hidden layers, from those at the output."""
+    one = S.dtype.type(1.0)
+    for layer in range(table[0, N_LAYERS], 1, -1):
+        stride, below = layout[layer, STRIDE], layout[layer - 1, STRIDE]
+        d = area + layout[layer, DELTAS] + held * stride
+        target = area + layout[layer - 1, DELTAS] + held * below
+        product(
+            read_only(S), d, stride, 1, S, layout[layer, TRANSPOSED], IN_PANELS, layout[layer, WIDTH],
+            layout[0, ZEROS], 0, 0, target, below, 1, 0, rows, layout[layer, ROWS], table[layer, N_OUT], one,
+        )  # fmt: skip
+        outputs = area + layout[layer - 1, ACTIVATIONS] + held * below
+        for first in range(0, rows, GRANULE):
+            count = min(GRANULE, rows - first)
+            A, D = matrix(S, outputs + first * below, count, below), matrix(S, target + first * below, count, below)
+            activate_backward(table[layer - 1, ACTIVATION], A, D, table[layer - 1, N_OUT])
+
+
+# Gradients -----------------------------------------------------------------------------------------------------------------
+
+
+@leaf
+def share(count, unit, part, parts):
+    """Of `count` things in units of `unit`, those (first, last + 1) that belong to one of `parts` parts."""
+    units = (count + unit - 1) // unit
+    return units * part // parts * unit, min(count, units * (part + 1) // parts * unit)
 
 
 @leaf(read_only="X")
-def backward_block(table, theta, X, grad, hidden, deltas, block):
-    """grad += the gradient of one block, from its hidden activations and its delta at the output."""
-    rows = X.shape[0]
-    for layer in range(table[0, N_LAYERS] - 1, -1, -1):
-        D = layer_delta(table, deltas, block, layer, rows)
-        A = X if layer == 0 else hidden_activations(table, hidden, block, layer - 1, rows)
-        add_layer_gradient(layer_weights(table, grad, layer), layer_biases(table, grad, layer), D, A)
-        if layer > 0:
-            below = layer_delta(table, deltas, block, layer - 1, rows)
-            product_with_transpose(below, D, layer_weights(table, theta, layer))
-            activate_backward(table[layer, ACTIVATION], A, below)
+def layer_input(table, layout, S, X, x_at, area, layer):
+    """What a layer's rows of inputs are: a vector, where they begin, and from one to the next."""
+    if layer == 1:
+        return X, x_at, table[1, N_IN]
+    return read_only(S), area + layout[layer - 1, ACTIVATIONS], layout[layer - 1, STRIDE]
 
 
-@leaf(read_only="X T weight")
-def add_block(table, theta, X, T, weight, scale, grad, block, hidden, outputs, deltas):
-    """Weighted sum of the losses of one block of rows; grad += `scale` times its gradient."""
-    rows = X.shape[0]
-    last = table[0, N_LAYERS] - 1
-    Y = matrix(outputs, 0, rows, table[last + 1, N_OUT])
-    forward_block(table, theta, X, Y, hidden, block)
-    D = layer_delta(table, deltas, block, last, rows)
-    total = output_loss(table[0, LOSS], table[last + 1, ACTIVATION], Y, T, weight, scale, D)
-    backward_block(table, theta, X, grad, hidden, deltas, block)
-    return total
+@leaf(read_only="X")
+def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, part, parts):
+    """Vectors in panels: target = init + scale * the gradient of an area's `rows` rows; init below 0 stands for zeros.
+
+    X, x_at: the rows' inputs. part, parts: which rows of each layer's weights, and which layers' biases, are this thread's.
+    """
+    for layer in range(1, table[0, N_LAYERS] + 1):
+        source, source_at, source_row = layer_input(table, layout, S, X, x_at, area, layer)
+        d, stride, width, panel_rows = area + layout[layer, DELTAS], layout[layer, STRIDE], layout[layer, WIDTH], layout[layer, ROWS]
+        at, init_row, init_column = init + layout[layer, WEIGHTS], IN_PANELS, panel_rows
+        if init < 0:
+            at, init_row, init_column = layout[0, ZEROS], 0, 0
+        first, last = share(table[layer, N_IN], lanes_of(S), part, parts)
+        product(
+            source, source_at, 1, source_row, S, d, stride, 1, at, init_row, init_column,
+            target + layout[layer, WEIGHTS], IN_PANELS, panel_rows, first, last, width, rows, scale,
+        )  # fmt: skip
+        if table[0, BIASED] and layer % parts == part:
+            at = layout[0, ZEROS] if init < 0 else init + layout[layer, BIASES]
+            product(
+                read_only(S), layout[0, ONE], 0, 0, S, d, stride, 1, at, 0, 1,
+                target + layout[layer, BIASES], 0, 1, 0, 1, width, rows, scale,
+            )  # fmt: skip
+
+
+# Kernels -------------------------------------------------------------------------------------------------------------------
 
 
 @kernel(read_only="theta X")
 def predict(plan, theta, X, Y, work):
     """Y (n, n_out) OUT, the network's outputs for X (n, n_in), any number of rows."""
-    table, hidden, block = plan.table, work.hidden, work.sizes[BLOCK]
+    table, layout = plan.table, work.layout
+    check_workspace(table, layout)
     check_parameters(table, theta, theta)
     check_outputs(table, X, Y, X.shape[0])
+    S, inputs = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size)
+    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS])
+    last, n_in, n_out, block = table[0, N_LAYERS], X.shape[1], Y.shape[1], layout[0, BLOCK]
+    stride = layout[last, STRIDE]
     for start in range(0, X.shape[0], block):
-        stop = min(start + block, X.shape[0])
-        forward_block(table, theta, X[start:stop], Y[start:stop], hidden, block)
+        rows = min(block, X.shape[0] - start)
+        forward_rows(table, layout, S, inputs, start * n_in, 0, 0, rows)
+        outputs = matrix(S, layout[last, ACTIVATIONS], rows, stride)
+        for r in range(rows):
+            for j in range(n_out):
+                Y[start + r, j] = outputs[r, j]
 
 
 @kernel(read_only="theta X")
@@ -88,10 +205,11 @@ def forward(plan, theta, X, work):
 
     n is at most the workspace's batch size; `predict` takes any number of rows.
     """
-    table, batch = plan.table, work.sizes[BATCH]
-    rows = min(X.shape[0], batch)
-    Y = matrix(work.outputs, 0, rows, table[table[0, N_LAYERS], N_OUT])
-    check_outputs(table, X, Y, batch)
+    table, layout = plan.table, work.layout
+    rows, n_out = min(X.shape[0], layout[0, BATCH]), table[table[0, N_LAYERS], N_OUT]
+    check_outputs(table, X, X, layout[0, BATCH])
+    at = layout[0, OUTPUTS]
+    Y = work.numbers[at : at + rows * n_out].reshape((rows, n_out))
     predict(plan, theta, X, Y, work)
     return Y
 
@@ -100,22 +218,37 @@ def forward(plan, theta, X, work):
 def loss_and_grad(plan, theta, X, T, weight, grad, work):
     """The loss, averaged over the rows (by `weight` where it is not empty), as a float; its gradient in grad (like theta) OUT.
 
-    X (n, n_in), T (n, n_targets), weight (n) or empty. Weights that sum to zero give a loss and a gradient of zero.
+    X (n, n_in), T (n, n_targets), weight (n) or empty; any number of rows. An empty grad stands for the loss alone. Weights
+    that sum to zero give a loss and a gradient of zero.
     """
-    table, block, hidden, outputs, deltas = plan.table, work.sizes[BLOCK], work.hidden, work.outputs, work.deltas
-    check_parameters(table, theta, grad)
+    table, layout = plan.table, work.layout
+    check_workspace(table, layout)
+    check_parameters(table, theta, grad if grad.size else theta)
     check_rows(table, X, T, weight)
-    n = X.shape[0]
+    S, inputs = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size)
+    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS])
+    if grad.size:
+        for layer in range(2, table[0, N_LAYERS] + 1):
+            refresh_transposed(layout, S, layer, 0, table[layer, N_IN])
+    n, n_in, block = X.shape[0], X.shape[1], layout[0, BLOCK]
     total_weight = np.float64(n)
     if weight.size:
         total_weight = np.float64(0.0)
         for i in range(n):
             total_weight += weight[i]
     scale = 1.0 / total_weight if total_weight != 0.0 else 0.0
-    grad[:] = 0
+    sums = layout[0, SUMS]
     total = np.float64(0.0)
     for start in range(0, n, block):
-        stop = min(start + block, n)
-        weights = weight[start:stop] if weight.size else weight
-        total += add_block(table, theta, X[start:stop], T[start:stop], weights, scale, grad, block, hidden, outputs, deltas)
+        rows = min(block, n - start)
+        forward_rows(table, layout, S, inputs, start * n_in, 0, 0, rows)
+        loss_rows(table, layout, S, T, weight, start, scale, work.losses, 0, 0, 0, rows)
+        for granule in range((rows + GRANULE - 1) // GRANULE):
+            total += work.losses[granule]
+        if grad.size:
+            backward_rows(table, layout, S, 0, 0, rows)
+            init = -1 if start == 0 else sums
+            add_gradient(table, layout, S, inputs, start * n_in, 0, rows, init, sums, S.dtype.type(1.0), 0, 1)
+    if grad.size:
+        unpack_parameters(table, layout, grad, S, sums)
     return total * scale

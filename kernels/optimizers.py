@@ -1,6 +1,6 @@
 """Step rules. A rule is a function of one element (its weight, its gradient, its own state); it never sees a layer.
 
-A State names its rule by an integer code. `apply_gradient` is the branch on it, outside the loops.
+A State names its rule by an integer code. `take_step` is the branch on it, outside the loops.
 """
 
 from __future__ import annotations
@@ -44,33 +44,38 @@ def adam_scalars(scalars, step):
     return size, epsilon
 
 
-@leaf(read_only="grad")
-def take_step(theta, grad, codes, scalars, first, second):
-    """One step by the state's rule: theta (n) OUT, grad (n), and the state's arrays, the tuple unpacked."""
-    codes[STEP] += 1
-    real = theta.dtype.type
-    rate = real(scalars[LEARNING_RATE])
-    factor = real(scalars[MOMENTUM_FACTOR])
-    rule = codes[RULE]
+@leaf
+def step_scalars(codes, scalars, step, real):
+    """What step number `step` (from 1) needs of the state, as numbers of the parameters' type `real`."""
+    size, epsilon = scalars[LEARNING_RATE], 0.0
+    if codes[RULE] == ADAM:
+        size, epsilon = adam_scalars(scalars, step)
+    return real(size), real(scalars[MOMENTUM_FACTOR]), real(scalars[BETA_1]), real(scalars[BETA_2]), real(epsilon)
+
+
+@leaf
+def take_step(rule, values, w, g, first, second):
+    """One step for the weights w (n) OUT with gradient g (n) and the rule's own vectors; values: from `step_scalars`."""
+    size, factor, beta_1, beta_2, epsilon = values
     if rule == SGD:
-        for i in range(theta.size):
-            theta[i] -= rate * grad[i]
+        for i in range(w.size):
+            w[i] -= size * g[i]
     elif rule == ADAM:
-        size, epsilon = adam_scalars(scalars, codes[STEP])
-        size, epsilon = real(size), real(epsilon)
-        beta_1, beta_2 = real(scalars[BETA_1]), real(scalars[BETA_2])
-        for i in range(theta.size):
-            first[i] = adam_moment(first[i], grad[i], beta_1)
-            second[i] = adam_moment(second[i], grad[i] * grad[i], beta_2)
-            theta[i] -= size * first[i] / (np.sqrt(second[i]) + epsilon)
+        for i in range(w.size):
+            first[i] = adam_moment(first[i], g[i], beta_1)
+            second[i] = adam_moment(second[i], g[i] * g[i], beta_2)
+            w[i] -= size * first[i] / (np.sqrt(second[i]) + epsilon)
     else:
-        for i in range(theta.size):
-            velocity = momentum_velocity(first[i], grad[i], rate, factor)
+        for i in range(w.size):
+            velocity = momentum_velocity(first[i], g[i], size, factor)
             first[i] = velocity
-            theta[i] += momentum_velocity(velocity, grad[i], rate, factor) if rule == NESTEROV else velocity
+            w[i] += momentum_velocity(velocity, g[i], size, factor) if rule == NESTEROV else velocity
 
 
 @kernel(read_only="grad")
 def apply_gradient(theta, grad, state):
     """One step: theta (n) and the state's vectors OUT, grad (n)."""
-    take_step(theta, grad, state.codes, state.scalars, state.first, state.second)
+    codes = state.codes
+    codes[STEP] += 1
+    values = step_scalars(codes, state.scalars, codes[STEP], theta.dtype.type)
+    take_step(codes[RULE], values, theta, grad, state.first, state.second)

@@ -1,8 +1,8 @@
-"""Plan, State and Workspace: what a network is, what training carries, and scratch memory.
+"""Plan and State: what a network is, and what training carries.
 
-All three are NamedTuples of plain arrays, so that compiled code takes them as they are, and one compilation serves every
-architecture. theta, the fourth noun, is one flat float array: W0, b0, W1, b1, ... in layer order, each W (n_in, n_out)
-row-major.
+Both are NamedTuples of plain arrays, so that compiled code takes them as they are, and one compilation serves every
+architecture. theta, the parameters, is one flat float array: W0, b0, W1, b1, ... in layer order, each W (n_in, n_out)
+row-major. The fourth noun, scratch memory, is in `workspace.py`.
 """
 
 from __future__ import annotations
@@ -15,27 +15,17 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from . import activations, losses, optimizers
-from .jit import leaf
-from .validation import activation_names, layer_sizes, loss_code, positive_integer, real_dtype
-from .views import matrix
+from .validation import activation_names, layer_sizes, loss_code, real_dtype
 
 # Row 0 of Plan.table describes the network, row l + 1 its layer l.
-N_LAYERS, N_PARAMETERS, LOSS, N_TARGETS, WIDEST, HIDDEN_WIDTH = range(6)
-N_IN, N_OUT, ACTIVATION, WEIGHTS_AT, BIASES_AT, HIDDEN_AT = range(6)
-# Places in Workspace.sizes and Workspace.control.
-BATCH, BLOCK = range(2)
-STOP = 0
-
-# Rows are worked through in blocks that stay in the second-level cache: this many numbers, but never fewer rows than the
-# second, since each block reads all weights once.
-BLOCK_NUMBERS = 1 << 18
-FEWEST_BLOCK_ROWS = 256
+N_LAYERS, N_PARAMETERS, LOSS, N_TARGETS, BIASED = range(5)
+N_IN, N_OUT, ACTIVATION, WEIGHTS_AT, BIASES_AT = range(5)
 
 
 class Plan(NamedTuple):
     """What the network is: sizes, offsets into theta, activation and loss codes. Made by `make_plan`."""
 
-    table: np.ndarray  # int64 (n_layers + 1, 6)
+    table: np.ndarray  # int64 (n_layers + 1, 5)
     numbers: np.ndarray  # float64, parameters of the loss
 
     @property
@@ -68,7 +58,7 @@ class Plan(NamedTuple):
 
     @property
     def bias(self) -> bool:
-        return bool(self.table[1, BIASES_AT] < (self.table[2, WEIGHTS_AT] if self.n_layers > 1 else self.n_parameters))
+        return bool(self.table[0, BIASED])
 
     def unflatten(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Views of a vector laid out like theta: the layers' W (n_in, n_out) and b (n_out, or empty without biases)."""
@@ -91,20 +81,6 @@ class State(NamedTuple):
     second: np.ndarray  # Adam's second moment; empty where the rule has none
 
 
-class Workspace(NamedTuple):
-    """Scratch memory, sized once and owned by the caller; one for each thread that calls. Made by `make_workspace`."""
-
-    sizes: np.ndarray  # int64: rows of a batch, rows of a block
-    control: np.ndarray  # int64: a non-zero entry asks a running epoch to stop after its step
-    hidden: np.ndarray  # activations of the hidden layers, for one block
-    outputs: np.ndarray  # activations of the last layer, for one batch
-    deltas: np.ndarray  # two layers' deltas, for one block
-    grad: np.ndarray  # a gradient, laid out like theta
-    inputs: np.ndarray  # gathered rows of X, for one block
-    targets: np.ndarray  # gathered rows of T, for one block
-    weights: np.ndarray  # gathered sample weights, for one block
-
-
 def make_plan(
     sizes: Sequence[int],
     activation: str | Sequence[str] = "sigmoid",
@@ -124,36 +100,14 @@ def make_plan(
     widths = layer_sizes(sizes)
     names = activation_names(activation, output_activation, len(widths) - 1)
     code, n_targets = loss_code(loss, output_activation, widths[-1], n_targets)
-    table = np.zeros((len(widths), 6), np.int64)
-    offset = hidden = 0
+    table = np.zeros((len(widths), 5), np.int64)
+    offset = 0
     for layer, (n_in, n_out) in enumerate(pairwise(widths), start=1):
         biases_at = offset + n_in * n_out
-        table[layer] = n_in, n_out, activations.CODES[names[layer - 1]], offset, biases_at, hidden
+        table[layer] = n_in, n_out, activations.CODES[names[layer - 1]], offset, biases_at
         offset = biases_at + (n_out if bias else 0)
-        hidden += n_out
-    hidden -= widths[-1]
-    table[0] = len(widths) - 1, offset, code, n_targets, max(widths[1:]), hidden
+    table[0] = len(widths) - 1, offset, code, n_targets, bias
     return Plan(table, np.zeros(0))
-
-
-def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64") -> Workspace:
-    """Scratch memory for `plan` with batches of `batch_size` rows, in float32 or float64."""
-    batch = positive_integer("batch_size", batch_size)
-    real = real_dtype(dtype)
-    n_in, n_out = plan.sizes[0], plan.sizes[-1]
-    hidden, widest = int(plan.table[0, HIDDEN_WIDTH]), int(plan.table[0, WIDEST])
-    block = min(batch, max(FEWEST_BLOCK_ROWS, BLOCK_NUMBERS // (n_in + hidden + n_out)))
-    return Workspace(
-        sizes=np.array([batch, block]),
-        control=np.zeros(1, np.int64),
-        hidden=np.zeros(block * hidden, real),
-        outputs=np.zeros(batch * n_out, real),
-        deltas=np.zeros(2 * block * widest, real),
-        grad=np.zeros(plan.n_parameters, real),
-        inputs=np.zeros(block * n_in, real),
-        targets=np.zeros(block * plan.n_targets, real),
-        weights=np.zeros(block, real),
-    )
 
 
 def make_state(
@@ -184,33 +138,3 @@ def make_state(
         first=np.zeros(plan.n_parameters if vectors > 0 else 0, real),
         second=np.zeros(plan.n_parameters if vectors > 1 else 0, real),
     )
-
-
-# Views, compiled -----------------------------------------------------------------------------------------------------------
-# They take single arrays, not the tuples: each NamedTuple that is handed on counts references to all of its arrays.
-
-
-@leaf
-def layer_weights(table: Any, vector: Any, layer: int) -> Any:
-    """W (n_in, n_out) of a layer, a view of a vector laid out like theta."""
-    row = layer + 1
-    return matrix(vector, table[row, WEIGHTS_AT], table[row, N_IN], table[row, N_OUT])
-
-
-@leaf
-def layer_biases(table: Any, vector: Any, layer: int) -> Any:
-    """b (n_out) of a layer, empty without biases: a view of a vector laid out like theta."""
-    end = table[0, N_PARAMETERS] if layer + 1 == table[0, N_LAYERS] else table[layer + 2, WEIGHTS_AT]
-    return vector[table[layer + 1, BIASES_AT] : end]
-
-
-@leaf
-def hidden_activations(table: Any, hidden: Any, block: int, layer: int, rows: int) -> Any:
-    """Activations (rows, n_out) of a hidden layer, a view of the workspace's `hidden`, which holds `block` rows."""
-    return matrix(hidden, block * table[layer + 1, HIDDEN_AT], rows, table[layer + 1, N_OUT])
-
-
-@leaf
-def layer_delta(table: Any, deltas: Any, block: int, layer: int, rows: int) -> Any:
-    """delta (rows, n_out) of a layer, a view of the workspace's `deltas`: two neighbouring layers' exist at a time."""
-    return matrix(deltas, (layer % 2) * block * table[0, WIDEST], rows, table[layer + 1, N_OUT])

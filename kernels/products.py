@@ -1,68 +1,162 @@
-"""The three matrix products of a dense layer, on row-major arrays.
+"""Matrix products on the register tile, and the panels that weights are packed into for it.
 
-Each takes four summands, or four results, at a time, in a loop over contiguous columns that vectorises. The order of every
-sum depends on the sizes alone.
+A matrix of n columns is kept `padded_width(n)` wide, in panels of up to three vectors of columns, each panel's rows one
+after the other; the panel of columns c, c + 1, ... begins `rows * c` elements into the matrix. Padding is zero, and stays so.
+A single panel of few columns is half or a quarter of a vector wide.
+
+Every sum runs over its terms in order, by one thread, so its bits depend on nothing but the operands.
 """
 
 from __future__ import annotations
 
-from .jit import REORDERED, leaf
+from .jit import leaf
+from .processor import SIMD
+from .tile import lanes_of, make_tile, transpose_block
+
+TILE_ROWS = SIMD.tile_rows
+# A row stride that stands for the width of each panel.
+IN_PANELS = -1
+
+_tile_3, _row_3 = make_tile(TILE_ROWS, 3), make_tile(1, 3)
+_tile_2, _row_2 = make_tile(TILE_ROWS, 2), make_tile(1, 2)
+_tile_1, _row_1 = make_tile(TILE_ROWS, 1), make_tile(1, 1)
+_tile_half, _row_half = make_tile(TILE_ROWS, 1, 2), make_tile(1, 1, 2)
+_tile_quarter, _row_quarter = make_tile(TILE_ROWS, 1, 4), make_tile(1, 1, 4)
 
 
-@leaf(fastmath=REORDERED, read_only="A B")
-def add_product(C, A, B):
-    """C (m, n) += A (m, k) B (k, n)."""
-    m, k = A.shape
-    n = B.shape[1]
-    k4 = k - k % 4
-    for i in range(m):
-        for p in range(0, k4, 4):
-            a0, a1, a2, a3 = A[i, p], A[i, p + 1], A[i, p + 2], A[i, p + 3]
-            for j in range(n):
-                C[i, j] += a0 * B[p, j] + a1 * B[p + 1, j] + a2 * B[p + 2, j] + a3 * B[p + 3, j]
-        for p in range(k4, k):
-            a = A[i, p]
-            for j in range(n):
-                C[i, j] += a * B[p, j]
+def padded_width(n: int, lanes: int) -> int:
+    """Columns that a matrix of n columns takes in panels, `lanes` being the elements of a vector."""
+    for part in (4, 2):
+        if lanes // part > 1 and n <= lanes // part:
+            return lanes // part
+    return -(-n // lanes) * lanes
 
 
-@leaf(fastmath=REORDERED, read_only="A D")
-def add_transposed_product(C, A, D):
-    """C (k, n) += A^T D, with A (m, k), D (m, n)."""
-    m, k = A.shape
-    n = D.shape[1]
-    m4 = m - m % 4
-    for i in range(0, m4, 4):
-        for p in range(k):
-            a0, a1, a2, a3 = A[i, p], A[i + 1, p], A[i + 2, p], A[i + 3, p]
-            for j in range(n):
-                C[p, j] += a0 * D[i, j] + a1 * D[i + 1, j] + a2 * D[i + 2, j] + a3 * D[i + 3, j]
-    for i in range(m4, m):
-        for p in range(k):
-            a = A[i, p]
-            for j in range(n):
-                C[p, j] += a * D[i, j]
+@leaf
+def panel_width(columns, lanes):
+    """Columns of the first panel where `columns` of padded width are left: of 4 vectors 2, since 3 + 1 fill tiles worse."""
+    vectors = columns // lanes
+    if vectors == 0:
+        return columns
+    if vectors == 3 or vectors > 4:
+        return 3 * lanes
+    return 2 * lanes if vectors > 1 else lanes
 
 
-@leaf(fastmath=REORDERED, read_only="D W")
-def product_with_transpose(C, D, W):
-    """C (m, k) = D W^T, with D (m, n), W (k, n): dot products of rows, four at a time."""
-    m, n = D.shape
-    k = W.shape[0]
-    k4 = k - k % 4
-    zero = C.dtype.type(0.0)
-    for i in range(m):
-        for p in range(0, k4, 4):
-            c0, c1, c2, c3 = zero, zero, zero, zero
-            for j in range(n):
-                d = D[i, j]
-                c0 += d * W[p, j]
-                c1 += d * W[p + 1, j]
-                c2 += d * W[p + 2, j]
-                c3 += d * W[p + 3, j]
-            C[i, p], C[i, p + 1], C[i, p + 2], C[i, p + 3] = c0, c1, c2, c3
-        for p in range(k4, k):
-            c = zero
-            for j in range(n):
-                c += D[i, j] * W[p, j]
-            C[i, p] = c
+@leaf(read_only="A")
+def product(
+    A, a_at, a_row, a_step, S, b_at, b_row, b_column, init_at, init_row, init_column, c_at, c_row, c_column,
+    first, last, columns, depth, alpha,
+):  # fmt: skip
+    """Rows first to last - 1 of C = Init + alpha A B, with A (rows, depth) in the vector A, and B, C, Init in the vector S.
+
+    columns: a padded width. x_at: where the operand begins; x_row: from one row to the next; a_step: from one column of A to
+    the next; x_column: from one column to the next, for the first of each panel. A row stride of `IN_PANELS` and a column
+    stride of the operand's rows stand for an operand in panels, a row stride of 0 for one row in place of all.
+    """
+    lanes = lanes_of(S)
+    column = 0
+    while column < columns:
+        width = panel_width(columns - column, lanes)
+        b_ld = width if b_row < 0 else b_row
+        init_ld = width if init_row < 0 else init_row
+        c_ld = width if c_row < 0 else c_row
+        a = a_at + first * a_row
+        b = b_at + column * b_column
+        init = init_at + column * init_column + first * init_ld
+        c = c_at + column * c_column + first * c_ld
+        row = first
+        whole = last - (last - first) % TILE_ROWS
+        a_tile, init_tile, c_tile = a_row * TILE_ROWS, init_ld * TILE_ROWS, c_ld * TILE_ROWS
+        if width == 3 * lanes:
+            while row < whole:
+                _tile_3(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
+                row, a, init, c = row + TILE_ROWS, a + a_tile, init + init_tile, c + c_tile
+            while row < last:
+                _row_3(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
+                row, a, init, c = row + 1, a + a_row, init + init_ld, c + c_ld
+        elif width == 2 * lanes:
+            while row < whole:
+                _tile_2(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
+                row, a, init, c = row + TILE_ROWS, a + a_tile, init + init_tile, c + c_tile
+            while row < last:
+                _row_2(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
+                row, a, init, c = row + 1, a + a_row, init + init_ld, c + c_ld
+        elif width == lanes:
+            while row < whole:
+                _tile_1(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
+                row, a, init, c = row + TILE_ROWS, a + a_tile, init + init_tile, c + c_tile
+            while row < last:
+                _row_1(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
+                row, a, init, c = row + 1, a + a_row, init + init_ld, c + c_ld
+        elif width == lanes // 2:
+            while row < whole:
+                _tile_half(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
+                row, a, init, c = row + TILE_ROWS, a + a_tile, init + init_tile, c + c_tile
+            while row < last:
+                _row_half(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
+                row, a, init, c = row + 1, a + a_row, init + init_ld, c + c_ld
+        else:
+            while row < whole:
+                _tile_quarter(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
+                row, a, init, c = row + TILE_ROWS, a + a_tile, init + init_tile, c + c_tile
+            while row < last:
+                _row_quarter(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
+                row, a, init, c = row + 1, a + a_row, init + init_ld, c + c_ld
+        column += width
+
+
+@leaf(read_only="source")
+def pack(source, source_at, n_in, n_out, S, at, rows, columns):
+    """A matrix (n_in, n_out) of the vector `source`, row by row there, into panels of `rows` rows in S."""
+    lanes = lanes_of(S)
+    for k in range(n_in):
+        column = 0
+        while column < columns:
+            width = panel_width(columns - column, lanes)
+            here, there = at + rows * column + k * width, source_at + k * n_out + column
+            for j in range(min(width, n_out - column)):
+                S[here + j] = source[there + j]
+            column += width
+
+
+@leaf
+def unpack(target, target_at, n_in, n_out, S, at, rows, columns):
+    """The way back from `pack`."""
+    lanes = lanes_of(S)
+    for k in range(n_in):
+        column = 0
+        while column < columns:
+            width = panel_width(columns - column, lanes)
+            here, there = at + rows * column + k * width, target_at + k * n_out + column
+            for j in range(min(width, n_out - column)):
+                target[there + j] = S[here + j]
+            column += width
+
+
+@leaf
+def pack_transposed(S, at, first_row, last_row, rows, columns, n_out, transposed_at, transposed_rows):
+    """Rows first_row to last_row - 1 of a packed matrix (panels of `rows` rows at `at`, `columns` wide, n_out of them in use)
+    into the packed transpose (panels of `transposed_rows` rows, `rows` columns). first_row is a multiple of the lanes.
+    """
+    lanes = lanes_of(S)
+    column = 0
+    while column < columns:
+        width = panel_width(columns - column, lanes)
+        source = at + rows * column
+        first, panel = 0, 0
+        while first < last_row:
+            panel = panel_width(rows - first, lanes)
+            target = transposed_at + transposed_rows * first
+            if width >= lanes and panel >= lanes:
+                for row in range(max(first, first_row), min(first + panel, last_row), lanes):
+                    for j in range(0, width, lanes):
+                        transpose_block(
+                            S, source + row * width + j, width, target + (column + j) * panel + (row - first), panel
+                        )
+            else:
+                for j in range(min(width, n_out - column)):
+                    for row in range(max(first, first_row), min(first + panel, last_row)):
+                        S[target + (column + j) * panel + (row - first)] = S[source + row * width + j]
+            first += panel
+        column += width

@@ -341,6 +341,19 @@ def test_a_batch_without_a_finite_loss_takes_no_step(loss, bad):
 
 
 @pytest.mark.plain
+def test_a_label_without_an_output_takes_no_step():
+    """The gradient would be finite there; the loss is not."""
+    training = make_training(n=6, batch_size=2, output_activation="softmax", loss="log_loss", n_targets=1)
+    training.T[:] = np.array([[0], [1], [1], [7], [0], [1]])
+    before = training.copy()
+    before.X, before.T = before.X[:2], before.T[:2]
+    assert np.isnan(training.run())
+    assert training.state.codes.tolist()[1:] == [1, 2, DIVERGED]
+    before.run()
+    assert np.array_equal(training.theta, before.theta)
+
+
+@pytest.mark.plain
 def test_a_step_size_that_is_too_large_leaves_finite_parameters():
     training = make_training([1, 1], n=400, batch_size=1, activation="identity", output_activation="identity")
     training.state.scalars[0] = 5.0

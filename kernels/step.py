@@ -1,0 +1,120 @@
+"""The step rule in the pass that forms the gradient, on parameters in panels; the transposed weights follow.
+
+Plain SGD is one more term of the product: W - rate A^T D. Rules with a state take the gradient a few rows of a panel at a
+time, while it is in the first-level cache. There is never more of it.
+"""
+
+from __future__ import annotations
+
+from .jit import leaf
+from .network import add_gradient, layer_input, refresh_transposed, share
+from .optimizers import SGD, take_step
+from .plan import BIASED, N_IN, N_LAYERS
+from .products import IN_PANELS, panel_width, product
+from .tile import lanes_of, span
+from .workspace import (
+    BIASES,
+    DELTAS,
+    FIRST,
+    GROUPS,
+    ONE,
+    PACKED,
+    PARAMETERS,
+    ROWS,
+    SCRATCH,
+    SCRATCH_ROWS,
+    SECOND,
+    STRIDE,
+    SUMS,
+    WEIGHTS,
+    WIDTH,
+    ZEROS,
+)
+
+
+@leaf
+def step_stretch(layout, S, rule, values, at, gradient, count):
+    """One step for `count` parameters from place `at` of the vectors in panels; their gradient lies in S from `gradient` on."""
+    first = second = layout[0, PARAMETERS]
+    if rule != SGD:
+        first, second = layout[0, FIRST], layout[0, SECOND]
+    w, g = span(S, layout[0, PARAMETERS] + at, count), span(S, gradient, count)
+    take_step(rule, values, w, g, span(S, first + at, count), span(S, second + at, count))
+
+
+@leaf(read_only="source")
+def step_matrix(
+    layout, S, source, source_at, a_row, a_step, d, stride, at, panel_rows, columns, first, last, rows, rule, values, part
+):
+    """One step for rows first to last - 1 of a matrix in panels of `panel_rows` rows, from place `at` on.
+
+    source, a_row, a_step: the first factor of its gradient, as in `product`; d, stride: the deltas; rows: of the batch.
+    """
+    lanes, one = lanes_of(S), S.dtype.type(1.0)
+    scratch = layout[0, SCRATCH] + part * SCRATCH_ROWS * 3 * lanes
+    column = 0
+    while column < columns:
+        width = panel_width(columns - column, lanes)
+        for row in range(first, last, SCRATCH_ROWS):
+            count = min(SCRATCH_ROWS, last - row)
+            product(
+                source, source_at + row * a_row, a_row, a_step, S, d + column, stride, 1, layout[0, ZEROS], 0, 0,
+                scratch, width, 1, 0, count, width, rows, one,
+            )  # fmt: skip
+            step_stretch(layout, S, rule, values, at + panel_rows * column + row * width, scratch, count * width)
+        column += width
+
+
+@leaf
+def sum_groups(layout, S, groups, at, count):
+    """The first group's stretch of the gradient += those of all others, in order."""
+    total = span(S, layout[0, SUMS] + at, count)
+    for group in range(1, groups):
+        more = span(S, layout[0, SUMS] + group * layout[0, PACKED] + at, count)
+        for i in range(count):
+            total[i] += more[i]
+
+
+@leaf
+def step_matrix_from_sums(layout, S, groups, at, panel_rows, columns, first, last, rule, values):
+    """One step for rows first to last - 1 of a matrix in panels, from the gradients of the groups."""
+    column = 0
+    while column < columns:
+        width = panel_width(columns - column, lanes_of(S))
+        for row in range(first, last, SCRATCH_ROWS):
+            here = at + panel_rows * column + row * width
+            count = min(SCRATCH_ROWS, last - row) * width
+            sum_groups(layout, S, groups, here, count)
+            step_stretch(layout, S, rule, values, here, layout[0, SUMS] + here, count)
+        column += width
+
+
+@leaf(read_only="X")
+def step_part(table, layout, S, X, x_at, rows, groups, rule, values, part, parts):
+    """This thread's part of a step: some rows of each layer's weights, and some layers' biases.
+
+    groups: how many groups' gradients there are; 0 where the batch's `rows` rows lie in the area, their inputs in X from x_at on.
+    """
+    if groups == 0 and rule == SGD:
+        parameters = layout[0, PARAMETERS]
+        add_gradient(table, layout, S, X, x_at, 0, rows, parameters, parameters, -values[0], part, parts)
+    for layer in range(1, table[0, N_LAYERS] + 1):
+        first, last = share(table[layer, N_IN], lanes_of(S), part, parts)
+        bias_here = table[0, BIASED] and layer % parts == part
+        weights, biases, width, panel_rows = layout[layer, WEIGHTS], layout[layer, BIASES], layout[layer, WIDTH], layout[layer, ROWS]
+        if groups:
+            step_matrix_from_sums(layout, S, groups, weights, panel_rows, width, first, last, rule, values)
+            if bias_here:
+                step_matrix_from_sums(layout, S, groups, biases, 1, width, 0, 1, rule, values)
+        elif rule != SGD:
+            source, at, row = layer_input(table, layout, S, X, x_at, 0, layer)
+            d, stride = layout[layer, DELTAS], layout[layer, STRIDE]
+            step_matrix(
+                layout, S, source, at, 1, row, d, stride, weights, panel_rows, width, first, last, rows, rule, values, part
+            )
+            if bias_here:
+                step_matrix(
+                    layout, S, S, layout[0, ONE], 0, 0, d, stride, biases, 1, width, 0, 1, rows, rule, values, part
+                )
+        if layer > 1:
+            refresh_transposed(layout, S, layer, first, last)

@@ -1,0 +1,31 @@
+"""Where threads meet: a barrier on a counter in memory that they share.
+
+Waiting threads spin for a few microseconds and then let others run, so that more threads than processors still go forward.
+"""
+
+from __future__ import annotations
+
+from .jit import leaf
+from .tile import atomic_add, atomic_read, pause, yield_thread
+
+# Places in Workspace.control, a cache line apart. STOP: the caller's wish; DECISION: what all threads act on.
+STOP, BARRIER, DECISION = 0, 8, 16
+CONTROL_SIZE = 24
+
+# A pause takes 10 to 40 ns: about as long as two system calls for a yield.
+SPINS = 100
+
+
+@leaf
+def meet(control, threads, meetings):
+    """Wait until all threads have come to this, their meeting number `meetings` (from 1)."""
+    if threads == 1:
+        return
+    atomic_add(control, BARRIER, 1)
+    spins = 0
+    while atomic_read(control, BARRIER) < meetings * threads:
+        spins += 1
+        if spins > SPINS:
+            yield_thread()
+        else:
+            pause()

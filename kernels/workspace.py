@@ -1,0 +1,159 @@
+"""Workspace: scratch memory, and the table that says what lies where in it.
+
+All numbers are one vector, `numbers`; `layout` holds offsets into it. First come the parameters in panels (`products.py`):
+each layer's weights, then its biases; then two vectors of the same layout for the optimizer, the transposed weights, sums of
+gradients, and areas for rows: inputs, targets and sample weights where they are gathered, and every layer's activations and
+deltas.
+
+A batch is taken in one of two ways. Directly: its rows lie in one area, each thread works on some of them, and then on some
+rows of every weight matrix. In groups, for long batches: the batch is cut into chunks that stay in cache, each thread has an
+area for one, and consecutive chunks add up to one of a fixed number of gradients, which are then added in order. Which way,
+and all bounds, follow from the sizes alone, so that the number of threads changes no bit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .plan import N_IN, N_OUT, Plan
+from .processor import SIMD
+from .products import padded_width
+from .threads import CONTROL_SIZE
+from .validation import positive_integer, real_dtype
+
+# Row 0 of Workspace.layout. THREADS: most that may work together. BATCH, CHUNK, BLOCK: rows of a batch, of an area, and that
+# one thread works through at a time. GROUPS: 0 where batches are taken directly. AREA: numbers of one area. PACKED: of the
+# parameters in panels. The others: where something begins in Workspace.numbers.
+THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS, ONE, SCRATCH = range(14)
+OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS = range(14, 18)
+# Row l + 1, for layer l. ROWS, WIDTH: of its panels. STRIDE: from one row's activations to the next's. WEIGHTS and BIASES
+# count from PARAMETERS, FIRST, SECOND or a gradient's sum, ACTIVATIONS and DELTAS from an area's begin.
+INPUT_WIDTH, OUTPUT_WIDTH, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED, ACTIVATIONS, DELTAS = range(10)
+_COLUMNS = 18
+
+# Activations and losses are taken over so many rows at a time; a bound between two threads' rows falls on a multiple.
+GRANULE = 16
+# A thread takes its rows in blocks of so many numbers a layer: a layer's outputs are in cache as the next one's inputs.
+BLOCK_NUMBERS = 1 << 16
+FEWEST_BLOCK_ROWS = 64
+# A chunk's inputs, activations and deltas take so many numbers.
+CHUNK_NUMBERS = 1 << 15
+FEWEST_CHUNK_ROWS, MOST_CHUNK_ROWS = 64, 512
+# Batches of at least so many chunks are taken in groups, where the parameters are few enough for a copy for each group.
+FEWEST_CHUNKS = 8
+MOST_GROUPS = 16
+FEW_PARAMETERS = 1 << 18
+# Where they are not: only batches that would take more numbers than this, in few groups. It bounds memory.
+LARGEST_AREA = 1 << 23
+FEW_GROUPS = 4
+# Step rules with a state take the gradient of so many weight rows of a panel at a time.
+SCRATCH_ROWS = 64
+_LINE_BYTES = 64
+
+
+class Workspace(NamedTuple):
+    """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`."""
+
+    layout: np.ndarray  # int64 (n_layers + 1, 18)
+    numbers: np.ndarray  # of the parameters' dtype
+    losses: np.ndarray  # float64: of each granule of a batch
+    control: np.ndarray  # int64: a non-zero entry 0 asks a running epoch to stop after its step; then the threads' counters
+    team: np.ndarray  # int64: this thread's number, and how many threads work on one call together
+
+    def member(self, number: int, threads: int) -> Workspace:
+        """The same memory for thread `number` of `threads` that make one call of `train_epoch` together."""
+        return self._replace(team=np.array([number, threads]))
+
+
+def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64", n_threads: int = 1) -> Workspace:
+    """Scratch memory for `plan` with batches of `batch_size` rows in float32 or float64, for at most n_threads threads."""
+    batch = positive_integer("batch_size", batch_size)
+    threads = positive_integer("n_threads", n_threads)
+    real = real_dtype(dtype)
+    layout = np.zeros((plan.n_layers + 1, _COLUMNS), np.int64)
+    top, layers = layout[0], layout[1:]
+    top[THREADS], top[BATCH] = threads, batch
+    place = _Places(_LINE_BYTES // real.itemsize)
+
+    top[PARAMETERS] = 0
+    for layer, (row, given) in enumerate(zip(layers, plan.table[1:], strict=True)):
+        _set_widths(row, int(given[N_IN]), int(given[N_OUT]), real, layer)
+        row[WEIGHTS] = place.take(row[ROWS] * row[WIDTH])
+        row[BIASES] = place.take(row[WIDTH])
+    packed = top[PACKED] = place.end
+    top[FIRST], top[SECOND] = place.take(packed), place.take(packed)
+    for row in layers[1:]:
+        row[TRANSPOSED] = place.take(row[ROWS] * row[WIDTH])
+    _set_chunks(top, plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers[:, STRIDE].sum()), int(layers[:, STRIDE].max()))
+    top[SUMS] = place.take(packed * max(1, top[GROUPS]))
+    top[ZEROS], top[ONE] = place.take(layers[:, WIDTH].max()), place.take(1)
+    top[SCRATCH] = place.take(threads * SCRATCH_ROWS * 3 * SIMD.vector_bytes // real.itemsize)
+
+    top[OUTPUTS] = place.take(batch * plan.sizes[-1])
+    begin, chunk = place.end, top[CHUNK]
+    top[INPUTS], top[TARGETS] = place.take(chunk * plan.sizes[0]), place.take(chunk * plan.n_targets)
+    top[ROW_WEIGHTS] = place.take(chunk)
+    for row in layers:
+        row[ACTIVATIONS], row[DELTAS] = place.take(chunk * row[STRIDE]), place.take(chunk * row[STRIDE])
+    top[AREA] = place.end - begin
+    if top[GROUPS]:
+        place.take((threads - 1) * top[AREA])
+
+    numbers = _zeros(place.end, real)
+    numbers[top[ONE]] = 1
+    return Workspace(
+        layout, numbers, np.zeros(-(-batch // GRANULE)), np.zeros(CONTROL_SIZE, np.int64), np.array([0, 1], np.int64)
+    )
+
+
+class _Places:
+    """Hands out stretches of a vector, each from the begin of a cache line."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        self.end = 0
+
+    def take(self, count: int) -> int:
+        begin = self.end
+        self.end += -(-int(count) // self.line) * self.line
+        return begin
+
+
+def _set_widths(row: np.ndarray, n_in: int, n_out: int, real: np.dtype, layer: int) -> None:
+    lanes, line = SIMD.vector_bytes // real.itemsize, _LINE_BYTES // real.itemsize
+    width = padded_width(n_out, lanes)
+    # Rows an even number of lines apart fall on a few of the first-level cache's sets, and drive one another out.
+    crowded = width >= 16 * line and width // line % 2 == 0
+    row[INPUT_WIDTH], row[OUTPUT_WIDTH] = n_in, n_out
+    # The transpose is made in blocks of lanes x lanes. The first layer has none.
+    row[ROWS] = padded_width(n_in, lanes) if layer else n_in
+    row[WIDTH], row[STRIDE] = width, width + (line if crowded else 0)
+
+
+def _set_chunks(top: np.ndarray, row_numbers: int, widest: int) -> None:
+    """How batches are taken. row_numbers: inputs, targets, activations and deltas of one row."""
+    batch, packed = int(top[BATCH]), int(top[PACKED])
+    rows = min(max(CHUNK_NUMBERS // row_numbers, FEWEST_CHUNK_ROWS), MOST_CHUNK_ROWS)
+    chunks = -(-batch // rows)
+    few, long = packed <= FEW_PARAMETERS, batch * row_numbers > LARGEST_AREA
+    if chunks >= FEWEST_CHUNKS and (few or long):
+        groups = MOST_GROUPS if few else FEW_GROUPS
+        groups = min(groups, chunks)
+        # As many chunks in each group as in the next, as far as that goes.
+        chunks = -(-chunks // groups) * groups
+        top[GROUPS] = groups
+        top[CHUNK] = -(-batch // (chunks * GRANULE)) * GRANULE
+    else:
+        top[GROUPS], top[CHUNK] = 0, batch
+    top[BLOCK] = min(top[CHUNK], max(FEWEST_BLOCK_ROWS, BLOCK_NUMBERS // widest // GRANULE * GRANULE))
+
+
+def _zeros(count: int, real: np.dtype) -> np.ndarray:
+    """Zeros from the begin of a cache line: a vector that crosses lines takes twice as long to load."""
+    spare = _LINE_BYTES // real.itemsize
+    memory = np.zeros(count + spare, real)
+    start = -memory.ctypes.data % _LINE_BYTES // real.itemsize
+    return memory[start : start + count]

@@ -17,9 +17,9 @@ import numpy as np
 
 from .checks import check_same_shape
 from .errorfree import product_error, sum_error
-from .exponential import exp_parts, exp_scalar, exp_split, lowest
+from .exponential import exp_parts, exp_scalar, exp_split, largest_split
 from .jit import kernel, leaf
-from .tile import span
+from .llvm import span
 
 IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
 CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
@@ -32,15 +32,17 @@ _d = np.float64
 
 @leaf
 def sigmoid_scalar(x):
-    """1 / (1 + exp(-x)). With exp(-x) = scale (1 + tail), 1 + scale is exact or loses what is put back: one rounding is left."""
-    one, least = type(x)(1.0), lowest(x)
-    vanishes = x < least
-    x = least if vanishes else (-least if x > -least else x)
+    """1 / (1 + exp(-x)), subnormal where x is far below 0.
+
+    With exp(-x) = scale (1 + tail), 1 + scale is exact, or what it loses is put back, so that the sum is rounded once.
+    """
+    one, farthest = type(x)(1.0), largest_split(x)
+    x = -farthest if -farthest > x else x  # in this form a minimum and a maximum, which pass NaN through
+    x = farthest if farthest < x else x
     tail, scale = exp_split(-x)
     sum_ = one + scale
     lost = one - (sum_ - scale)
-    y = one / (sum_ + (scale * tail + lost))
-    return type(x)(0.0) if vanishes else y
+    return one / (sum_ + (scale * tail + lost))
 
 
 @leaf
@@ -56,7 +58,7 @@ def tanh_scalar(x):
     one = real(1.0)
     magnitude = abs(x)
     # tanh(20) rounds to 1 in both precisions; 2|x| could overflow.
-    magnitude = real(20.0) if magnitude > real(20.0) else magnitude
+    magnitude = real(20.0) if real(20.0) < magnitude else magnitude
     tail, scale = exp_split(real(-2.0) * magnitude)
     return real(math.copysign(((scale - one) + scale * tail) / ((scale + one) + scale * tail), x))
 

@@ -82,4 +82,6 @@ def check_training(state, n_parameters, order, n_rows):
 def check_team(layout, part, parts):
     """The workspace has room for so many threads."""
     if part < 0 or part >= parts or parts > layout[0, 0]:
-        raise ValueError("work was made for fewer threads (given, most); give make_workspace more n_threads", parts, layout[0, 0])
+        raise ValueError(
+            "work was made for fewer threads (given, most); give make_workspace more n_threads", parts, layout[0, 0]
+        )

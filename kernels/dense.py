@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import kernel, leaf
+from .llvm import lanes_of, span
 from .products import IN_PANELS, pack, padded_width, product
-from .tile import lanes_of, span
 
 _padded = leaf(padded_width)
 

@@ -46,7 +46,7 @@ def is_single(x):
 
 @leaf
 def split_single(x):
-    """exp(x) = scale (1 + tail) in float32, scale a power of 2, for |x| up to 87.3."""
+    """exp(x) = scale (1 + tail) in float32, scale a power of 2, for x from -87.3 to 88.37."""
     t = x * _LOG2E_F + _ROUND_F
     n = t - _ROUND_F
     r = (x - n * _LN2_HI_F) - n * _LN2_LO_F
@@ -57,21 +57,19 @@ def split_single(x):
 
 @leaf
 def split_double(x, low):
-    """exp(x + low) = scale (1 + tail) in float64, scale a power of 2, for |x| up to 708 and |low| at most half an ulp of x."""
+    """exp(x + low) = scale (1 + tail) in float64, scale a power of 2, for x from -708 to 709.4, |low| at most half an ulp of x."""
     t = x * _LOG2E + _ROUND
     n = t - _ROUND
     r = (x - n * _LN2_HI) - (n * _LN2_LO - low)
     r2 = r * r
     r4 = r2 * r2
-    q = ((_P0 + _P1 * r) + r2 * (_P2 + _P3 * r)) + r4 * (
-        ((_P4 + _P5 * r) + r2 * (_P6 + _P7 * r)) + r4 * (_P8 + _P9 * r)
-    )
+    q = ((_P0 + _P1 * r) + r2 * (_P2 + _P3 * r)) + r4 * (((_P4 + _P5 * r) + r2 * (_P6 + _P7 * r)) + r4 * (_P8 + _P9 * r))
     return r + r2 * q, np.int64((_d(t).view(np.int64) << _SHIFT) + _ONE).view(_d)
 
 
 @leaf
 def exp_split(x):
-    """exp(x) = scale (1 + tail), scale a power of 2, in x's own precision; for |x| up to 87.3 or 708. NaN passes through."""
+    """exp(x) = scale (1 + tail), scale a power of 2, in x's own precision. NaN passes through."""
     if is_single(x):
         tail, scale = split_single(_f(x))
         return type(x)(tail), type(x)(scale)
@@ -80,9 +78,9 @@ def exp_split(x):
 
 
 @leaf
-def lowest(x):
-    """Where exp falls below the smallest normal number of x's own precision."""
-    return type(x)(LOWEST_SINGLE) if is_single(x) else type(x)(LOWEST_DOUBLE)
+def largest_split(x):
+    """The largest x that `exp_split` takes, in x's own precision."""
+    return type(x)(88.37) if is_single(x) else type(x)(709.4)
 
 
 @leaf
@@ -104,10 +102,9 @@ def scale_factors(scale):
 def exp_scalar(x):
     """exp(x); 0 where that is below the smallest normal number, infinity where it is above the largest."""
     real = type(x)
-    least = lowest(x)
-    highest = real(1.4) - least
+    least = real(LOWEST_SINGLE) if is_single(x) else real(LOWEST_DOUBLE)
     vanishes = x < least
-    x = least if vanishes else (highest if x > highest else x)
+    x = least if vanishes else (real(1.4) - least if real(1.4) - least < x else x)
     tail, scale = exp_split(x)
     first, second = scale_factors(scale)
     return real(0.0) if vanishes else (first + first * tail) * second

@@ -13,10 +13,10 @@ import numpy as np
 from .activations import activate, activate_backward
 from .checks import check_outputs, check_parameters, check_rows, check_workspace
 from .jit import kernel, leaf
+from .llvm import lanes_of, matrix, span
 from .losses import output_loss
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from .products import IN_PANELS, pack, pack_transposed, product, unpack
-from .tile import lanes_of, matrix, span
 from .workspace import (
     ACTIVATIONS,
     BATCH,
@@ -52,7 +52,16 @@ def pack_parameters(table, layout, vector, S, at):
     """A vector laid out like theta, into panels from `at` on."""
     for layer in range(1, table[0, N_LAYERS] + 1):
         n_in, n_out = table[layer, N_IN], table[layer, N_OUT]
-        pack(vector, table[layer, WEIGHTS_AT], n_in, n_out, S, at + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH])
+        pack(
+            vector,
+            table[layer, WEIGHTS_AT],
+            n_in,
+            n_out,
+            S,
+            at + layout[layer, WEIGHTS],
+            layout[layer, ROWS],
+            layout[layer, WIDTH],
+        )
         if table[0, BIASED]:
             pack(vector, table[layer, BIASES_AT], 1, n_out, S, at + layout[layer, BIASES], 1, layout[layer, WIDTH])
 
@@ -62,7 +71,16 @@ def unpack_parameters(table, layout, vector, S, at):
     """The way back from `pack_parameters`."""
     for layer in range(1, table[0, N_LAYERS] + 1):
         n_in, n_out = table[layer, N_IN], table[layer, N_OUT]
-        unpack(vector, table[layer, WEIGHTS_AT], n_in, n_out, S, at + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH])
+        unpack(
+            vector,
+            table[layer, WEIGHTS_AT],
+            n_in,
+            n_out,
+            S,
+            at + layout[layer, WEIGHTS],
+            layout[layer, ROWS],
+            layout[layer, WIDTH],
+        )
         if table[0, BIASED]:
             unpack(vector, table[layer, BIASES_AT], 1, n_out, S, at + layout[layer, BIASES], 1, layout[layer, WIDTH])
 
@@ -159,7 +177,12 @@ def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, par
     """
     for layer in range(1, table[0, N_LAYERS] + 1):
         source, source_at, source_row = layer_input(table, layout, S, X, x_at, area, layer)
-        d, stride, width, panel_rows = area + layout[layer, DELTAS], layout[layer, STRIDE], layout[layer, WIDTH], layout[layer, ROWS]
+        d, stride, width, panel_rows = (
+            area + layout[layer, DELTAS],
+            layout[layer, STRIDE],
+            layout[layer, WIDTH],
+            layout[layer, ROWS],
+        )
         at, init_row, init_column = init + layout[layer, WEIGHTS], IN_PANELS, panel_rows
         if init < 0:
             at, init_row, init_column = layout[0, ZEROS], 0, 0

@@ -22,6 +22,9 @@ class Simd(NamedTuple):
     fused: bool
 
 
+X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686", "x86")
+ARM = platform.machine().lower() in ("aarch64", "arm64")
+
 SIMDS = {
     simd.name: simd
     for simd in (Simd("avx512", 64, 8, True), Simd("avx2", 32, 4, True), Simd("sse2", 16, 4, False), Simd("neon", 16, 8, True))
@@ -37,7 +40,7 @@ def chosen_simd() -> Simd:
 
 
 def _widest(features: set[str]) -> str:
-    if platform.machine().lower() in ("aarch64", "arm64"):
+    if ARM:
         return "neon"
     if "avx512f" in features:
         return "avx512"

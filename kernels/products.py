@@ -10,8 +10,8 @@ Every sum runs over its terms in order, by one thread, so its bits depend on not
 from __future__ import annotations
 
 from .jit import leaf
+from .llvm import lanes_of, make_tile, transpose_block
 from .processor import SIMD
-from .tile import lanes_of, make_tile, transpose_block
 
 TILE_ROWS = SIMD.tile_rows
 # A row stride that stands for the width of each panel.

@@ -7,16 +7,15 @@ time, while it is in the first-level cache. There is never more of it.
 from __future__ import annotations
 
 from .jit import leaf
+from .llvm import lanes_of, span
 from .network import add_gradient, layer_input, refresh_transposed, share
 from .optimizers import SGD, take_step
 from .plan import BIASED, N_IN, N_LAYERS
-from .products import IN_PANELS, panel_width, product
-from .tile import lanes_of, span
+from .products import panel_width, product
 from .workspace import (
     BIASES,
     DELTAS,
     FIRST,
-    GROUPS,
     ONE,
     PACKED,
     PARAMETERS,
@@ -101,7 +100,12 @@ def step_part(table, layout, S, X, x_at, rows, groups, rule, values, part, parts
     for layer in range(1, table[0, N_LAYERS] + 1):
         first, last = share(table[layer, N_IN], lanes_of(S), part, parts)
         bias_here = table[0, BIASED] and layer % parts == part
-        weights, biases, width, panel_rows = layout[layer, WEIGHTS], layout[layer, BIASES], layout[layer, WIDTH], layout[layer, ROWS]
+        weights, biases, width, panel_rows = (
+            layout[layer, WEIGHTS],
+            layout[layer, BIASES],
+            layout[layer, WIDTH],
+            layout[layer, ROWS],
+        )
         if groups:
             step_matrix_from_sums(layout, S, groups, weights, panel_rows, width, first, last, rule, values)
             if bias_here:
@@ -113,8 +117,6 @@ def step_part(table, layout, S, X, x_at, rows, groups, rule, values, part, parts
                 layout, S, source, at, 1, row, d, stride, weights, panel_rows, width, first, last, rows, rule, values, part
             )
             if bias_here:
-                step_matrix(
-                    layout, S, S, layout[0, ONE], 0, 0, d, stride, biases, 1, width, 0, 1, rows, rule, values, part
-                )
+                step_matrix(layout, S, S, layout[0, ONE], 0, 0, d, stride, biases, 1, width, 0, 1, rows, rule, values, part)
         if layer > 1:
             refresh_transposed(layout, S, layer, first, last)

@@ -6,7 +6,7 @@ Waiting threads spin for a few microseconds and then let others run, so that mor
 from __future__ import annotations
 
 from .jit import leaf
-from .tile import atomic_add, atomic_read, pause, yield_thread
+from .llvm import atomic_add, atomic_read, pause, yield_thread
 
 # Places in Workspace.control, a cache line apart. STOP: the caller's wish; DECISION: what all threads act on.
 STOP, BARRIER, DECISION = 0, 8, 16

@@ -80,7 +80,8 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
 
     top[PARAMETERS] = 0
     for layer, (row, given) in enumerate(zip(layers, plan.table[1:], strict=True)):
-        _set_widths(row, int(given[N_IN]), int(given[N_OUT]), real, layer)
+        row[INPUT_WIDTH], row[OUTPUT_WIDTH] = given[N_IN], given[N_OUT]
+        _set_widths(row, real, layer)
         row[WEIGHTS] = place.take(row[ROWS] * row[WIDTH])
         row[BIASES] = place.take(row[WIDTH])
     packed = top[PACKED] = place.end
@@ -122,12 +123,12 @@ class _Places:
         return begin
 
 
-def _set_widths(row: np.ndarray, n_in: int, n_out: int, real: np.dtype, layer: int) -> None:
+def _set_widths(row: np.ndarray, real: np.dtype, layer: int) -> None:
+    n_in, n_out = int(row[INPUT_WIDTH]), int(row[OUTPUT_WIDTH])
     lanes, line = SIMD.vector_bytes // real.itemsize, _LINE_BYTES // real.itemsize
     width = padded_width(n_out, lanes)
     # Rows an even number of lines apart fall on a few of the first-level cache's sets, and drive one another out.
     crowded = width >= 16 * line and width // line % 2 == 0
-    row[INPUT_WIDTH], row[OUTPUT_WIDTH] = n_in, n_out
     # The transpose is made in blocks of lanes x lanes. The first layer has none.
     row[ROWS] = padded_width(n_in, lanes) if layer else n_in
     row[WIDTH], row[STRIDE] = width, width + (line if crowded else 0)

@@ -1,0 +1,26 @@
+"""What is written in LLVM, and nothing else is: Numba has no vector types.
+
+Intrinsics take arrays with offsets and strides in elements, never addresses. Each has a twin in plain Python that takes its
+place when the jit is off.
+"""
+
+from .atomics import atomic_add, atomic_read, pause, yield_thread
+from .online import make_online
+from .subnormals import flush_subnormals, restore_mode
+from .tile import lanes_of, make_tile, transpose_block
+from .views import matrix, span
+
+__all__ = [
+    "atomic_add",
+    "atomic_read",
+    "flush_subnormals",
+    "lanes_of",
+    "make_online",
+    "make_tile",
+    "matrix",
+    "pause",
+    "restore_mode",
+    "span",
+    "transpose_block",
+    "yield_thread",
+]

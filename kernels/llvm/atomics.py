@@ -1,0 +1,98 @@
+"""Counters that threads share, and how a thread waits."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+import time
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from ..jit import JIT_DISABLED
+from ..processor import ARM, X86
+from .emit import INT, data_pointer
+
+if sys.platform == "win32":
+    _yield = ctypes.WinDLL("kernel32").SwitchToThread
+else:
+    _yield = ctypes.CDLL(None).sched_yield
+# By a name of our own: cached machine code finds it in every process, on every platform.
+binding.add_symbol("tileprop_yield", ctypes.cast(_yield, ctypes.c_void_p).value)
+
+_one_at_a_time = threading.Lock()
+
+
+def _plain_add(counters: Any, index: int, amount: int) -> None:
+    with _one_at_a_time:
+        counters[index] += amount
+
+
+def _plain_read(counters: Any, index: int) -> int:
+    return int(counters[index])
+
+
+def _plain_pause() -> None:
+    pass
+
+
+def _plain_yield() -> None:
+    time.sleep(0)
+
+
+@intrinsic
+def _compiled_add(typing: Any, counters: Any, index: Any, amount: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, index, amount = arguments
+        pointer = builder.gep(data_pointer(context, builder, counters, value), [index])
+        builder.atomic_rmw("add", pointer, amount, "acq_rel")
+        return context.get_dummy_value()
+
+    return types.void(counters, types.intp, types.int64), build
+
+
+@intrinsic
+def _compiled_read(typing: Any, counters: Any, index: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, index = arguments
+        pointer = builder.gep(data_pointer(context, builder, counters, value), [index])
+        return builder.load_atomic(pointer, "acquire", 8)
+
+    return types.int64(counters, types.intp), build
+
+
+@intrinsic
+def _compiled_pause(typing: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if X86:
+            builder.call(
+                cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), "llvm.x86.sse2.pause"), []
+            )
+        elif ARM:
+            hint = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), [INT]), "llvm.aarch64.hint")
+            builder.call(hint, [INT(1)])
+        return context.get_dummy_value()
+
+    return types.void(), build
+
+
+@intrinsic
+def _compiled_yield(typing: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(INT, []), "tileprop_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), build
+
+
+# add(counters, index, amount) and read(counters, index): atomic, on int64; what was written before an add is seen after a
+# read that sees it.
+atomic_add = _plain_add if JIT_DISABLED else _compiled_add
+atomic_read = _plain_read if JIT_DISABLED else _compiled_read
+# pause(): a hint that this thread spins. yield_thread(): let another thread run.
+pause = _plain_pause if JIT_DISABLED else _compiled_pause
+yield_thread = _plain_yield if JIT_DISABLED else _compiled_yield

@@ -1,0 +1,75 @@
+"""Small pieces of LLVM that the intrinsics of this folder are written with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import binding, ir
+from llvmlite.ir.values import MDValue
+from numba import types
+from numba.core import cgutils
+
+from ..processor import SIMD
+
+INDEX = ir.IntType(64)
+INT = ir.IntType(32)
+
+
+def vector_type(array: Any, fraction: int = 1) -> ir.VectorType:
+    """The vector type for the elements of `array` (a Numba type): a whole register, or a fraction of one."""
+    element = ir.FloatType() if array.dtype == types.float32 else ir.DoubleType()
+    return ir.VectorType(element, SIMD.vector_bytes // (array.dtype.bitwidth // 8) // fraction)
+
+
+def data_pointer(context: Any, builder: Any, array: Any, value: Any) -> Any:
+    """Pointer to an array's first element."""
+    from numba.np.arrayobj import make_array  # 30 ms that an import need not wait for
+
+    return make_array(array)(context, builder, value).data
+
+
+def load(builder: Any, pointer: Any, vector: ir.VectorType) -> Any:
+    loaded = builder.load(builder.bitcast(pointer, vector.as_pointer()))
+    loaded.align = vector.element.get_abi_alignment(TARGET)
+    return loaded
+
+
+def store(builder: Any, value: Any, pointer: Any) -> None:
+    stored = builder.store(value, builder.bitcast(pointer, value.type.as_pointer()))
+    stored.align = value.type.element.get_abi_alignment(TARGET)
+
+
+TARGET = binding.create_target_data("")
+
+
+def splat(builder: Any, scalar: Any, vector: ir.VectorType) -> Any:
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, INT(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT, vector.count), [0] * vector.count))
+
+
+def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a b + c, of numbers or of vectors."""
+    # Where the processor lacks it, llvm.fma would become a library call; fmuladd becomes a product and a sum.
+    vector = isinstance(a.type, ir.VectorType)
+    suffix = "f32" if (a.type.element if vector else a.type) == ir.FloatType() else "f64"
+    name = f"llvm.{'fma' if SIMD.fused else 'fmuladd'}.{f'v{a.type.count}' if vector else ''}{suffix}"
+    function_type = ir.FunctionType(a.type, [a.type] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), [a, b, c])
+
+
+class LoopOptions(MDValue):
+    """Metadata for a loop's last branch. LLVM wants a node of its own that names itself first; llvmlite has no word for it."""
+
+    def __init__(self, module: ir.Module, *options: tuple[Any, ...]) -> None:
+        nodes = [module.add_metadata([ir.MetaDataString(module, name), *values]) for name, *values in options]
+        super().__init__(module, nodes, name=str(len(module.metadata)))
+
+    def descr(self, buffer: list[str]) -> None:
+        nodes = ", ".join(node.get_reference() for node in (self, *self.operands))
+        buffer += (f"distinct !{{ {nodes} }}", "\n")
+
+
+def not_unrolled(module: ir.Module) -> LoopOptions:
+    """Unrolling a tile's loop gains nothing, and costs compile time."""
+    return LoopOptions(module, ("llvm.loop.unroll.disable",))

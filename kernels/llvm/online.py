@@ -1,0 +1,237 @@
+"""A network of two small layers trained one sample at a time, all weights in registers.
+
+There the limit is the latency of the chain from one sample's input to the next one's: no loop, no call and no store on the
+way. Sizes are fixed in the code; a smaller network leaves some of them idle.
+
+Where the weights lie in a vector w, and rates of the step beside them:
+
+    w1[k, j] at k hidden + j,  b1[j] after them,  w2[j] after them,  b2 last
+    rates of rows k of w1, then of w2[j], then of the biases; 0 where idle
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ..jit import JIT_DISABLED
+from .emit import INDEX, data_pointer, multiply_add
+
+Table = tuple[tuple[int, Any], ...]
+
+
+def online_size(inputs: int, hidden: int) -> tuple[int, int]:
+    """How many weights and how many rates such a network has."""
+    return inputs * hidden + hidden + hidden + 1, inputs + hidden + 1
+
+
+def make_online(inputs: int, hidden: int, activations: Table, slopes: Table) -> Callable[..., Any]:
+    """A function for networks of up to `inputs` inputs and `hidden` hidden units, and one output:
+
+        online(S, w, rates, X, n_in, T, order, control, count, hidden_code, output_code, factor)
+
+    w, rates: places in the vector S, laid out as above. X (n n_in), T (n): vectors; order: rows, or empty for rows 0, 1, ...
+    `count` samples are trained on, delta at the output being factor (y - t) times the slope. Returns the sum of (y - t)^2 and
+    how many samples were done. A square that is not finite ends it before its step, and a non-zero control[0] after one.
+
+    activations, slopes: leaves of one number for each code; all other codes stand for the identity.
+    """
+    if JIT_DISABLED:
+        return _plain(inputs, hidden, dict(activations), dict(slopes))
+    return intrinsic(_typer(inputs, hidden, activations, slopes))
+
+
+def _plain(inputs: int, hidden: int, activations: dict[int, Any], slopes: dict[int, Any]) -> Callable[..., Any]:
+    def online(
+        S: Any, w: int, rates: int, X: Any, n_in: int, T: Any, order: Any, control: Any, count: int,
+        hidden_code: int, output_code: int, factor: Any,
+    ) -> tuple[float, int]:  # fmt: skip
+        weights, n_rates = online_size(inputs, hidden)
+        first, b1, w2, b2 = np.split(S[w : w + weights], [inputs * hidden, (inputs + 1) * hidden, (inputs + 2) * hidden])
+        w1 = first.reshape(inputs, hidden)
+        input_rates, hidden_rates, bias_rate = np.split(S[rates : rates + n_rates], [inputs, inputs + hidden])
+        one = S.dtype.type(1)
+        total = 0.0
+        for done in range(count):
+            row = order[done] if order.size else done
+            x = X[row * n_in + np.minimum(np.arange(inputs), n_in - 1)]
+            z = x[0] * w1[0]
+            for k in range(1, inputs):
+                z = x[k] * w1[k] + z
+            h = np.array([activations.get(hidden_code, _itself)(entry) for entry in z + b1], S.dtype)
+            sum_ = h[0] * w2[0]
+            for j in range(1, hidden):
+                sum_ = h[j] * w2[j] + sum_
+            y = activations.get(output_code, _itself)(sum_ + b2[0])
+            difference = y - T[row]
+            square = float(difference) * float(difference)
+            if not square < np.inf:
+                return total + square, done
+            total += square
+            delta = difference * factor * (slopes[output_code](y) if output_code in slopes else one)
+            slope = np.array([slopes[hidden_code](entry) if hidden_code in slopes else one for entry in h], S.dtype)
+            below = delta * w2 * slope
+            w1 -= input_rates[:, None] * (x[:, None] * below)
+            b1 -= bias_rate * below
+            w2 -= hidden_rates * (h * delta)
+            b2 -= bias_rate * delta
+            if control[0] != 0:
+                return total, done + 1
+        return total, count
+
+    return online
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+def _typer(inputs: int, hidden: int, activations: Table, slopes: Table) -> Callable[..., Any]:
+    def type_online(
+        typing: Any, S: Any, w: Any, rates: Any, X: Any, n_in: Any, T: Any, order: Any, control: Any, count: Any,
+        hidden_code: Any, output_code: Any, factor: Any,
+    ) -> Any:  # fmt: skip
+        real, i = S.dtype, types.intp
+        tables = []
+        for table in (activations, slopes):
+            called = [(code, types.Dispatcher(function)) for code, function in table]
+            tables.append([(code, kind, typing.resolve_function_type(kind, (real,), {})) for code, kind in called])
+        result = types.Tuple((types.float64, types.intp))
+        signature = result(S, i, i, X, i, T, order, control, i, types.int64, types.int64, real)
+
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            functions = [[(code, context.get_function(kind, sig)) for code, kind, sig in table] for table in tables]
+            names = ("S", "w", "rates", "X", "n_in", "T", "order", "control", "count", "hidden_code", "output_code", "factor")
+            values = dict(zip(names, arguments, strict=True))
+            for name, kind in (("S", S), ("X", X), ("T", T), ("order", order), ("control", control)):
+                values[f"{name}_data"] = data_pointer(context, builder, kind, values[name])
+            values["n_order"] = _size(context, builder, order, values["order"])
+            total, done = _emit(builder, inputs, hidden, functions[0], functions[1], values)
+            return context.make_tuple(builder, result, (total, done))
+
+        return signature, build
+
+    return type_online
+
+
+def _size(context: Any, builder: Any, array: Any, value: Any) -> Any:
+    from numba.np.arrayobj import make_array
+
+    return make_array(array)(context, builder, value).nitems
+
+
+def _chosen(builder: Any, code: Any, functions: list[tuple[int, Any]], values: list[Any], otherwise: list[Any]) -> list[Any]:
+    """The values through the function that `code` names: one branch for all of them, every function inlined."""
+    other, end = builder.append_basic_block("other"), builder.append_basic_block("end")
+    switch = builder.switch(code, other)
+    results = [(other, otherwise)]
+    for number, function in functions:
+        block = builder.append_basic_block("code")
+        switch.add_case(INDEX(number), block)
+        builder.position_at_end(block)
+        computed = [function(builder, (value,)) for value in values]
+        results.append((builder.basic_block, computed))
+        builder.branch(end)
+    builder.position_at_end(other)
+    builder.branch(end)
+    builder.position_at_end(end)
+    joined = []
+    for number, value in enumerate(values):
+        phi = builder.phi(value.type)
+        for block, computed in results:
+            phi.add_incoming(computed[number], block)
+        joined.append(phi)
+    return joined
+
+
+def _dot(builder: Any, left: list[Any], right: list[Any]) -> Any:
+    """Terms in order, as the register tile adds them."""
+    total = builder.fmul(left[0], right[0])
+    for a, b in zip(left[1:], right[1:], strict=True):
+        total = multiply_add(builder, a, b, total)
+    return total
+
+
+def _emit(
+    builder: Any, inputs: int, hidden: int, activations: list[Any], slopes: list[Any], given: dict[str, Any]
+) -> tuple[Any, Any]:
+    s = given["S_data"]
+    n_weights, n_rates = online_size(inputs, hidden)
+
+    def numbers(at: Any, count: int) -> list[Any]:
+        return [builder.load(builder.gep(s, [builder.add(at, INDEX(k))])) for k in range(count)]
+
+    start, rates = numbers(given["w"], n_weights), [builder.fneg(rate) for rate in numbers(given["rates"], n_rates)]
+    real, double, one = start[0].type, ir.DoubleType(), start[0].type(1.0)
+    columns = [
+        builder.select(builder.icmp_signed("<", INDEX(k), given["n_in"]), INDEX(k), builder.sub(given["n_in"], INDEX(1)))
+        for k in range(inputs)
+    ]
+    ordered = builder.icmp_signed("!=", given["n_order"], INDEX(0))
+
+    before, loop, after = builder.basic_block, builder.append_basic_block("sample"), builder.append_basic_block("after")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    done, total = builder.phi(INDEX), builder.phi(double)
+    done.add_incoming(INDEX(0), before)
+    total.add_incoming(double(0.0), before)
+    weights = [builder.phi(real) for _ in start]
+    for phi, value in zip(weights, start, strict=True):
+        phi.add_incoming(value, before)
+    w1 = [weights[k * hidden : (k + 1) * hidden] for k in range(inputs)]
+    b1, w2, b2 = weights[inputs * hidden :][:hidden], weights[(inputs + 1) * hidden :][:hidden], weights[-1]
+
+    with builder.if_else(ordered) as (by_order, as_they_stand):
+        with by_order:
+            named, named_block = builder.load(builder.gep(given["order_data"], [done])), builder.basic_block
+        with as_they_stand:
+            plain_block = builder.basic_block
+    row = builder.phi(INDEX)
+    row.add_incoming(named, named_block)
+    row.add_incoming(done, plain_block)
+    x_at = builder.mul(row, given["n_in"])
+    x = [builder.load(builder.gep(given["X_data"], [builder.add(x_at, column)])) for column in columns]
+    z = [builder.fadd(_dot(builder, x, [w1[k][j] for k in range(inputs)]), b1[j]) for j in range(hidden)]
+    h = _chosen(builder, given["hidden_code"], activations, z, z)
+    last = builder.fadd(_dot(builder, h, w2), b2)
+    (y,) = _chosen(builder, given["output_code"], activations, [last], [last])
+    difference = builder.fsub(y, builder.load(builder.gep(given["T_data"], [row])))
+    wide = difference if real == double else builder.fpext(difference, double)
+    square = builder.fmul(wide, wide)
+    reached = builder.fadd(total, square)
+    stepping, diverged = builder.append_basic_block("step"), builder.basic_block
+    builder.cbranch(builder.fcmp_ordered("<", square, double(float("inf"))), stepping, after)
+
+    builder.position_at_end(stepping)
+    (slope,) = _chosen(builder, given["output_code"], slopes, [y], [one])
+    hidden_slopes = _chosen(builder, given["hidden_code"], slopes, h, [one] * hidden)
+    delta = builder.fmul(builder.fmul(difference, given["factor"]), slope)
+    below = [builder.fmul(builder.fmul(delta, w), rise) for w, rise in zip(w2, hidden_slopes, strict=True)]
+    moves = [(rates[k], builder.fmul(x[k], d)) for k in range(inputs) for d in below]
+    moves += [(rates[-1], d) for d in below]
+    moves += [(rate, builder.fmul(unit, delta)) for rate, unit in zip(rates[inputs:], h, strict=False)]
+    moves.append((rates[-1], delta))
+    moved = [multiply_add(builder, rate, g, w) for (rate, g), w in zip(moves, weights, strict=True)]
+    following = builder.add(done, INDEX(1))
+    stepped = builder.basic_block
+    stop = builder.icmp_signed("!=", builder.load_atomic(given["control_data"], "monotonic", 8), INDEX(0))
+    more = builder.and_(builder.icmp_signed("<", following, given["count"]), builder.not_(stop))
+    builder.cbranch(more, loop, after)
+    for phi, value in zip((done, total, *weights), (following, reached, *moved), strict=True):
+        phi.add_incoming(value, stepped)
+
+    builder.position_at_end(after)
+    results = []
+    for old, new in zip((done, reached, *weights), (following, reached, *moved), strict=True):
+        phi = builder.phi(old.type)
+        phi.add_incoming(old, diverged)
+        phi.add_incoming(new, stepped)
+        results.append(phi)
+    for k, value in enumerate(results[2:]):
+        builder.store(value, builder.gep(s, [builder.add(given["w"], INDEX(k))]))
+    return results[1], results[0]

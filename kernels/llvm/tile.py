@@ -1,0 +1,160 @@
+"""The register tile, and the transpose of a block: what keeps its numbers in vector registers.
+
+A twin of the tile rounds each product and each sum; with fused multiply-adds a sum of n terms differs from it by at most n
+units in the last place of the largest partial sum. The transposes agree to the last bit.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ..jit import JIT_DISABLED
+from ..processor import SIMD
+from .emit import INDEX, INT, data_pointer, load, multiply_add, not_unrolled, splat, store, vector_type
+
+
+def make_tile(rows: int, vectors: int, fraction: int = 1) -> Callable[..., None]:
+    """A tile of `rows` x (`vectors` x lanes) sums held in registers, lanes a full register's divided by `fraction`:
+
+        tile(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, depth, alpha)
+        S[c_at + i c_row + j] = S[init_at + i init_row + j] + alpha sum_k A[a_at + i a_row + k a_step] S[b_at + k b_row + j]
+
+    for k from 0 to depth - 1, in this order, depth at least 1; A and S 1-D arrays of one dtype. Nothing is checked.
+    """
+
+    def plain_tile(
+        A: Any, a_at: int, a_row: int, a_step: int, S: Any, b_at: int, b_row: int,
+        init_at: int, init_row: int, c_at: int, c_row: int, depth: int, alpha: Any,
+    ) -> None:  # fmt: skip
+        lanes = np.arange(vectors * (SIMD.vector_bytes // S.itemsize // fraction))
+        row = np.arange(rows)[:, None]
+        total = np.zeros((rows, len(lanes)), S.dtype)
+        for k in range(depth):
+            total += A[a_at + row * a_row + k * a_step] * S[b_at + k * b_row + lanes]
+        S[c_at + row * c_row + lanes] = S[init_at + row * init_row + lanes] + S.dtype.type(alpha) * total
+
+    if JIT_DISABLED:
+        return plain_tile
+
+    @intrinsic
+    def compiled_tile(
+        typing: Any, A: Any, a_at: Any, a_row: Any, a_step: Any, S: Any, b_at: Any, b_row: Any,
+        init_at: Any, init_row: Any, c_at: Any, c_row: Any, depth: Any, alpha: Any,
+    ) -> Any:  # fmt: skip
+        i = types.intp
+        signature = types.void(A, i, i, i, S, i, i, i, i, i, i, i, S.dtype)
+        vector = vector_type(S, fraction)
+
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            A_, a_at, a_row, a_step, S_, b_at, b_row, init_at, init_row, c_at, c_row, depth, alpha = arguments
+            a = builder.gep(data_pointer(context, builder, A, A_), [a_at])
+            s = data_pointer(context, builder, S, S_)
+            a_rows = [builder.gep(a, [builder.mul(a_row, INDEX(r))]) for r in range(rows)]
+            b = builder.gep(s, [b_at])
+            columns = [INDEX(v * vector.count) for v in range(vectors)]
+
+            before, loop, after = builder.basic_block, builder.append_basic_block("k"), builder.append_basic_block("end")
+            builder.branch(loop)
+            builder.position_at_end(loop)
+            k = builder.phi(INDEX)
+            k.add_incoming(INDEX(0), before)
+            sums = [[builder.phi(vector) for _ in columns] for _ in a_rows]
+            for total in itertools.chain(*sums):
+                total.add_incoming(ir.Constant(vector, [0.0] * vector.count), before)
+            b_here = builder.gep(b, [builder.mul(k, b_row)])
+            loaded = [load(builder, builder.gep(b_here, [column]), vector) for column in columns]
+            a_here = builder.mul(k, a_step)
+            results = []
+            for pointer, row_sums in zip(a_rows, sums, strict=True):
+                factor = splat(builder, builder.load(builder.gep(pointer, [a_here])), vector)
+                results.append([multiply_add(builder, factor, x, y) for x, y in zip(loaded, row_sums, strict=True)])
+            following = builder.add(k, INDEX(1))
+            k.add_incoming(following, loop)
+            for total, result in zip(itertools.chain(*sums), itertools.chain(*results), strict=True):
+                total.add_incoming(result, loop)
+            latch = builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
+            latch.set_metadata("llvm.loop", not_unrolled(builder.module))
+
+            builder.position_at_end(after)
+            scale = splat(builder, alpha, vector)
+            for r, row_results in enumerate(results):
+                init = builder.gep(s, [builder.add(init_at, builder.mul(init_row, INDEX(r)))])
+                c = builder.gep(s, [builder.add(c_at, builder.mul(c_row, INDEX(r)))])
+                for column, result in zip(columns, row_results, strict=True):
+                    value = multiply_add(builder, scale, result, load(builder, builder.gep(init, [column]), vector))
+                    store(builder, value, builder.gep(c, [column]))
+            return context.get_dummy_value()
+
+        return signature, build
+
+    return compiled_tile
+
+
+def _plain_transpose(S: Any, source_at: int, source_row: int, target_at: int, target_row: int) -> None:
+    lanes = np.arange(SIMD.vector_bytes // S.itemsize)
+    across, down = lanes[None, :], lanes[:, None]
+    S[target_at + down * target_row + across] = S[source_at + across * source_row + down]
+
+
+@intrinsic
+def _compiled_transpose(typing: Any, S: Any, source_at: Any, source_row: Any, target_at: Any, target_row: Any) -> Any:
+    vector = vector_type(S)
+    count = vector.count
+
+    def mask(step: int, low: bool) -> ir.Constant:
+        """Lanes of the pair (first, second): entries of one 2 x 2 block change places across its diagonal."""
+        picked = [
+            (lane + count - step if lane & step else lane) if low else (lane + count if lane & step else lane + step)
+            for lane in range(count)
+        ]
+        return ir.Constant(ir.VectorType(INT, count), picked)
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, source_at, source_row, target_at, target_row = arguments
+        data = data_pointer(context, builder, S, array)
+
+        def row(at: Any, stride: Any, number: int) -> Any:
+            return builder.gep(data, [builder.add(at, builder.mul(stride, INDEX(number)))])
+
+        rows = [load(builder, row(source_at, source_row, r), vector) for r in range(count)]
+        step = 1
+        while step < count:
+            for r in range(count):
+                if not r & step:
+                    first, second = rows[r], rows[r + step]
+                    rows[r] = builder.shuffle_vector(first, second, mask(step, True))
+                    rows[r + step] = builder.shuffle_vector(first, second, mask(step, False))
+            step *= 2
+        for r, value in enumerate(rows):
+            store(builder, value, row(target_at, target_row, r))
+        return context.get_dummy_value()
+
+    i = types.intp
+    return types.void(S, i, i, i, i), build
+
+
+# Transpose a block of lanes x lanes entries: S[target_at + j target_row + i] = S[source_at + i source_row + j].
+transpose_block = _plain_transpose if JIT_DISABLED else _compiled_transpose
+
+
+def _plain_lanes(S: Any) -> int:
+    return SIMD.vector_bytes // S.itemsize
+
+
+@intrinsic
+def _compiled_lanes(typing: Any, S: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return INDEX(vector_type(S).count)
+
+    return types.intp(S), build
+
+
+# Elements of the array S in a full vector register.
+lanes_of = _plain_lanes if JIT_DISABLED else _compiled_lanes

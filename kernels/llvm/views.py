@@ -1,0 +1,63 @@
+"""Views of stretches of a vector, that count no reference to the memory's owner.
+
+Numba's own slices count one with an atomic operation each, and take longer to compile. The owner must outlive these: they
+never leave a kernel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import types
+from numba.extending import intrinsic
+
+from ..jit import JIT_DISABLED
+
+
+def _plain_span(array: Any, start: int, count: int) -> Any:
+    return array.reshape(-1)[start : start + count]
+
+
+def _plain_matrix(vector: Any, start: int, rows: int, columns: int) -> Any:
+    return vector[start : start + rows * columns].reshape((rows, columns))
+
+
+def _build_view(context: Any, builder: Any, result: Any, source: Any, value: Any, start: Any, shape: list[Any]) -> Any:
+    from numba.np.arrayobj import make_array, populate_array
+
+    array = make_array(source)(context, builder, value)
+    view = make_array(result)(context, builder)
+    strides = [array.itemsize]
+    for extent in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], extent))
+    data = builder.gep(array.data, [start])
+    populate_array(view, data=data, shape=shape, strides=strides, itemsize=array.itemsize, meminfo=None)
+    return view._getvalue()
+
+
+@intrinsic
+def _compiled_span(typing: Any, array: Any, start: Any, count: Any) -> Any:
+    result = types.Array(array.dtype, 1, "C", readonly=not array.mutable)
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, start, count = arguments
+        return _build_view(context, builder, result, array, value, start, [count])
+
+    return result(array, types.intp, types.intp), build
+
+
+@intrinsic
+def _compiled_matrix(typing: Any, vector: Any, start: Any, rows: Any, columns: Any) -> Any:
+    result = types.Array(vector.dtype, 2, "C", readonly=not vector.mutable)
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, start, rows, columns = arguments
+        return _build_view(context, builder, result, vector, value, start, [rows, columns])
+
+    return result(vector, types.intp, types.intp, types.intp), build
+
+
+# span(array, start, count): (count,), entries of a C-contiguous array of any number of dimensions, from `start` on.
+span = _plain_span if JIT_DISABLED else _compiled_span
+# matrix(vector, start, rows, columns): (rows, columns), C-contiguous, entries of a vector from `start` on.
+matrix = _plain_matrix if JIT_DISABLED else _compiled_matrix

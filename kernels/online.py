@@ -1,0 +1,103 @@
+"""The batch loop for the tiniest networks: two layers, one output, one row a batch, plain SGD on squared differences.
+
+They are trained in registers (`llvm/online.py`), by one thread. Every bit is the same as through the general batch loop.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .activations import (
+    RELU,
+    SIGMOID,
+    SOFTMAX,
+    TANH,
+    relu_scalar,
+    relu_slope,
+    sigmoid_scalar,
+    sigmoid_slope,
+    tanh_scalar,
+    tanh_slope,
+)
+from .jit import leaf
+from .llvm import make_online
+from .losses import MSE, SQUARED_ERROR
+from .optimizers import DIVERGED, RULE, RUNNING, SGD, STEP, STOPPED, step_scalars
+from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
+from .workspace import BATCH, SCRATCH
+
+# The documents' own size, and one for a few more hidden units.
+SMALL_HIDDEN, LARGE_HIDDEN = 2, 8
+INPUTS = 2
+
+_ACTIVATIONS = ((SIGMOID, sigmoid_scalar), (TANH, tanh_scalar), (RELU, relu_scalar))
+_SLOPES = ((SIGMOID, sigmoid_slope), (TANH, tanh_slope), (RELU, relu_slope))
+_small = make_online(INPUTS, SMALL_HIDDEN, _ACTIVATIONS, _SLOPES)
+_large = make_online(INPUTS, LARGE_HIDDEN, _ACTIVATIONS, _SLOPES)
+
+
+@leaf
+def fits_registers(table, layout, codes, weight):
+    """Whether a network and its training are of this kind."""
+    if layout[0, BATCH] != 1 or table[0, N_LAYERS] != 2 or codes[RULE] != SGD or weight.size:
+        return False
+    if table[0, LOSS] != MSE and table[0, LOSS] != SQUARED_ERROR:
+        return False
+    if table[1, ACTIVATION] == SOFTMAX or table[2, ACTIVATION] == SOFTMAX:
+        return False
+    return table[1, N_IN] <= INPUTS and table[1, N_OUT] <= LARGE_HIDDEN and table[2, N_OUT] == 1
+
+
+@leaf
+def place(table, theta, S, w, hidden, out):
+    """theta to its places in S for `hidden` units, or back where `out`."""
+    n_in, units = table[1, N_IN], table[1, N_OUT]
+    for layer in range(1, 3):
+        rows = n_in if layer == 1 else units
+        columns = units if layer == 1 else 1
+        row_length = hidden if layer == 1 else 1
+        at = w if layer == 1 else w + (INPUTS + 1) * hidden
+        biases = w + INPUTS * hidden if layer == 1 else w + (INPUTS + 2) * hidden
+        for k in range(rows + table[0, BIASED]):
+            here = biases if k == rows else at + k * row_length
+            there = table[layer, BIASES_AT] if k == rows else table[layer, WEIGHTS_AT] + k * columns
+            for j in range(columns):
+                if out:
+                    theta[there + j] = S[here + j]
+                else:
+                    S[here + j] = theta[there + j]
+
+
+@leaf(read_only="X T order")
+def online_batches(table, layout, theta, S, X, T, order, codes, scalars, control):
+    """All samples of an epoch; theta OUT. Returns as `batches`."""
+    real = S.dtype.type
+    units = table[1, N_OUT]
+    hidden = SMALL_HIDDEN if units <= SMALL_HIDDEN else LARGE_HIDDEN
+    w = layout[0, SCRATCH]
+    rates = w + (INPUTS + 2) * hidden + 1
+    for k in range(w, rates + INPUTS + hidden + 1):
+        S[k] = 0.0
+    place(table, theta, S, w, hidden, False)
+    rate = step_scalars(codes, scalars, codes[STEP] + 1, real)[0]
+    for k in range(table[1, N_IN]):
+        S[rates + k] = rate
+    for j in range(units):
+        S[rates + INPUTS + j] = rate
+    if table[0, BIASED]:
+        S[rates + INPUTS + hidden] = rate
+
+    n = order.size if order.size else T.size
+    outputs = 1.0 if table[0, LOSS] == MSE else 2.0
+    factor = real(2.0 / outputs)
+    n_in, first, second = table[1, N_IN], table[1, ACTIVATION], table[2, ACTIVATION]
+    if hidden == SMALL_HIDDEN:
+        total, done = _small(S, w, rates, X, n_in, T, order, control, n, first, second, factor)
+    else:
+        total, done = _large(S, w, rates, X, n_in, T, order, control, n, first, second, factor)
+    place(table, theta, S, w, hidden, True)
+    if not math.isfinite(total):
+        return total / outputs, DIVERGED, done, codes[STEP] + done
+    return total / outputs / np.float64(done), RUNNING if done == n else STOPPED, done, codes[STEP] + done

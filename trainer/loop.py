@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -12,20 +11,17 @@ import numpy as np
 
 from ..kernels import State, Workspace, loss_and_grad, make_workspace, train_epoch
 from ..kernels.optimizers import DIVERGED, POSITION, STATUS
-from ..kernels.plan import BATCH, STOP
 from ..kernels.validation import positive_integer
+from ..kernels.workspace import BATCH
 from .errors import DivergenceError, InputError
 from .history import History
 from .optimizers import SGD, Optimizer
 from .progress import reporter
+from .threads import Team, choose_threads, step_seconds
 
 if TYPE_CHECKING:
     from .network import Network
 
-# Work longer than this runs in a thread of its own, so that Ctrl-C can be answered. A thread costs about 60 us.
-WORTH_A_THREAD = 0.05  # seconds
-# A first guess at the speed, before any epoch was timed: multiply-adds a second.
-GUESSED_SPEED = 2e9
 VALIDATION_ROWS = 4096
 
 
@@ -41,6 +37,7 @@ def fit(
     sample_weight: Any,
     validation_data: tuple[Any, ...] | None,
     progress: bool | None,
+    n_threads: int | None,
 ) -> History:
     """See `Network.fit`."""
     epochs = positive_integer("epochs", epochs)
@@ -51,17 +48,19 @@ def fit(
     plan, X, T, weight = network.prepared(X, T, sample_weight)
     validate = _validation(network, validation_data)
     state = optimizer.state(plan, network.dtype)
-    work = make_workspace(plan, min(batch_size, len(X)), network.dtype)
+    batch_size = min(batch_size, len(X))
+    threads = choose_threads(n_threads, plan, batch_size, len(X), network.dtype.itemsize)
+    work = make_workspace(plan, batch_size, network.dtype, threads)
     history = History(n_samples=len(X))
     as_they_stand = np.empty(0, np.int64)
     last_finite = network.theta.copy()
-    expected = 3.0 * plan.n_parameters * len(X) / GUESSED_SPEED
-    with reporter(progress, epochs, len(X)) as report:
+    expected = step_seconds(plan, len(X), network.dtype.itemsize)
+    with reporter(progress, epochs, len(X)) as report, Team(threads) as team:
         for epoch in range(1, epochs + 1):
             started = time.perf_counter()
             order = network.generator.permutation(len(X)) if shuffle else as_they_stand
-            call = functools.partial(train_epoch, plan, network.theta, state, X, T, weight, order, work)
-            loss = _run(call, work, expected)
+            call = functools.partial(train_epoch, plan, network.theta, state, X, T, weight, order)
+            loss = team.run(call, work, expected)
             if state.codes[STATUS] == DIVERGED or not _finite(network.theta):
                 _raise_divergence(network, state, work, X[order] if shuffle else X, last_finite, epoch)
             last_finite[:] = network.theta
@@ -80,35 +79,8 @@ def _validation(network: Network, data: tuple[Any, ...] | None) -> Callable[[], 
         raise InputError("validation_data must be (X, T) or (X, T, sample_weight)")
     plan, X, T, weight = network.prepared(data[0], data[1], data[2] if len(data) == 3 else None, "validation_data's ")
     work = make_workspace(plan, min(len(X), VALIDATION_ROWS), network.dtype)
-    return lambda: float(loss_and_grad(plan, network.theta, X, T, weight, work.grad, work))
-
-
-def _run(call: Callable[[], float], work: Workspace, expected: float) -> float:
-    """Run `call`; where it is expected to take long, in a thread, while this one waits for it or for Ctrl-C."""
-    work.control[STOP] = 0
-    if expected < WORTH_A_THREAD:
-        return call()
-    outcome: list[Any] = []
-
-    def run() -> None:
-        try:
-            outcome.extend((call(), None))
-        except BaseException as error:
-            outcome.extend((None, error))
-
-    thread = threading.Thread(target=run, name="tileprop-epoch", daemon=True)
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(0.1)
-    except KeyboardInterrupt:
-        work.control[STOP] = 1
-        thread.join()
-        raise
-    result, error = outcome
-    if error is not None:
-        raise error
-    return float(result)
+    no_gradient = np.empty(0, network.dtype)
+    return lambda: float(loss_and_grad(plan, network.theta, X, T, weight, no_gradient, work))
 
 
 def _raise_divergence(
@@ -119,7 +91,7 @@ def _raise_divergence(
     rows: X in this epoch's order.
     """
     done = int(state.codes[POSITION])
-    batch = int(work.sizes[BATCH])
+    batch = int(work.layout[0, BATCH])
     weights, biases = network.weights, network.biases
     broken = [i for i, (W, b) in enumerate(zip(weights, biases, strict=True)) if not _finite(W, b)]
     if broken:

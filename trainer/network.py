@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import kernels
 from ..kernels import Plan, Workspace, make_plan, make_workspace
+from ..kernels.validation import real_dtype
 from . import files, loop
 from .arrays import as_inputs, as_real, as_targets, as_weights
 from .errors import InputError
@@ -44,7 +45,7 @@ class Network:
         initial: str = "auto",
     ) -> None:
         self.plan = make_plan(sizes, activation, output_activation, loss, bias)
-        self.dtype = make_workspace(self.plan, 1, dtype).grad.dtype
+        self.dtype = real_dtype(dtype)
         self.generator = np.random.default_rng(random_state)
         self._theta = initial_theta(self.plan, initial, self.generator, self.dtype)
         self.weights, self.biases = self.plan.unflatten(self._theta)
@@ -101,7 +102,9 @@ class Network:
 
     def loss(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Mean loss over the rows of X (n, n_in) with targets T, weighted by sample_weight where given."""
-        return self.loss_and_grad(X, T, sample_weight)[0]
+        plan, X, T, weight = self.prepared(X, T, sample_weight)
+        work = make_workspace(plan, min(len(X), PREDICT_ROWS), self.dtype)
+        return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, np.empty(0, self.dtype), work))
 
     def loss_and_grad(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, np.ndarray]:
         """Mean loss over the rows, and its gradient, a new vector laid out like theta (see `unflatten`)."""
@@ -124,13 +127,15 @@ class Network:
         sample_weight: ArrayLike | None = None,
         validation_data: tuple[Any, ...] | None = None,
         progress: bool | None = None,
+        n_threads: int | None = None,
     ) -> History:
         """Train on X (n, n_in) and T for a number of epochs; returns the losses and times of each.
 
         batch_size: rows of a step; the last one of an epoch may have fewer. optimizer: SGD() unless given. shuffle: a new order
         of the rows for each epoch, drawn from the network's own seeded generator. validation_data: (X, T) or
         (X, T, sample_weight), whose loss is taken after each epoch. progress: True or False to show it or not; by default it is
-        shown on a terminal, for work that takes a while.
+        shown on a terminal, for work that takes a while. n_threads: how many threads train; unless given, `TILEPROP_NUM_THREADS`,
+        or as many of the processors at hand as have enough to do. It changes no bit of the result.
 
         Raises InputError for arguments that do not fit, before anything is changed, and DivergenceError where the loss or the
         parameters become infinite; the network then holds its last finite parameters. Ctrl-C ends after a whole step.
@@ -146,6 +151,7 @@ class Network:
             sample_weight=sample_weight,
             validation_data=validation_data,
             progress=progress,
+            n_threads=n_threads,
         )
 
     def prepared(

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from .jit import leaf
-from .llvm import matrix, span
+from .llvm import copy, matrix, span
 from .network import add_gradient, backward_rows, forward_rows, loss_rows, read_only, share
 from .optimizers import DIVERGED, RULE, RUNNING, STEP, STOPPED, step_scalars
 from .plan import N_IN, N_TARGETS
@@ -19,13 +19,17 @@ from .threads import DECISION, STOP, meet
 from .workspace import AREA, BATCH, BLOCK, CHUNK, GRANULE, GROUPS, INPUTS, PACKED, ROW_WEIGHTS, SUMS, TARGETS
 
 
+@leaf(read_only="vector")
+def read_only_matrix(vector, start, rows, columns):
+    """`matrix`, for arguments that are declared read-only."""
+    return matrix(vector, start, rows, columns)
+
+
 @leaf(read_only="source")
 def gather(source, order, start, S, at, held, rows, width):
     """Rows order[start : start + rows] of `source`, each `width` long, to S, where row 0 lies at `at`, from row `held` on."""
     for r in range(rows):
-        there, here = at + (held + r) * width, order[start + r] * width
-        for j in range(width):
-            S[there + j] = source[here + j]
+        copy(S, at + (held + r) * width, source, order[start + r] * width, width)
 
 
 @leaf
@@ -46,31 +50,17 @@ def rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, first
     In the area they are those from row `held` on. losses: as in `loss_rows`.
     """
     n_in, at = table[1, N_IN], start + first
-    if order.size == 0:
-        forward_rows(table, layout, S, X, at * n_in, area, held, rows)
-        loss_rows(table, layout, S, T, weight, at, scale, losses, first, area, held, rows)
-    else:
-        inputs, targets, weights = area + layout[0, INPUTS], area + layout[0, TARGETS], area + layout[0, ROW_WEIGHTS]
-        gather(X, order, at, S, inputs, held, rows, n_in)
-        gather(span(T, 0, T.size), order, at, S, targets, held, rows, T.shape[1])
-        for r in range(rows if weight.size else 0):
-            S[weights + held + r] = weight[order[at + r]]
-        forward_rows(table, layout, S, S, inputs + held * n_in, area, held, rows)
-        gathered = matrix(S, targets, layout[0, CHUNK], table[0, N_TARGETS])
-        loss_rows(
-            table,
-            layout,
-            S,
-            gathered,
-            span(S, weights, layout[0, CHUNK] if weight.size else 0),
-            held,
-            scale,
-            losses,
-            first,
-            area,
-            held,
-            rows,
-        )
+    inputs, x_at, targets, weights, t_at = X, at * n_in, T, weight, at
+    if order.size:
+        inputs, x_at, t_at = read_only(S), area + layout[0, INPUTS] + held * n_in, held
+        targets = read_only_matrix(S, area + layout[0, TARGETS], layout[0, CHUNK], table[0, N_TARGETS])
+        gather(X, order, at, S, area + layout[0, INPUTS], held, rows, n_in)
+        gather(span(T, 0, T.size), order, at, S, area + layout[0, TARGETS], held, rows, T.shape[1])
+        if weight.size:
+            weights = read_only(span(S, area + layout[0, ROW_WEIGHTS], layout[0, CHUNK]))
+            gather(weight, order, at, S, area + layout[0, ROW_WEIGHTS], held, rows, 1)
+    forward_rows(table, layout, S, inputs, x_at, area, held, rows)
+    loss_rows(table, layout, S, targets, weights, t_at, scale, losses, first, area, held, rows)
     backward_rows(table, layout, S, area, held, rows)
 
 

@@ -18,12 +18,10 @@ def check_same_shape(x, out):
 @leaf
 def check_workspace(table, layout):
     """The workspace was made for a plan of these sizes."""
-    fits = layout.shape[0] == table.shape[0] and layout.shape[1] > 2
-    if fits:
-        for row in range(1, table.shape[0]):
-            fits = fits and layout[row, 0] == table[row, 0] and layout[row, 1] == table[row, 1]
-    if not fits:
-        raise ValueError("work was made for another plan; make a workspace for this one")
+    rows = table.shape[0] if layout.shape[0] == table.shape[0] else 0
+    for row in range(1, table.shape[0]):
+        if row >= rows or layout[row, 0] != table[row, 0] or layout[row, 1] != table[row, 1]:
+            raise ValueError("work was made for another plan; make a workspace for this one")
 
 
 @leaf

@@ -188,6 +188,12 @@ def binary_log_loss_backward(Y, T, out=None):
 # In the chain --------------------------------------------------------------------------------------------------------------
 
 
+@leaf
+def log_scalar(y):
+    """log of y clipped, in float64."""
+    return log_parts(clipped(y))[0]
+
+
 @leaf(read_only="T weight")
 def output_loss(code, activation, Y, n_out, T, first, weight, scale, D):
     """Weighted sum of the rows' losses, and delta at the output.
@@ -198,37 +204,32 @@ def output_loss(code, activation, Y, n_out, T, first, weight, scale, D):
     """
     real = Y.dtype.type
     squares = code == MSE or code == SQUARED_ERROR
-    outputs = n_out if code == MSE else 2 * n_out
+    outputs = _d(n_out if code == MSE else 2 * n_out) if squares else _d(1.0)
     total = _d(0.0)
     for r in range(Y.shape[0]):
         row_weight = _d(weight[first + r]) if weight.size else _d(1.0)
-        factor = row_weight * scale
+        factor = row_weight * scale * (_d(2.0) / outputs if squares else _d(1.0))
+        slope = real(factor)
         value = _d(0.0)
         if squares:
-            slope = real((_d(2.0) if code == MSE else _d(1.0)) * factor / n_out)
             for j in range(n_out):
                 d = Y[r, j] - T[first + r, j]
                 D[r, j] = d * slope
                 value += _d(d) * _d(d)
-            value /= outputs
-        elif code == LABEL_LOG_LOSS:
+        else:
             label = np.int64(T[first + r, 0])
             for j in range(n_out):
-                D[r, j] = Y[r, j] * real(factor)
-            if 0 <= label < n_out:
-                D[r, label] = (Y[r, label] - real(1.0)) * real(factor)
-                value = log_loss_parts(Y[r, label], real(1.0))[0]
-            else:
-                value = np.nan
-        else:
-            for j in range(n_out):
-                y, t = Y[r, j], T[first + r, j]
-                D[r, j] = (y - t) * real(factor)
+                y = Y[r, j]
+                t = real(j == label) if code == LABEL_LOG_LOSS else T[first + r, j]
+                D[r, j] = (y - t) * slope
+                if t != 0:
+                    value -= _d(t) * log_scalar(y)
                 if code == BINARY_LOG_LOSS:
-                    value += binary_log_loss_parts(y, t)[0]
-                elif t != 0:
-                    value += log_loss_parts(y, t)[0]
-        total += row_weight * value
+                    p = clipped(y)
+                    value -= (_d(1.0) - _d(t)) * log1m_parts(p)[0]
+            if code == LABEL_LOG_LOSS and not 0 <= label < n_out:
+                value = np.nan
+        total += row_weight * (value / outputs)
     if squares:
         activate_backward(activation, Y, D, n_out)
     return total

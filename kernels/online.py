@@ -22,7 +22,7 @@ from .activations import (
     tanh_slope,
 )
 from .jit import leaf
-from .llvm import make_online
+from .llvm import copy, make_online
 from .losses import MSE, SQUARED_ERROR
 from .optimizers import DIVERGED, RULE, RUNNING, SGD, STEP, STOPPED, step_scalars
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
@@ -51,23 +51,24 @@ def fits_registers(table, layout, codes, weight):
 
 
 @leaf
-def place(table, theta, S, w, hidden, out):
-    """theta to its places in S for `hidden` units, or back where `out`."""
-    n_in, units = table[1, N_IN], table[1, N_OUT]
-    for layer in range(1, 3):
-        rows = n_in if layer == 1 else units
-        columns = units if layer == 1 else 1
-        row_length = hidden if layer == 1 else 1
-        at = w if layer == 1 else w + (INPUTS + 1) * hidden
-        biases = w + INPUTS * hidden if layer == 1 else w + (INPUTS + 2) * hidden
-        for k in range(rows + table[0, BIASED]):
-            here = biases if k == rows else at + k * row_length
-            there = table[layer, BIASES_AT] if k == rows else table[layer, WEIGHTS_AT] + k * columns
-            for j in range(columns):
-                if out:
-                    theta[there + j] = S[here + j]
-                else:
-                    S[here + j] = theta[there + j]
+def move(theta, there, S, here, count, back):
+    """`count` numbers of theta from place `there` on to place `here` of S, or back."""
+    if back:
+        copy(theta, there, S, here, count)
+    else:
+        copy(S, here, theta, there, count)
+
+
+@leaf
+def place(table, theta, S, w, hidden, back):
+    """theta to its places in S for `hidden` units, or back."""
+    units = table[1, N_OUT]
+    for k in range(table[1, N_IN]):
+        move(theta, k * units, S, w + k * hidden, units, back)
+    move(theta, table[2, WEIGHTS_AT], S, w + (INPUTS + 1) * hidden, units, back)
+    if table[0, BIASED]:
+        move(theta, table[1, BIASES_AT], S, w + INPUTS * hidden, units, back)
+        move(theta, table[2, BIASES_AT], S, w + (INPUTS + 2) * hidden, 1, back)
 
 
 @leaf(read_only="X T order")

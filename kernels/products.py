@@ -10,18 +10,10 @@ Every sum runs over its terms in order, by one thread, so its bits depend on not
 from __future__ import annotations
 
 from .jit import leaf
-from .llvm import lanes_of, make_tile, transpose_block
-from .processor import SIMD
+from .llvm import copy, lanes_of, panel, transpose_block
 
-TILE_ROWS = SIMD.tile_rows
 # A row stride that stands for the width of each panel.
 IN_PANELS = -1
-
-_tile_3, _row_3 = make_tile(TILE_ROWS, 3), make_tile(1, 3)
-_tile_2, _row_2 = make_tile(TILE_ROWS, 2), make_tile(1, 2)
-_tile_1, _row_1 = make_tile(TILE_ROWS, 1), make_tile(1, 1)
-_tile_half, _row_half = make_tile(TILE_ROWS, 1, 2), make_tile(1, 1, 2)
-_tile_quarter, _row_quarter = make_tile(TILE_ROWS, 1, 4), make_tile(1, 1, 4)
 
 
 def padded_width(n: int, lanes: int) -> int:
@@ -61,48 +53,11 @@ def product(
         b_ld = width if b_row < 0 else b_row
         init_ld = width if init_row < 0 else init_row
         c_ld = width if c_row < 0 else c_row
-        a = a_at + first * a_row
-        b = b_at + column * b_column
-        init = init_at + column * init_column + first * init_ld
-        c = c_at + column * c_column + first * c_ld
-        row = first
-        whole = last - (last - first) % TILE_ROWS
-        a_tile, init_tile, c_tile = a_row * TILE_ROWS, init_ld * TILE_ROWS, c_ld * TILE_ROWS
-        if width == 3 * lanes:
-            while row < whole:
-                _tile_3(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
-                row, a, init, c = row + TILE_ROWS, a + a_tile, init + init_tile, c + c_tile
-            while row < last:
-                _row_3(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
-                row, a, init, c = row + 1, a + a_row, init + init_ld, c + c_ld
-        elif width == 2 * lanes:
-            while row < whole:
-                _tile_2(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
-                row, a, init, c = row + TILE_ROWS, a + a_tile, init + init_tile, c + c_tile
-            while row < last:
-                _row_2(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
-                row, a, init, c = row + 1, a + a_row, init + init_ld, c + c_ld
-        elif width == lanes:
-            while row < whole:
-                _tile_1(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
-                row, a, init, c = row + TILE_ROWS, a + a_tile, init + init_tile, c + c_tile
-            while row < last:
-                _row_1(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
-                row, a, init, c = row + 1, a + a_row, init + init_ld, c + c_ld
-        elif width == lanes // 2:
-            while row < whole:
-                _tile_half(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
-                row, a, init, c = row + TILE_ROWS, a + a_tile, init + init_tile, c + c_tile
-            while row < last:
-                _row_half(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
-                row, a, init, c = row + 1, a + a_row, init + init_ld, c + c_ld
-        else:
-            while row < whole:
-                _tile_quarter(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
-                row, a, init, c = row + TILE_ROWS, a + a_tile, init + init_tile, c + c_tile
-            while row < last:
-                _row_quarter(A, a, a_row, a_step, S, b, b_ld, init, init_ld, c, c_ld, depth, alpha)
-                row, a, init, c = row + 1, a + a_row, init + init_ld, c + c_ld
+        panel(
+            A, a_at + first * a_row, a_row, a_step, S, b_at + column * b_column, b_ld,
+            init_at + column * init_column + first * init_ld, init_ld,
+            c_at + column * c_column + first * c_ld, c_ld, last - first, width, depth, alpha,
+        )  # fmt: skip
         column += width
 
 
@@ -115,8 +70,7 @@ def pack(source, source_at, n_in, n_out, S, at, rows, columns):
         while column < columns:
             width = panel_width(columns - column, lanes)
             here, there = at + rows * column + k * width, source_at + k * n_out + column
-            for j in range(min(width, n_out - column)):
-                S[here + j] = source[there + j]
+            copy(S, here, source, there, min(width, n_out - column))
             column += width
 
 
@@ -129,8 +83,7 @@ def unpack(target, target_at, n_in, n_out, S, at, rows, columns):
         while column < columns:
             width = panel_width(columns - column, lanes)
             here, there = at + rows * column + k * width, target_at + k * n_out + column
-            for j in range(min(width, n_out - column)):
-                target[there + j] = S[here + j]
+            copy(target, there, S, here, min(width, n_out - column))
             column += width
 
 
@@ -144,19 +97,19 @@ def pack_transposed(S, at, first_row, last_row, rows, columns, n_out, transposed
     while column < columns:
         width = panel_width(columns - column, lanes)
         source = at + rows * column
-        first, panel = 0, 0
+        first = 0
         while first < last_row:
-            panel = panel_width(rows - first, lanes)
+            height = panel_width(rows - first, lanes)
             target = transposed_at + transposed_rows * first
-            if width >= lanes and panel >= lanes:
-                for row in range(max(first, first_row), min(first + panel, last_row), lanes):
+            if width >= lanes and height >= lanes:
+                for row in range(max(first, first_row), min(first + height, last_row), lanes):
                     for j in range(0, width, lanes):
                         transpose_block(
-                            S, source + row * width + j, width, target + (column + j) * panel + (row - first), panel
+                            S, source + row * width + j, width, target + (column + j) * height + (row - first), height
                         )
             else:
                 for j in range(min(width, n_out - column)):
-                    for row in range(max(first, first_row), min(first + panel, last_row)):
-                        S[target + (column + j) * panel + (row - first)] = S[source + row * width + j]
-            first += panel
+                    for row in range(max(first, first_row), min(first + height, last_row)):
+                        S[target + (column + j) * height + (row - first)] = S[source + row * width + j]
+            first += height
         column += width

@@ -20,6 +20,10 @@ from ..processor import SIMD
 from .emit import INDEX, INT, data_pointer, load, multiply_add, not_unrolled, splat, store, vector_type
 
 
+# Full-width vectors in a panel, and what a vector's lanes are divided by, of all the panels that there are.
+PANEL_KINDS = ((3, 1), (2, 1), (1, 1), (1, 2), (1, 4))
+
+
 def make_tile(rows: int, vectors: int, fraction: int = 1) -> Callable[..., None]:
     """A tile of `rows` x (`vectors` x lanes) sums held in registers, lanes a full register's divided by `fraction`:
 
@@ -33,12 +37,8 @@ def make_tile(rows: int, vectors: int, fraction: int = 1) -> Callable[..., None]
         A: Any, a_at: int, a_row: int, a_step: int, S: Any, b_at: int, b_row: int,
         init_at: int, init_row: int, c_at: int, c_row: int, depth: int, alpha: Any,
     ) -> None:  # fmt: skip
-        lanes = np.arange(vectors * (SIMD.vector_bytes // S.itemsize // fraction))
-        row = np.arange(rows)[:, None]
-        total = np.zeros((rows, len(lanes)), S.dtype)
-        for k in range(depth):
-            total += A[a_at + row * a_row + k * a_step] * S[b_at + k * b_row + lanes]
-        S[c_at + row * c_row + lanes] = S[init_at + row * init_row + lanes] + S.dtype.type(alpha) * total
+        width = vectors * max(1, SIMD.vector_bytes // S.itemsize // fraction)
+        _plain_panel(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha)
 
     if JIT_DISABLED:
         return plain_tile
@@ -49,52 +49,131 @@ def make_tile(rows: int, vectors: int, fraction: int = 1) -> Callable[..., None]
         init_at: Any, init_row: Any, c_at: Any, c_row: Any, depth: Any, alpha: Any,
     ) -> Any:  # fmt: skip
         i = types.intp
-        signature = types.void(A, i, i, i, S, i, i, i, i, i, i, i, S.dtype)
-        vector = vector_type(S, fraction)
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             A_, a_at, a_row, a_step, S_, b_at, b_row, init_at, init_row, c_at, c_row, depth, alpha = arguments
-            a = builder.gep(data_pointer(context, builder, A, A_), [a_at])
-            s = data_pointer(context, builder, S, S_)
-            a_rows = [builder.gep(a, [builder.mul(a_row, INDEX(r))]) for r in range(rows)]
-            b = builder.gep(s, [b_at])
-            columns = [INDEX(v * vector.count) for v in range(vectors)]
-
-            before, loop, after = builder.basic_block, builder.append_basic_block("k"), builder.append_basic_block("end")
-            builder.branch(loop)
-            builder.position_at_end(loop)
-            k = builder.phi(INDEX)
-            k.add_incoming(INDEX(0), before)
-            sums = [[builder.phi(vector) for _ in columns] for _ in a_rows]
-            for total in itertools.chain(*sums):
-                total.add_incoming(ir.Constant(vector, [0.0] * vector.count), before)
-            b_here = builder.gep(b, [builder.mul(k, b_row)])
-            loaded = [load(builder, builder.gep(b_here, [column]), vector) for column in columns]
-            a_here = builder.mul(k, a_step)
-            results = []
-            for pointer, row_sums in zip(a_rows, sums, strict=True):
-                factor = splat(builder, builder.load(builder.gep(pointer, [a_here])), vector)
-                results.append([multiply_add(builder, factor, x, y) for x, y in zip(loaded, row_sums, strict=True)])
-            following = builder.add(k, INDEX(1))
-            k.add_incoming(following, loop)
-            for total, result in zip(itertools.chain(*sums), itertools.chain(*results), strict=True):
-                total.add_incoming(result, loop)
-            latch = builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
-            latch.set_metadata("llvm.loop", not_unrolled(builder.module))
-
-            builder.position_at_end(after)
-            scale = splat(builder, alpha, vector)
-            for r, row_results in enumerate(results):
-                init = builder.gep(s, [builder.add(init_at, builder.mul(init_row, INDEX(r)))])
-                c = builder.gep(s, [builder.add(c_at, builder.mul(c_row, INDEX(r)))])
-                for column, result in zip(columns, row_results, strict=True):
-                    value = multiply_add(builder, scale, result, load(builder, builder.gep(init, [column]), vector))
-                    store(builder, value, builder.gep(c, [column]))
+            a, s = data_pointer(context, builder, A, A_), data_pointer(context, builder, S, S_)
+            factors = (a, a_at, a_row, a_step, b_at, b_row, depth, alpha)
+            _emit_tile(builder, rows, vectors, vector_type(S, fraction), s, factors, (init_at, init_row, c_at, c_row))
             return context.get_dummy_value()
 
-        return signature, build
+        return types.void(A, i, i, i, S, i, i, i, i, i, i, i, S.dtype), build
 
     return compiled_tile
+
+
+def _emit_tile(builder: Any, rows: int, vectors: int, vector: ir.VectorType, s: Any, factors: Any, places: Any) -> None:
+    """One tile. s: the vector S; factors: a, a_at, a_row, a_step, b_at, b_row, depth, alpha; places: init_at, init_row, c_at, c_row."""
+    a, a_at, a_row, a_step, b_at, b_row, depth, alpha = factors
+    init_at, init_row, c_at, c_row = places
+    a = builder.gep(a, [a_at])
+    a_rows = [builder.gep(a, [builder.mul(a_row, INDEX(r))]) for r in range(rows)]
+    b = builder.gep(s, [b_at])
+    columns = [INDEX(v * vector.count) for v in range(vectors)]
+
+    before, loop, after = builder.basic_block, builder.append_basic_block("k"), builder.append_basic_block("end")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    k = builder.phi(INDEX)
+    k.add_incoming(INDEX(0), before)
+    sums = [[builder.phi(vector) for _ in columns] for _ in a_rows]
+    for total in itertools.chain(*sums):
+        total.add_incoming(ir.Constant(vector, [0.0] * vector.count), before)
+    b_here = builder.gep(b, [builder.mul(k, b_row)])
+    loaded = [load(builder, builder.gep(b_here, [column]), vector) for column in columns]
+    a_here = builder.mul(k, a_step)
+    results = []
+    for pointer, row_sums in zip(a_rows, sums, strict=True):
+        factor = splat(builder, builder.load(builder.gep(pointer, [a_here])), vector)
+        results.append([multiply_add(builder, factor, x, y) for x, y in zip(loaded, row_sums, strict=True)])
+    following = builder.add(k, INDEX(1))
+    k.add_incoming(following, loop)
+    for total, result in zip(itertools.chain(*sums), itertools.chain(*results), strict=True):
+        total.add_incoming(result, loop)
+    latch = builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
+    latch.set_metadata("llvm.loop", not_unrolled(builder.module))
+
+    builder.position_at_end(after)
+    scale = splat(builder, alpha, vector)
+    for r, row_results in enumerate(results):
+        init = builder.gep(s, [builder.add(init_at, builder.mul(init_row, INDEX(r)))])
+        c = builder.gep(s, [builder.add(c_at, builder.mul(c_row, INDEX(r)))])
+        for column, result in zip(columns, row_results, strict=True):
+            value = multiply_add(builder, scale, result, load(builder, builder.gep(init, [column]), vector))
+            store(builder, value, builder.gep(c, [column]))
+
+
+def _plain_panel(
+    A: Any, a_at: int, a_row: int, a_step: int, S: Any, b_at: int, b_row: int,
+    init_at: int, init_row: int, c_at: int, c_row: int, rows: int, width: int, depth: int, alpha: Any,
+) -> None:  # fmt: skip
+    lanes, row = np.arange(width), np.arange(rows)[:, None]
+    total = np.zeros((rows, width), S.dtype)
+    for k in range(depth):
+        total += A[a_at + row * a_row + k * a_step] * S[b_at + k * b_row + lanes]
+    S[c_at + row * c_row + lanes] = S[init_at + row * init_row + lanes] + S.dtype.type(alpha) * total
+
+
+@intrinsic
+def _compiled_panel(
+    typing: Any, A: Any, a_at: Any, a_row: Any, a_step: Any, S: Any, b_at: Any, b_row: Any,
+    init_at: Any, init_row: Any, c_at: Any, c_row: Any, rows: Any, width: Any, depth: Any, alpha: Any,
+) -> Any:  # fmt: skip
+    i = types.intp
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        A_, a_at, a_row, a_step, S_, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha = arguments
+        a, s = data_pointer(context, builder, A, A_), data_pointer(context, builder, S, S_)
+        done = builder.append_basic_block("panel")
+        for vectors, fraction in PANEL_KINDS:
+            vector = vector_type(S, fraction)
+            fits = builder.icmp_signed("==", width, INDEX(vectors * vector.count))
+            here, other = builder.append_basic_block("width"), builder.append_basic_block("other")
+            builder.cbranch(fits, here, other)
+            builder.position_at_end(here)
+            row = INDEX(0)
+            for height in (SIMD.tile_rows, 1):
+                row = _emit_rows(
+                    builder, height, vectors, vector, s, (a, a_at, a_row, a_step, b_at, b_row, depth, alpha),
+                    (init_at, init_row, c_at, c_row), row, rows,
+                )  # fmt: skip
+            builder.branch(done)
+            builder.position_at_end(other)
+        builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(A, i, i, i, S, i, i, i, i, i, i, i, i, i, S.dtype), build
+
+
+def _emit_rows(
+    builder: Any, height: int, vectors: int, vector: ir.VectorType, s: Any, factors: Any, places: Any, first: Any, rows: Any
+) -> Any:
+    """Tiles of `height` rows from row `first` on, as long as whole ones fit; the first row that is left."""
+    a, a_at, a_row, *rest = factors
+    init_at, init_row, c_at, c_row = places
+    before = builder.basic_block
+    check, body, after = (builder.append_basic_block(name) for name in ("check", "tile", "after"))
+    builder.branch(check)
+    builder.position_at_end(check)
+    row = builder.phi(INDEX)
+    row.add_incoming(first, before)
+    following = builder.add(row, INDEX(height))
+    builder.cbranch(builder.icmp_signed("<=", following, rows), body, after)
+    builder.position_at_end(body)
+    here = (a, builder.add(a_at, builder.mul(row, a_row)), a_row, *rest)
+    starts = (builder.add(at, builder.mul(row, stride)) for at, stride in ((init_at, init_row), (c_at, c_row)))
+    init_here, c_here = starts
+    _emit_tile(builder, height, vectors, vector, s, here, (init_here, init_row, c_here, c_row))
+    row.add_incoming(following, builder.basic_block)
+    builder.branch(check)
+    builder.position_at_end(after)
+    return row
+
+
+# panel(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha): as a tile, for any
+# number of rows and a width of one of `PANEL_KINDS`: tiles of as many rows as the registers hold, then of one.
+panel = _plain_panel if JIT_DISABLED else _compiled_panel
 
 
 def _plain_transpose(S: Any, source_at: int, source_row: int, target_at: int, target_row: int) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..jit import JIT_DISABLED
+from .emit import data_pointer
 
 
 def _plain_span(array: Any, start: int, count: int) -> Any:
@@ -61,3 +63,23 @@ def _compiled_matrix(typing: Any, vector: Any, start: Any, rows: Any, columns: A
 span = _plain_span if JIT_DISABLED else _compiled_span
 # matrix(vector, start, rows, columns): (rows, columns), C-contiguous, entries of a vector from `start` on.
 matrix = _plain_matrix if JIT_DISABLED else _compiled_matrix
+
+
+def _plain_copy(target: Any, to: int, source: Any, start: int, count: int) -> None:
+    target[to : to + count] = source[start : start + count]
+
+
+@intrinsic
+def _compiled_copy(typing: Any, target: Any, to: Any, source: Any, start: Any, count: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target_, to, source_, start, count = arguments
+        there = builder.gep(data_pointer(context, builder, target, target_), [to])
+        here = builder.gep(data_pointer(context, builder, source, source_), [start])
+        cgutils.raw_memcpy(builder, there, here, count, target.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp, types.intp), build
+
+
+# copy(target, to, source, start, count): numbers of one vector to another. A loop would be compiled into ten times the code.
+copy = _plain_copy if JIT_DISABLED else _compiled_copy

@@ -105,15 +105,15 @@ def batches(table, layout, S, X, T, weight, order, codes, scalars, control, loss
         if groups:
             group_passes(table, layout, S, X, T, weight, order, start, rows, scale, losses, groups, part, parts)
         else:
-            first, last = share(rows, GRANULE, part, parts)
+            first, last = share(rows, layout[0, GRANULE], part, parts)
             for row in range(first, last, block):
                 count = min(block, last - row)
                 rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, row, 0, row, count)
         meet(control, parts, meetings + 1)
 
         loss = np.float64(0.0)
-        for granule in range((rows + GRANULE - 1) // GRANULE):
-            loss += losses[granule]
+        for k in range((rows + layout[0, GRANULE] - 1) // layout[0, GRANULE]):
+            loss += losses[k]
         if not math.isfinite(loss):
             return loss, DIVERGED, start, step
         step += 1

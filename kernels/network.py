@@ -99,7 +99,7 @@ def refresh_transposed(layout, S, layer, first, last):
 def forward_rows(table, layout, S, X, x_at, area, held, rows):
     """Activations of all layers for `rows` rows of inputs, in the vector X from x_at on; kept in an area from row `held` on."""
     source, source_at, source_row = X, x_at, table[1, N_IN]
-    one = S.dtype.type(1.0)
+    one, granule = S.dtype.type(1.0), layout[0, GRANULE]
     for layer in range(1, table[0, N_LAYERS] + 1):
         stride, width, n_in = layout[layer, STRIDE], layout[layer, WIDTH], table[layer, N_IN]
         z = area + layout[layer, ACTIVATIONS] + held * stride
@@ -108,26 +108,26 @@ def forward_rows(table, layout, S, X, x_at, area, held, rows):
             source, source_at, source_row, 1, S, weights, IN_PANELS, layout[layer, ROWS], biases, 0, 1, z, stride, 1,
             0, rows, width, n_in, one,
         )  # fmt: skip
-        for first in range(0, rows, GRANULE):
-            Z = matrix(S, z + first * stride, min(GRANULE, rows - first), stride)
+        for first in range(0, rows, granule):
+            Z = matrix(S, z + first * stride, min(granule, rows - first), stride)
             activate(table[layer, ACTIVATION], Z, table[layer, N_OUT])
         source, source_at, source_row = read_only(S), z, stride
 
 
 @leaf(read_only="T weight")
 def loss_rows(table, layout, S, T, weight, start, scale, losses, first, area, held, rows):
-    """Weighted losses of rows, a sum for each granule in losses[first // GRANULE] on, and deltas at the output.
+    """Weighted losses of rows, a sum for each granule in losses[first // granule] on, and deltas at the output.
 
     T (n, n_targets), weight (n) or empty: their rows from `start` on. In the area the rows are those from `held` on.
     """
     last = table[0, N_LAYERS]
-    stride, n_out = layout[last, STRIDE], table[last, N_OUT]
-    for row in range(0, rows, GRANULE):
-        count = min(GRANULE, rows - row)
+    stride, n_out, granule = layout[last, STRIDE], table[last, N_OUT], layout[0, GRANULE]
+    for row in range(0, rows, granule):
+        count = min(granule, rows - row)
         at = area + (held + row) * stride
         Y = matrix(S, layout[last, ACTIVATIONS] + at, count, stride)
         D = matrix(S, layout[last, DELTAS] + at, count, stride)
-        losses[(first + row) // GRANULE] = output_loss(
+        losses[(first + row) // granule] = output_loss(
             table[0, LOSS], table[last, ACTIVATION], Y, n_out, T, start + row, weight, scale, D
         )
 
@@ -135,7 +135,7 @@ def loss_rows(table, layout, S, T, weight, start, scale, losses, first, area, he
 @leaf
 def backward_rows(table, layout, S, area, held, rows):
     """Deltas of all hidden layers, from those at the output."""
-    one = S.dtype.type(1.0)
+    one, granule = S.dtype.type(1.0), layout[0, GRANULE]
     for layer in range(table[0, N_LAYERS], 1, -1):
         stride, below = layout[layer, STRIDE], layout[layer - 1, STRIDE]
         d = area + layout[layer, DELTAS] + held * stride
@@ -145,8 +145,8 @@ def backward_rows(table, layout, S, area, held, rows):
             layout[0, ZEROS], 0, 0, target, below, 1, 0, rows, layout[layer, ROWS], table[layer, N_OUT], one,
         )  # fmt: skip
         outputs = area + layout[layer - 1, ACTIVATIONS] + held * below
-        for first in range(0, rows, GRANULE):
-            count = min(GRANULE, rows - first)
+        for first in range(0, rows, granule):
+            count = min(granule, rows - first)
             A, D = matrix(S, outputs + first * below, count, below), matrix(S, target + first * below, count, below)
             activate_backward(table[layer - 1, ACTIVATION], A, D, table[layer - 1, N_OUT])
 
@@ -266,8 +266,8 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
         rows = min(block, n - start)
         forward_rows(table, layout, S, inputs, start * n_in, 0, 0, rows)
         loss_rows(table, layout, S, T, weight, start, scale, work.losses, 0, 0, 0, rows)
-        for granule in range((rows + GRANULE - 1) // GRANULE):
-            total += work.losses[granule]
+        for k in range((rows + layout[0, GRANULE] - 1) // layout[0, GRANULE]):
+            total += work.losses[k]
         if grad.size:
             backward_rows(table, layout, S, 0, 0, rows)
             init = -1 if start == 0 else sums

@@ -25,17 +25,19 @@ from .threads import CONTROL_SIZE
 from .validation import positive_integer, real_dtype
 
 # Row 0 of Workspace.layout. THREADS: most that may work together. BATCH, CHUNK, BLOCK: rows of a batch, of an area, and that
-# one thread works through at a time. GROUPS: 0 where batches are taken directly. AREA: numbers of one area. PACKED: of the
+# one thread works through at a time; GRANULE: see below. GROUPS: 0 where batches are taken directly. AREA: numbers of one area. PACKED: of the
 # parameters in panels. The others: where something begins in Workspace.numbers.
 THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS, ONE, SCRATCH = range(14)
-OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS = range(14, 18)
+OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE = range(14, 19)
 # Row l + 1, for layer l. ROWS, WIDTH: of its panels. STRIDE: from one row's activations to the next's. WEIGHTS and BIASES
 # count from PARAMETERS, FIRST, SECOND or a gradient's sum, ACTIVATIONS and DELTAS from an area's begin.
 INPUT_WIDTH, OUTPUT_WIDTH, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED, ACTIVATIONS, DELTAS = range(10)
-_COLUMNS = 18
+_COLUMNS = 19
 
-# Activations and losses are taken over so many rows at a time; a bound between two threads' rows falls on a multiple.
-GRANULE = 16
+# Activations and losses are taken over a granule of rows at a time, and a bound between two threads' rows falls on a multiple:
+# few rows, where a step is long enough (in rows x parameters) for several threads, and otherwise more, for fewer calls.
+SHORT_GRANULE, LONG_GRANULE = 16, 64
+SHORT_STEP = 1 << 19
 # A thread takes its rows in blocks of so many numbers a layer: a layer's outputs are in cache as the next one's inputs.
 BLOCK_NUMBERS = 1 << 16
 FEWEST_BLOCK_ROWS = 64
@@ -57,7 +59,7 @@ _LINE_BYTES = 64
 class Workspace(NamedTuple):
     """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`."""
 
-    layout: np.ndarray  # int64 (n_layers + 1, 18)
+    layout: np.ndarray  # int64 (n_layers + 1, 19)
     numbers: np.ndarray  # of the parameters' dtype
     losses: np.ndarray  # float64: of each granule of a batch
     control: np.ndarray  # int64: a non-zero entry 0 asks a running epoch to stop after its step; then the threads' counters
@@ -106,7 +108,7 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
     numbers = _zeros(place.end, real)
     numbers[top[ONE]] = 1
     return Workspace(
-        layout, numbers, np.zeros(-(-batch // GRANULE)), np.zeros(CONTROL_SIZE, np.int64), np.array([0, 1], np.int64)
+        layout, numbers, np.zeros(-(-batch // int(top[GRANULE]))), np.zeros(CONTROL_SIZE, np.int64), np.array([0, 1], np.int64)
     )
 
 
@@ -146,10 +148,11 @@ def _set_chunks(top: np.ndarray, row_numbers: int, widest: int) -> None:
         # As many chunks in each group as in the next, as far as that goes.
         chunks = -(-chunks // groups) * groups
         top[GROUPS] = groups
-        top[CHUNK] = -(-batch // (chunks * GRANULE)) * GRANULE
+        top[CHUNK] = -(-batch // (chunks * LONG_GRANULE)) * LONG_GRANULE
     else:
         top[GROUPS], top[CHUNK] = 0, batch
-    top[BLOCK] = min(top[CHUNK], max(FEWEST_BLOCK_ROWS, BLOCK_NUMBERS // widest // GRANULE * GRANULE))
+    top[GRANULE] = LONG_GRANULE if top[GROUPS] or batch * packed < SHORT_STEP else SHORT_GRANULE
+    top[BLOCK] = min(top[CHUNK], max(FEWEST_BLOCK_ROWS, BLOCK_NUMBERS // widest // LONG_GRANULE * LONG_GRANULE))
 
 
 def _zeros(count: int, real: np.dtype) -> np.ndarray:

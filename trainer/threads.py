@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 
@@ -25,6 +25,7 @@ MULTIPLY_ADDS = 2.5e9
 ACTIVATIONS = 0.15e9
 # Longer work runs in threads of its own, so that the caller's can answer Ctrl-C. Handing over takes some 50 us.
 WORTH_A_THREAD = 0.05  # seconds
+PATIENCE = 0.1  # seconds
 
 
 def available_processors() -> int:
@@ -128,10 +129,12 @@ class Team:
         futures: list[Future[float]] = [self._pool.submit(call, member) for member in members[len(here) :]]
         try:
             results = [call(member) for member in here]
-            results += [future.result() for future in futures]
+            # Some systems answer Ctrl-C only between two waits.
+            while wait(futures, timeout=PATIENCE).not_done:
+                pass
         except KeyboardInterrupt:
             work.control[STOP] = 1
-            for future in futures:
-                future.exception()
+            wait(futures)
             raise
+        results += [future.result() for future in futures]
         return float(results[0])

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from tileprop.trainer import SGD, Adam, DivergenceError, InputError, Network, loop
+from tileprop.trainer import SGD, Adam, DivergenceError, InputError, Network, loop, threads
 
 RNG = np.random.default_rng(11)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))
@@ -145,9 +145,10 @@ def test_a_loss_that_overflows_takes_no_step():
     np.testing.assert_array_equal(network.theta, before)
 
 
-def test_ctrl_c_ends_after_a_whole_step(monkeypatch):
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_ctrl_c_ends_after_a_whole_step(monkeypatch, n_threads):
     """The parameters after an interrupt are those of a whole number of steps, and the call returns at once."""
-    monkeypatch.setattr(loop, "WORTH_A_THREAD", 0.0)
+    monkeypatch.setattr(threads, "WORTH_A_THREAD", 0.0)
     network = Network([20, 64, 1], dtype="float32")
     rows = RNG.normal(size=(400_000, 20)).astype("float32")
     targets = rows[:, :1].copy()
@@ -165,7 +166,7 @@ def test_ctrl_c_ends_after_a_whole_step(monkeypatch):
     monkeypatch.setattr(loop, "train_epoch", observe)
     threading.Timer(0.3, _thread.interrupt_main).start()
     with pytest.raises(KeyboardInterrupt):
-        network.fit(rows, targets, epochs=1000, batch_size=32, shuffle=False)
+        network.fit(rows, targets, epochs=1000, batch_size=32, shuffle=False, n_threads=n_threads)
     time.sleep(0.05)
     interrupted = network.theta.copy()
     again = Network([20, 64, 1], dtype="float32")

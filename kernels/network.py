@@ -229,10 +229,11 @@ def forward(plan, theta, X, work):
     n is at most the workspace's batch size; `predict` takes any number of rows.
     """
     table, layout = plan.table, work.layout
+    check_workspace(table, layout)
     rows, n_out = min(X.shape[0], layout[0, BATCH]), table[table[0, N_LAYERS], N_OUT]
-    check_outputs(table, X, X, layout[0, BATCH])
     at = layout[0, OUTPUTS]
     Y = work.numbers[at : at + rows * n_out].reshape((rows, n_out))
+    check_outputs(table, X, Y, layout[0, BATCH])
     predict(plan, theta, X, Y, work)
     return Y
 

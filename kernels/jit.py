@@ -5,8 +5,8 @@ Nothing else in the project passes options to Numba.
 `leaf`     a function that only kernels call (a scalar formula, an accessor, a piece of the chain); it becomes part of them.
 `kernel`   a function compiled once per dtype and kept in the disk cache.
 
-Cache. Compiled kernels live in a per-user folder named after a hash of every source file of this package, so an edit
-anywhere gives a new, empty folder. `TILEPROP_CACHE` moves it (a path) or switches it off (`0`). A place that cannot be
+Cache. Compiled kernels live in a per-user folder named after a hash of every source file of this package and the vector
+instructions in use, so an edit anywhere gives a new, empty folder. `TILEPROP_CACHE` moves it (a path) or switches it off (`0`). A place that cannot be
 written is passed over: first a private temporary folder, then no cache at all.
 
 Callers. A user's own `@njit(cache=True)` function embeds the kernels that it calls, and Numba does not notice when those
@@ -36,6 +36,7 @@ from numba.core.errors import TypingError
 from numba.core.registry import CPUDispatcher
 
 from .linking import KernelCompiler, LeafCompiler, connect_environments
+from .processor import SIMD
 
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 
@@ -194,8 +195,8 @@ def _restore_guard(made_under: str) -> SourceGuard:
 
 @functools.cache
 def source_hash() -> str:
-    """Hash of every source file of this package: the stamp of everything compiled from it."""
-    digest = hashlib.sha256()
+    """Hash of every source file of this package and the vectors chosen: the stamp of everything compiled from it."""
+    digest = hashlib.sha256(SIMD.name.encode())
     package = Path(__file__).parent
     for path in sorted(package.rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

@@ -16,7 +16,7 @@ from .jit import kernel, leaf
 from .llvm import lanes_of, matrix, span
 from .losses import output_loss
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from .products import IN_PANELS, pack, pack_transposed, product, unpack
+from .products import IN_PANELS, ROWS_AT_A_TIME, pack, pack_transposed, product, unpack
 from .workspace import (
     ACTIVATIONS,
     BATCH,
@@ -106,7 +106,7 @@ def forward_rows(table, layout, S, X, x_at, area, held, rows):
         weights, biases = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[0, PARAMETERS] + layout[layer, BIASES]
         product(
             source, source_at, source_row, 1, S, weights, IN_PANELS, layout[layer, ROWS], biases, 0, 1, z, stride, 1,
-            0, rows, width, n_in, one,
+            0, rows, width, n_in, n_in, one,
         )  # fmt: skip
         for first in range(0, rows, granule):
             Z = matrix(S, z + first * stride, min(granule, rows - first), stride)
@@ -142,7 +142,7 @@ def backward_rows(table, layout, S, area, held, rows):
         target = area + layout[layer - 1, DELTAS] + held * below
         product(
             read_only(S), d, stride, 1, S, layout[layer, TRANSPOSED], IN_PANELS, layout[layer, WIDTH],
-            layout[0, ZEROS], 0, 0, target, below, 1, 0, rows, layout[layer, ROWS], table[layer, N_OUT], one,
+            layout[0, ZEROS], 0, 0, target, below, 1, 0, rows, layout[layer, ROWS], table[layer, N_OUT], table[layer, N_OUT], one,
         )  # fmt: skip
         outputs = area + layout[layer - 1, ACTIVATIONS] + held * below
         for first in range(0, rows, granule):
@@ -189,13 +189,13 @@ def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, par
         first, last = share(table[layer, N_IN], lanes_of(S), part, parts)
         product(
             source, source_at, 1, source_row, S, d, stride, 1, at, init_row, init_column,
-            target + layout[layer, WEIGHTS], IN_PANELS, panel_rows, first, last, width, rows, scale,
+            target + layout[layer, WEIGHTS], IN_PANELS, panel_rows, first, last, width, rows, ROWS_AT_A_TIME, scale,
         )  # fmt: skip
         if table[0, BIASED] and layer % parts == part:
             at = layout[0, ZEROS] if init < 0 else init + layout[layer, BIASES]
             product(
                 read_only(S), layout[0, ONE], 0, 0, S, d, stride, 1, at, 0, 1,
-                target + layout[layer, BIASES], 0, 1, 0, 1, width, rows, scale,
+                target + layout[layer, BIASES], 0, 1, 0, 1, width, rows, rows, scale,
             )  # fmt: skip
 
 

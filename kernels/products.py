@@ -14,6 +14,8 @@ from .llvm import copy, lanes_of, panel, transpose_block
 
 # A row stride that stands for the width of each panel.
 IN_PANELS = -1
+# Rows of deltas whose part of a panel, 24 KiB, fits the first-level cache beside the inputs.
+ROWS_AT_A_TIME = 128
 
 
 def padded_width(n: int, lanes: int) -> int:
@@ -38,13 +40,14 @@ def panel_width(columns, lanes):
 @leaf(read_only="A")
 def product(
     A, a_at, a_row, a_step, S, b_at, b_row, b_column, init_at, init_row, init_column, c_at, c_row, c_column,
-    first, last, columns, depth, alpha,
+    first, last, columns, depth, block, alpha,
 ):  # fmt: skip
     """Rows first to last - 1 of C = Init + alpha A B, with A (rows, depth) in the vector A, and B, C, Init in the vector S.
 
     columns: a padded width. x_at: where the operand begins; x_row: from one row to the next; a_step: from one column of A to
     the next; x_column: from one column to the next, for the first of each panel. A row stride of `IN_PANELS` and a column
-    stride of the operand's rows stand for an operand in panels, a row stride of 0 for one row in place of all.
+    stride of the operand's rows stand for an operand in panels, a row stride of 0 for one row in place of all. Terms are added
+    up `block` at a time: B's part of a panel then stays in the first-level cache for all rows.
     """
     lanes = lanes_of(S)
     column = 0
@@ -53,11 +56,13 @@ def product(
         b_ld = width if b_row < 0 else b_row
         init_ld = width if init_row < 0 else init_row
         c_ld = width if c_row < 0 else c_row
-        panel(
-            A, a_at + first * a_row, a_row, a_step, S, b_at + column * b_column, b_ld,
-            init_at + column * init_column + first * init_ld, init_ld,
-            c_at + column * c_column + first * c_ld, c_ld, last - first, width, depth, alpha,
-        )  # fmt: skip
+        init, c = init_at + column * init_column + first * init_ld, c_at + column * c_column + first * c_ld
+        for k in range(0, depth, block):
+            panel(
+                A, a_at + first * a_row + k * a_step, a_row, a_step, S, b_at + column * b_column + k * b_ld, b_ld,
+                init, init_ld, c, c_ld, last - first, width, min(block, depth - k), alpha,
+            )  # fmt: skip
+            init, init_ld = c, c_ld
         column += width
 
 

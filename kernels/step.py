@@ -11,7 +11,7 @@ from .llvm import lanes_of, span
 from .network import add_gradient, layer_input, refresh_transposed, share
 from .optimizers import SGD, take_step
 from .plan import BIASED, N_IN, N_LAYERS
-from .products import panel_width, product
+from .products import ROWS_AT_A_TIME, panel_width, product
 from .workspace import (
     BIASES,
     DELTAS,
@@ -58,7 +58,7 @@ def step_matrix(
             count = min(SCRATCH_ROWS, last - row)
             product(
                 source, source_at + row * a_row, a_row, a_step, S, d + column, stride, 1, layout[0, ZEROS], 0, 0,
-                scratch, width, 1, 0, count, width, rows, one,
+                scratch, width, 1, 0, count, width, rows, ROWS_AT_A_TIME, one,
             )  # fmt: skip
             step_stretch(layout, S, rule, values, at + panel_rows * column + row * width, scratch, count * width)
         column += width

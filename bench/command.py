@@ -1,4 +1,4 @@
-"""`tileprop bench`: the race against the peers, and the micro benchmarks.
+"""`tileprop bench`: the race against the peers, the chart of crossovers, activations for every input, the micro benchmarks.
 
 Nothing is timed before every digit that the documents print is reproduced.
 """
@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from ..trainer.extras import available
+from .crossover import BATCHES, WIDTHS, run_crossover
+from .draw import COUNT, drawn_events, ranges
+from .fma_rate import fma_rates
 from .picture import draw_race
 from .pinning import choose_cpus
-from .problems import PROBLEMS, QUICK_PROBLEMS
+from .problems import PROBLEMS, QUICK_PROBLEMS, events
 from .process import SideError
-from .race import FULL, QUICK, Pace, Result, race
+from .race import FULL, QUICK, Outcome, race
 from .record import machine, race_record, versions
-from .report import detail_table, markdown_report, show, verdict
+from .report import detail_table, markdown_report, show, summary_table, verdict
 from .sides import DEFAULT_PEERS, PEERS, Side
 
 OK, FAILED, REFUSED = 0, 1, 2
@@ -28,6 +31,9 @@ examples:
   tileprop bench race --quick                          the smaller problems, in under a minute
   tileprop bench race --out runs/race                  everything, written to files
   tileprop bench race --problems mnist --peers jax     one problem, one peer
+  tileprop bench race --threads 1 2 --draw             all with one thread and with two, and the drawn problems
+  tileprop bench crossover --peers jax,numpy           where a peer overtakes ours
+  tileprop bench exact                                 sigmoid, tanh and exp for every finite float32
   tileprop bench micro --only "sigmoid and float32"    some kernels
 """
 
@@ -46,6 +52,17 @@ class Names:
         if not names:
             raise argparse.ArgumentTypeError(f"give at least one of {', '.join(self.known)}")
         return list(dict.fromkeys(names))
+
+
+def sizes(text: str) -> list[int]:
+    """An argparse type: whole numbers from 1 on, separated by commas."""
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be whole numbers from 1 on, separated by commas")
+    return list(dict.fromkeys(numbers))
 
 
 def add_bench_command(subparsers: Any) -> None:
@@ -68,7 +85,24 @@ def add_bench_command(subparsers: Any) -> None:
     )
     runs.add_argument("--problems", type=Names(PROBLEMS), metavar="NAMES", help=f"of {','.join(PROBLEMS)} (default: all)")
     runs.add_argument("--dtype", choices=("float32", "float64", "both"), help="default: both; float32 with --quick")
-    runs.add_argument("--threads", type=int, choices=(1, 2), default=1, help="of each peer (default: 1); ours runs one")
+    runs.add_argument(
+        "--threads",
+        type=int,
+        nargs="+",
+        choices=(1, 2),
+        default=[1],
+        metavar="N",
+        help="of every side: 1, 2 or both (default: 1)",
+    )
+    runs.add_argument(
+        "--draw",
+        type=int,
+        nargs="?",
+        const=COUNT,
+        default=0,
+        metavar="N",
+        help=f"also problems drawn with a fixed seed ({COUNT} of them), each with a dtype and threads of its own",
+    )
     runs.add_argument(
         "--peers",
         type=Names(PEERS),
@@ -78,6 +112,26 @@ def add_bench_command(subparsers: Any) -> None:
     )
     runs.add_argument("--quick", action="store_true", help=f"few rounds, problems {','.join(QUICK_PROBLEMS)}: under a minute")
     runs.add_argument("--out", type=Path, metavar="DIR", help="write race.json, race.md and, with matplotlib, race.png here")
+
+    exact = kinds.add_parser(
+        "exact",
+        help="float32 sigmoid, tanh and exp for every finite input",
+        description="Compare float32 sigmoid, tanh and exp with float64 for every finite input, in a few minutes. Status 1 "
+        "where an error is above 2 units in the last place, a value is NaN, or sigmoid or tanh leave their range.",
+        allow_abbrev=False,
+    )
+    exact.add_argument("--sample", type=int, metavar="N", help="about so many inputs, at random, in place of all")
+
+    crossover = kinds.add_parser(
+        "crossover",
+        help="where a peer overtakes ours: time over width and batch size",
+        description="Time an n-n-n network over its width and the batch size, beside the peers: float32, one thread.",
+        allow_abbrev=False,
+    )
+    crossover.add_argument("--widths", type=sizes, default=WIDTHS, metavar="N,N", help="default: powers of 2 up to 512")
+    crossover.add_argument("--batches", type=sizes, default=BATCHES, metavar="N,N", help="default: powers of 2 up to 1024")
+    crossover.add_argument("--peers", type=Names(PEERS), default=["jax"], metavar="NAMES", help="default: jax")
+    crossover.add_argument("--out", type=Path, metavar="DIR", help="write crossover.json, .md and, with matplotlib, .png here")
 
     micro = kinds.add_parser(
         "micro",
@@ -100,6 +154,12 @@ def run_bench(args: argparse.Namespace) -> int:
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"tileprop bench: the documents are not reproduced, so nothing is timed: {reason}", file=sys.stderr)
         return REFUSED
+    if args.benchmark == "crossover":
+        return run_crossover(args.widths, args.batches, [PEERS[name] for name in args.peers], args.out)
+    if args.benchmark == "exact":
+        from .exact import run_exact
+
+        return run_exact(args.sample)
     if args.benchmark == "micro":
         from .micro_run import run_micro
 
@@ -117,32 +177,49 @@ def _run_race(args: argparse.Namespace) -> int:
     missing = [side for side in peers if side.version is None]
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
+    chosen = events([PROBLEMS[name] for name in names], dtypes, dict.fromkeys(args.threads))
+    drawn = drawn_events(args.draw)
     try:
-        cpus = choose_cpus(args.threads)
+        cpus = {threads: choose_cpus(threads) for threads in dict.fromkeys(event.threads for event in (*chosen, *drawn))}
     except ValueError as error:
         print(f"tileprop bench: {error}", file=sys.stderr)
         return REFUSED
+    if drawn:
+        _say(ranges())
+    _say("measuring the processor's rate of multiply-adds")
+    rates = fma_rates(cpus)
     try:
-        results = race([PROBLEMS[name] for name in names], dtypes, args.threads, cpus, installed, pace, say=_say)
+        results = race([*chosen, *drawn], cpus, installed, pace, say=_say)
     except SideError as error:
         print(f"tileprop bench: {error}", file=sys.stderr)
         return FAILED
-    show(detail_table(results))
-    print("\n".join(verdict(results, missing)))
+    taken = {event.problem for event in chosen}
+    outcome = Outcome(
+        [result for result in results if result.problem in taken],
+        [result for result in results if result.problem not in taken],
+        missing,
+        pace,
+        rates,
+    )
+    show(detail_table(outcome, results))
+    print()
+    show(summary_table(outcome, outcome.results))
+    if drawn:
+        print(f"\n{ranges()}\n")
+        show(summary_table(outcome, outcome.drawn, kinds=True))
+    print("\n".join(["", *verdict(outcome)]))
     if args.out is not None:
-        _write(args.out, results, missing, installed, args.threads, pace)
+        _write(args.out, outcome, installed)
     return FAILED if any(result.error for result in results) else OK
 
 
-def _write(folder: Path, results: list[Result], missing: list[Side], installed: list[Side], threads: int, pace: Pace) -> None:
-    record = race_record(results, missing, threads, pace)
-    (folder / "race.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+def _write(folder: Path, outcome: Outcome, installed: list[Side]) -> None:
+    (folder / "race.json").write_text(json.dumps(race_record(outcome), indent=1) + "\n", encoding="utf-8")
     here = machine()
     place = f"{here['system']} {here['machine']}, processor {here['processor']}, {here['cpus']} of them"
-    page = markdown_report(results, missing, threads, pace, place, versions(installed))
-    (folder / "race.md").write_text(page, encoding="utf-8")
+    (folder / "race.md").write_text(markdown_report(outcome, place, versions(installed)), encoding="utf-8")
     if available("matplotlib"):
-        draw_race(results, folder / "race.png")
+        draw_race(outcome.results, outcome.drawn, folder / "race.png")
 
 
 def _say(line: str) -> None:

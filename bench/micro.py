@@ -26,7 +26,7 @@ Array = np.ndarray
 DTYPES = ["float32", "float64"]
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 SHAPE = (256, 64)
-CHAIN = Problem("chain", (64, 128, 64, 10), 64, 1024)
+CHAIN = Problem("chain", (64, 128, 64, 10), 64, 1024, learning_rate=0.1)
 
 
 def softmax(x: Array) -> Array:
@@ -80,15 +80,14 @@ class Chain:
     """A network in the kernels' terms and the same in NumPy's, float64."""
 
     def __init__(self, dtype: str) -> None:
-        sizes, batch = list(CHAIN.sizes), CHAIN.batch_size
-        self.plan = kernels.make_plan(sizes, "sigmoid", "sigmoid", "mse")
-        self.work = kernels.make_workspace(self.plan, batch, dtype)
-        self.state = kernels.make_state(self.plan, "sgd", dtype, learning_rate=0.1)
+        self.plan = kernels.make_plan(list(CHAIN.sizes), "sigmoid", "sigmoid", "mse")
+        self.work = kernels.make_workspace(self.plan, CHAIN.batch_size, dtype)
+        self.state = kernels.make_state(self.plan, "sgd", dtype, learning_rate=CHAIN.learning_rate)
         self.X, self.T = CHAIN.data(np.dtype(dtype))
         self.theta = CHAIN.initial_theta(np.dtype(dtype))
         self.ones, self.in_order = np.empty(0, dtype), np.empty(0, np.int64)
         X, T, theta = double(self.X, self.T, self.theta)
-        self.numpy = NumpyTrainer(Task(X, T, theta, sizes, batch, 0.1, "sigmoid", 1))
+        self.numpy = NumpyTrainer(Task(X, T, theta, threads=1, **CHAIN.settings))
 
     def outputs(self, rows: int) -> Array:
         A = self.X[:rows].astype(np.float64)
@@ -104,6 +103,14 @@ def test_activation(benchmark: BenchmarkFixture, name: str, dtype: str) -> None:
     kernel, out = getattr(kernels, name), np.empty_like(x)
     agree(kernel(x, out), ACTIVATIONS[name][0](*double(x)), dtype)
     timed(benchmark, "activations", dtype, x.size, kernel, x, out)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exp(benchmark: BenchmarkFixture, dtype: str) -> None:
+    x = drawn(dtype, SHAPE, -4, 4)
+    out = np.empty_like(x)
+    agree(kernels.exp(x, out), np.exp(*double(x)), dtype)
+    timed(benchmark, "activations", dtype, x.size, kernels.exp, x, out)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -192,7 +199,7 @@ def test_loss_and_grad(benchmark: BenchmarkFixture, dtype: str) -> None:
     # A step of NumPy's is the rate times the gradient; the difference of two thetas has lost some digits of it.
     before = chain.numpy.theta()
     chain.numpy.step(*double(chain.X[:rows], chain.T[:rows]))
-    agree(grad, (before - chain.numpy.theta()) / 0.1, dtype, digits_lost=3)
+    agree(grad, (before - chain.numpy.theta()) / CHAIN.learning_rate, dtype, digits_lost=3)
     timed(benchmark, "chain", dtype, CHAIN.flops_per_step // 2, kernels.loss_and_grad, *args)
 
 

@@ -16,8 +16,15 @@ _THREAD_COUNTS = (
     "TORCHINDUCTOR_COMPILE_THREADS",
     "NPROC",  # XLA's thread pool
 )
-# Would bind threads to processors of their own choice, or race our kernels as plain Python.
-_DROPPED = ("GOMP_CPU_AFFINITY", "KMP_AFFINITY", "OMP_PLACES", "OMP_PROC_BIND", "NUMBA_DISABLE_JIT")
+# Would bind threads to processors of their own choice, take that of their number from us, or race our kernels as plain Python.
+_DROPPED = (
+    "GOMP_CPU_AFFINITY",
+    "KMP_AFFINITY",
+    "OMP_PLACES",
+    "OMP_PROC_BIND",
+    "TILEPROP_NUM_THREADS",
+    "NUMBA_DISABLE_JIT",
+)
 
 
 def pinned_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:

@@ -11,12 +11,12 @@ from typing import Any
 
 import llvmlite.binding  # type: ignore[import-untyped]
 
-from .problems import LEARNING_RATE
-from .race import CHECK_EPOCHS, TOLERANCE, Pace, Result
+from . import draw
+from .race import CHECK_STEPS, TOLERANCE, Outcome, Result
 from .report import heats, times_ours
 from .sides import OURS, Side
 
-FORMAT = "tileprop-race-1"
+FORMAT = "tileprop-race-2"
 
 
 def machine() -> dict[str, Any]:
@@ -36,53 +36,59 @@ def versions(sides: Sequence[Side]) -> dict[str, str]:
     return {name: version for name, version in found.items() if version is not None}
 
 
-def race_record(results: Sequence[Result], missing: Sequence[Side], threads: int, pace: Pace) -> dict[str, Any]:
+def race_record(outcome: Outcome) -> dict[str, Any]:
     """Everything that a race found out, for json.dump."""
+    results = [*outcome.results, *outcome.drawn]
     sides = list(dict.fromkeys(result.side for result in results if result.side != OURS))
     return {
         "format": FORMAT,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "versions": versions(sides),
-        "threads": threads,
-        "rounds": pace.rounds,
-        "round_seconds": pace.round_seconds,
-        "check_epochs": CHECK_EPOCHS,
+        "rounds": outcome.pace.rounds,
+        "round_seconds": outcome.pace.round_seconds,
+        "check_steps": CHECK_STEPS,
         "tolerance": TOLERANCE,
-        "learning_rate": LEARNING_RATE,
-        "missing": [side.name for side in missing],
-        "results": [_entry(result, heat) for heat in heats(results) for result in heat],
+        "multiply_add_gflops": [
+            {"dtype": dtype, "threads": threads, "gflops": rate} for (dtype, threads), rate in outcome.rates.items()
+        ],
+        "missing": [side.name for side in outcome.missing],
+        "results": [_entry(result, heat, outcome) for heat in heats(outcome.results) for result in heat],
+        "drawn_from": draw.ranges() if outcome.drawn else None,
+        "drawn": [_entry(result, heat, outcome) for heat in heats(outcome.drawn) for result in heat],
     }
 
 
-def _entry(result: Result, heat: Sequence[Result]) -> dict[str, Any]:
+def _entry(result: Result, heat: Sequence[Result], outcome: Outcome) -> dict[str, Any]:
     problem, steps = result.problem, result.problem.steps_per_epoch
+    trained = problem if result.cannot else result.side.convention(problem)
     return {
         "problem": problem.name,
-        "sizes": list(problem.sizes),
-        "batch_size": problem.batch_size,
         "n_rows": problem.n_rows,
+        **problem.settings,
         "steps_per_epoch": steps,
         "flops_per_step": problem.flops_per_step,
         "dtype": result.dtype,
+        "threads": result.threads,
         "side": result.side.name,
         "peer": result.side.peer,
-        "output_activation": result.side.output_activation,
-        "threads": result.threads,
-        "difference": _number(result.difference),
-        "first_seconds": _number(result.first_seconds),
+        "convention": {name: value for name, value in trained.settings.items() if value != problem.settings[name]},
+        "difference": number(result.difference),
+        "first_seconds": number(result.first_seconds),
         "epochs_per_round": result.epochs_per_round,
         "epoch_seconds": result.seconds,
-        "epoch_seconds_fastest": _number(result.fastest),
-        "epoch_seconds_median": _number(result.median),
-        "step_seconds_fastest": _number(result.fastest / steps),
-        "step_seconds_median": _number(result.median / steps),
-        "gflops": _number(result.gflops),
-        "time_over_ours": _number(times_ours(result, heat)),
+        "epoch_seconds_fastest": number(result.fastest),
+        "epoch_seconds_median": number(result.median),
+        "step_seconds_fastest": number(result.fastest / steps),
+        "step_seconds_median": number(result.median / steps),
+        "gflops": number(result.gflops),
+        "share_of_multiply_add_rate": number(outcome.share(result)),
+        "time_over_ours": number(times_ours(result, heat)),
+        "cannot": result.cannot or None,
         "error": result.error or None,
     }
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
     """JSON knows no NaN and no infinity."""
     return value if math.isfinite(value) else None

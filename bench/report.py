@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from ..trainer.extras import available
-from .race import CHECK_EPOCHS, TOLERANCE, Pace, Result
-from .sides import OURS, Side
+from .draw import ranges
+from .problems import Event
+from .race import CHECK_STEPS, TOLERANCE, Outcome, Result
+from .sides import OURS
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -30,11 +32,15 @@ def ratio(factor: float) -> str:
     return "-" if math.isnan(factor) else f"{factor:.2f}x" if factor < 10 else f"{factor:.0f}x"
 
 
+def percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100 * share:.0f}%" if share >= 0.1 else f"{100 * share:.1f}%"
+
+
 def heats(results: Sequence[Result]) -> list[list[Result]]:
-    """Results of one problem in one dtype together, ours first."""
-    groups: dict[tuple[str, str], list[Result]] = {}
+    """Results of one event together, ours first."""
+    groups: dict[Event, list[Result]] = {}
     for result in results:
-        groups.setdefault((result.problem.name, result.dtype), []).append(result)
+        groups.setdefault(result.event, []).append(result)
     return [sorted(group, key=lambda result: result.side != OURS) for group in groups.values()]
 
 
@@ -53,38 +59,46 @@ def times_ours(result: Result, heat: Sequence[Result]) -> float:
     return result.fastest / heat[0].fastest
 
 
-def summary_table(results: Sequence[Result]) -> Table:
-    """One line for each problem: time per step, and in brackets its ratio to ours."""
+def summary_table(outcome: Outcome, results: Sequence[Result], *, kinds: bool = False) -> Table:
+    """One line for each event: time per step, and in brackets its ratio to ours. kinds: tell what is computed."""
     peers = list(dict.fromkeys(result.side.peer for result in results if result.side != OURS))
+    grouped = heats(results)
+    ours = {heat[0].event: heat[0] for heat in grouped}
+    both = any(event._replace(threads=1) in ours for event in ours if event.threads > 1)
     rows = []
-    for heat in heats(results):
-        ours, best = heat[0], better_of_each_peer(heat)
-        row = [str(ours.problem), ours.dtype, duration(ours.fastest / ours.problem.steps_per_epoch)]
-        for peer in peers:
-            result = best.get(peer)
-            if result is None or not result.seconds:
-                row.append("-" if result is None else "not timed")
-            else:
-                step = duration(result.fastest / result.problem.steps_per_epoch)
-                row.append(f"{step} ({ratio(times_ours(result, heat))})")
+    for heat in grouped:
+        first, best = heat[0], better_of_each_peer(heat)
+        row = [str(first.problem), *([first.problem.kind] if kinds else []), first.dtype, str(first.threads)]
+        row += [duration(first.fastest / first.problem.steps_per_epoch), f"{first.gflops:.3g}", percent(outcome.share(first))]
+        row += [_peer_cell(best[peer], heat) if peer in best else "-" for peer in peers]
+        if both:
+            single = ours.get(first.event._replace(threads=1), first)
+            row.append("" if single is first else ratio(single.fastest / first.fastest))
         rows.append(row)
-    return ["problem", "dtype", OURS.label, *peers], rows
+    header = ["problem", *(["computes"] if kinds else []), "dtype", "threads", OURS.label, "GFLOP/s", "of peak", *peers]
+    return header + (["ours, speed with 2 threads over 1"] if both else []), rows
 
 
-def detail_table(results: Sequence[Result]) -> Table:
-    """One line for each side on each problem."""
-    header = ["problem", "dtype", "side", "threads", "step, fastest", "step, median", "epoch, fastest", "GFLOP/s"]
+def _peer_cell(result: Result, heat: Sequence[Result]) -> str:
+    if not result.seconds:
+        return "cannot" if result.cannot else "not timed"
+    return f"{duration(result.fastest / result.problem.steps_per_epoch)} ({ratio(times_ours(result, heat))})"
+
+
+def detail_table(outcome: Outcome, results: Sequence[Result]) -> Table:
+    """One line for each side in each event."""
+    header = ["problem", "dtype", "threads", "side", "step, fastest", "step, median", "epoch, fastest", "GFLOP/s", "of peak"]
     header += ["time / ours", "first use", "weights differ by"]
     rows = []
     for heat in heats(results):
         for result in heat:
             steps = result.problem.steps_per_epoch
-            row = [result.problem.name, result.dtype, result.side.label, str(result.threads)]
+            row = [result.problem.name, result.dtype, str(result.threads), result.side.label]
             if result.seconds:
                 row += [duration(result.fastest / steps), duration(result.median / steps), duration(result.fastest)]
-                row += [f"{result.gflops:.3g}", ratio(times_ours(result, heat))]
+                row += [f"{result.gflops:.3g}", percent(outcome.share(result)), ratio(times_ours(result, heat))]
             else:
-                row += ["not timed", "", "", "", ""]
+                row += ["cannot" if result.cannot else "not timed", "", "", "", "", ""]
             row.append(duration(result.first_seconds))
             row.append("-" if math.isnan(result.difference) else f"{result.difference:.1e}")
             rows.append(row)
@@ -98,36 +112,53 @@ def losses(results: Sequence[Result]) -> list[str]:
         for peer, result in better_of_each_peer(heat).items():
             factor = times_ours(result, heat)
             if factor < 1:
-                lost.append((factor, f"{result.problem.name} {result.dtype}: {peer} needs {ratio(factor)} our time"))
+                lost.append((factor, f"{_event(result)}: {peer} needs {ratio(factor)} our time"))
     return [line for _, line in sorted(lost)]
 
 
 def errors(results: Sequence[Result]) -> list[str]:
     """Why sides were not timed, each reason once."""
-    return list(dict.fromkeys(f"{result.problem.name} {result.dtype}: {result.error}" for result in results if result.error))
+    return list(dict.fromkeys(f"{_event(result)}: {result.error}" for result in results if result.error))
 
 
-def verdict(results: Sequence[Result], missing: Sequence[Side]) -> list[str]:
+def refusals(results: Sequence[Result]) -> list[str]:
+    """What sides cannot compute, each reason once, with the problems."""
+    problems: dict[str, list[str]] = {}
+    for result in results:
+        if result.cannot:
+            problems.setdefault(f"{result.side.label}: {result.cannot}", []).append(result.problem.name)
+    return [f"{reason} ({', '.join(dict.fromkeys(names))})" for reason, names in problems.items()]
+
+
+def _event(result: Result) -> str:
+    return f"{result.problem.name} {result.dtype}, {result.threads} thread{'s' if result.threads > 1 else ''}"
+
+
+def verdict(outcome: Outcome) -> list[str]:
     """What to read after the table: losses, sides that were not timed, peers that are not installed."""
+    results = [*outcome.results, *outcome.drawn]
     lost = losses(results)
     lines = ["Ours is slower here:", *(f"  {line}" for line in lost)] if lost else ["No timed peer is faster than ours."]
-    failed = errors(results)
-    lines += ["Not timed:", *(f"  {line}" for line in failed)] if failed else []
-    lines += [f"Missing: {side.label} (pip install {side.distribution})" for side in missing]
+    for title, entries in (("Not timed:", errors(results)), ("Cannot:", refusals(results))):
+        lines += [title, *(f"  {entry}" for entry in entries)] if entries else []
+    lines += [f"Missing: {side.label} (pip install {side.distribution})" for side in outcome.missing]
     return lines
 
 
-def method(threads: int, pace: Pace) -> str:
+def method(outcome: Outcome) -> str:
     """How it was measured, in a paragraph."""
+    rates = ", ".join(f"{rate:.0f} ({dtype}, {threads})" for (dtype, threads), rate in outcome.rates.items())
     return (
-        f"Time per step of a whole epoch: sigmoid layers, mean squared error, plain SGD, batches in the order of the rows. "
-        f"The fastest of {pace.rounds} rounds that the sides take in turns, each in a process of its own with {threads} "
-        f"thread{'s' if threads > 1 else ''}; ours always runs one. Timed only after {CHECK_EPOCHS} epochs from the same "
-        f"weights gave the same weights as ours, within {TOLERANCE['float32']:g} (float32) or {TOLERANCE['float64']:g} "
-        f"(float64) of the distance moved. Ours is `Network.fit`, losses included; NumPy, PyTorch and JAX take no losses. "
-        f"scikit-learn has identity outputs in place of sigmoid ones. First use is the time to build a side and train "
-        f"its first epoch, compilation included; ours loads its kernels from the disk cache once they are there. "
-        f"GFLOP/s count 2 B (3 W - n0 n1) operations a step."
+        f"Time per step of a whole epoch, batches in the order of the rows: sigmoid layers, mean squared error and plain SGD; "
+        f"chains has tanh layers, identity outputs and Adam. The fastest of {outcome.pace.rounds} rounds that the sides take "
+        f"in turns, each in a process of its own on as many processors as it has threads. Timed only after an epoch and "
+        f"{CHECK_STEPS} steps from the same weights gave the same weights as ours, within {TOLERANCE['float32']:g} (float32) "
+        f"or {TOLERANCE['float64']:g} (float64) of the distance moved. Ours is `Network.fit`, losses included; NumPy, PyTorch "
+        f"and JAX take no losses. scikit-learn has identity outputs in place of sigmoid ones, and in Adam adds epsilon before "
+        f"the bias correction: it is compared with ours trained so. First use is the time to build a side and train its first "
+        f"epoch, compilation included; ours loads its kernels from the disk cache once they are there. GFLOP/s count "
+        f"2 B (3 W - n0 n1) operations a step. Peak is the processor's own rate of multiply-adds from registers, in GFLOP/s "
+        f"(dtype, threads): {rates or 'not measured'}; where some side was faster, that side's."
     )
 
 
@@ -145,19 +176,28 @@ def markdown(table: Table) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-def markdown_report(
-    results: Sequence[Result], missing: Sequence[Side], threads: int, pace: Pace, machine: str, versions: dict[str, str]
-) -> str:
-    """The whole race as a Markdown page; of each error its first line."""
-    lines = [line.splitlines()[0] for line in verdict(results, missing)]
+def markdown_verdict(outcome: Outcome) -> str:
+    """The verdict as lists; of each error its first line."""
+    lines = [line.splitlines()[0] for line in verdict(outcome)]
+    return "\n".join(f"- {line.strip()}" if line.startswith("  ") else f"\n{line}\n" for line in lines).strip()
+
+
+def markdown_report(outcome: Outcome, machine: str, versions: dict[str, str]) -> str:
+    """The whole race as a Markdown page."""
     parts = [
         "# The race",
         f"{machine}. {', '.join(f'{name} {version}' for name, version in versions.items())}.",
-        method(threads, pace),
+        method(outcome),
         "In brackets: the peer's time over ours.",
-        markdown(summary_table(results)),
-        "\n".join(f"- {line.strip()}" if line.startswith("  ") else f"\n{line}\n" for line in lines).strip(),
-        markdown(detail_table(results)),
+        markdown(summary_table(outcome, outcome.results)),
+    ]
+    if outcome.drawn:
+        parts += ["## Drawn problems", ranges(), markdown(summary_table(outcome, outcome.drawn, kinds=True))]
+    parts += [
+        "## Losses",
+        markdown_verdict(outcome),
+        "## Every side",
+        markdown(detail_table(outcome, [*outcome.results, *outcome.drawn])),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -1,11 +1,20 @@
-"""Our side: one `Network.fit` call for all epochs of a round, its checks, history and thread included."""
+"""Our side: one `Network.fit` call for all epochs of a round, its checks, history and thread included.
+
+How many threads an epoch has is left to `fit`, which finds what the pinned process may use.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..trainer import SGD, Network
-from .task import Task
+from ..trainer import SGD, Adam, Network
+from .task import BETA_1, BETA_2, MOMENTUM, Task
+
+
+def optimizer(task: Task) -> SGD | Adam:
+    if task.optimizer == "adam":
+        return Adam(task.learning_rate, BETA_1, BETA_2, task.epsilon, task.epsilon_hat)
+    return SGD(task.learning_rate, momentum=MOMENTUM if task.optimizer == "momentum" else 0.0)
 
 
 class TilepropTrainer:
@@ -13,13 +22,13 @@ class TilepropTrainer:
         self.task = task
         self.network = Network(
             task.sizes,
-            activation="sigmoid",
+            activation=task.activation,
             output_activation=task.output_activation,
-            loss="mse",
+            loss=task.loss,
             dtype=task.theta.dtype,
         )
         self.network.theta = task.theta
-        self.optimizer = SGD(learning_rate=task.learning_rate)
+        self.optimizer = optimizer(task)
 
     def train(self, epochs: int) -> None:
         self.network.fit(

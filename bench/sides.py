@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
+
+from .conventions import as_given, as_sklearn
+from .problems import Problem
 
 
 @dataclass(frozen=True)
@@ -11,8 +15,7 @@ class Side:
     """One process in the race.
 
     name: on the command line. label: in tables. peer: the library; of sides of one peer the faster counts. module: holds
-    `build(task)`. distribution: what pip installs. output_activation: the one that the side can train with.
-    most_threads: the side uses no more than so many.
+    `build(task)`. distribution: what pip installs. convention: what the side trains in place of a problem.
     """
 
     name: str
@@ -20,8 +23,7 @@ class Side:
     peer: str
     module: str
     distribution: str
-    output_activation: str = "sigmoid"
-    most_threads: int | None = None
+    convention: Callable[[Problem], Problem] = as_given
 
     @property
     def version(self) -> str | None:
@@ -31,22 +33,18 @@ class Side:
         except metadata.PackageNotFoundError:
             return None
 
-    def threads(self, given: int) -> int:
-        """How many of the given threads the side uses."""
-        return given if self.most_threads is None else min(given, self.most_threads)
-
 
 def _module(name: str) -> str:
     return f"{__package__}.{name}"
 
 
-OURS = Side("tileprop", "tileprop", "tileprop", _module("side_tileprop"), "tileprop", most_threads=1)
+OURS = Side("tileprop", "tileprop", "tileprop", _module("side_tileprop"), "tileprop")
 
 PEERS = {
     side.name: side
     for side in (
         Side("numpy", "NumPy", "NumPy", _module("side_numpy"), "numpy"),
-        Side("sklearn", "scikit-learn", "scikit-learn", _module("side_sklearn"), "scikit-learn", "identity"),
+        Side("sklearn", "scikit-learn", "scikit-learn", _module("side_sklearn"), "scikit-learn", as_sklearn),
         Side("torch", "PyTorch", "PyTorch", _module("side_torch"), "torch"),
         Side("torch-compile", "PyTorch compiled", "PyTorch", _module("side_torch_compile"), "torch"),
         Side("jax", "JAX", "JAX", _module("side_jax"), "jax"),

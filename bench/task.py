@@ -13,13 +13,19 @@ from typing import Any, Protocol
 
 import numpy as np
 
+# Of the optimizers "momentum" and "adam". Momentum: v <- MOMENTUM v - rate g, w <- w + v; the form w <- w - rate u with
+# u <- MOMENTUM u + g is the same for a constant rate, with v = -rate u.
+MOMENTUM = 0.9
+BETA_1, BETA_2 = 0.9, 0.999
+
 
 @dataclass(frozen=True)
 class Task:
-    """X (n, n_in), T (n, n_out), theta (n_parameters) initial weights W0, b0, W1, b1, ...; all of one dtype.
+    """X (n, n_in), T (n, n_out), theta (n_parameters) initial weights W0, b0, W1, b1, ...; all of one dtype. For log_loss T
+    holds class labels (n), integers.
 
-    Sigmoid in the hidden layers, `output_activation` ("sigmoid", "identity") in the last; mean squared error over rows and
-    outputs; plain SGD over batches in the order of the rows, which the batch size divides.
+    `Problem` tells the settings. "mse" is the mean over rows and outputs, "log_loss" the mean over rows. Batches in the order
+    of the rows, which the batch size divides.
     """
 
     X: np.ndarray
@@ -27,8 +33,13 @@ class Task:
     theta: np.ndarray
     sizes: list[int]
     batch_size: int
-    learning_rate: float
+    activation: str
     output_activation: str
+    loss: str
+    optimizer: str
+    learning_rate: float
+    epsilon: float
+    epsilon_hat: bool
     threads: int
 
     def layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -40,7 +51,7 @@ class Trainer(Protocol):
     """A network ready to train."""
 
     def train(self, epochs: int) -> None:
-        """Train on; all work is done when this returns."""
+        """Train on, with fresh velocities and moments; all work is done when this returns."""
 
     def theta(self) -> np.ndarray:
         """The present weights, laid out as the task's."""

@@ -7,9 +7,10 @@ import sys
 import numpy as np
 import pytest
 from tileprop.bench.child import Child
+from tileprop.bench.problems import Problem
 from tileprop.bench.task import write_arrays
 
-SETTINGS = {"sizes": [2, 1], "batch_size": 2, "learning_rate": 0.5, "output_activation": "sigmoid", "threads": 1}
+SETTINGS = Problem("test", (2, 1), 2, 4).settings | {"threads": 1}
 
 
 @pytest.fixture

@@ -10,13 +10,12 @@ from tileprop.bench.pinning import choose_cpus, pin, pinned_environment
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_environment(threads):
-    pinned = pinned_environment(
-        {"PATH": "here", "OMP_NUM_THREADS": "7", "OMP_PROC_BIND": "close", "NUMBA_DISABLE_JIT": "1"}, threads
-    )
+    dropped = {"OMP_PROC_BIND": "close", "NUMBA_DISABLE_JIT": "1", "TILEPROP_NUM_THREADS": "4"}
+    pinned = pinned_environment({"PATH": "here", "OMP_NUM_THREADS": "7", **dropped}, threads)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC"):
         assert pinned[name] == str(threads)
     assert pinned["PATH"] == "here"
-    assert not {"OMP_PROC_BIND", "NUMBA_DISABLE_JIT"} & set(pinned)
+    assert not set(dropped) & set(pinned)
     assert ("eigen=true" in pinned["XLA_FLAGS"]) == (threads > 1)
 
 

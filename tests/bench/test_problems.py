@@ -1,16 +1,21 @@
 """The race's problems: the same everywhere, and as DESIGN counts them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from tileprop.bench.problems import PROBLEMS, QUICK_PROBLEMS, Problem
+from tileprop.bench.problems import PROBLEMS, QUICK_PROBLEMS, Event, Problem, events
 
 SMALL = Problem("test", (3, 4, 2), 5, 20)
 
 
-def test_five_problems():
-    assert list(PROBLEMS) == ["tiny", "small", "mid", "mnist", "big"]
+def test_six_problems():
+    assert list(PROBLEMS) == ["tiny", "small", "mid", "mnist", "big", "chains"]
     assert set(QUICK_PROBLEMS) < set(PROBLEMS)
     assert str(PROBLEMS["mnist"]) == "mnist 784-256-10, batch 128"
+    assert PROBLEMS["mnist"].kind == "sigmoid, sigmoid outputs, mse, sgd"
+    assert PROBLEMS["chains"].kind == "tanh, identity outputs, mse, adam"
+    assert Problem("one layer", (2, 1), 1, 1).kind == "sigmoid outputs, mse, sgd"
 
 
 @pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
@@ -46,3 +51,24 @@ def test_both_dtypes_start_from_the_same_numbers():
 
 def test_biases_are_not_zero():
     assert np.all(SMALL.initial_theta(np.dtype("float64")) != 0)
+
+
+def test_gain():
+    double = np.dtype("float64")
+    np.testing.assert_allclose(replace(SMALL, gain=4.0).initial_theta(double), 4 * SMALL.initial_theta(double))
+
+
+def test_labels_are_equally_frequent():
+    _, T = Problem("labels", (2, 3), 3, 12, output_activation="softmax", loss="log_loss").data(np.dtype("float32"))
+    assert np.issubdtype(T.dtype, np.integer)
+    np.testing.assert_array_equal(np.bincount(T), [4, 4, 4])
+
+
+def test_events():
+    assert events([SMALL], ["float32", "float64"], (1, 2)) == [
+        Event(SMALL, "float32", 1),
+        Event(SMALL, "float32", 2),
+        Event(SMALL, "float64", 1),
+        Event(SMALL, "float64", 2),
+    ]
+    assert str(Event(SMALL, "float32", 2)) == "test 3-4-2, batch 5, float32, 2 threads"

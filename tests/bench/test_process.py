@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from tileprop.bench.problems import Problem
 from tileprop.bench.process import SideError, SideProcess
 from tileprop.bench.sides import Side
 
@@ -32,12 +33,13 @@ def build(task):
 PARENT = """
 import sys, time
 from pathlib import Path
+from tileprop.bench.problems import Problem
 from tileprop.bench.process import SideProcess
 from tileprop.bench.sides import Side
 
 with SideProcess(Side("odd", "Odd", "Odd", "odd_side", "numpy"), 1, [], Path(sys.argv[1])) as process:
     process.ask("open", module="odd_side")
-    process.ask("build", folder=sys.argv[1], sizes=[], batch_size=1, learning_rate=1, output_activation="", threads=1)
+    process.ask("build", folder=sys.argv[1], threads=1, **Problem("odd", (1, 1), 1, 1).settings)
     process.send("train", epochs=3)
     print("running", flush=True)
     process.receive()
@@ -59,8 +61,7 @@ def folder(tmp_path, monkeypatch):
 def process(folder):
     with SideProcess(Side("odd", "Odd", "Odd", "odd_side", "numpy"), 1, [], folder) as process:
         process.ask("open", module="odd_side")
-        settings = {"sizes": [], "batch_size": 1, "learning_rate": 1, "output_activation": "", "threads": 1}
-        process.ask("build", folder=str(folder), **settings)
+        process.ask("build", folder=str(folder), threads=1, **Problem("odd", (1, 1), 1, 1).settings)
         yield process
 
 

@@ -1,13 +1,15 @@
 """The race: sides that compute something else are refused, the others timed in turns."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tileprop.bench import race as race_module
-from tileprop.bench.problems import Problem
+from tileprop.bench.conventions import CannotError
+from tileprop.bench.problems import Event, Problem, events
 from tileprop.bench.process import SideError
-from tileprop.bench.race import Pace, Result, difference, race
+from tileprop.bench.race import Outcome, Pace, Result, difference, race
 from tileprop.bench.sides import OURS, PEERS, Side
 
 PROBLEMS = [Problem("one", (3, 4, 2), 5, 20), Problem("two", (2, 3, 1), 1, 6)]
@@ -26,6 +28,10 @@ def odd_side(name):
     return Side(name, name, name, f"{name}_side", "numpy")
 
 
+def refusing(problem):
+    raise CannotError("no such thing")
+
+
 @pytest.fixture
 def odd_sides(tmp_path, monkeypatch):
     """Sides that differ from NumPy's by one method, and one that cannot be imported."""
@@ -38,8 +44,9 @@ def odd_sides(tmp_path, monkeypatch):
 
 def test_race(odd_sides):
     said = []
-    peers = [odd_sides[0], PEERS["numpy"], PEERS["sklearn"], *odd_sides[1:]]
-    results = race(PROBLEMS, ["float64"], 1, [], peers, PACE, said.append)
+    unable = replace(odd_sides[0], name="unable", convention=refusing)
+    peers = [odd_sides[0], PEERS["numpy"], PEERS["sklearn"], unable, *odd_sides[1:]]
+    results = race(events(PROBLEMS, ["float64"], [1]), {1: []}, peers, PACE, said.append)
     assert [result.side for result in results] == [OURS, *peers] * 2
     assert [result.problem for result in results] == [problem for problem in PROBLEMS for _ in range(len(peers) + 1)]
     for result in results:
@@ -51,6 +58,8 @@ def test_race(odd_sides):
             assert result.epochs_per_round >= 1
             assert result.gflops > 0
         else:
+            assert result.cannot == ("no such thing" if result.side == unable else "")
+            assert bool(result.error) != bool(result.cannot)
             assert result.seconds == []
             assert math.isnan(result.fastest)
     for name, message in {
@@ -65,15 +74,46 @@ def test_race(odd_sides):
             if result.side.name == name:
                 with pytest.raises(SideError, match=message):
                     raise SideError(result.error)
-    assert said[0] == "one 3-4-2, batch 5, float64: checking"
+    assert said[0] == "one 3-4-2, batch 5, float64, 1 thread: checking"
     assert len(said) == 4
+
+
+def test_results_come_in_the_order_of_the_events(monkeypatch):
+    """Though sides are started once for each dtype and number of threads."""
+    started, order = [], []
+
+    class Process(Turns):
+        def __init__(self, side, threads, cpus, folder):
+            super().__init__(side, [])
+            started.append((side.name, threads, cpus))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def send(self, action, **request):
+            pass
+
+        def receive(self):
+            return {}
+
+    monkeypatch.setattr(race_module, "SideProcess", Process)
+    monkeypatch.setattr(race_module.Heat, "check", lambda heat: order.append((heat.threads, heat.dtype)))
+    monkeypatch.setattr(race_module.Heat, "time", lambda heat, pace: None)
+    asked = [*events(PROBLEMS[:1], ["float32"], [1, 2]), Event(PROBLEMS[1], "float64", 2), Event(PROBLEMS[1], "float32", 1)]
+    results = race(asked, {1: [0], 2: [0, 1]}, [PEERS["numpy"]], PACE)
+    assert [result.event for result in results[::2]] == asked
+    assert order == [(1, "float32"), (1, "float32"), (2, "float32"), (2, "float64")]
+    assert started[::2] == [(OURS.name, 1, [0]), (OURS.name, 2, [0, 1]), (OURS.name, 2, [0, 1])]
 
 
 def test_our_own_failure_ends_the_race(odd_sides, monkeypatch):
     ours = odd_side("failing")
     monkeypatch.setattr(race_module, "OURS", ours)
     with pytest.raises(SideError, match="failing: ArithmeticError: no good"):
-        race(PROBLEMS, ["float32"], 1, [], [PEERS["numpy"]], PACE)
+        race(events(PROBLEMS, ["float32"], [1]), {1: []}, [PEERS["numpy"]], PACE)
 
 
 class Turns:
@@ -93,7 +133,7 @@ def timed_heat(tmp_path, fails_at=None, fails="b", threads=1):
     turns = []
     sides = [OURS, odd_side("a"), odd_side("b")]
     processes = [Turns(side, turns, fails_at if side.name == fails else None) for side in sides]
-    heat = race_module.Heat(PROBLEMS[0], "float64", threads, tmp_path, processes, {})
+    heat = race_module.Heat(Event(PROBLEMS[0], "float64", threads), tmp_path, processes, {})
     for result in heat.results.values():
         result.warm_seconds = 0.5
     heat.time(Pace(rounds=3, round_seconds=1.2))
@@ -144,11 +184,31 @@ def test_difference_is_infinite(theta):
     assert difference(theta, np.ones(13), np.zeros(13), SIZES) == math.inf
 
 
-def test_difference_of_arrays_that_did_not_move():
+def test_difference_where_nothing_moved():
     assert difference(np.zeros(13), np.zeros(13), np.zeros(13), SIZES) == math.inf
 
 
+def test_what_the_reference_leaves_must_not_move():
+    start, right = np.zeros(13), np.zeros(13)
+    right[-1] = 1.0
+    assert difference(right, right, start, SIZES) == 0
+    moved = right.copy()
+    moved[0] = 1e-9
+    assert difference(moved, right, start, SIZES) == math.inf
+
+
 def test_result():
-    result = Result(PROBLEMS[0], "float32", OURS, 1, seconds=[3e-6, 2e-6, 9e-6])
+    result = Result(PROBLEMS[0], "float32", 1, OURS, seconds=[3e-6, 2e-6, 9e-6])
     assert (result.fastest, result.median) == (2e-6, 3e-6)
     assert result.gflops == pytest.approx(4 * 480 / 2e-6 / 1e9)
+    assert result.event == Event(PROBLEMS[0], "float32", 1)
+
+
+def test_share_of_the_processors_rate():
+    slow = Result(PROBLEMS[0], "float32", 1, OURS, seconds=[4e-6])
+    fast = Result(PROBLEMS[0], "float32", 1, PEERS["jax"], seconds=[1e-6])
+    other = Result(PROBLEMS[0], "float32", 2, OURS, seconds=[1e-6])
+    measured = {("float32", 1): 2 * slow.gflops}
+    assert Outcome([slow], [], [], PACE, measured).share(slow) == pytest.approx(0.5)
+    assert Outcome([slow], [fast], [], PACE, measured).share(slow) == pytest.approx(0.25)
+    assert math.isnan(Outcome([other], [], [], PACE, measured).share(other))

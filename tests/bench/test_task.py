@@ -1,6 +1,7 @@
 """What sides are given."""
 
 import numpy as np
+from tileprop.bench.problems import Problem
 from tileprop.bench.task import flatten, read_task, split, write_arrays
 
 SIZES = [3, 4, 2]
@@ -23,10 +24,12 @@ def test_flatten_takes_transposed_arrays():
 def test_a_task_travels_through_a_folder(tmp_path):
     X, T, theta = np.ones((5, 3), np.float32), np.zeros((5, 2), np.float32), np.arange(26, dtype=np.float32)
     write_arrays(tmp_path, X, T, theta)
-    task = read_task(tmp_path, sizes=SIZES, batch_size=5, learning_rate=0.5, output_activation="identity", threads=2)
+    problem = Problem("test", tuple(SIZES), 5, 5, output_activation="identity", learning_rate=0.25)
+    task = read_task(tmp_path, threads=2, **problem.settings)
     for array, same in zip((task.X, task.T, task.theta), (X, T, theta), strict=True):
         np.testing.assert_array_equal(array, same)
         assert array.dtype == np.float32
-    assert (task.batch_size, task.learning_rate, task.output_activation, task.threads) == (5, 0.5, "identity", 2)
+    assert (task.sizes, task.batch_size, task.threads) == (SIZES, 5, 2)
+    assert (task.learning_rate, task.output_activation, task.optimizer) == (0.25, "identity", "sgd")
     task.layers()[0][0][:] = 7
     np.testing.assert_array_equal(task.theta, theta)

@@ -229,7 +229,7 @@ def output_loss(code, activation, Y, n_out, T, first, weight, scale, D):
                     value -= (_d(1.0) - _d(t)) * log1m_parts(p)[0]
             if code == LABEL_LOG_LOSS and not 0 <= label < n_out:
                 value = np.nan
-        total += row_weight * (value / outputs)
+        total += row_weight * value
     if squares:
         activate_backward(activation, Y, D, n_out)
-    return total
+    return total / outputs

@@ -28,14 +28,14 @@ from .optimizers import DIVERGED, RULE, RUNNING, SGD, STEP, STOPPED, step_scalar
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from .workspace import BATCH, SCRATCH
 
-# The documents' own size, and one for a few more hidden units.
-SMALL_HIDDEN, LARGE_HIDDEN = 2, 8
-INPUTS = 2
+# The documents' own size, one with two outputs, and one with more hidden units.
+INPUTS, FEW_HIDDEN, MORE_HIDDEN = 2, 2, 8
 
 _ACTIVATIONS = ((SIGMOID, sigmoid_scalar), (TANH, tanh_scalar), (RELU, relu_scalar))
 _SLOPES = ((SIGMOID, sigmoid_slope), (TANH, tanh_slope), (RELU, relu_slope))
-_small = make_online(INPUTS, SMALL_HIDDEN, _ACTIVATIONS, _SLOPES)
-_large = make_online(INPUTS, LARGE_HIDDEN, _ACTIVATIONS, _SLOPES)
+_few = make_online(INPUTS, FEW_HIDDEN, 1, _ACTIVATIONS, _SLOPES)
+_few_to_two = make_online(INPUTS, FEW_HIDDEN, 2, _ACTIVATIONS, _SLOPES)
+_more = make_online(INPUTS, MORE_HIDDEN, 1, _ACTIVATIONS, _SLOPES)
 
 
 @leaf
@@ -47,7 +47,8 @@ def fits_registers(table, layout, codes, weight):
         return False
     if table[1, ACTIVATION] == SOFTMAX or table[2, ACTIVATION] == SOFTMAX:
         return False
-    return table[1, N_IN] <= INPUTS and table[1, N_OUT] <= LARGE_HIDDEN and table[2, N_OUT] == 1
+    hidden, outputs = table[1, N_OUT], table[2, N_OUT]
+    return table[1, N_IN] <= INPUTS and ((hidden <= MORE_HIDDEN and outputs == 1) or (hidden <= FEW_HIDDEN and outputs == 2))
 
 
 @leaf
@@ -62,43 +63,46 @@ def move(theta, there, S, here, count, back):
 @leaf
 def place(table, theta, S, w, hidden, back):
     """theta to its places in S for `hidden` units, or back."""
-    units = table[1, N_OUT]
+    units, outputs = table[1, N_OUT], table[2, N_OUT]
+    biases = w + INPUTS * hidden
     for k in range(table[1, N_IN]):
         move(theta, k * units, S, w + k * hidden, units, back)
-    move(theta, table[2, WEIGHTS_AT], S, w + (INPUTS + 1) * hidden, units, back)
+    move(theta, table[2, WEIGHTS_AT], S, biases + hidden, units * outputs, back)
     if table[0, BIASED]:
-        move(theta, table[1, BIASES_AT], S, w + INPUTS * hidden, units, back)
-        move(theta, table[2, BIASES_AT], S, w + (INPUTS + 2) * hidden, 1, back)
+        move(theta, table[1, BIASES_AT], S, biases, units, back)
+        move(theta, table[2, BIASES_AT], S, biases + hidden + hidden * outputs, outputs, back)
 
 
 @leaf(read_only="X T order")
 def online_batches(table, layout, theta, S, X, T, order, codes, scalars, control):
     """All samples of an epoch; theta OUT. Returns as `batches`."""
     real = S.dtype.type
-    units = table[1, N_OUT]
-    hidden = SMALL_HIDDEN if units <= SMALL_HIDDEN else LARGE_HIDDEN
+    n_in, units, outputs = table[1, N_IN], table[1, N_OUT], table[2, N_OUT]
+    hidden = FEW_HIDDEN if units <= FEW_HIDDEN else MORE_HIDDEN
     w = layout[0, SCRATCH]
-    rates = w + (INPUTS + 2) * hidden + 1
+    rates = w + (INPUTS + 1) * hidden + (hidden + 1) * outputs
     for k in range(w, rates + INPUTS + hidden + 1):
         S[k] = 0.0
     place(table, theta, S, w, hidden, False)
     rate = step_scalars(codes, scalars, codes[STEP] + 1, real)[0]
-    for k in range(table[1, N_IN]):
+    for k in range(n_in):
         S[rates + k] = rate
     for j in range(units):
         S[rates + INPUTS + j] = rate
     if table[0, BIASED]:
         S[rates + INPUTS + hidden] = rate
 
-    n = order.size if order.size else T.size
-    outputs = 1.0 if table[0, LOSS] == MSE else 2.0
-    factor = real(2.0 / outputs)
-    n_in, first, second = table[1, N_IN], table[1, ACTIVATION], table[2, ACTIVATION]
-    if hidden == SMALL_HIDDEN:
-        total, done = _small(S, w, rates, X, n_in, T, order, control, n, first, second, factor)
+    n = order.size if order.size else T.size // outputs
+    parts = np.float64(outputs if table[0, LOSS] == MSE else 2 * outputs)
+    factor = real(2.0 / parts)
+    first, second = table[1, ACTIVATION], table[2, ACTIVATION]
+    if hidden == MORE_HIDDEN:
+        total, done = _more(S, w, rates, X, n_in, T, order, control, n, first, second, factor)
+    elif outputs == 1:
+        total, done = _few(S, w, rates, X, n_in, T, order, control, n, first, second, factor)
     else:
-        total, done = _large(S, w, rates, X, n_in, T, order, control, n, first, second, factor)
+        total, done = _few_to_two(S, w, rates, X, n_in, T, order, control, n, first, second, factor)
     place(table, theta, S, w, hidden, True)
     if not math.isfinite(total):
-        return total / outputs, DIVERGED, done, codes[STEP] + done
-    return total / outputs / np.float64(done), RUNNING if done == n else STOPPED, done, codes[STEP] + done
+        return total / parts, DIVERGED, done, codes[STEP] + done
+    return total / parts / np.float64(done), RUNNING if done == n else STOPPED, done, codes[STEP] + done

@@ -25,9 +25,9 @@ def momentum_velocity(velocity, gradient, rate, factor):
 
 
 @leaf
-def adam_moment(moment, gradient, beta):
-    """m <- beta m + (1 - beta) g."""
-    return beta * moment + (type(beta)(1.0) - beta) * gradient
+def adam_moment(moment, gradient, beta, rest):
+    """m <- beta m + (1 - beta) g; rest is 1 - beta, which float32 cannot make of a beta near 1."""
+    return beta * moment + rest * gradient
 
 
 @leaf
@@ -50,20 +50,23 @@ def step_scalars(codes, scalars, step, real):
     size, epsilon = scalars[LEARNING_RATE], 0.0
     if codes[RULE] == ADAM:
         size, epsilon = adam_scalars(scalars, step)
-    return real(size), real(scalars[MOMENTUM_FACTOR]), real(scalars[BETA_1]), real(scalars[BETA_2]), real(epsilon)
+    beta_1, beta_2 = scalars[BETA_1], scalars[BETA_2]
+    moments = real(beta_1), real(1.0 - beta_1), real(beta_2), real(1.0 - beta_2)
+    return real(size), real(scalars[MOMENTUM_FACTOR]), moments, real(epsilon)
 
 
 @leaf
 def take_step(rule, values, w, g, first, second):
     """One step for the weights w (n) OUT with gradient g (n) and the rule's own vectors; values: from `step_scalars`."""
-    size, factor, beta_1, beta_2, epsilon = values
+    size, factor, moments, epsilon = values
     if rule == SGD:
         for i in range(w.size):
             w[i] -= size * g[i]
     elif rule == ADAM:
+        beta_1, rest_1, beta_2, rest_2 = moments
         for i in range(w.size):
-            first[i] = adam_moment(first[i], g[i], beta_1)
-            second[i] = adam_moment(second[i], g[i] * g[i], beta_2)
+            first[i] = adam_moment(first[i], g[i], beta_1, rest_1)
+            second[i] = adam_moment(second[i], g[i] * g[i], beta_2, rest_2)
             w[i] -= size * first[i] / (np.sqrt(second[i]) + epsilon)
     else:
         for i in range(w.size):

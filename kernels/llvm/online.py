@@ -5,13 +5,13 @@ way. Sizes are fixed in the code; a smaller network leaves some of them idle.
 
 Where the weights lie in a vector w, and rates of the step beside them:
 
-    w1[k, j] at k hidden + j,  b1[j] after them,  w2[j] after them,  b2 last
-    rates of rows k of w1, then of w2[j], then of the biases; 0 where idle
+    w1[k, j] at k hidden + j,  b1[j] after them,  w2[j, o] at j outputs + o after them,  b2[o] last
+    rates of rows k of w1, then of rows j of w2, then of the biases; 0 where idle
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,60 +25,57 @@ from .emit import INDEX, data_pointer, multiply_add
 Table = tuple[tuple[int, Any], ...]
 
 
-def online_size(inputs: int, hidden: int) -> tuple[int, int]:
+def online_size(inputs: int, hidden: int, outputs: int) -> tuple[int, int]:
     """How many weights and how many rates such a network has."""
-    return inputs * hidden + hidden + hidden + 1, inputs + hidden + 1
+    return (inputs + 1) * hidden + (hidden + 1) * outputs, inputs + hidden + 1
 
 
-def make_online(inputs: int, hidden: int, activations: Table, slopes: Table) -> Callable[..., Any]:
-    """A function for networks of up to `inputs` inputs and `hidden` hidden units, and one output:
+def make_online(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
+    """A function for networks of up to `inputs` inputs and `hidden` hidden units, and just `outputs` outputs:
 
         online(S, w, rates, X, n_in, T, order, control, count, hidden_code, output_code, factor)
 
-    w, rates: places in the vector S, laid out as above. X (n n_in), T (n): vectors; order: rows, or empty for rows 0, 1, ...
-    `count` samples are trained on, delta at the output being factor (y - t) times the slope. Returns the sum of (y - t)^2 and
-    how many samples were done. A square that is not finite ends it before its step, and a non-zero control[0] after one.
+    w, rates: places in the vector S, laid out as above. X (n n_in), T (n outputs): vectors; order: rows, or empty for rows 0, 1,
+    ... `count` samples are trained on, delta at the output being factor (y - t) times the slope. Returns the sum of (y - t)^2
+    and how many samples were done. One that is not finite ends it before its step, and a non-zero control[0] after one.
 
     activations, slopes: leaves of one number for each code; all other codes stand for the identity.
     """
     if JIT_DISABLED:
-        return _plain(inputs, hidden, dict(activations), dict(slopes))
-    return intrinsic(_typer(inputs, hidden, activations, slopes))
+        return _plain(inputs, hidden, outputs, dict(activations), dict(slopes))
+    return intrinsic(_typer(inputs, hidden, outputs, activations, slopes))
 
 
-def _plain(inputs: int, hidden: int, activations: dict[int, Any], slopes: dict[int, Any]) -> Callable[..., Any]:
+def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], slopes: dict[int, Any]) -> Callable[..., Any]:
     def online(
         S: Any, w: int, rates: int, X: Any, n_in: int, T: Any, order: Any, control: Any, count: int,
         hidden_code: int, output_code: int, factor: Any,
     ) -> tuple[float, int]:  # fmt: skip
-        weights, n_rates = online_size(inputs, hidden)
-        first, b1, w2, b2 = np.split(S[w : w + weights], [inputs * hidden, (inputs + 1) * hidden, (inputs + 2) * hidden])
-        w1 = first.reshape(inputs, hidden)
+        n_weights, n_rates = online_size(inputs, hidden, outputs)
+        bounds = np.cumsum([inputs * hidden, hidden, hidden * outputs])
+        first, b1, second, b2 = np.split(S[w : w + n_weights], bounds)
+        w1, w2 = first.reshape(inputs, hidden), second.reshape(hidden, outputs)
         input_rates, hidden_rates, bias_rate = np.split(S[rates : rates + n_rates], [inputs, inputs + hidden])
-        one = S.dtype.type(1)
+
+        def through(table: dict[int, Any], code: int, values: Any, otherwise: Any) -> Any:
+            return np.array([table[code](value) for value in values], S.dtype) if code in table else otherwise
+
         total = 0.0
         for done in range(count):
             row = order[done] if order.size else done
             x = X[row * n_in + np.minimum(np.arange(inputs), n_in - 1)]
-            z = x[0] * w1[0]
-            for k in range(1, inputs):
-                z = x[k] * w1[k] + z
-            h = np.array([activations.get(hidden_code, _itself)(entry) for entry in z + b1], S.dtype)
-            sum_ = h[0] * w2[0]
-            for j in range(1, hidden):
-                sum_ = h[j] * w2[j] + sum_
-            y = activations.get(output_code, _itself)(sum_ + b2[0])
-            difference = y - T[row]
-            square = float(difference) * float(difference)
+            h = through(activations, hidden_code, *[_dot(x, w1) + b1] * 2)
+            y = through(activations, output_code, *[_dot(h, w2) + b2] * 2)
+            difference = y - T[row * outputs : (row + 1) * outputs]
+            square = float(np.sum(difference.astype(np.float64) ** 2))
             if not square < np.inf:
                 return total + square, done
             total += square
-            delta = difference * factor * (slopes[output_code](y) if output_code in slopes else one)
-            slope = np.array([slopes[hidden_code](entry) if hidden_code in slopes else one for entry in h], S.dtype)
-            below = delta * w2 * slope
+            delta = difference * factor * through(slopes, output_code, y, np.ones_like(y))
+            below = _dot(delta, w2.T) * through(slopes, hidden_code, h, np.ones_like(h))
             w1 -= input_rates[:, None] * (x[:, None] * below)
             b1 -= bias_rate * below
-            w2 -= hidden_rates * (h * delta)
+            w2 -= hidden_rates[:, None] * (h[:, None] * delta)
             b2 -= bias_rate * delta
             if control[0] != 0:
                 return total, done + 1
@@ -87,11 +84,15 @@ def _plain(inputs: int, hidden: int, activations: dict[int, Any], slopes: dict[i
     return online
 
 
-def _itself(x: Any) -> Any:
-    return x
+def _dot(vector: Any, matrix: Any) -> Any:
+    """Terms in order, as the register tile adds them."""
+    total = vector[0] * matrix[0]
+    for entry, row in zip(vector[1:], matrix[1:], strict=True):
+        total = entry * row + total
+    return total
 
 
-def _typer(inputs: int, hidden: int, activations: Table, slopes: Table) -> Callable[..., Any]:
+def _typer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
     def type_online(
         typing: Any, S: Any, w: Any, rates: Any, X: Any, n_in: Any, T: Any, order: Any, control: Any, count: Any,
         hidden_code: Any, output_code: Any, factor: Any,
@@ -111,7 +112,7 @@ def _typer(inputs: int, hidden: int, activations: Table, slopes: Table) -> Calla
             for name, kind in (("S", S), ("X", X), ("T", T), ("order", order), ("control", control)):
                 values[f"{name}_data"] = data_pointer(context, builder, kind, values[name])
             values["n_order"] = _size(context, builder, order, values["order"])
-            total, done = _emit(builder, inputs, hidden, functions[0], functions[1], values)
+            total, done = _emit(builder, (inputs, hidden, outputs), functions[0], functions[1], values)
             return context.make_tuple(builder, result, (total, done))
 
         return signature, build
@@ -149,7 +150,7 @@ def _chosen(builder: Any, code: Any, functions: list[tuple[int, Any]], values: l
     return joined
 
 
-def _dot(builder: Any, left: list[Any], right: list[Any]) -> Any:
+def _emit_dot(builder: Any, left: list[Any], right: list[Any]) -> Any:
     """Terms in order, as the register tile adds them."""
     total = builder.fmul(left[0], right[0])
     for a, b in zip(left[1:], right[1:], strict=True):
@@ -158,10 +159,11 @@ def _dot(builder: Any, left: list[Any], right: list[Any]) -> Any:
 
 
 def _emit(
-    builder: Any, inputs: int, hidden: int, activations: list[Any], slopes: list[Any], given: dict[str, Any]
+    builder: Any, sizes: tuple[int, int, int], activations: list[Any], slopes: list[Any], given: dict[str, Any]
 ) -> tuple[Any, Any]:
+    inputs, hidden, outputs = sizes
     s = given["S_data"]
-    n_weights, n_rates = online_size(inputs, hidden)
+    n_weights, n_rates = online_size(inputs, hidden, outputs)
 
     def numbers(at: Any, count: int) -> list[Any]:
         return [builder.load(builder.gep(s, [builder.add(at, INDEX(k))])) for k in range(count)]
@@ -183,8 +185,9 @@ def _emit(
     weights = [builder.phi(real) for _ in start]
     for phi, value in zip(weights, start, strict=True):
         phi.add_incoming(value, before)
-    w1 = [weights[k * hidden : (k + 1) * hidden] for k in range(inputs)]
-    b1, w2, b2 = weights[inputs * hidden :][:hidden], weights[(inputs + 1) * hidden :][:hidden], weights[-1]
+    rest = iter(weights)
+    w1, b1 = _rows(rest, inputs, hidden), _rows(rest, 1, hidden)[0]
+    w2, b2 = _rows(rest, hidden, outputs), _rows(rest, 1, outputs)[0]
 
     with builder.if_else(ordered) as (by_order, as_they_stand):
         with by_order:
@@ -194,28 +197,34 @@ def _emit(
     row = builder.phi(INDEX)
     row.add_incoming(named, named_block)
     row.add_incoming(done, plain_block)
-    x_at = builder.mul(row, given["n_in"])
+    x_at, t_at = builder.mul(row, given["n_in"]), builder.mul(row, INDEX(outputs))
     x = [builder.load(builder.gep(given["X_data"], [builder.add(x_at, column)])) for column in columns]
-    z = [builder.fadd(_dot(builder, x, [w1[k][j] for k in range(inputs)]), b1[j]) for j in range(hidden)]
+    z = [builder.fadd(_emit_dot(builder, x, [w[j] for w in w1]), b1[j]) for j in range(hidden)]
     h = _chosen(builder, given["hidden_code"], activations, z, z)
-    last = builder.fadd(_dot(builder, h, w2), b2)
-    (y,) = _chosen(builder, given["output_code"], activations, [last], [last])
-    difference = builder.fsub(y, builder.load(builder.gep(given["T_data"], [row])))
-    wide = difference if real == double else builder.fpext(difference, double)
-    square = builder.fmul(wide, wide)
+    last = [builder.fadd(_emit_dot(builder, h, [w[o] for w in w2]), b2[o]) for o in range(outputs)]
+    y = _chosen(builder, given["output_code"], activations, last, last)
+    differences, square = [], double(0.0)
+    for o in range(outputs):
+        target = builder.load(builder.gep(given["T_data"], [builder.add(t_at, INDEX(o))]))
+        differences.append(builder.fsub(y[o], target))
+        wide = differences[-1] if real == double else builder.fpext(differences[-1], double)
+        square = builder.fadd(square, builder.fmul(wide, wide))
     reached = builder.fadd(total, square)
     stepping, diverged = builder.append_basic_block("step"), builder.basic_block
     builder.cbranch(builder.fcmp_ordered("<", square, double(float("inf"))), stepping, after)
 
     builder.position_at_end(stepping)
-    (slope,) = _chosen(builder, given["output_code"], slopes, [y], [one])
+    output_slopes = _chosen(builder, given["output_code"], slopes, y, [one] * outputs)
     hidden_slopes = _chosen(builder, given["hidden_code"], slopes, h, [one] * hidden)
-    delta = builder.fmul(builder.fmul(difference, given["factor"]), slope)
-    below = [builder.fmul(builder.fmul(delta, w), rise) for w, rise in zip(w2, hidden_slopes, strict=True)]
+    delta = [
+        builder.fmul(builder.fmul(difference, given["factor"]), slope)
+        for difference, slope in zip(differences, output_slopes, strict=True)
+    ]
+    below = [builder.fmul(_emit_dot(builder, delta, w), slope) for w, slope in zip(w2, hidden_slopes, strict=True)]
     moves = [(rates[k], builder.fmul(x[k], d)) for k in range(inputs) for d in below]
     moves += [(rates[-1], d) for d in below]
-    moves += [(rate, builder.fmul(unit, delta)) for rate, unit in zip(rates[inputs:], h, strict=False)]
-    moves.append((rates[-1], delta))
+    moves += [(rates[inputs + j], builder.fmul(h[j], d)) for j in range(hidden) for d in delta]
+    moves += [(rates[-1], d) for d in delta]
     moved = [multiply_add(builder, rate, g, w) for (rate, g), w in zip(moves, weights, strict=True)]
     following = builder.add(done, INDEX(1))
     stepped = builder.basic_block
@@ -235,3 +244,7 @@ def _emit(
     for k, value in enumerate(results[2:]):
         builder.store(value, builder.gep(s, [builder.add(given["w"], INDEX(k))]))
     return results[1], results[0]
+
+
+def _rows(values: Iterator[Any], rows: int, columns: int) -> list[list[Any]]:
+    return [[next(values) for _ in range(columns)] for _ in range(rows)]

@@ -23,7 +23,9 @@ def multiply(A, a_row, a_step, B, rows, columns, depth):
     pack(B, 0, depth, columns, S, 0, depth, width)
     zeros = b_size + rows * width
     one = B.dtype.type(1.0)
-    product(A, 0, a_row, a_step, S, 0, IN_PANELS, depth, zeros, 0, 0, b_size, width, 1, 0, rows, width, depth, depth, one)
+    product(
+        A, 0, a_row, a_step, S, 0, IN_PANELS, depth, zeros, 0, 0, b_size, width, 1, 0, rows, width, depth, max(1, depth), one
+    )
     return S[b_size:zeros].reshape((rows, width))
 
 

@@ -9,7 +9,7 @@ from .llvm import flush_subnormals, restore_mode, span
 from .network import pack_parameters, refresh_transposed, unpack_parameters
 from .online import fits_registers, online_batches
 from .optimizers import POSITION, STATUS, STEP
-from .plan import N_IN, N_LAYERS
+from .plan import N_IN, N_LAYERS, N_TARGETS
 from .threads import meet
 from .workspace import FIRST, PARAMETERS, SECOND
 
@@ -57,7 +57,7 @@ def train_epoch(plan, theta, state, X, T, weight, order, work):
     check_parameters(table, theta, theta)
     check_rows(table, X, T, weight)
     check_training(state, theta.size, order, X.shape[0])
-    check_team(layout, part, parts)
+    check_team(layout, part, parts, table[0, N_TARGETS])
     S, inputs = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size)
     mode = flush_subnormals()
     result = (0.0, 0, 0, 0)

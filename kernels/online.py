@@ -1,11 +1,10 @@
 """The batch loop for the tiniest networks: two layers, one output, one row a batch, plain SGD on squared differences.
 
-They are trained in registers (`llvm/online.py`), by one thread. Every bit is the same as through the general batch loop.
+They are trained in registers (`llvm/online.py`), by one thread. As long as all numbers are finite, every bit is the same as
+through the general batch loop, signs of zeros apart.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
@@ -103,6 +102,6 @@ def online_batches(table, layout, theta, S, X, T, order, codes, scalars, control
     else:
         total, done = _few_to_two(S, w, rates, X, n_in, T, order, control, n, first, second, factor)
     place(table, theta, S, w, hidden, True)
-    if not math.isfinite(total):
-        return total / parts, DIVERGED, done, codes[STEP] + done
+    if done < 0:
+        return total / parts, DIVERGED, -1 - done, codes[STEP] + (-1 - done)
     return total / parts / np.float64(done), RUNNING if done == n else STOPPED, done, codes[STEP] + done

@@ -28,11 +28,11 @@ from .validation import positive_integer, real_dtype
 # one thread works through at a time; GRANULE: see below. GROUPS: 0 where batches are taken directly. AREA: numbers of one area. PACKED: of the
 # parameters in panels. The others: where something begins in Workspace.numbers.
 THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS, ONE, SCRATCH = range(14)
-OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE = range(14, 19)
+OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, TARGET_WIDTH = range(14, 20)
 # Row l + 1, for layer l. ROWS, WIDTH: of its panels. STRIDE: from one row's activations to the next's. WEIGHTS and BIASES
 # count from PARAMETERS, FIRST, SECOND or a gradient's sum, ACTIVATIONS and DELTAS from an area's begin.
 INPUT_WIDTH, OUTPUT_WIDTH, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED, ACTIVATIONS, DELTAS = range(10)
-_COLUMNS = 19
+_COLUMNS = 20
 
 # Activations and losses are taken over a granule of rows at a time, and a bound between two threads' rows falls on a multiple:
 # few rows, where a step is long enough (in rows x parameters) for several threads, and otherwise more, for fewer calls.
@@ -59,7 +59,7 @@ _LINE_BYTES = 64
 class Workspace(NamedTuple):
     """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`."""
 
-    layout: np.ndarray  # int64 (n_layers + 1, 19)
+    layout: np.ndarray  # int64 (n_layers + 1, 20)
     numbers: np.ndarray  # of the parameters' dtype
     losses: np.ndarray  # float64: of each granule of a batch
     control: np.ndarray  # int64: a non-zero entry 0 asks a running epoch to stop after its step; then the threads' counters
@@ -77,7 +77,7 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
     real = real_dtype(dtype)
     layout = np.zeros((plan.n_layers + 1, _COLUMNS), np.int64)
     top, layers = layout[0], layout[1:]
-    top[THREADS], top[BATCH] = threads, batch
+    top[THREADS], top[BATCH], top[TARGET_WIDTH] = threads, batch, plan.n_targets
     place = _Places(_LINE_BYTES // real.itemsize)
 
     top[PARAMETERS] = 0

@@ -8,11 +8,19 @@ from llvmlite import binding, ir
 from llvmlite.ir.values import MDValue
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 
 from ..processor import SIMD
 
 INDEX = ir.IntType(64)
 INT = ir.IntType(32)
+
+
+def check_one_dtype(*arrays: Any) -> None:
+    """Raise TypingError where arrays (Numba types) differ in dtype."""
+    if len({array.dtype for array in arrays}) > 1:
+        given = ", ".join(str(array.dtype) for array in arrays)
+        raise TypingError(f"theta, X, T, weight, the state and the workspace must have one dtype; these have {given}")
 
 
 def vector_type(array: Any, fraction: int = 1) -> ir.VectorType:

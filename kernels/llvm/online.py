@@ -37,7 +37,8 @@ def make_online(inputs: int, hidden: int, outputs: int, activations: Table, slop
 
     w, rates: places in the vector S, laid out as above. X (n n_in), T (n outputs): vectors; order: rows, or empty for rows 0, 1,
     ... `count` samples are trained on, delta at the output being factor (y - t) times the slope. Returns the sum of (y - t)^2
-    and how many samples were done. One that is not finite ends it before its step, and a non-zero control[0] after one.
+    and how many samples were done. A non-zero control[0] ends it after a step; a sample whose square is not finite does before
+    its step, and the count is then -1 less the samples done.
 
     activations, slopes: leaves of one number for each code; all other codes stand for the identity.
     """
@@ -69,7 +70,7 @@ def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], 
             difference = y - T[row * outputs : (row + 1) * outputs]
             square = float(np.sum(difference.astype(np.float64) ** 2))
             if not square < np.inf:
-                return total + square, done
+                return total + square, -1 - done
             total += square
             delta = difference * factor * through(slopes, output_code, y, np.ones_like(y))
             below = _dot(delta, w2.T) * through(slopes, hidden_code, h, np.ones_like(h))
@@ -208,9 +209,10 @@ def _emit(
         target = builder.load(builder.gep(given["T_data"], [builder.add(t_at, INDEX(o))]))
         differences.append(builder.fsub(y[o], target))
         wide = differences[-1] if real == double else builder.fpext(differences[-1], double)
-        square = builder.fadd(square, builder.fmul(wide, wide))
+        square = multiply_add(builder, wide, wide, square)
     reached = builder.fadd(total, square)
     stepping, diverged = builder.append_basic_block("step"), builder.basic_block
+    undone = builder.not_(done)
     builder.cbranch(builder.fcmp_ordered("<", square, double(float("inf"))), stepping, after)
 
     builder.position_at_end(stepping)
@@ -236,7 +238,7 @@ def _emit(
 
     builder.position_at_end(after)
     results = []
-    for old, new in zip((done, reached, *weights), (following, reached, *moved), strict=True):
+    for old, new in zip((undone, reached, *weights), (following, reached, *moved), strict=True):
         phi = builder.phi(old.type)
         phi.add_incoming(old, diverged)
         phi.add_incoming(new, stepped)

@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 
 from ..jit import JIT_DISABLED
 from ..processor import SIMD
-from .emit import INDEX, INT, data_pointer, load, multiply_add, not_unrolled, splat, store, vector_type
+from .emit import INDEX, INT, check_one_dtype, data_pointer, load, multiply_add, not_unrolled, splat, store, vector_type
 
 
 # Full-width vectors in a panel, and what a vector's lanes are divided by, of all the panels that there are.
@@ -120,12 +120,15 @@ def _compiled_panel(
     init_at: Any, init_row: Any, c_at: Any, c_row: Any, rows: Any, width: Any, depth: Any, alpha: Any,
 ) -> Any:  # fmt: skip
     i = types.intp
+    check_one_dtype(A, S)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         A_, a_at, a_row, a_step, S_, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha = arguments
         a, s = data_pointer(context, builder, A, A_), data_pointer(context, builder, S, S_)
         done = builder.append_basic_block("panel")
         for vectors, fraction in PANEL_KINDS:
+            if fraction > 1 and vector_type(S).count // fraction < 2:
+                continue  # `padded_width` makes no panel of a single column
             vector = vector_type(S, fraction)
             fits = builder.icmp_signed("==", width, INDEX(vectors * vector.count))
             here, other = builder.append_basic_block("width"), builder.append_basic_block("other")

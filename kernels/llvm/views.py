@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..jit import JIT_DISABLED
-from .emit import data_pointer
+from .emit import check_one_dtype, data_pointer
 
 
 def _plain_span(array: Any, start: int, count: int) -> Any:
@@ -71,6 +71,8 @@ def _plain_copy(target: Any, to: int, source: Any, start: int, count: int) -> No
 
 @intrinsic
 def _compiled_copy(typing: Any, target: Any, to: Any, source: Any, start: Any, count: Any) -> Any:
+    check_one_dtype(target, source)
+
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         target_, to, source_, start, count = arguments
         there = builder.gep(data_pointer(context, builder, target, target_), [to])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 import oracle
 import pytest
@@ -437,16 +438,68 @@ def test_codes_are_those_of_the_chain():
     """`activate` and `activate_backward`, which a network runs, do what the kernels of the same names do."""
 
     @njit
-    def run(code, Z, D):
-        activations.activate(code, Z)
-        activations.activate_backward(code, Z, D)
+    def run(code, Z, D, width):
+        activations.activate(code, Z, width)
+        activations.activate_backward(code, Z, D, width)
 
     rng = np.random.default_rng(8)
     assert sorted(activations.CODES) == sorted(NAMES)
     for name, code in activations.CODES.items():
-        Z, D = rng.normal(size=(3, 4)) * 3, rng.normal(size=(3, 4))
-        y = forward_kernel(name)(Z)
-        dx = backward_kernel(name)(y, D)
-        run(code, Z, D)
-        np.testing.assert_allclose(Z, y, rtol=1e-15, err_msg=name)
-        np.testing.assert_allclose(D, dx, rtol=1e-14, atol=1e-17, err_msg=name)
+        for width in (6, 4):  # rows may be longer than what of them is in use
+            Z, D = rng.normal(size=(3, 6)) * 3, rng.normal(size=(3, 6))
+            y = forward_kernel(name)(np.ascontiguousarray(Z[:, :width]))
+            dx = backward_kernel(name)(y, np.ascontiguousarray(D[:, :width]))
+            run(code, Z, D, width)
+            np.testing.assert_allclose(Z[:, :width], y, rtol=1e-15, err_msg=name)
+            np.testing.assert_allclose(D[:, :width], dx, rtol=1e-14, atol=1e-17, err_msg=name)
+            assert np.isfinite(Z).all()
+            assert np.isfinite(D).all()
+
+
+# exp, which is no activation -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(data=st.data())
+def test_exp_is_within_two_ulp(dtype, data):
+    x = data.draw(arrays(dtype))
+    with np.errstate(over="ignore"):
+        y = kernels.exp(x)
+    assert y.dtype == x.dtype
+    with mpmath.workprec(oracle.PRECISE_BITS):
+        exact = [mpmath.exp(v) for v in oracle.numbers(np.clip(x, -1e4, 1e4))]
+    assert oracle.ulps(y, exact, dtype) <= MOST_ULPS
+
+
+@pytest.mark.plain
+def test_exp_takes_what_the_others_take():
+    assert isinstance(kernels.exp(1), float)
+    assert kernels.exp(0) == 1
+    with np.errstate(over="ignore"):
+        assert kernels.exp([0, -np.inf, np.inf]).tolist() == [1, 0, np.inf]
+    x = np.linspace(-3, 3, 12).reshape(3, 4)
+    expected = kernels.exp(x)
+    np.testing.assert_array_max_ulp(expected, np.exp(x), maxulp=2)
+    array = np.asfortranarray(x)
+    assert kernels.exp(array, array) is array
+    np.testing.assert_array_max_ulp(array, expected, maxulp=2)
+    with pytest.raises(ValueError, match="shape"):
+        kernels.exp(x, np.zeros((3, 3)))
+
+
+@pytest.mark.plain
+def test_exp_is_zero_where_it_would_be_subnormal():
+    for dtype, x in ((np.float32, -88), (np.float64, -709)):
+        assert kernels.exp(np.full(3, x, dtype)).tolist() == [0, 0, 0]
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_far_end_of_the_sigmoid_is_subnormal(dtype):
+    """Not zero: its docstring says so. Everywhere else it is the nearest number or the next."""
+    info = np.finfo(dtype)
+    y = kernels.sigmoid(np.array([-np.inf, -info.max, -1000], dtype))
+    assert (y > 0).all()
+    assert (y < info.tiny).all()
+    assert (kernels.sigmoid(-np.array([-np.inf, -info.max, -1000], dtype)) == 1).all()

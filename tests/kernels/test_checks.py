@@ -55,11 +55,8 @@ REFUSED_GRADIENTS = {
     "columns of T": ({"T": np.zeros((6, 3))}, "T has the wrong number of columns", (3, 2)),
     "too few weights": ({"weight": np.ones(5)}, "weight needs one entry for each row", (5, 6)),
     "too many weights": ({"weight": np.ones(7)}, "weight needs one entry for each row", (7, 6)),
-    "workspace": (
-        {"work": make_workspace(make_plan([1, 1]), 8)},
-        "a vector is too short for this plan; make the workspace",
-        (),
-    ),
+    "workspace": ({"work": make_workspace(make_plan([1, 1]), 8)}, "work was made for another plan", ()),
+    "workspace of other layers": ({"work": make_workspace(make_plan([3, 4, 3]), 8)}, "work was made for another plan", ()),
 }
 
 
@@ -68,22 +65,16 @@ REFUSED_OUTPUTS = {
     "columns of X": ({"X": np.zeros((6, 4))}, "X has the wrong number of columns", (4, 3)),
     "rows of Y": ({"Y": np.zeros((7, 2))}, "Y needs as many rows as X", (7, 6)),
     "columns of Y": ({"Y": np.zeros((6, 1))}, "Y has the wrong number of columns", (1, 2)),
-    "workspace": (
-        {"work": make_workspace(make_plan([1, 1]), 8)},
-        "a vector is too short for this plan; make the workspace",
-        (),
-    ),
+    "workspace": ({"work": make_workspace(make_plan([1, 1]), 8)}, "work was made for another plan", ()),
+    "workspace of other layers": ({"work": make_workspace(make_plan([3, 4, 3]), 8)}, "work was made for another plan", ()),
 }
 
 REFUSED_ENTRIES = {
     "theta": ({"theta": np.zeros(1)}, "theta has the wrong length", (1, N)),
     "columns of X": ({"X": np.zeros((6, 1))}, "X has the wrong number of columns", (1, 3)),
     "too many rows": ({"X": np.zeros((9, 3))}, "X has more rows than the workspace's batch size", (9, 8)),
-    "workspace": (
-        {"work": make_workspace(make_plan([1, 1]), 8)},
-        "a vector is too short for this plan; make the workspace",
-        (),
-    ),
+    "workspace": ({"work": make_workspace(make_plan([1, 1]), 8)}, "work was made for another plan", ()),
+    "workspace of other layers": ({"work": make_workspace(make_plan([3, 4, 3]), 8)}, "work was made for another plan", ()),
 }
 
 

@@ -42,6 +42,16 @@ def test_forward_and_backward(dtype, rows, n_in, n_out, bias, seed):
     np.testing.assert_allclose(dX, D.astype(float) @ W.T, **tolerance)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_rows_add_nothing(dtype):
+    """And nothing is read: the memory behind them may hold anything."""
+    X, D = np.full((4, 3), np.nan, dtype)[:0], np.full((4, 2), np.nan, dtype)[:0]
+    dW, db = np.ones((3, 2), dtype), np.ones(2, dtype)
+    dense_backward(dW, db, D, X)
+    assert (dW == 1).all()
+    assert (db == 1).all()
+
+
 def test_backward_is_the_derivative():
     X, W, b, D = layer(3, 4, 2, True, "float64", 0)
 

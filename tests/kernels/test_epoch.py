@@ -7,108 +7,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from numba.core import config
-from tileprop.kernels import Plan, State, Workspace, make_plan, make_state, make_workspace, train_epoch
+from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
 from tileprop.kernels.optimizers import DIVERGED, POSITION, RUNNING, STATUS, STEP, STOPPED
+from tileprop.kernels.workspace import BLOCK, GROUPS, ONE, WIDTH, ZEROS
+from trainings import RULES, Training, make_training, oracle_epoch
 
 DTYPES = ["float32", "float64"]
 without_jit = bool(config.DISABLE_JIT)
-
-# Rules: what make_state takes, and the oracle's own.
-RULES: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
-    "sgd": ({"learning_rate": 0.3}, lambda: oracle.SGD(0.3)),
-    "momentum": ({"learning_rate": 0.2, "momentum": 0.8}, lambda: oracle.Momentum(0.2, 0.8)),
-    "nesterov": ({"learning_rate": 0.2, "momentum": 0.8, "nesterov": True}, lambda: oracle.Momentum(0.2, 0.8, nesterov=True)),
-    "adam": (
-        {"rule": "adam", "learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-3},
-        lambda: oracle.Adam(0.01, 0.8, 0.99, 1e-3),
-    ),
-    "adam, epsilon hat": (
-        {"rule": "adam", "learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-3, "epsilon_hat": True},
-        lambda: oracle.Adam(0.01, 0.8, 0.99, 1e-3, epsilon_hat=True),
-    ),
-}
-
-
-@dataclass
-class Training:
-    """Everything one epoch takes."""
-
-    plan: Plan
-    theta: np.ndarray
-    state: State
-    X: np.ndarray
-    T: np.ndarray
-    weight: np.ndarray
-    order: np.ndarray
-    work: Workspace
-
-    def run(self) -> float:
-        return train_epoch(*self.__dict__.values())
-
-    def copy(self) -> Training:
-        return Training(
-            self.plan,
-            self.theta.copy(),
-            State(*(a.copy() for a in self.state)),
-            self.X,
-            self.T,
-            self.weight,
-            self.order,
-            self.work,
-        )
-
-
-def make_training(
-    sizes: list[int] | None = None,
-    n: int = 22,
-    batch_size: int = 5,
-    rule: str = "sgd",
-    dtype: str = "float64",
-    weighted: bool = False,
-    order: str = "none",
-    seed: int = 0,
-    **plan_options: Any,
-) -> Training:
-    rng = np.random.default_rng(seed)
-    sizes = [3, 5, 2] if sizes is None else sizes
-    plan = make_plan(sizes, **({"activation": "tanh", "output_activation": "sigmoid", "loss": "mse"} | plan_options))
-    orders = {"none": np.zeros(0, np.int64), "permutation": rng.permutation(n), "sample": rng.integers(0, n, n + 7)}
-    return Training(
-        plan,
-        rng.uniform(-1, 1, plan.n_parameters).astype(dtype),
-        make_state(plan, dtype=dtype, **RULES[rule][0]),
-        rng.normal(size=(n, sizes[0])).astype(dtype),
-        rng.random((n, plan.n_targets)).astype(dtype),
-        (rng.uniform(0.2, 2, n) if weighted else np.zeros(0)).astype(dtype),
-        orders[order],
-        make_workspace(plan, batch_size, dtype),
-    )
-
-
-def oracle_epoch(training: Training, rule: Any, bias: bool = True) -> oracle.Epoch:
-    plan = training.plan
-    network = oracle.Network(plan.sizes, plan.activations, plan.loss, bias)
-    return oracle.epoch(
-        network,
-        training.theta,
-        rule,
-        training.X,
-        training.T,
-        training.weight if training.weight.size else None,
-        training.order if training.order.size else None,
-        int(training.work.sizes[0]),
-    )
-
 
 # Against the oracle ----------------------------------------------------------------------------------------------------------
 
@@ -153,21 +66,51 @@ def test_any_epoch_is_the_oracles(data):
         activation=data.draw(st.sampled_from(["sigmoid", "tanh", "identity"])),
         output_activation=data.draw(st.sampled_from(["sigmoid", "tanh", "softmax"])),
         loss=loss,
-        bias=(bias := data.draw(st.booleans())),
+        bias=data.draw(st.booleans()),
     )
-    expected = oracle_epoch(training, RULES[rule][1](), bias)
+    expected = oracle_epoch(training, RULES[rule][1]())
     assert training.run() == pytest.approx(expected.loss, rel=1e-10)
     np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=1e-9 * np.abs(expected.theta).max())
 
 
 @pytest.mark.parametrize("order", ["none", "permutation"])
 def test_batches_longer_than_a_block(order):
-    """A network wider than a thousand works through its batch in blocks of 256 rows, gathered block by block."""
+    """A network wide enough works through its batch in blocks that stay in cache."""
     training = make_training([2, 600, 520, 1], n=270, batch_size=262, order=order, weighted=True, rule="momentum")
-    assert training.work.sizes.tolist() == [262, 256]
+    assert training.work.layout[0, BLOCK] < 262 / 2
+    assert training.work.layout[0, GROUPS] == 0
     expected = oracle_epoch(training, RULES["momentum"][1]())
     assert training.run() == pytest.approx(expected.loss, rel=1e-12)
     np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=1e-12 * np.abs(expected.theta).max())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rule", ["sgd", "nesterov", "adam"])
+@pytest.mark.parametrize("order", ["none", "sample"])
+def test_batches_in_groups_are_the_oracles(rule, order, dtype):
+    """Long batches of few parameters: three of them, the last one with fewer rows, but more than one chunk."""
+    training = make_training([600, 4, 3], n=1040, batch_size=470, rule=rule, order=order, weighted=True, dtype=dtype)
+    training.theta[:] /= 8
+    assert training.work.layout[0, GROUPS] > 1
+    expected = oracle_epoch(training, RULES[rule][1]())
+    tolerance = 1e-12 if dtype == "float64" else 1e-4
+    assert training.run() == pytest.approx(expected.loss, rel=tolerance)
+    np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=tolerance * np.abs(expected.theta).max())
+    assert training.state.codes[STEP] == 3
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("batch_size", [23, 100, 5000])
+def test_a_batch_larger_than_the_data_is_one_of_all_rows(batch_size):
+    training = make_training(batch_size=22, rule="adam", order="permutation", weighted=True)
+    larger = training.copy()
+    larger.work = make_workspace(training.plan, batch_size)
+    expected = oracle_epoch(training, RULES["adam"][1]())
+    assert training.run() == pytest.approx(expected.loss, rel=1e-12)
+    assert larger.run() == pytest.approx(expected.loss, rel=1e-12)
+    for theta in (training.theta, larger.theta):
+        np.testing.assert_allclose(theta, expected.theta, rtol=0, atol=1e-12 * np.abs(expected.theta).max())
+    assert larger.state.codes.tolist()[1:] == [1, 22, RUNNING]
 
 
 @pytest.mark.plain
@@ -232,15 +175,37 @@ def test_in_order_and_by_index_give_the_same_bits():
 
 
 @pytest.mark.plain
-def test_the_same_call_gives_the_same_bits():
-    training = make_training(rule="adam", order="sample")
+@pytest.mark.parametrize("rule", RULES)
+def test_the_same_call_gives_the_same_bits(rule):
+    """Whatever the scratch memory held before, the padding included."""
+    training = make_training(rule=rule, order="sample", weighted=True)
     again = training.copy()
-    again.work = make_workspace(training.plan, 5)
-    for part in again.work:
-        if part.dtype == np.float64:
-            part[:] = np.nan  # what the scratch memory held before does not matter
-    assert training.run() == again.run()
-    assert np.array_equal(training.theta, again.theta)
+    again.work = work = make_workspace(training.plan, 5)
+    kept = np.zeros(work.numbers.size, bool)
+    kept[work.layout[0, ZEROS] :][: work.layout[1:, WIDTH].max()] = kept[work.layout[0, ONE]] = True
+    work.numbers[~kept] = np.nan
+    work.losses[:] = np.nan
+    with np.errstate(invalid="ignore"):
+        assert training.run() == again.run()
+    assert training.result() == again.result()
+
+
+@pytest.mark.plain
+def test_a_workspace_serves_again_after_a_divergence():
+    training = make_training(rule="momentum", output_activation="identity")
+    diverging, expected = training.copy(), training.copy()
+    diverging.X = training.X.copy()
+    diverging.X[7] = np.inf
+    with np.errstate(invalid="ignore", over="ignore"):
+        diverging.run()
+        diverging.state.scalars[0] = 1e300
+        diverging.X = training.X
+        diverging.run()
+    assert diverging.state.codes[STATUS] == DIVERGED
+    expected.work = make_workspace(training.plan, 5)
+    with np.errstate(invalid="ignore"):  # in the padding
+        assert training.run() == expected.run()
+    assert training.result() == expected.result()
 
 
 # Inputs ----------------------------------------------------------------------------------------------------------------------
@@ -365,15 +330,16 @@ def test_a_step_size_that_is_too_large_leaves_finite_parameters():
     assert np.isfinite(training.theta).all()
 
 
-# float32: the loss is summed in float64, so that a gradient overflows before the loss does.
 @pytest.mark.plain
-def test_a_gradient_that_overflows_takes_no_step():
-    training = make_training([1, 1, 1], n=3, batch_size=1, dtype="float32", activation="identity", output_activation="identity")
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_gradient_that_overflows_shows_in_the_next_loss(weighted):
+    """Only the loss is looked at, and in float32 it is summed in float64, so that a gradient overflows before it."""
+    options = {"activation": "identity", "output_activation": "identity", "dtype": "float32", "weighted": weighted}
+    training = make_training([1, 1, 1], n=3, batch_size=1, **options)
     training.X[:] = [[1e20], [1], [1]]
     with np.errstate(over="ignore", invalid="ignore"):
-        training.run()
-    assert training.state.codes[STATUS] == DIVERGED
-    assert np.isfinite(training.theta).all()
+        assert not np.isfinite(training.run())
+    assert training.state.codes.tolist()[1:] == [1, 1, DIVERGED]
 
 
 @pytest.mark.plain
@@ -422,23 +388,32 @@ one_array(3)
 before = rtsys.get_allocation_stats().alloc
 one_array(3)
 counts = {"one array": rtsys.get_allocation_stats().alloc - before}
-for rule in ("sgd", "adam"):
-    for output, loss in (("sigmoid", "mse"), ("softmax", "log_loss")):
-        plan = make_plan([3, 5, 2], "tanh", output, loss)
-        state, work = make_state(plan, rule), make_workspace(plan, 2)
-        theta, weight = np.full(plan.n_parameters, 0.1), np.ones(2000)
-        X, T, order = np.ones((2000, 3)), np.full((2000, 2), 0.5), np.arange(2000)
-        for rows in (20, 20, 2000):
-            before = rtsys.get_allocation_stats().alloc
-            train_epoch(plan, theta, state, X, T, weight, order[:rows], work)
-            counts[f"{rule} {loss} {rows}"] = rtsys.get_allocation_stats().alloc - before
+networks = {
+    "direct": ([3, 5, 2], 2, np.ones(400)),
+    "in registers": ([2, 2, 1], 1, np.zeros(0)),
+    "in groups": ([600, 3, 2], 460, np.ones(92_000)),
+}
+for name, (sizes, batch, weight) in networks.items():
+    for rule in ("sgd", "adam"):
+        plan = make_plan(sizes, "tanh", "sigmoid")
+        state, work = make_state(plan, rule), make_workspace(plan, batch)
+        theta, n = np.full(plan.n_parameters, 0.01), 200 * batch
+        X, T, order = np.ones((n, sizes[0])), np.full((n, sizes[-1]), 0.5), np.arange(n)
+        for steps in (1, 1, 200):
+            for chosen in (order[: steps * batch], order[:0]):
+                rows = n if chosen.size else steps * batch
+                before = rtsys.get_allocation_stats().alloc
+                train_epoch(plan, theta, state, X[:rows], T[:rows], weight[:rows], chosen, work)
+                key = f"{name}, {rule}, {'by order' if chosen.size else 'as they stand'}, {steps}"
+                counts[key] = rtsys.get_allocation_stats().alloc - before
+                assert state.codes[2] == steps * batch and state.codes[3] == 0
 print(json.dumps(counts))
 """
 
 
 @pytest.mark.skipif(without_jit, reason="about the compiled step")
 def test_a_training_step_allocates_nothing(tmp_path):
-    """A thousand steps count as many allocations by Numba's runtime as ten do."""
+    """Two hundred steps count as many allocations by Numba's runtime as one does."""
     make_training().run()  # so that the process below finds the kernel in the cache
     environment = dict(os.environ, NUMBA_NRT_STATS="1")
     output = subprocess.run(
@@ -446,10 +421,10 @@ def test_a_training_step_allocates_nothing(tmp_path):
     ).stdout
     counts = json.loads(output)
     assert counts.pop("one array") >= 1  # the statistics do count
-    assert len(counts) == 8
+    assert len(counts) == 24
     for name, count in counts.items():
-        if name.endswith(" 2000"):
-            assert count == counts[name.replace(" 2000", " 20")], name
+        if name.endswith(" 200"):
+            assert count == counts[name.replace(" 200", " 1")], name
 
 
 # Errors ----------------------------------------------------------------------------------------------------------------------
@@ -483,10 +458,16 @@ WRONG: dict[str, tuple[Callable[[Training], None], str, tuple[int, int]]] = {
         "state was made for another plan",
         (0, 32),
     ),
-    "workspace": (
-        lambda t: set_field(work=make_workspace(make_plan([3, 4, 2]), 5))(t),
-        "the gradient has the wrong length",
-        (26, 32),
+    "workspace": (set_field(work=make_workspace(make_plan([3, 4, 2]), 5)), "work was made for another plan", ()),
+    "workspace of other layers": (
+        set_field(work=make_workspace(make_plan([3, 5, 2, 2]), 5)),
+        "work was made for another plan",
+        (),
+    ),
+    "more threads than room": (
+        lambda t: set_field(work=t.work.member(0, 2))(t),
+        "work was made for fewer threads",
+        (2, 1),
     ),
 }
 
@@ -507,6 +488,16 @@ def check_refused(caller: Callable[..., float], what: str) -> None:
 @pytest.mark.parametrize("what", WRONG)
 def test_what_does_not_fit_is_refused_by_name_before_any_step(what):
     check_refused(train_epoch, what)
+
+
+@pytest.mark.plain
+def test_a_workspace_for_fewer_target_columns_is_refused():
+    """Gathered targets would lie over what comes after them."""
+    options = {"output_activation": "softmax", "loss": "log_loss"}
+    training = make_training([3, 5, 4], order="permutation", **options)
+    training.work = make_workspace(make_plan([3, 5, 4], n_targets=1, **options), 5)
+    with pytest.raises(ValueError, match="work was made for another plan"):
+        training.run()
 
 
 @pytest.mark.plain

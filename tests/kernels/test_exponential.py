@@ -15,8 +15,18 @@ pytestmark = pytest.mark.plain
 
 
 @njit
-def exp_single(x):
-    return exponential.exp_single(x)
+def exp_split(x):
+    return exponential.exp_split(x)
+
+
+@njit
+def scale_factors(scale):
+    return exponential.scale_factors(scale)
+
+
+@njit
+def largest_split(x):
+    return exponential.largest_split(x)
 
 
 @njit
@@ -25,8 +35,8 @@ def exp_parts(x, low):
 
 
 @njit
-def exp_nonpositive(x):
-    return exponential.exp_nonpositive(x)
+def exp_scalar(x):
+    return exponential.exp_scalar(x)
 
 
 @njit
@@ -57,10 +67,49 @@ def parts_ulps(result: float, rest: float, exact: mpmath.mpf) -> float:
         return float(abs(mpmath.mpf(float(result)) + mpmath.mpf(float(rest)) - exact) / np.spacing(abs(float(result) or 1.0)))
 
 
-@given(st.one_of(st.floats(-87, 0, width=32), st.floats(-1, 0, width=32)))
-def test_exp_single(x):
-    y = exp_single(np.float32(x))
-    assert oracle.ulps(y, precise(mpmath.exp, x), np.float32) <= 1
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(data=st.data())
+def test_exp(dtype, data):
+    """The whole range, from 0 to infinity, at most a unit in the last place off."""
+    width, end = (32, 95) if dtype is np.float32 else (64, 720)
+    x = data.draw(st.one_of(st.floats(-end, end, width=width), st.floats(-1, 1, width=width)))
+    with np.errstate(over="ignore"):
+        y = exp_scalar(dtype(x))
+    assert oracle.ulps(y, precise(mpmath.exp, x), dtype) <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(data=st.data())
+def test_exp_split(dtype, data):
+    """A power of two times one plus a tail: together more digits than the number has."""
+    width, low, high = (32, -87.25, float(np.float32(88.37))) if dtype is np.float32 else (64, -708.0, 709.4)
+    x = data.draw(st.one_of(st.floats(low, high, width=width), st.floats(-1, 1, width=width)))
+    tail, scale = (float(part) for part in exp_split(dtype(x)))
+    assert np.frexp(scale)[0] == 0.5
+    assert abs(tail) < 0.42
+    (exact,) = precise(mpmath.exp, x)
+    with mpmath.workprec(oracle.PRECISE_BITS):
+        relative = abs(mpmath.mpf(scale) * (1 + mpmath.mpf(tail)) / exact - 1)
+        assert relative <= float(np.finfo(dtype).eps) / 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_largest_argument_of_the_split(dtype):
+    largest = largest_split(dtype(1))
+    tail, scale = exp_split(dtype(largest))
+    assert np.isfinite(scale)
+    assert float(scale) * (1 + float(tail)) == pytest.approx(float(mpmath.exp(float(dtype(largest)))), rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scales_as_products_of_two(dtype):
+    """Also of the power of two that is one beyond the exponents: its bits are those of infinity."""
+    most = int(np.finfo(dtype).maxexp)
+    for power in (2 - most, -1, 0, 1, 5, most - 2, most - 1):
+        first, second = scale_factors(np.ldexp(dtype(1), power))
+        assert np.ldexp(1.0, power) == float(first) * float(second)
+    first, second = scale_factors(dtype(np.inf))
+    assert mpmath.mpf(float(first)) * mpmath.mpf(float(second)) == mpmath.mpf(2) ** most
 
 
 @given(st.one_of(st.floats(-708.3, 0), st.floats(-1, 0)), st.floats(-0.5, 0.5))
@@ -74,20 +123,27 @@ def test_exp_double_with_a_low_part(x, fraction):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_exp_at_its_ends(dtype):
-    assert exp_nonpositive(dtype(0)) == 1
-    assert exp_nonpositive(dtype(-0.0)) == 1
-    assert exp_nonpositive(dtype(-1e4)) == 0
-    assert exp_nonpositive(dtype(-np.finfo(dtype).max)) == 0
-    assert exp_nonpositive(dtype(-np.inf)) == 0
-    assert np.isnan(exp_nonpositive(dtype(np.nan)))
-    lowest = exponential.LOWEST_SINGLE if dtype is np.float32 else exponential.LOWEST_DOUBLE
-    assert exp_nonpositive(dtype(lowest)) == pytest.approx(float(np.finfo(dtype).tiny), rel=1e-4)
-    assert exp_nonpositive(dtype(np.nextafter(lowest, dtype(-np.inf)))) == 0
+    info = np.finfo(dtype)
+    with np.errstate(over="ignore"):
+        assert exp_scalar(dtype(0)) == 1
+        assert exp_scalar(dtype(-0.0)) == 1
+        for x in (-1e4, -info.max, -np.inf):
+            assert exp_scalar(dtype(x)) == 0
+        for x in (1e4, info.max, np.inf):
+            assert exp_scalar(dtype(x)) == np.inf
+        assert np.isnan(exp_scalar(dtype(np.nan)))
+        lowest = exponential.LOWEST_SINGLE if dtype is np.float32 else exponential.LOWEST_DOUBLE
+        assert exp_scalar(dtype(lowest)) == pytest.approx(float(info.tiny), rel=1e-4)
+        assert exp_scalar(np.nextafter(dtype(lowest), dtype(-np.inf))) == 0
+        highest = dtype(np.log(np.longdouble(info.max)))
+        highest = np.nextafter(highest, dtype(0)) if np.longdouble(highest) > np.log(np.longdouble(info.max)) else highest
+        assert np.isfinite(exp_scalar(highest))
+        assert exp_scalar(np.nextafter(np.nextafter(highest, dtype(np.inf)), dtype(np.inf))) == np.inf
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_exp_in_the_arguments_own_precision(dtype):
-    y = exp_nonpositive(dtype(-0.3))
+    y = exp_scalar(dtype(-0.3))
     assert y == dtype(y)
     assert is_single(dtype(-0.3)) == (dtype is np.float32)
 

@@ -240,10 +240,10 @@ def hash_now():
     return jit.source_hash()
 unchanged = hash_now()
 hashes = {}
-for path in sorted(folder.glob("*.py")):
+for path in sorted(folder.rglob("*.py")):
     content = path.read_bytes()
     path.write_bytes(content + b"# a comment")
-    hashes[path.name] = hash_now()
+    hashes[path.relative_to(folder).as_posix()] = hash_now()
     path.write_bytes(content)
 (folder / "another.py").write_text("")
 hashes["another.py"] = hash_now()
@@ -252,8 +252,14 @@ print(json.dumps({"from": tileprop.kernels.__file__, "before": unchanged, "after
 """
     result = installation.run(code)
     assert result["before"] == result["after"]
-    assert set(result["hashes"]) == {path.name for path in SOURCES.glob("*.py")} | {"another.py"}
+    assert set(result["hashes"]) == {path.relative_to(SOURCES).as_posix() for path in SOURCES.rglob("*.py")} | {"another.py"}
     assert len({*result["hashes"].values(), result["before"]}) == len(result["hashes"]) + 1
+
+
+def test_the_vectors_in_use_count(installation):
+    """Code for one width is never handed to a process that asks for another."""
+    shown = [installation.run(SHOW_FOLDER, TILEPROP_SIMD=name) for name in ("sse2", "avx2", "neon")]
+    assert len({result["hash"] for result in shown}) == len({result["folder"] for result in shown}) == 3
 
 
 def test_the_guard_of_callers():

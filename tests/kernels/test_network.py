@@ -13,6 +13,7 @@ from numba import njit
 from numba.core import config
 from numba.core.errors import TypingError
 from tileprop.kernels import Plan, Workspace, forward, loss_and_grad, make_plan, make_workspace, predict
+from tileprop.kernels.workspace import BATCH, BLOCK, GROUPS, ONE, WIDTH, ZEROS
 
 ACTIVATIONS = ["identity", "sigmoid", "tanh", "relu", "softmax"]
 LOSSES = ["mse", "squared_error", "log_loss", "label_log_loss", "binary_log_loss"]
@@ -200,18 +201,33 @@ def test_outputs_are_the_oracles(dtype, data):
     np.testing.assert_allclose(
         Y, oracle.forward(problem.network, problem.theta, problem.X), rtol=tolerance, atol=tolerance * np.abs(Y).max()
     )
-    if len(problem.X) <= work.sizes[0]:
+    if len(problem.X) <= work.layout[0, BATCH]:
         assert np.array_equal(forward(problem.plan, problem.theta, problem.X, work), Y)
 
 
-@pytest.mark.parametrize("rows", [257, 520])
-def test_a_batch_longer_than_a_block_of_256_rows(rows):
-    """A network wider than a thousand gets blocks of 256 rows; the batch takes several."""
+@pytest.mark.parametrize("rows", [97, 200])
+def test_a_batch_longer_than_a_block(rows):
+    """A network wide enough works through its rows in blocks that stay in cache."""
     network = oracle.Network([2, 600, 520, 2], ["tanh", "relu", "sigmoid"], "mse")
     problem = make_problem(network, rows, "float64", np.random.default_rng(rows), weighted=True)
     work = make_workspace(problem.plan, 700)
-    assert work.sizes.tolist() == [700, 256]
+    assert work.layout[0, BATCH] == 700
+    assert work.layout[0, BLOCK] < rows
     check_against_oracle(problem, work)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_workspace_for_groups_and_threads_serves_as_well(dtype):
+    network = oracle.Network([700, 3, 2], ["tanh", "sigmoid"], "mse")
+    problem = make_problem(network, 150, dtype, np.random.default_rng(54), weighted=True)
+    work = make_workspace(problem.plan, 1000, dtype, n_threads=3)
+    assert work.layout[0, GROUPS] > 0
+    check_against_oracle(problem, work)
+    Y = np.full((len(problem.X), 2), np.nan, dtype)
+    predict(problem.plan, problem.theta, problem.X, Y, work)
+    expected = oracle.forward(network, problem.theta, problem.X)
+    np.testing.assert_allclose(Y, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+    assert np.array_equal(forward(problem.plan, problem.theta, problem.X, work), Y)
 
 
 @pytest.mark.plain
@@ -242,11 +258,14 @@ def test_width_2000_throughout(dtype):
 # By finite differences -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.plain), pytest.param(2, marks=pytest.mark.plain), 3, 6])
+@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.plain), pytest.param(2, marks=pytest.mark.plain), 3, 8])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradient_by_finite_differences(activation, loss, depth):
-    """Outputs stay out of the zone where log losses are clipped, and pre-activations away from kinks."""
+    """Outputs stay out of the zone where log losses are clipped, and pre-activations away from kinks.
+
+    The differences are of the loss in float64: in float32 there would be nothing left of them.
+    """
     network = oracle.Network([2] + [3] * depth, [activation] * (depth - 1) + [fitting(loss, activation)], loss)
     rng = np.random.default_rng(60 + depth)
     for _ in range(20):
@@ -257,14 +276,18 @@ def test_gradient_by_finite_differences(activation, loss, depth):
     problem.weight = np.array([0.5, 2.0])[: len(problem.X)]
     work = make_workspace(problem.plan, 2)
     _, grad = gradient(problem, work)
-    scratch = np.empty_like(grad)
+    none = np.zeros(0)
 
     def loss_of(theta: np.ndarray) -> float:
-        return loss_and_grad(problem.plan, theta, problem.X, problem.T, problem.weight, scratch, work)
+        return loss_and_grad(problem.plan, theta, problem.X, problem.T, problem.weight, none, work)
 
     differences = oracle.finite_differences(loss_of, problem.theta)
     assert np.abs(differences).max() > 1e-5
     np.testing.assert_allclose(grad, differences, rtol=0, atol=1e-8 * max(1, np.abs(differences).max()))
+    single = Problem(
+        network, problem.plan, *(a.astype(np.float32) for a in (problem.theta, problem.X, problem.T, problem.weight))
+    )
+    np.testing.assert_allclose(gradient(single)[1], differences, rtol=0, atol=1e-4 * max(1, np.abs(differences).max()))
 
 
 # Against PyTorch -------------------------------------------------------------------------------------------------------------
@@ -416,12 +439,44 @@ def test_forward_is_a_view_into_the_workspace():
     problem = some_problem()
     work = make_workspace(problem.plan, 8)
     Y = forward(problem.plan, problem.theta, problem.X, work)
-    assert np.shares_memory(Y, work.outputs)
+    assert np.shares_memory(Y, work.numbers)
     assert Y.shape == (6, 3)
     kept = Y.copy()
     forward(problem.plan, problem.theta, problem.X * 2, work)
     assert not np.array_equal(Y, kept)
     assert forward(problem.plan, problem.theta, problem.X[:0], work).shape == (0, 3)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_empty_gradient_stands_for_the_loss_alone(loss):
+    problem = some_problem(loss, rows=11, weighted=True)
+    work = make_workspace(problem.plan, 4)
+    expected, _ = gradient(problem, work)
+    none = np.zeros(0)
+    assert loss_and_grad(problem.plan, problem.theta, problem.X, problem.T, problem.weight, none, work) == expected
+    # Also in memory that has held no gradient.
+    fresh = make_workspace(problem.plan, 4)
+    assert loss_and_grad(problem.plan, problem.theta, problem.X, problem.T, problem.weight, none, fresh) == expected
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_the_workspace_held_does_not_matter(dtype):
+    """Not even in the padding: it reaches no result."""
+    problem = some_problem(rows=9, weighted=True, dtype=dtype)
+    work = make_workspace(problem.plan, 4, dtype)
+    expected = gradient(problem, work)
+    zeros, one = work.layout[0, ZEROS], work.layout[0, ONE]
+    width = work.layout[1:, WIDTH].max()
+    kept = np.zeros(work.numbers.size, bool)
+    kept[zeros : zeros + width] = kept[one] = True
+    work.numbers[~kept] = np.nan
+    work.losses[:] = np.nan
+    with np.errstate(invalid="ignore"):
+        again = gradient(problem, work)
+    assert again[0] == expected[0]
+    assert np.array_equal(again[1], expected[1])
 
 
 @pytest.mark.plain

@@ -1,4 +1,4 @@
-"""Plan, State and Workspace: layout of theta, names and numbers, views, memory."""
+"""Plan and State: layout of theta, names and numbers, memory."""
 
 from __future__ import annotations
 
@@ -8,27 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numba import njit
-from tileprop.kernels import make_plan, make_state, make_workspace, plan
+from tileprop.kernels import make_plan, make_state
 
 pytestmark = pytest.mark.plain
 
 ALL_SIZES = st.lists(st.integers(1, 12), min_size=2, max_size=9)
-
-
-@njit
-def compiled_views(table, vector, layer):
-    return plan.layer_weights(table, vector, layer), plan.layer_biases(table, vector, layer)
-
-
-@njit
-def compiled_activations(table, hidden, block, layer, rows):
-    return plan.hidden_activations(table, hidden, block, layer, rows)
-
-
-@njit
-def compiled_delta(table, deltas, block, layer, rows):
-    return plan.layer_delta(table, deltas, block, layer, rows)
 
 
 @given(ALL_SIZES, st.booleans())
@@ -38,6 +22,7 @@ def test_theta_holds_weights_and_biases_in_layer_order(sizes, bias):
     assert made.sizes == sizes
     assert made.n_layers == len(pairs)
     assert made.bias == bias
+    assert made.table.shape == (len(sizes), 5)
     assert made.n_parameters == sum(n_in * n_out + (n_out if bias else 0) for n_in, n_out in pairs)
     vector = np.arange(float(made.n_parameters))
     weights, biases = made.unflatten(vector)
@@ -46,37 +31,6 @@ def test_theta_holds_weights_and_biases_in_layer_order(sizes, bias):
     ordered = [part.ravel() for pair in zip(weights, biases, strict=True) for part in pair]
     assert np.array_equal(np.concatenate(ordered), vector)
     assert all(np.shares_memory(W, vector) for W in weights)
-
-
-@given(ALL_SIZES, st.booleans())
-def test_compiled_views_are_those_of_unflatten(sizes, bias):
-    made = make_plan(sizes, bias=bias)
-    vector = np.arange(float(made.n_parameters))
-    weights, biases = made.unflatten(vector)
-    for layer in range(made.n_layers):
-        W, b = compiled_views(made.table, vector, layer)
-        assert np.array_equal(W, weights[layer])
-        assert np.array_equal(b, biases[layer])
-
-
-@given(ALL_SIZES, st.integers(1, 9), st.data())
-def test_views_of_the_workspace_do_not_overlap(sizes, batch, data):
-    made = make_plan(sizes)
-    work = make_workspace(made, batch)
-    block = int(work.sizes[1])
-    rows = data.draw(st.integers(1, block))
-    work.hidden[:], work.deltas[:] = -1, -1
-    for layer in range(made.n_layers - 1):
-        view = compiled_activations(made.table, work.hidden, block, layer, rows)
-        assert view.shape == (rows, sizes[layer + 1])
-        assert (view == -1).all()
-        view[:] = layer
-    for layer in range(made.n_layers):
-        delta = compiled_delta(made.table, work.deltas, block, layer, rows)
-        assert delta.shape == (rows, sizes[layer + 1])
-        delta[:] = layer
-        if layer:  # two neighbouring layers' deltas exist at a time
-            assert (compiled_delta(made.table, work.deltas, block, layer - 1, rows) == layer - 1).all()
 
 
 def test_names_come_back():
@@ -112,26 +66,6 @@ def test_unflatten_refuses_other_lengths():
         make_plan([2, 2, 1]).unflatten(np.zeros((9, 1)))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_workspaces_are_of_the_asked_dtype_and_size(dtype):
-    made = make_plan([3, 7, 5, 2])
-    work = make_workspace(made, 10, dtype)
-    assert work.sizes.tolist() == [10, 10]
-    assert work.control.tolist() == [0]
-    assert {a.dtype.name for a in work[2:]} == {dtype}
-    assert work.hidden.size == 10 * (7 + 5)
-    assert work.outputs.size == 10 * 2
-    assert work.deltas.size == 2 * 10 * 7
-    assert work.grad.size == made.n_parameters
-
-
-def test_blocks_are_bounded():
-    """Long batches are cut so that a block's numbers stay in the cache, but not below 256 rows."""
-    assert make_workspace(make_plan([2, 2, 1]), 10**6).sizes[1] == (1 << 18) // 5
-    assert make_workspace(make_plan([2000, 2000]), 10**4).sizes.tolist() == [10**4, 256]
-    assert make_workspace(make_plan([2000, 2000]), 100).sizes.tolist() == [100, 100]
-
-
 def test_states_hold_what_their_rule_needs():
     made = make_plan([2, 3, 1])
     lengths = {}
@@ -153,9 +87,8 @@ def test_states_hold_what_their_rule_needs():
     assert len({int(make_state(made, **o).codes[0]) for o in ({}, {"momentum": 0.9}, {"rule": "adam"})}) == 3
 
 
-def test_states_and_workspaces_do_not_share_memory():
+def test_states_do_not_share_memory():
     made = make_plan([2, 3, 1])
     assert not np.shares_memory(make_state(made, "adam").first, make_state(made, "adam").first)
-    one = make_workspace(made, 4)
-    parts = [a for a in one if a.size]
-    assert not any(np.shares_memory(a, b) for i, a in enumerate(parts) for b in parts[i + 1 :])
+    adam = make_state(made, "adam")
+    assert not np.shares_memory(adam.first, adam.second)

@@ -1,106 +1,330 @@
-"""The three matrix products against sums written out, for every remainder of the loops that take four at a time."""
+"""Panels and the products over them: packing there and back, and C = Init + alpha A B in every form that the chain uses.
+
+All operands lie in memory filled with NaN: a read beyond an operand would spoil a sum, and a write beyond one is found.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels import products
+from tileprop.kernels.processor import SIMD
+from tileprop.kernels.products import IN_PANELS, padded_width
 
 pytestmark = pytest.mark.plain
 
 DTYPES = ["float32", "float64"]
+LINE = 64
+# All small sizes, and those around the widths of panels.
+SIZES = st.one_of(st.integers(1, 70), st.sampled_from([1, 2, 3, 4, 5, 7, 8, 11, 13, 16, 17, 31, 32, 33, 47, 48, 49, 64, 67]))
 
 
 @njit
-def add_product(C, A, B):
-    products.add_product(C, A, B)
+def panel_width(columns, lanes):
+    return products.panel_width(columns, lanes)
 
 
 @njit
-def add_transposed_product(C, A, D):
-    products.add_transposed_product(C, A, D)
+def pack(source, source_at, n_in, n_out, S, at, rows, columns):
+    products.pack(source, source_at, n_in, n_out, S, at, rows, columns)
 
 
 @njit
-def product_with_transpose(C, D, W):
-    products.product_with_transpose(C, D, W)
+def unpack(target, target_at, n_in, n_out, S, at, rows, columns):
+    products.unpack(target, target_at, n_in, n_out, S, at, rows, columns)
 
 
-# Each with the shapes of its result and operands for sizes m, k, n, the sum written out, and what C held before counts.
-PRODUCTS: dict[str, tuple[Callable[..., None], str, Callable[[Any, Any], Any], bool]] = {
-    "add_product": (add_product, "mn mk kn", lambda A, B: A @ B, True),
-    "add_transposed_product": (add_transposed_product, "kn mk mn", lambda A, D: A.T @ D, True),
-    "product_with_transpose": (product_with_transpose, "mk mn kn", lambda D, W: D @ W.T, False),
-}
+@njit
+def pack_transposed(S, at, first_row, last_row, rows, columns, n_out, transposed_at, transposed_rows):
+    products.pack_transposed(S, at, first_row, last_row, rows, columns, n_out, transposed_at, transposed_rows)
 
 
-def operands(shapes: str, sizes: dict[str, int], dtype: str, seed: int) -> list[np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return [rng.normal(size=tuple(sizes[letter] for letter in shape)).astype(dtype) for shape in shapes.split()]
+@njit
+def product(A, a_at, a_row, a_step, S, B, init, C, bounds, alpha):
+    """The three operands in S as (at, row, column), bounds as (first, last, columns, depth, block)."""
+    products.product(
+        A, a_at, a_row, a_step, S, B[0], B[1], B[2], init[0], init[1], init[2], C[0], C[1], C[2],
+        bounds[0], bounds[1], bounds[2], bounds[3], bounds[4], alpha,
+    )  # fmt: skip
 
 
-def check(name: str, m: int, k: int, n: int, dtype: str, seed: int) -> None:
-    kernel, shapes, product, adds = PRODUCTS[name]
-    C, left, right = operands(shapes, {"m": m, "k": k, "n": n}, dtype, seed)
-    before = [C.copy(), left.copy(), right.copy()]
-    kernel(C, left, right)
-    wide = [a.astype(np.longdouble) for a in before]
-    expected = product(wide[1], wide[2]) + (wide[0] if adds else 0)
-    # A sum of products may be off by its length times half a unit of the sum of their magnitudes.
-    magnitude = product(np.abs(wide[1]), np.abs(wide[2])) + (np.abs(wide[0]) if adds else 0)
-    assert (np.abs(C - expected) <= (m + k + n + 2) * np.finfo(dtype).eps / 2 * magnitude).all()
-    assert np.array_equal(left, before[1])
-    assert np.array_equal(right, before[2])
+def lanes(dtype: str) -> int:
+    return SIMD.vector_bytes // np.dtype(dtype).itemsize
+
+
+def padded(n: int, dtype: str) -> int:
+    return padded_width(n, lanes(dtype))
+
+
+def panels(columns: int, dtype: str) -> list[tuple[int, int]]:
+    """Where each panel begins, and its width."""
+    found, column = [], 0
+    while column < columns:
+        found.append((column, panel_width(columns - column, lanes(dtype))))
+        column += found[-1][1]
+    return found
+
+
+def panel_places(rows: int, columns: int, dtype: str) -> np.ndarray:
+    """(rows, columns): where each entry of a matrix in panels of `rows` rows lies, as products.py describes it."""
+    places = np.zeros((rows, columns), int)
+    for first, width in panels(columns, dtype):
+        places[:, first : first + width] = rows * first + width * np.arange(rows)[:, None] + np.arange(width)
+    return places
+
+
+class Memory:
+    """A vector of NaN, in which stretches are taken with NaN around each."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self.end = LINE
+        self.filled: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def matrix(self, values: np.ndarray, row: int) -> int:
+        """Row by row, from one row to the next `row`; 0 for one row."""
+        return self._take(np.arange(values.shape[0])[:, None] * row + np.arange(values.shape[1]), values)
+
+    def in_panels(self, values: np.ndarray, rows: int) -> int:
+        """`values` (n_in, n_out) in panels of `rows` rows, padded with zeros."""
+        columns = padded(values.shape[1], self.dtype)
+        whole = np.zeros((rows, columns), self.dtype)
+        whole[: values.shape[0], : values.shape[1]] = values
+        return self._take(panel_places(rows, columns, self.dtype), whole)
+
+    def _take(self, places: np.ndarray, values: np.ndarray) -> int:
+        at = self.end
+        self.filled.append((at + places, values))
+        self.end = at + int(places.max(initial=0)) + 1 + LINE
+        return at
+
+    def make(self) -> np.ndarray:
+        S = np.full(self.end, np.nan, self.dtype)
+        for places, values in self.filled:
+            S[places] = values
+        return S
+
+
+def random(shape: tuple[int, ...], dtype: str, seed: int) -> np.ndarray:
+    return np.random.default_rng([seed, *shape]).normal(size=shape).astype(dtype)
+
+
+# Panels ----------------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 400), st.sampled_from([2, 4, 8, 16]))
+def test_a_padded_width_is_the_smallest_that_panels_have(n, full):
+    possible = [part for part in (full // 4, full // 2) if part > 1] + list(range(full, 400 + full, full))
+    assert padded_width(n, full) == min(width for width in possible if width >= n)
+
+
+@given(st.integers(1, 400), st.sampled_from([2, 4, 8, 16]))
+def test_panels_are_up_to_three_vectors_wide_and_make_up_the_whole(n, full):
+    left = padded_width(n, full)
+    found = []
+    while left > 0:
+        found.append(panel_width(left, full))
+        left -= found[-1]
+    assert left == 0
+    if len(found) > 1:
+        assert set(found) <= {full, 2 * full, 3 * full}
+        # Only the last may be narrow, and none of them a single vector: those fill no tile.
+        assert full not in found
+        assert all(width == 3 * full for width in found[:-2])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", PRODUCTS)
-@given(m=st.integers(0, 10), k=st.integers(0, 10), n=st.integers(0, 10), seed=st.integers(0, 1000))
-def test_any_sizes(name, dtype, m, k, n, seed):
-    check(name, m, k, n, dtype, seed)
+@given(n_in=SIZES, n_out=SIZES, spare=st.integers(0, 20), seed=st.integers(0, 1000))
+def test_packing_there_and_back(dtype, n_in, n_out, spare, seed):
+    W = random((n_in, n_out), dtype, seed)
+    source = np.concatenate([np.full(3, np.nan, dtype), W.ravel(), np.full(2, np.nan, dtype)])
+    rows, columns = n_in + spare, padded(n_out, dtype)
+    places = LINE + panel_places(rows, columns, dtype)
+    assert sorted(places.ravel()) == list(range(LINE, LINE + rows * columns))
+    S = np.full(rows * columns + 2 * LINE, np.nan, dtype)
+    expected = S.copy()
+    expected[places[:n_in, :n_out]] = W
+    pack(source, 3, n_in, n_out, S, LINE, rows, columns)
+    assert S.tobytes() == expected.tobytes()
+    target = np.full_like(source, np.nan)
+    unpack(target, 3, n_in, n_out, S, LINE, rows, columns)
+    assert target.tobytes() == source.tobytes()
+    assert S.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("name", PRODUCTS)
-@pytest.mark.parametrize("size", [4, 5, 6, 7])
-def test_every_remainder(name, size):
-    for m, k, n in ((size, 8, 3), (8, size, 3), (3, 8, size), (size, size, size)):
-        check(name, m, k, n, "float64", seed=size)
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(n_in=SIZES, n_out=SIZES, parts=st.integers(1, 5), seed=st.integers(0, 1000))
+def test_a_transpose_made_in_parts(dtype, n_in, n_out, parts, seed):
+    """Each part writes its own columns of the transpose, so that threads may do it together."""
+    W = random((n_in, n_out), dtype, seed)
+    rows, columns = padded(n_in, dtype), padded(n_out, dtype)
+    memory = Memory(dtype)
+    at = memory.in_panels(W, rows)
+    target = memory.in_panels(np.zeros((n_out, n_in), dtype), columns)
+    S = memory.make()
+    places = target + panel_places(columns, rows, dtype)
+    S[places] = -7
+    before = S.copy()
+    units = -(-n_in // lanes(dtype))
+    bounds = [min(n_in, units * part // parts * lanes(dtype)) for part in range(parts + 1)]
+    done = np.zeros(rows, bool)
+    for first, last in pairwise(bounds):
+        pack_transposed(S, at, first, last, rows, columns, n_out, target, columns)
+        # Up to the next multiple of the lanes, which no other part begins before.
+        done[first : -(-last // lanes(dtype)) * lanes(dtype) if last > first else first] = True
+        assert np.array_equal(S[places[:n_out, :n_in]][:, done[:n_in]], W.T[:, done[:n_in]])
+        assert (S[places[:, ~done]] == -7).all()
+    S[places] = before[places]
+    assert S.tobytes() == before.tobytes()
 
 
-@pytest.mark.parametrize("name", PRODUCTS)
-def test_larger_than_a_vector(name):
-    check(name, 37, 53, 41, "float32", seed=0)
+# Products --------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PRODUCTS)
-def test_nan_and_infinity_keep_their_meaning(name):
-    """The sums may be reordered, but not on the assumption that every number is finite."""
-    kernel, shapes, _, _ = PRODUCTS[name]
-    for special in (np.nan, np.inf):
-        C, left, right = operands(shapes, {"m": 5, "k": 6, "n": 7}, "float64", 1)
-        left[0, 0] = special
-        right[:] = 1
-        with np.errstate(invalid="ignore"):
-            kernel(C, left, right)
-        spoiled = ~np.isfinite(C)
-        assert spoiled.any()
-        assert not spoiled.all()
-        assert np.isnan(C[spoiled]).all() == np.isnan(special)
+def check(
+    dtype: str, memory: Memory, A: np.ndarray, a: tuple[int, int, int], operands: list[tuple[int, int, int]],
+    bounds: tuple[int, int, int, int, int], alpha: float, wide: list[np.ndarray], c_places: np.ndarray,
+) -> None:  # fmt: skip
+    """wide: A (rows, depth), B (depth, n) and Init (rows, n); c_places (rows, n) and whatever else of C is padding."""
+    S = memory.make()
+    before = S.copy()
+    real = np.dtype(dtype).type
+    kept = A.copy()
+    product(A, *a, S, *operands, bounds, real(alpha))
+    assert A.tobytes() == kept.tobytes()
+    first, last, _, depth, _ = bounds
+    left, right, init = (operand.astype(np.longdouble) for operand in wide)
+    expected, n = init + np.longdouble(real(alpha)) * (left @ right), right.shape[1]
+    magnitude = np.abs(init) + np.abs(np.longdouble(real(alpha))) * (np.abs(left) @ np.abs(right))
+    C = S[c_places]
+    assert (
+        np.abs(C[first:last, :n] - expected[first:last])
+        <= (2 * depth + 2) * np.finfo(dtype).eps / 2 * magnitude[first:last]
+    ).all()  # fmt: skip
+    assert np.array_equal(C[first:last, n:], np.zeros_like(C[first:last, n:]))
+    S[c_places[first:last]] = before[c_places[first:last]]
+    assert S.tobytes() == before.tobytes()
 
 
-@pytest.mark.parametrize("name", PRODUCTS)
-def test_the_order_of_a_sum_depends_on_the_sizes_alone(name):
-    kernel, shapes, _, _ = PRODUCTS[name]
-    C, left, right = operands(shapes, {"m": 9, "k": 11, "n": 13}, "float32", 2)
-    other = C.copy()
-    kernel(C, left, right)
-    # At another place in memory, aligned otherwise.
-    shifted = [np.concatenate([np.zeros(1, np.float32), a.ravel()])[1:].reshape(a.shape) for a in (left, right)]
-    kernel(other, *shifted)
-    assert np.array_equal(C, other)
+def guarded(values: np.ndarray, row: int) -> np.ndarray:
+    """A matrix as a vector, `row` from one row to the next, with NaN around and between the rows."""
+    memory = np.full(2 * LINE + values.shape[0] * row, np.nan, values.dtype)
+    memory[LINE + np.arange(values.shape[0])[:, None] * row + np.arange(values.shape[1])] = values
+    return memory
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(rows=SIZES, depth=SIZES, n=SIZES, block=SIZES, gap=st.integers(0, 5), seed=st.integers(0, 1000))
+def test_rows_times_weights_plus_biases(dtype, rows, depth, n, block, gap, seed):
+    """Forward: the weights in panels, one row of biases in panels, and results row by row."""
+    X, W, b = random((rows, depth), dtype, seed), random((depth, n), dtype, seed + 1), random((1, n), dtype, seed + 2)
+    columns, panel_rows = padded(n, dtype), depth + gap
+    memory = Memory(dtype)
+    weights, biases = memory.in_panels(W, panel_rows), memory.in_panels(b, 1)
+    stride = columns + gap
+    # Results go where NaN is.
+    z = memory.matrix(np.full((rows, columns), np.nan, dtype), stride)
+    places = z + np.arange(rows)[:, None] * stride + np.arange(columns)
+    operands = [(weights, IN_PANELS, panel_rows), (biases, 0, 1), (z, stride, 1)]
+    check(
+        dtype, memory, guarded(X, depth + gap), (LINE, depth + gap, 1), operands, (0, rows, columns, depth, block), 1.0,
+        [X, W, np.repeat(b, rows, axis=0)], places,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(data=st.data(), n_in=SIZES, rows=SIZES, n_out=SIZES, seed=st.integers(0, 1000))
+def test_a_gradient_added_to_weights_in_panels(dtype, data, n_in, rows, n_out, seed):
+    """A step of plain SGD: inputs transposed, deltas row by row, weights in panels in place, and only some of their rows."""
+    X, D, W = random((rows, n_in), dtype, seed), random((rows, n_out), dtype, seed + 1), random((n_in, n_out), dtype, seed + 2)
+    first, block = data.draw(st.integers(0, n_in)), data.draw(SIZES)
+    last = data.draw(st.integers(first, n_in))
+    gap = data.draw(st.integers(0, 5))
+    columns, panel_rows = padded(n_out, dtype), n_in + gap
+    memory = Memory(dtype)
+    weights = memory.in_panels(W, panel_rows)
+    wide_D = np.zeros((rows, columns), dtype)
+    wide_D[:, :n_out] = D
+    deltas = memory.matrix(wide_D, columns + gap)
+    places = weights + panel_places(panel_rows, columns, dtype)
+    in_place = (weights, IN_PANELS, panel_rows)
+    check(
+        dtype, memory, guarded(X, n_in + gap), (LINE, 1, n_in + gap), [(deltas, columns + gap, 1), in_place, in_place],
+        (first, last, columns, rows, block), -0.25, [X.T, D, W], places,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(rows=SIZES, n_in=SIZES, n_out=SIZES, seed=st.integers(0, 1000))
+def test_deltas_times_transposed_weights(dtype, rows, n_in, n_out, seed):
+    """Backward: one row of zeros in place of all, as wide as a panel."""
+    D, W = random((rows, n_out), dtype, seed), random((n_in, n_out), dtype, seed + 1)
+    columns, width = padded(n_in, dtype), padded(n_out, dtype)
+    memory = Memory(dtype)
+    transposed, zeros = memory.in_panels(W.T, width), memory.matrix(np.zeros((1, columns), dtype), 0)
+    target = memory.matrix(np.full((rows, columns), np.nan, dtype), columns)
+    places = target + np.arange(rows)[:, None] * columns + np.arange(columns)
+    operands = [(transposed, IN_PANELS, width), (zeros, 0, 0), (target, columns, 1)]
+    check(
+        dtype, memory, guarded(D, width), (LINE, width, 1), operands, (0, rows, columns, n_out, n_out), 1.0,
+        [D, W.T, np.zeros((rows, n_in), dtype)], places,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(rows=SIZES, n=SIZES, seed=st.integers(0, 1000))
+def test_column_sums_as_a_product_with_a_single_one(dtype, rows, n, seed):
+    """The biases' gradient: strides of 0 for the one."""
+    D, b = random((rows, n), dtype, seed), random((1, n), dtype, seed + 1)
+    columns = padded(n, dtype)
+    memory = Memory(dtype)
+    wide_D = np.zeros((rows, columns), dtype)
+    wide_D[:, :n] = D
+    deltas, biases = memory.matrix(wide_D, columns), memory.in_panels(b, 1)
+    one = guarded(np.ones((1, 1), dtype), 1)
+    operands = [(deltas, columns, 1), (biases, 0, 1), (biases, 0, 1)]
+    places = biases + np.arange(columns)[None, :]
+    check(dtype, memory, one, (LINE, 0, 0), operands, (0, 1, columns, rows, rows), 2.0, [np.ones((1, rows)), D, b], places)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(rows=SIZES, depth=SIZES, n=SIZES, cut=st.integers(0, 70), seed=st.integers(0, 1000))
+@example(rows=17, depth=3, n=1, cut=1, seed=0)
+def test_rows_have_the_same_bits_in_any_two_parts_and_at_any_place(dtype, rows, depth, n, cut, seed):
+    """What several threads, blocks and chunks rest on; and alignment does not matter."""
+    X, W = random((rows, depth), dtype, seed), random((depth, n), dtype, seed + 1)
+    columns, cut = padded(n, dtype), min(cut, rows)
+    results = []
+    for bounds, shift in (([0, rows], 0), ([0, cut, rows], 0), ([0, rows], 1)):
+        memory = Memory(dtype)
+        memory.end += shift
+        weights, zeros = memory.in_panels(W, depth), memory.matrix(np.zeros((1, columns), dtype), 0)
+        z = memory.matrix(np.full((rows, columns), np.nan, dtype), columns)
+        S = memory.make()
+        operands = [(weights, IN_PANELS, depth), (zeros, 0, 0), (z, columns, 1)]
+        for first, last in pairwise(bounds):
+            product(guarded(X, depth), LINE, depth, 1, S, *operands, (first, last, columns, depth, 16), X.dtype.type(1))
+        results.append(S[z : z + rows * columns].tobytes())
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf])
+def test_nan_and_infinity_keep_their_meaning(special):
+    X, W = random((5, 6), "float64", 1), np.ones((6, 7))
+    X[2, 3] = special
+    memory = Memory("float64")
+    columns = padded(7, "float64")
+    weights, zeros = memory.in_panels(W, 6), memory.matrix(np.zeros((1, columns)), 0)
+    z = memory.matrix(np.zeros((5, columns)), columns)
+    S = memory.make()
+    with np.errstate(invalid="ignore"):
+        operands = [(weights, IN_PANELS, 6), (zeros, 0, 0), (z, columns, 1)]
+        product(guarded(X, 6), LINE, 6, 1, S, *operands, (0, 5, columns, 6, 6), 1.0)
+    Z = S[z : z + 5 * columns].reshape(5, columns)[:, :7]
+    assert np.isfinite(np.delete(Z, 2, axis=0)).all()
+    assert np.array_equal(Z[2], np.full(7, special), equal_nan=True)

@@ -78,7 +78,7 @@ def test_only_two_dtypes_are_taken(dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", np.float64, np.dtype("f4"), float])
 def test_dtypes_by_any_name(dtype):
-    assert make_workspace(make_plan([2, 1]), 4, dtype).grad.dtype == np.dtype(dtype)
+    assert make_workspace(make_plan([2, 1]), 4, dtype).numbers.dtype == np.dtype(dtype)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,11 @@ def test_dtypes_by_any_name(dtype):
         (None, TypeError, "batch_size is None; it must be a whole number"),
     ],
 )
-def test_batch_sizes_that_do_not_fit_are_refused(value, error, message):
+def test_batch_sizes_and_threads_that_do_not_fit_are_refused(value, error, message):
     with pytest.raises(error, match=message):
         make_workspace(make_plan([2, 1]), value)
+    with pytest.raises(error, match=message.replace("batch_size", "n_threads")):
+        make_workspace(make_plan([2, 1]), 4, n_threads=value)
 
 
 def test_whole_numbers_of_any_kind():

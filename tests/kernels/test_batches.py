@@ -1,0 +1,173 @@
+"""Several threads on one epoch: the same bits whatever their number, in batches taken directly and in groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import njit
+from tileprop.kernels import batches, network
+from tileprop.kernels.optimizers import RUNNING, STEP, STOPPED
+from tileprop.kernels.threads import BARRIER, STOP
+from tileprop.kernels.workspace import GROUPS
+from trainings import RULES, Training, make_training, oracle_epoch
+
+DTYPES = ["float32", "float64"]
+THREADS = [2, 3, 4, 8]
+
+
+@njit
+def shares(count, unit, parts):
+    return [network.share(count, unit, part, parts) for part in range(parts)]
+
+
+@njit
+def weight_of(weight, order, start, stop):
+    return batches.batch_weight(weight, order, start, stop)
+
+
+def random_training(seed: int, grouped: bool) -> Training:
+    """Any network, rule, loss and order; batches long enough for groups where asked."""
+    rng = np.random.default_rng([seed, grouped])
+    depth = int(rng.integers(1, 5))
+    sizes = [int(n) for n in rng.choice([1, 2, 3, 5, 8, 16, 17, 33, 64, 90], depth + 1)]
+    options: dict[str, Any] = {"activation": [str(name) for name in rng.choice(["sigmoid", "tanh", "relu"], depth - 1)]}
+    kind = rng.integers(0, 4)
+    if kind == 0 and sizes[-1] > 1:
+        options |= {"output_activation": "softmax", "loss": "log_loss"}
+    elif kind == 1:
+        options |= {"output_activation": "sigmoid", "loss": "log_loss"}
+    elif kind == 2:
+        options |= {"output_activation": "identity", "loss": "squared_error"}
+    if grouped:
+        sizes[0], batch = int(rng.integers(500, 700)), int(rng.integers(450, 800))
+    else:
+        batch = int(rng.integers(1, 300))
+    training = make_training(
+        sizes,
+        n=int(batch * rng.uniform(1.1, 2.9)) + 1,
+        batch_size=batch,
+        rule=sorted(RULES)[rng.integers(0, len(RULES))],
+        dtype=str(rng.choice(DTYPES)),
+        weighted=bool(rng.integers(0, 2)),
+        order=str(rng.choice(["none", "permutation", "sample"])),
+        seed=seed,
+        n_threads=8,
+        bias=bool(rng.integers(0, 2)),
+        **options,
+    )
+    training.theta /= training.theta.dtype.type(np.sqrt(sizes[0]))
+    assert (training.work.layout[0, GROUPS] > 0) == grouped
+    return training
+
+
+def check_threads(seed: int, grouped: bool) -> None:
+    """Two epochs, so that what one leaves behind is seen by the next."""
+    original = random_training(seed, grouped)
+    alone = original.copy()
+    losses = [alone.run() for _ in range(2)]
+    assert np.isfinite(losses).all()
+    assert alone.result() != original.result()
+    for threads in THREADS:
+        together = original.copy()
+        assert [together.run_by(threads) for _ in range(2)] == losses, (seed, threads)
+        assert together.result() == alone.result(), (seed, threads)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("seed", range(8))
+def test_the_number_of_threads_changes_no_bit(seed, grouped):
+    check_threads(seed, grouped)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("seed", range(8, 58))
+def test_the_number_of_threads_changes_no_bit_in_volume(seed, grouped):
+    check_threads(seed, grouped)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("rule", ["sgd", "adam"])
+@pytest.mark.parametrize("rows", [1, 3, 5])
+def test_more_threads_than_rows(rows, rule):
+    training = make_training([3, 4, 2], n=rows, batch_size=rows, rule=rule, n_threads=8, weighted=True)
+    together = training.copy()
+    expected = oracle_epoch(training, RULES[rule][1]())
+    assert training.run() == together.run_by(8)
+    assert training.result() == together.result()
+    np.testing.assert_allclose(together.theta, expected.theta, rtol=1e-10)
+
+
+@pytest.mark.plain
+def test_pieces_by_any_number_of_threads_give_the_same_bits():
+    whole = make_training([6, 20, 3], n=100, batch_size=25, rule="adam", order="permutation", n_threads=4)
+    pieces = whole.copy()
+    whole.run()
+    for threads, part in zip((1, 4, 2), np.split(whole.order, [25, 75]), strict=True):
+        pieces.order = part
+        pieces.run_by(threads)
+    for ours, theirs in ((pieces.theta, whole.theta), (pieces.state.first, whole.state.first)):
+        assert ours.tobytes() == theirs.tobytes()
+    assert pieces.state.second.tobytes() == whole.state.second.tobytes()
+    assert pieces.state.codes[STEP] == whole.state.codes[STEP] == 4
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_stop_flag_ends_all_threads_after_the_same_step(threads):
+    training = make_training([3, 8, 2], n=40, batch_size=10, n_threads=3)
+    training.work.control[STOP] = 1
+    training.run_by(threads)
+    assert training.state.codes.tolist()[1:] == [1, 10, STOPPED]
+    training.work.control[STOP] = 0
+    training.run_by(threads)
+    assert training.state.codes.tolist()[1:] == [5, 40, RUNNING]
+    assert training.work.control[BARRIER] == (0 if threads == 1 else threads * (1 + 2 * 4))
+
+
+@pytest.mark.plain
+def test_a_batch_that_diverges_ends_all_threads_before_its_step():
+    training = make_training([3, 8, 2], n=40, batch_size=10, n_threads=3, rule="momentum")
+    training.X = training.X.copy()
+    training.X[25] = np.nan
+    alone = training.copy()
+    assert np.isnan(training.run_by(3))
+    assert np.isnan(alone.run())
+    assert training.result() == alone.result()
+    assert np.isfinite(training.theta).all()
+
+
+@pytest.mark.plain
+def test_threads_are_refused_together():
+    training = make_training(n_threads=2)
+    training.X = training.X[:, 1:].copy()
+    with pytest.raises(ValueError, match="X has the wrong number of columns"):
+        training.run_by(2)
+    training = make_training(n_threads=2)
+    with pytest.raises(ValueError, match="work was made for fewer threads"):
+        training.run_by(3)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("unit", [1, 8, 16])
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 16, 17, 100, 129])
+def test_shares_make_up_the_whole(count, unit):
+    for parts in (1, 2, 3, 8, 150):
+        end = 0
+        for first, last in shares(count, unit, parts):
+            assert min(first, count) == end
+            assert first % unit == 0
+            assert last % unit == 0 or last == count
+            end = max(end, last)
+        assert end == count
+
+
+@pytest.mark.plain
+def test_the_weight_of_a_batch():
+    weight, order = np.array([0.5, 0.25, 2, 1]), np.array([3, 3, 0, 2, 1])
+    assert weight_of(np.zeros(0), np.zeros(0, np.int64), 2, 5) == 3
+    assert weight_of(np.zeros(0), order, 1, 5) == 4
+    assert weight_of(weight, np.zeros(0, np.int64), 1, 4) == 3.25
+    assert weight_of(weight, order, 0, 3) == 2.5

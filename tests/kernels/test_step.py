@@ -1,0 +1,96 @@
+"""Fused steps: the gradient formed and taken at once is the gradient of `loss_and_grad`, taken by `apply_gradient`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+from tileprop.kernels import apply_gradient, loss_and_grad, make_workspace, train_epoch
+from tileprop.kernels.optimizers import ADAM, MOMENTUM, NESTEROV, RULE, SGD, STEP, step_scalars, take_step
+from tileprop.kernels.workspace import GROUPS, SCRATCH_ROWS
+from trainings import RULES, Training, make_training
+
+pytestmark = pytest.mark.plain
+
+DTYPES = ["float32", "float64"]
+
+
+@njit
+def one_step(codes, scalars, step, w, g, first, second):
+    take_step(codes[RULE], step_scalars(codes, scalars, step, w.dtype.type), w, g, first, second)
+
+
+def check_step(training: Training) -> None:
+    """One batch of all rows, beside the two kernels one after the other."""
+    apart = training.copy()
+    grad = np.empty_like(apart.theta)
+    work = make_workspace(apart.plan, 32, apart.theta.dtype)
+    loss = loss_and_grad(apart.plan, apart.theta, apart.X, apart.T, apart.weight, grad, work)
+    apply_gradient(apart.theta, grad, apart.state)
+    tolerance = 1e-12 if training.theta.dtype == np.float64 else 1e-5
+    assert training.run() == pytest.approx(loss, rel=tolerance)
+    assert training.state.codes[STEP] == apart.state.codes[STEP] == 1
+    # Adam's first step divides a gradient by itself: what is next to nothing could be anything. Its epsilon is large here.
+    for ours, theirs in ((training.theta, apart.theta), (training.state.first, apart.state.first)):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * max(1, np.abs(theirs).max(initial=0)))
+    second = apart.state.second
+    np.testing.assert_allclose(training.state.second, second, rtol=0, atol=tolerance * np.abs(second).max(initial=0))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=50)
+@given(
+    sizes=st.lists(st.one_of(st.integers(1, 9), st.integers(1, 70)), min_size=2, max_size=4),
+    rows=st.integers(1, 40),
+    rule=st.sampled_from(sorted(RULES)),
+    bias=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_a_step_is_the_gradient_and_the_rule(dtype, sizes, rows, rule, bias, seed):
+    check_step(make_training(sizes, n=rows, batch_size=rows, rule=rule, dtype=dtype, bias=bias, seed=seed))
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("n_in", [SCRATCH_ROWS, SCRATCH_ROWS + 1, 3 * SCRATCH_ROWS - 1])
+def test_more_weight_rows_than_the_scratch_holds(n_in, rule):
+    check_step(make_training([n_in, 20, 5], n=7, batch_size=7, rule=rule))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_step_from_the_sums_of_groups(rule):
+    training = make_training([600, 3, 2], n=500, batch_size=500, rule=rule, weighted=True)
+    training.theta /= 8
+    assert training.work.layout[0, GROUPS] > 0
+    check_step(training)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_on_a_stretch_is_apply_gradient(rule, dtype):
+    """With state vectors as the rule has them; the others are not touched."""
+    training = make_training([3, 4, 2], rule=rule, dtype=dtype)
+    rng = np.random.default_rng(0)
+    state, grad = training.state, rng.normal(size=training.theta.size).astype(dtype)
+    w, first, second = training.theta.copy(), np.zeros_like(training.theta), np.zeros_like(training.theta)
+    for step in (1, 2, 3):
+        apply_gradient(training.theta, grad, state)
+        one_step(state.codes, state.scalars, step, w, grad, first, second)
+    np.testing.assert_allclose(w, training.theta, rtol=1e-6 if dtype == "float32" else 1e-14)
+    assert first.any() == (state.codes[RULE] in (MOMENTUM, NESTEROV, ADAM))
+    assert second.any() == (state.codes[RULE] == ADAM)
+    assert (state.codes[RULE] == SGD) == (rule == "sgd")
+
+
+def test_transposed_weights_follow_every_step():
+    """The second batch's deltas come from weights after the first's step: two epochs of one batch are one of two."""
+    two = make_training([4, 19, 18, 3], n=16, batch_size=8, rule="sgd", activation="tanh")
+    apart = two.copy()
+    train_epoch(*two.__dict__.values())
+    for rows in (slice(0, 8), slice(8, 16)):
+        piece = apart.copy()
+        piece.X, piece.T, piece.work = apart.X[rows], apart.T[rows], make_workspace(apart.plan, 8)
+        piece.run()
+        apart.theta[:] = piece.theta
+    assert two.theta.tobytes() == apart.theta.tobytes()

@@ -17,8 +17,8 @@ import numpy as np
 
 from .checks import check_same_shape
 from .errorfree import product_error, sum_error
-from .exponential import exp_parts, exp_scalar, exp_split, largest_split
-from .jit import kernel, leaf
+from .exponential import LOWEST_SINGLE, exp_parts, exp_scalar, exp_split, is_single, largest_split
+from .jit import REORDERED, kernel, leaf
 from .llvm import span
 
 IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
@@ -131,28 +131,70 @@ def shifted_exp(x, largest):
 
 
 @leaf
+def wide_exp_of_difference(x, largest):
+    """exp(x - largest) for float32, in float64 but no better than float32's polynomial; 0 below the smallest normal float32."""
+    shift = -largest
+    difference = x + shift
+    lost = sum_error(x, shift, difference)
+    least = type(x)(LOWEST_SINGLE)
+    vanishes = difference < least
+    tail, scale = exp_split(least if vanishes else difference)
+    tail += lost + lost * tail
+    return _d(0.0) if vanishes else _d(scale) + _d(scale) * _d(tail)
+
+
+@leaf(fastmath=REORDERED)
+def sum_of_exps(y, largest):
+    """sum_i exp(y_i - largest), in float64."""
+    total = _d(0.0)
+    for i in range(y.size):
+        total += wide_exp_of_difference(y[i], largest)
+    return total
+
+
+@leaf
+def softmax_single(y):
+    """One row of float32, in place: float64 holds the sum and the quotients as well as needs be."""
+    largest = y[0]
+    for i in range(1, y.size):
+        largest = y[i] if y[i] > largest else largest
+    factor = _d(1.0) / sum_of_exps(y, largest)
+    for i in range(y.size):
+        y[i] = wide_exp_of_difference(y[i], largest) * factor
+
+
+@leaf
+def softmax_double(y):
+    """One row of float64, in place, carried in two parts."""
+    largest = y[0]
+    for i in range(1, y.size):
+        largest = y[i] if y[i] > largest else largest
+    total, error = _d(0.0), _d(0.0)
+    for i in range(y.size):
+        e, low = shifted_exp(y[i], largest)
+        previous, total = total, total + e
+        error += sum_error(previous, e, total) + low
+    high = total + error
+    error = sum_error(total, error, high)
+    for i in range(y.size):
+        # Divided with its remainder: two roundings, and those of e and the sum, would reach 2.5 ulp.
+        e, low = shifted_exp(y[i], largest)
+        quotient = e / high
+        product = quotient * high
+        remainder = (e - product) - product_error(quotient, high, product) + (low - quotient * error)
+        y[i] = quotient + remainder / high
+
+
+@leaf
 def softmax_loop(y, width):
+    """Rows of a C-contiguous array, `width` entries of each in use."""
     stride = y.shape[-1]
-    rows = y.size // stride if width else 0
-    for row in range(rows):
-        start = row * stride
-        largest = y.flat[start]
-        for i in range(start + 1, start + width):
-            largest = y.flat[i] if y.flat[i] > largest else largest
-        total, error = _d(0.0), _d(0.0)
-        for i in range(start, start + width):
-            e, low = shifted_exp(y.flat[i], largest)
-            previous, total = total, total + e
-            error += sum_error(previous, e, total) + low
-        high = total + error
-        error = sum_error(total, error, high)
-        for i in range(start, start + width):
-            # Divided with its remainder: two roundings, and those of e and the sum, would reach 2.5 ulp.
-            e, low = shifted_exp(y.flat[i], largest)
-            quotient = e / high
-            product = quotient * high
-            remainder = (e - product) - product_error(quotient, high, product) + (low - quotient * error)
-            y.flat[i] = quotient + remainder / high
+    for row in range(y.size // stride if width else 0):
+        entries = span(y, row * stride, width)
+        if is_single(entries[0]):
+            softmax_single(entries)
+        else:
+            softmax_double(entries)
 
 
 @leaf
@@ -295,8 +337,10 @@ def relu_backward(y, dy, out=None):
 def softmax(x, out=None):
     """exp(x_j) / sum_k exp(x_k) along the last axis."""
     y = result_for(x, out)
-    y[...] = x
-    softmax_loop(y, y.shape[-1])
+    work = np.empty(x.shape, x.dtype)  # C-contiguous, unlike y perhaps
+    work[...] = x
+    softmax_loop(work, x.shape[-1])
+    y[...] = work
     return y
 
 

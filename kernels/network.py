@@ -13,7 +13,7 @@ import numpy as np
 from .activations import activate, activate_backward
 from .checks import check_outputs, check_parameters, check_rows, check_workspace
 from .jit import kernel, leaf
-from .llvm import lanes_of, matrix, span
+from .llvm import dots, lanes_of, matrix, span
 from .losses import output_loss
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from .products import IN_PANELS, ROWS_AT_A_TIME, pack, pack_transposed, product, unpack
@@ -23,6 +23,7 @@ from .workspace import (
     BIASES,
     BLOCK,
     DELTAS,
+    DOTS,
     GRANULE,
     ONE,
     OUTPUT_WIDTH,
@@ -87,7 +88,9 @@ def unpack_parameters(table, layout, vector, S, at):
 
 @leaf
 def refresh_transposed(layout, S, layer, first, last):
-    """Rows first to last - 1 of a layer's weights into its transposed weights; layers count from 1 here."""
+    """Rows first to last - 1 of a layer's weights into its transposed weights, where it has them; layers count from 1 here."""
+    if layout[layer, DOTS]:
+        return
     at, rows, width = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH]
     pack_transposed(S, at, first, last, rows, width, layout[layer, OUTPUT_WIDTH], layout[layer, TRANSPOSED], width)
 
@@ -140,10 +143,23 @@ def backward_rows(table, layout, S, area, held, rows):
         stride, below = layout[layer, STRIDE], layout[layer - 1, STRIDE]
         d = area + layout[layer, DELTAS] + held * stride
         target = area + layout[layer - 1, DELTAS] + held * below
-        product(
-            read_only(S), d, stride, 1, S, layout[layer, TRANSPOSED], IN_PANELS, layout[layer, WIDTH],
-            layout[0, ZEROS], 0, 0, target, below, 1, 0, rows, layout[layer, ROWS], table[layer, N_OUT], table[layer, N_OUT], one,
-        )  # fmt: skip
+        if layout[layer, DOTS]:
+            weights = layout[0, PARAMETERS] + layout[layer, WEIGHTS]
+            for r in range(rows):
+                dots(
+                    S,
+                    d + r * stride,
+                    weights,
+                    layout[layer, ROWS],
+                    layout[layer, WIDTH],
+                    table[layer, N_IN],
+                    target + r * below,
+                )
+        else:
+            product(
+                read_only(S), d, stride, 1, S, layout[layer, TRANSPOSED], IN_PANELS, layout[layer, WIDTH],
+                layout[0, ZEROS], 0, 0, target, below, 1, 0, rows, layout[layer, ROWS], table[layer, N_OUT], table[layer, N_OUT], one,
+            )  # fmt: skip
         outputs = area + layout[layer - 1, ACTIVATIONS] + held * below
         for first in range(0, rows, granule):
             count = min(granule, rows - first)

@@ -31,7 +31,7 @@ THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, S
 OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, TARGET_WIDTH = range(14, 20)
 # Row l + 1, for layer l. ROWS, WIDTH: of its panels. STRIDE: from one row's activations to the next's. WEIGHTS and BIASES
 # count from PARAMETERS, FIRST, SECOND or a gradient's sum, ACTIVATIONS and DELTAS from an area's begin.
-INPUT_WIDTH, OUTPUT_WIDTH, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED, ACTIVATIONS, DELTAS = range(10)
+INPUT_WIDTH, OUTPUT_WIDTH, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED, ACTIVATIONS, DELTAS, DOTS = range(11)
 _COLUMNS = 20
 
 # Activations and losses are taken over a granule of rows at a time, and a bound between two threads' rows falls on a multiple:
@@ -51,6 +51,8 @@ FEW_PARAMETERS = 1 << 18
 # Where they are not: only batches that would take more numbers than this, in few groups. It bounds memory.
 LARGEST_AREA = 1 << 23
 FEW_GROUPS = 4
+# Few rows go back through dot products with the weights' rows: to keep a transpose up to date would cost more. DOTS tells.
+MOST_DOT_ROWS = 3
 # Step rules with a state take the gradient of so many weight rows of a panel at a time.
 SCRATCH_ROWS = 64
 _LINE_BYTES = 64
@@ -89,7 +91,8 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
     packed = top[PACKED] = place.end
     top[FIRST], top[SECOND] = place.take(packed), place.take(packed)
     for row in layers[1:]:
-        row[TRANSPOSED] = place.take(row[ROWS] * row[WIDTH])
+        row[DOTS] = batch <= MOST_DOT_ROWS and row[WIDTH] * real.itemsize >= SIMD.vector_bytes
+        row[TRANSPOSED] = place.take(0 if row[DOTS] else row[ROWS] * row[WIDTH])
     _set_chunks(top, plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers[:, STRIDE].sum()), int(layers[:, STRIDE].max()))
     top[SUMS] = place.take(packed * max(1, top[GROUPS]))
     top[ZEROS], top[ONE] = place.take(layers[:, WIDTH].max()), place.take(1)

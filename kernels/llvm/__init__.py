@@ -7,13 +7,14 @@ place when the jit is off.
 from .atomics import atomic_add, atomic_read, pause, yield_thread
 from .online import make_online
 from .subnormals import flush_subnormals, restore_mode
-from .tile import lanes_of, make_tile, panel, transpose_block
+from .tile import dots, lanes_of, make_tile, panel, transpose_block
 from .views import copy, matrix, span
 
 __all__ = [
     "atomic_add",
     "atomic_read",
     "copy",
+    "dots",
     "flush_subnormals",
     "lanes_of",
     "make_online",

@@ -66,6 +66,20 @@ def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), [a, b, c])
 
 
+def horizontal_sum(builder: Any, vector: Any) -> Any:
+    """The sum of a vector's elements, halves added to halves."""
+    count = vector.type.count
+    while count > 1:
+        count //= 2
+        undefined = ir.Constant(vector.type, ir.Undefined)
+        kind = ir.VectorType(INT, count)
+        low, high = (
+            builder.shuffle_vector(vector, undefined, ir.Constant(kind, [*range(first, first + count)])) for first in (0, count)
+        )
+        vector = builder.fadd(low, high)
+    return builder.extract_element(vector, INT(0))
+
+
 class LoopOptions(MDValue):
     """Metadata for a loop's last branch. LLVM wants a node of its own that names itself first; llvmlite has no word for it."""
 

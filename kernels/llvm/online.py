@@ -7,6 +7,8 @@ Where the weights lie in a vector w, and rates of the step beside them:
 
     w1[k, j] at k hidden + j,  b1[j] after them,  w2[j, o] at j outputs + o after them,  b2[o] last
     rates of rows k of w1, then of rows j of w2, then of the biases; 0 where idle
+
+Without hidden units there is one layer, and rows k of w2 are those of the inputs.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ Table = tuple[tuple[int, Any], ...]
 
 def online_size(inputs: int, hidden: int, outputs: int) -> tuple[int, int]:
     """How many weights and how many rates such a network has."""
-    return (inputs + 1) * hidden + (hidden + 1) * outputs, inputs + hidden + 1
+    return (inputs + 1) * hidden + ((hidden or inputs) + 1) * outputs, inputs + hidden + 1
 
 
 def make_online(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
@@ -53,10 +55,11 @@ def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], 
         hidden_code: int, output_code: int, factor: Any,
     ) -> tuple[float, int]:  # fmt: skip
         n_weights, n_rates = online_size(inputs, hidden, outputs)
-        bounds = np.cumsum([inputs * hidden, hidden, hidden * outputs])
+        bounds = np.cumsum([inputs * hidden, hidden, (hidden or inputs) * outputs])
         first, b1, second, b2 = np.split(S[w : w + n_weights], bounds)
-        w1, w2 = first.reshape(inputs, hidden), second.reshape(hidden, outputs)
+        w1, w2 = first.reshape(inputs, hidden), second.reshape(hidden or inputs, outputs)
         input_rates, hidden_rates, bias_rate = np.split(S[rates : rates + n_rates], [inputs, inputs + hidden])
+        last_rates = hidden_rates if hidden else input_rates
 
         def through(table: dict[int, Any], code: int, values: Any, otherwise: Any) -> Any:
             return np.array([table[code](value) for value in values], S.dtype) if code in table else otherwise
@@ -65,7 +68,7 @@ def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], 
         for done in range(count):
             row = order[done] if order.size else done
             x = X[row * n_in + np.minimum(np.arange(inputs), n_in - 1)]
-            h = through(activations, hidden_code, *[_dot(x, w1) + b1] * 2)
+            h = through(activations, hidden_code, *[_dot(x, w1) + b1] * 2) if hidden else x
             y = through(activations, output_code, *[_dot(h, w2) + b2] * 2)
             difference = y - T[row * outputs : (row + 1) * outputs]
             square = float(np.sum(difference.astype(np.float64) ** 2))
@@ -73,10 +76,11 @@ def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], 
                 return total + square, -1 - done
             total += square
             delta = difference * factor * through(slopes, output_code, y, np.ones_like(y))
-            below = _dot(delta, w2.T) * through(slopes, hidden_code, h, np.ones_like(h))
-            w1 -= input_rates[:, None] * (x[:, None] * below)
-            b1 -= bias_rate * below
-            w2 -= hidden_rates[:, None] * (h[:, None] * delta)
+            if hidden:
+                below = _dot(delta, w2.T) * through(slopes, hidden_code, h, np.ones_like(h))
+                w1 -= input_rates[:, None] * (x[:, None] * below)
+                b1 -= bias_rate * below
+            w2 -= last_rates[:, None] * (h[:, None] * delta)
             b2 -= bias_rate * delta
             if control[0] != 0:
                 return total, done + 1
@@ -188,7 +192,7 @@ def _emit(
         phi.add_incoming(value, before)
     rest = iter(weights)
     w1, b1 = _rows(rest, inputs, hidden), _rows(rest, 1, hidden)[0]
-    w2, b2 = _rows(rest, hidden, outputs), _rows(rest, 1, outputs)[0]
+    w2, b2 = _rows(rest, hidden or inputs, outputs), _rows(rest, 1, outputs)[0]
 
     with builder.if_else(ordered) as (by_order, as_they_stand):
         with by_order:
@@ -201,7 +205,7 @@ def _emit(
     x_at, t_at = builder.mul(row, given["n_in"]), builder.mul(row, INDEX(outputs))
     x = [builder.load(builder.gep(given["X_data"], [builder.add(x_at, column)])) for column in columns]
     z = [builder.fadd(_emit_dot(builder, x, [w[j] for w in w1]), b1[j]) for j in range(hidden)]
-    h = _chosen(builder, given["hidden_code"], activations, z, z)
+    h = _chosen(builder, given["hidden_code"], activations, z, z) if hidden else x
     last = [builder.fadd(_emit_dot(builder, h, [w[o] for w in w2]), b2[o]) for o in range(outputs)]
     y = _chosen(builder, given["output_code"], activations, last, last)
     differences, square = [], double(0.0)
@@ -217,15 +221,16 @@ def _emit(
 
     builder.position_at_end(stepping)
     output_slopes = _chosen(builder, given["output_code"], slopes, y, [one] * outputs)
-    hidden_slopes = _chosen(builder, given["hidden_code"], slopes, h, [one] * hidden)
+    hidden_slopes = _chosen(builder, given["hidden_code"], slopes, h, [one] * hidden) if hidden else []
     delta = [
         builder.fmul(builder.fmul(difference, given["factor"]), slope)
         for difference, slope in zip(differences, output_slopes, strict=True)
     ]
-    below = [builder.fmul(_emit_dot(builder, delta, w), slope) for w, slope in zip(w2, hidden_slopes, strict=True)]
+    below = [builder.fmul(_emit_dot(builder, delta, w), slope) for w, slope in zip(w2, hidden_slopes, strict=False)]
     moves = [(rates[k], builder.fmul(x[k], d)) for k in range(inputs) for d in below]
     moves += [(rates[-1], d) for d in below]
-    moves += [(rates[inputs + j], builder.fmul(h[j], d)) for j in range(hidden) for d in delta]
+    last_rates = rates[inputs:] if hidden else rates
+    moves += [(last_rates[j], builder.fmul(unit, d)) for j, unit in enumerate(h) for d in delta]
     moves += [(rates[-1], d) for d in delta]
     moved = [multiply_add(builder, rate, g, w) for (rate, g), w in zip(moves, weights, strict=True)]
     following = builder.add(done, INDEX(1))

@@ -17,8 +17,19 @@ from numba.extending import intrinsic
 
 from ..jit import JIT_DISABLED
 from ..processor import SIMD
-from .emit import INDEX, INT, check_one_dtype, data_pointer, load, multiply_add, not_unrolled, splat, store, vector_type
-
+from .emit import (
+    INDEX,
+    INT,
+    check_one_dtype,
+    data_pointer,
+    horizontal_sum,
+    load,
+    multiply_add,
+    not_unrolled,
+    splat,
+    store,
+    vector_type,
+)
 
 # Full-width vectors in a panel, and what a vector's lanes are divided by, of all the panels that there are.
 PANEL_KINDS = ((3, 1), (2, 1), (1, 1), (1, 2), (1, 4))
@@ -177,6 +188,101 @@ def _emit_rows(
 # panel(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha): as a tile, for any
 # number of rows and a width of one of `PANEL_KINDS`: tiles of as many rows as the registers hold, then of one.
 panel = _plain_panel if JIT_DISABLED else _compiled_panel
+
+
+def _plain_dots(S: Any, d_at: int, w_at: int, panel_rows: int, columns: int, rows: int, to: int) -> None:
+    lanes = SIMD.vector_bytes // S.itemsize
+    S[to : to + rows] = 0
+    column = 0
+    while column < columns:
+        vectors = (columns - column) // lanes
+        width = lanes * (3 if vectors == 3 or vectors > 4 else min(vectors, 2))
+        at = w_at + panel_rows * column
+        S[to : to + rows] += S[at : at + rows * width].reshape(rows, width) @ S[d_at + column : d_at + column + width]
+        column += width
+
+
+@intrinsic
+def _compiled_dots(typing: Any, S: Any, d_at: Any, w_at: Any, panel_rows: Any, columns: Any, rows: Any, to: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, d_at, w_at, panel_rows, columns, rows, to = arguments
+        s = data_pointer(context, builder, S, array)
+        row = INDEX(0)
+        for height in (SIMD.tile_rows, 1):
+            row = _emit_dot_rows(builder, height, vector_type(S), s, (d_at, w_at, panel_rows, columns, to), row, rows)
+        return context.get_dummy_value()
+
+    i = types.intp
+    return types.void(S, i, i, i, i, i, i), build
+
+
+def _emit_dot_rows(builder: Any, height: int, vector: ir.VectorType, s: Any, places: Any, first: Any, rows: Any) -> Any:
+    """Dot products with `height` rows at a time, from row `first` on, as long as so many are left; the first that is left."""
+    d_at, w_at, panel_rows, columns, to = places
+    lanes = INDEX(vector.count)
+    before = builder.basic_block
+    names = ("check", "panel", "vector", "panel.end", "rows.end", "after")
+    check, panel_block, vector_block, panel_end, rows_end, after = (builder.append_basic_block(name) for name in names)
+    builder.branch(check)
+    builder.position_at_end(check)
+    row = builder.phi(INDEX)
+    row.add_incoming(first, before)
+    following = builder.add(row, INDEX(height))
+    builder.cbranch(builder.icmp_signed("<=", following, rows), panel_block, after)
+
+    builder.position_at_end(panel_block)
+    zero = ir.Constant(vector, [0.0] * vector.count)
+    column = builder.phi(INDEX)
+    column.add_incoming(INDEX(0), check)
+    sums = [builder.phi(vector) for _ in range(height)]
+    for total in sums:
+        total.add_incoming(zero, check)
+    # As `products.panel_width`, for widths of whole vectors.
+    left = builder.sdiv(builder.sub(columns, column), lanes)
+    three = builder.or_(builder.icmp_signed("==", left, INDEX(3)), builder.icmp_signed(">", left, INDEX(4)))
+    one = builder.icmp_signed("==", left, INDEX(1))
+    vectors = builder.select(three, INDEX(3), builder.select(one, INDEX(1), INDEX(2)))
+    width = builder.mul(vectors, lanes)
+    panel = builder.add(builder.add(w_at, builder.mul(panel_rows, column)), builder.mul(row, width))
+    builder.branch(vector_block)
+
+    builder.position_at_end(vector_block)
+    j = builder.phi(INDEX)
+    j.add_incoming(INDEX(0), panel_block)
+    inner = [builder.phi(vector) for _ in range(height)]
+    results = []
+    d = load(builder, builder.gep(s, [builder.add(d_at, builder.add(column, j))]), vector)
+    for r, total in enumerate(inner):
+        total.add_incoming(sums[r], panel_block)
+        at = builder.add(builder.add(panel, builder.mul(width, INDEX(r))), j)
+        results.append(multiply_add(builder, load(builder, builder.gep(s, [at]), vector), d, total))
+        total.add_incoming(results[r], vector_block)
+    further = builder.add(j, lanes)
+    j.add_incoming(further, vector_block)
+    latch = builder.cbranch(builder.icmp_signed("<", further, width), vector_block, panel_end)
+    latch.set_metadata("llvm.loop", not_unrolled(builder.module))
+
+    builder.position_at_end(panel_end)
+    next_column = builder.add(column, width)
+    column.add_incoming(next_column, panel_end)
+    for total, result in zip(sums, results, strict=True):
+        total.add_incoming(result, panel_end)
+    latch = builder.cbranch(builder.icmp_signed("<", next_column, columns), panel_block, rows_end)
+    latch.set_metadata("llvm.loop", not_unrolled(builder.module))
+
+    builder.position_at_end(rows_end)
+    for r, result in enumerate(results):
+        value = horizontal_sum(builder, result)
+        builder.store(value, builder.gep(s, [builder.add(to, builder.add(row, INDEX(r)))]))
+    row.add_incoming(following, rows_end)
+    builder.branch(check)
+    builder.position_at_end(after)
+    return row
+
+
+# dots(S, d_at, w_at, panel_rows, columns, rows, to): S[to + i] = the dot product of row i of a matrix in panels of whole vectors,
+# from w_at on, with the vector from d_at on, for i below `rows`.
+dots = _plain_dots if JIT_DISABLED else _compiled_dots
 
 
 def _plain_transpose(S: Any, source_at: int, source_row: int, target_at: int, target_row: int) -> None:

@@ -62,7 +62,10 @@ def check_same(training: Training, epochs: int = 1) -> None:
 @pytest.mark.plain
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("order", ["none", "permutation", "sample"])
-@pytest.mark.parametrize("sizes", [[2, 2, 1], [1, 2, 1], [2, 1, 1], [1, 1, 1], [2, 3, 1], [2, 8, 1], [1, 7, 1], [2, 2, 2], [1, 1, 2]])
+@pytest.mark.parametrize(
+    "sizes",
+    [[2, 2, 1], [1, 2, 1], [2, 1, 1], [1, 1, 1], [2, 3, 1], [2, 8, 1], [1, 7, 1], [2, 2, 2], [1, 1, 2], [7, 1], [1, 1], [8, 1]],
+)
 def test_every_size_has_the_general_loops_bits(sizes, order, dtype):
     for bias, loss in itertools.product((True, False), ("mse", "squared_error")):
         check_same(make(sizes, dtype, order=order, bias=bias, loss=loss, seed=sum(sizes)), epochs=2)
@@ -73,7 +76,7 @@ def test_every_size_has_the_general_loops_bits(sizes, order, dtype):
 @pytest.mark.parametrize("hidden", ACTIVATIONS)
 @pytest.mark.parametrize("output", ACTIVATIONS)
 def test_every_activation_has_the_general_loops_bits(hidden, output, dtype):
-    for sizes in ([2, 2, 1], [2, 5, 1], [2, 2, 2]):
+    for sizes in ([2, 2, 1], [2, 5, 1], [2, 2, 2], [5, 1]):
         training = make(sizes, dtype, activation=hidden, output_activation=output, seed=3)
         training.state.scalars[0] = 0.05
         check_same(training, epochs=3)
@@ -113,6 +116,7 @@ def test_what_is_of_this_kind_and_what_is_not():
     assert in_registers(make([2, 2, 1]))
     assert in_registers(make([1, 8, 1], loss="squared_error"))
     assert in_registers(make([1, 2, 2]))
+    assert in_registers(make([8, 1]))
     for training in (
         make([2, 2, 1], batch_size=2),
         make([2, 2, 1], rule="momentum"),
@@ -122,7 +126,8 @@ def test_what_is_of_this_kind_and_what_is_not():
         make([2, 9, 1]),
         make([2, 2, 3]),
         make([2, 3, 2]),
-        make([2, 1]),
+        make([9, 1]),
+        make([2, 2]),
         make([2, 2, 2, 1]),
         make([2, 2, 1], output_activation="softmax"),
         make([2, 2, 1], activation="softmax"),

@@ -57,7 +57,7 @@ def split_single(x):
 
 @leaf
 def split_double(x, low):
-    """exp(x + low) = scale (1 + tail) in float64, scale a power of 2, for x from -708 to 709.4, |low| at most half an ulp of x."""
+    """exp(x + low) = scale (1 + tail) in float64, scale a power of 2, -708 <= x <= 709.4, |low| up to half an ulp of x."""
     t = x * _LOG2E + _ROUND
     n = t - _ROUND
     r = (x - n * _LN2_HI) - (n * _LN2_LO - low)
@@ -85,7 +85,7 @@ def largest_split(x):
 
 @leaf
 def scale_factors(scale):
-    """Two powers of 2 whose product is `scale`, which may be 2 to the 128th or 1024th, one more than there are exponents for."""
+    """Two powers of 2 whose product is `scale`, which may be 2^128 or 2^1024: one more than there are exponents for."""
     real = type(scale)
     if is_single(scale):
         power = (_f(scale).view(np.int32) >> _SHIFT_F) - np.int32(127)

@@ -6,8 +6,8 @@ Nothing else in the project passes options to Numba.
 `kernel`   a function compiled once per dtype and kept in the disk cache.
 
 Cache. Compiled kernels live in a per-user folder named after a hash of every source file of this package and the vector
-instructions in use, so an edit anywhere gives a new, empty folder. `TILEPROP_CACHE` moves it (a path) or switches it off (`0`). A place that cannot be
-written is passed over: first a private temporary folder, then no cache at all.
+instructions in use, so an edit anywhere gives a new, empty folder. `TILEPROP_CACHE` moves it (a path) or switches it off
+(`0`). A place that cannot be written is passed over: first a private temporary folder, then no cache at all.
 
 Callers. A user's own `@njit(cache=True)` function embeds the kernels that it calls, and Numba does not notice when those
 change. Every kernel therefore carries a `SourceGuard` among its environment's constants. Numba saves these with the caller;

@@ -43,6 +43,8 @@ class LeafLibrary(JITCodeLibrary):
 class KernelLibrary(JITCodeLibrary):
     """Machine code of a kernel and of everything below it."""
 
+    _linking_libraries: list[Any]
+
     def finalize(self) -> None:
         for library in all_called(self._linking_libraries):
             self._reload_init.update(library._reload_init)

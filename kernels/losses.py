@@ -228,7 +228,7 @@ def output_loss(code, activation, Y, n_out, T, first, weight, scale, D):
                     p = clipped(y)
                     value -= (_d(1.0) - _d(t)) * log1m_parts(p)[0]
             if code == LABEL_LOG_LOSS and not 0 <= label < n_out:
-                value = np.nan
+                value = _d(np.nan)
         total += row_weight * value
     if squares:
         activate_backward(activation, Y, D, n_out)

@@ -158,7 +158,8 @@ def backward_rows(table, layout, S, area, held, rows):
         else:
             product(
                 read_only(S), d, stride, 1, S, layout[layer, TRANSPOSED], IN_PANELS, layout[layer, WIDTH],
-                layout[0, ZEROS], 0, 0, target, below, 1, 0, rows, layout[layer, ROWS], table[layer, N_OUT], table[layer, N_OUT], one,
+                layout[0, ZEROS], 0, 0, target, below, 1,
+                0, rows, layout[layer, ROWS], table[layer, N_OUT], table[layer, N_OUT], one,
             )  # fmt: skip
         outputs = area + layout[layer - 1, ACTIVATIONS] + held * below
         for first in range(0, rows, granule):

@@ -92,7 +92,7 @@ def step_matrix_from_sums(layout, S, groups, at, panel_rows, columns, first, las
 def step_part(table, layout, S, X, x_at, rows, groups, rule, values, part, parts):
     """This thread's part of a step: some rows of each layer's weights, and some layers' biases.
 
-    groups: how many groups' gradients there are; 0 where the batch's `rows` rows lie in the area, their inputs in X from x_at on.
+    groups: how many groups' gradients there are; 0 where the batch's rows lie in the area, their inputs in X from x_at on.
     """
     if groups == 0 and rule == SGD:
         parameters = layout[0, PARAMETERS]

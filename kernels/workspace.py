@@ -25,8 +25,8 @@ from .threads import CONTROL_SIZE
 from .validation import positive_integer, real_dtype
 
 # Row 0 of Workspace.layout. THREADS: most that may work together. BATCH, CHUNK, BLOCK: rows of a batch, of an area, and that
-# one thread works through at a time; GRANULE: see below. GROUPS: 0 where batches are taken directly. AREA: numbers of one area. PACKED: of the
-# parameters in panels. The others: where something begins in Workspace.numbers.
+# one thread works through at a time. GROUPS: 0 where batches are taken directly. AREA: numbers of one area. PACKED: of the
+# parameters in panels. GRANULE: see below. TARGET_WIDTH: columns of T. The others: where something begins in `numbers`.
 THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS, ONE, SCRATCH = range(14)
 OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, TARGET_WIDTH = range(14, 20)
 # Row l + 1, for layer l. ROWS, WIDTH: of its panels. STRIDE: from one row's activations to the next's. WEIGHTS and BIASES

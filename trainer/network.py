@@ -134,8 +134,8 @@ class Network:
         batch_size: rows of a step; the last one of an epoch may have fewer. optimizer: SGD() unless given. shuffle: a new order
         of the rows for each epoch, drawn from the network's own seeded generator. validation_data: (X, T) or
         (X, T, sample_weight), whose loss is taken after each epoch. progress: True or False to show it or not; by default it is
-        shown on a terminal, for work that takes a while. n_threads: how many threads train; unless given, `TILEPROP_NUM_THREADS`,
-        or as many of the processors at hand as have enough to do. It changes no bit of the result.
+        shown on a terminal, for work that takes a while. n_threads: how many threads train; unless given,
+        `TILEPROP_NUM_THREADS`, or as many of the processors at hand as have enough to do. It changes no bit of the result.
 
         Raises InputError for arguments that do not fit, before anything is changed, and DivergenceError where the loss or the
         parameters become infinite; the network then holds its last finite parameters. Ctrl-C ends after a whole step.

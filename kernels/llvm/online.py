@@ -37,10 +37,10 @@ def make_online(inputs: int, hidden: int, outputs: int, activations: Table, slop
 
         online(S, w, rates, X, n_in, T, order, control, count, hidden_code, output_code, factor)
 
-    w, rates: places in the vector S, laid out as above. X (n n_in), T (n outputs): vectors; order: rows, or empty for rows 0, 1,
-    ... `count` samples are trained on, delta at the output being factor (y - t) times the slope. Returns the sum of (y - t)^2
-    and how many samples were done. A non-zero control[0] ends it after a step; a sample whose square is not finite does before
-    its step, and the count is then -1 less the samples done.
+    w, rates: places in the vector S, laid out as above. X (n n_in), T (n outputs): vectors; order: rows, or empty for
+    0, 1, ... `count` samples are trained on, delta at the output being factor (y - t) times the slope. Returns the sum of
+    (y - t)^2 and how many samples were done. A non-zero control[0] ends it after a step; a sample whose square is not finite
+    does before its step, and the count is then -1 less the samples done.
 
     activations, slopes: leaves of one number for each code; all other codes stand for the identity.
     """

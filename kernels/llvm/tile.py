@@ -74,7 +74,7 @@ def make_tile(rows: int, vectors: int, fraction: int = 1) -> Callable[..., None]
 
 
 def _emit_tile(builder: Any, rows: int, vectors: int, vector: ir.VectorType, s: Any, factors: Any, places: Any) -> None:
-    """One tile. s: the vector S; factors: a, a_at, a_row, a_step, b_at, b_row, depth, alpha; places: init_at, init_row, c_at, c_row."""
+    """One tile. factors: a, a_at, a_row, a_step, b_at, b_row, depth, alpha; places: init_at, init_row, c_at, c_row."""
     a, a_at, a_row, a_step, b_at, b_row, depth, alpha = factors
     init_at, init_row, c_at, c_row = places
     a = builder.gep(a, [a_at])
@@ -280,8 +280,8 @@ def _emit_dot_rows(builder: Any, height: int, vector: ir.VectorType, s: Any, pla
     return row
 
 
-# dots(S, d_at, w_at, panel_rows, columns, rows, to): S[to + i] = the dot product of row i of a matrix in panels of whole vectors,
-# from w_at on, with the vector from d_at on, for i below `rows`.
+# dots(S, d_at, w_at, panel_rows, columns, rows, to): S[to + i] = the dot product of row i of a matrix in panels of whole
+# vectors, from w_at on, with the vector from d_at on, for i below `rows`.
 dots = _plain_dots if JIT_DISABLED else _compiled_dots
 
 

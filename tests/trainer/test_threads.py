@@ -39,7 +39,9 @@ def trained(n_threads, sizes, batch_size, optimizer, rows=300, dtype="float32", 
 def test_never_more_threads_than_processors(monkeypatch):
     for processors in (1, 2, 3, 64):
         monkeypatch.setattr(threads, "available_processors", lambda count=processors: count)
-        assert choose_threads(None, BIG, 256, 10_000, 4) == min(processors, int(step_seconds(BIG, 256, 4) / threads.LEAST_SHARE))
+        assert choose_threads(None, BIG, 256, 10_000, 4) == min(
+            processors, int(step_seconds(BIG, 256, 4) / threads.LEAST_SHARE)
+        )
         assert choose_threads(None, SMALL, 8, 10_000, 4) == 1
         assert choose_threads(None, BIG, 1, 1, 4) in (1, processors)
 
@@ -109,7 +111,9 @@ def test_a_containers_quota_is_respected(tmp_path: Path, files, processors):
 
 @jitted
 @pytest.mark.parametrize("optimizer", [SGD(0.2), SGD(0.1, momentum=0.9), Adam()])
-@pytest.mark.parametrize(("sizes", "batch_size", "rows"), [([7, 33, 5], 100, 300), ([20, 70, 3], 300, 300), ([4, 9, 2], 6000, 6000)])
+@pytest.mark.parametrize(
+    ("sizes", "batch_size", "rows"), [([7, 33, 5], 100, 300), ([20, 70, 3], 300, 300), ([4, 9, 2], 6000, 6000)]
+)
 def test_same_bits_for_every_number_of_threads(sizes, batch_size, rows, optimizer):
     expected = trained(1, sizes, batch_size, optimizer, rows)
     for n_threads in (2, 3, 8):

@@ -30,6 +30,7 @@ from .workspace import (
     OUTPUTS,
     PARAMETERS,
     ROWS,
+    SCRATCH_ROWS,
     STRIDE,
     SUMS,
     TRANSPOSED,
@@ -93,6 +94,10 @@ def refresh_transposed(layout, S, layer, first, last):
         return
     at, rows, width = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH]
     pack_transposed(S, at, first, last, rows, width, layout[layer, OUTPUT_WIDTH], layout[layer, TRANSPOSED], width)
+
+
+# Numbers of a batch's inputs that the second-level cache holds beside panels of weights and deltas.
+INPUT_NUMBERS = 1 << 16
 
 
 # Rows ----------------------------------------------------------------------------------------------------------------------
@@ -178,6 +183,12 @@ def share(count, unit, part, parts):
     return units * part // parts * unit, min(count, units * (part + 1) // parts * unit)
 
 
+@leaf
+def weight_rows(rows):
+    """How many rows of weights to take at a time: the `rows` rows of their inputs then stay in the second-level cache."""
+    return max(SCRATCH_ROWS, INPUT_NUMBERS // rows // SCRATCH_ROWS * SCRATCH_ROWS)
+
+
 @leaf(read_only="X")
 def layer_input(table, layout, S, X, x_at, area, layer):
     """What a layer's rows of inputs are: a vector, where they begin, and from one to the next."""
@@ -204,10 +215,13 @@ def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, par
         if init < 0:
             at, init_row, init_column = layout[0, ZEROS], 0, 0
         first, last = share(table[layer, N_IN], lanes_of(S), part, parts)
-        product(
-            source, source_at, 1, source_row, S, d, stride, 1, at, init_row, init_column,
-            target + layout[layer, WEIGHTS], IN_PANELS, panel_rows, first, last, width, rows, ROWS_AT_A_TIME, scale,
-        )  # fmt: skip
+        few = weight_rows(rows)
+        for row in range(first, last, few):
+            product(
+                source, source_at, 1, source_row, S, d, stride, 1, at, init_row, init_column,
+                target + layout[layer, WEIGHTS], IN_PANELS, panel_rows, row, min(row + few, last), width,
+                rows, ROWS_AT_A_TIME, scale,
+            )  # fmt: skip
         if table[0, BIASED] and layer % parts == part:
             at = layout[0, ZEROS] if init < 0 else init + layout[layer, BIASES]
             product(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .jit import leaf
 from .llvm import lanes_of, span
-from .network import add_gradient, layer_input, refresh_transposed, share
+from .network import add_gradient, layer_input, refresh_transposed, share, weight_rows
 from .optimizers import SGD, take_step
 from .plan import BIASED, N_IN, N_LAYERS
 from .products import ROWS_AT_A_TIME, panel_width, product
@@ -51,17 +51,19 @@ def step_matrix(
     """
     lanes, one = lanes_of(S), S.dtype.type(1.0)
     scratch = layout[0, SCRATCH] + part * SCRATCH_ROWS * 3 * lanes
-    column = 0
-    while column < columns:
-        width = panel_width(columns - column, lanes)
-        for row in range(first, last, SCRATCH_ROWS):
-            count = min(SCRATCH_ROWS, last - row)
-            product(
-                source, source_at + row * a_row, a_row, a_step, S, d + column, stride, 1, layout[0, ZEROS], 0, 0,
-                scratch, width, 1, 0, count, width, rows, ROWS_AT_A_TIME, one,
-            )  # fmt: skip
-            step_stretch(layout, S, rule, values, at + panel_rows * column + row * width, scratch, count * width)
-        column += width
+    few = weight_rows(rows)
+    for start in range(first, last, few):
+        column = 0
+        while column < columns:
+            width = panel_width(columns - column, lanes)
+            for row in range(start, min(start + few, last), SCRATCH_ROWS):
+                count = min(SCRATCH_ROWS, last - row)
+                product(
+                    source, source_at + row * a_row, a_row, a_step, S, d + column, stride, 1, layout[0, ZEROS], 0, 0,
+                    scratch, width, 1, 0, count, width, rows, ROWS_AT_A_TIME, one,
+                )  # fmt: skip
+                step_stretch(layout, S, rule, values, at + panel_rows * column + row * width, scratch, count * width)
+            column += width
 
 
 @leaf

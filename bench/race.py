@@ -38,7 +38,7 @@ class Pace:
     round_seconds: float
 
 
-FULL = Pace(rounds=15, round_seconds=0.25)
+FULL = Pace(rounds=11, round_seconds=0.1)
 QUICK = Pace(rounds=5, round_seconds=0.05)
 
 

@@ -26,6 +26,8 @@ ACTIVATIONS = 0.15e9
 # Longer work runs in threads of its own, so that the caller's can answer Ctrl-C. Handing over takes some 50 us.
 WORTH_A_THREAD = 0.05  # seconds
 PATIENCE = 0.1  # seconds
+# What is written to Workspace.control to end an epoch.
+INTERRUPTED = 2
 
 
 def available_processors() -> int:
@@ -124,17 +126,31 @@ class Team:
         Ctrl-C ends it after a whole step.
         """
         work.control[[STOP, BARRIER, DECISION]] = 0
-        members = [work.member(number, self.size) for number in range(self.size)]
-        here = members[:1] if expected < WORTH_A_THREAD else []
-        futures: list[Future[float]] = [self._pool.submit(call, member) for member in members[len(here) :]]
-        try:
-            results = [call(member) for member in here]
-            # Some systems answer Ctrl-C only between two waits.
-            while wait(futures, timeout=PATIENCE).not_done:
-                pass
-        except KeyboardInterrupt:
-            work.control[STOP] = 1
-            wait(futures)
-            raise
-        results += [future.result() for future in futures]
+        if self.size == 1 and expected < WORTH_A_THREAD:
+            return float(call(work.member(0, 1)))
+        # Members that wait for one that never comes would wait for ever. So this thread is none of them, and they take their
+        # numbers themselves: however an interrupt falls, it does no harm to send one too many.
+        numbers = iter(range(self.size))
+        results: dict[int, float] = {}
+
+        def take_part() -> None:
+            number = next(numbers, None)
+            if number is not None:
+                results[number] = call(work.member(number, self.size))
+
+        futures: list[Future[None]] = []
+        while True:
+            try:
+                while len(futures) < self.size:
+                    futures.append(self._pool.submit(take_part))
+                # Some systems answer Ctrl-C only between two waits.
+                while wait(futures, timeout=PATIENCE).not_done:
+                    pass
+                break
+            except KeyboardInterrupt:
+                work.control[STOP] = INTERRUPTED
+        for future in futures:
+            future.result()
+        if work.control[STOP] == INTERRUPTED:
+            raise KeyboardInterrupt
         return float(results[0])

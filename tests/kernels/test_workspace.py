@@ -16,6 +16,7 @@ from tileprop.kernels.workspace import (
     BLOCK,
     CHUNK,
     DELTAS,
+    DOTS,
     FEW_PARAMETERS,
     FEWEST_CHUNKS,
     FIRST,
@@ -69,7 +70,9 @@ def places(plan: Plan, work: Workspace) -> list[tuple[str, int, int]]:
             result += [(f"{vector} W{layer}", weights, weights + int(row[ROWS] * row[WIDTH]))]
             result += [(f"{vector} b{layer}", biases, biases + int(row[WIDTH]))]
     result += [
-        (f"transposed {k}", int(r[TRANSPOSED]), int(r[TRANSPOSED] + r[ROWS] * r[WIDTH])) for k, r in enumerate(layers) if k
+        (f"transposed {k}", int(r[TRANSPOSED]), int(r[TRANSPOSED] + r[ROWS] * r[WIDTH]))
+        for k, r in enumerate(layers)
+        if k and not r[DOTS]
     ]
     for area in range(int(top[THREADS]) if groups else 1):
         shift = area * int(top[AREA])

@@ -16,7 +16,7 @@ from .jit import kernel, leaf
 from .llvm import dots, lanes_of, matrix, span
 from .losses import output_loss
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from .products import IN_PANELS, ROWS_AT_A_TIME, pack, pack_transposed, product, unpack
+from .products import IN_PANELS, pack, pack_transposed, product, unpack
 from .workspace import (
     ACTIVATIONS,
     BATCH,
@@ -201,7 +201,8 @@ def layer_input(table, layout, S, X, x_at, area, layer):
 def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, part, parts):
     """Vectors in panels: target = init + scale * the gradient of an area's `rows` rows; init below 0 stands for zeros.
 
-    X, x_at: the rows' inputs. part, parts: which rows of each layer's weights, and which layers' biases, are this thread's.
+    The whole sum is made before it is added, so that weights are rounded once a step. X, x_at: the rows' inputs. part, parts:
+    which rows of each layer's weights, and which layers' biases, are this thread's.
     """
     for layer in range(1, table[0, N_LAYERS] + 1):
         source, source_at, source_row = layer_input(table, layout, S, X, x_at, area, layer)
@@ -220,7 +221,7 @@ def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, par
             product(
                 source, source_at, 1, source_row, S, d, stride, 1, at, init_row, init_column,
                 target + layout[layer, WEIGHTS], IN_PANELS, panel_rows, row, min(row + few, last), width,
-                rows, ROWS_AT_A_TIME, scale,
+                rows, rows, scale,
             )  # fmt: skip
         if table[0, BIASED] and layer % parts == part:
             at = layout[0, ZEROS] if init < 0 else init + layout[layer, BIASES]

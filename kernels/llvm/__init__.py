@@ -4,7 +4,7 @@ Intrinsics take arrays with offsets and strides in elements, never addresses. Ea
 place when the jit is off.
 """
 
-from .atomics import atomic_add, atomic_read, pause, yield_thread
+from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
 from .online import make_online
 from .subnormals import flush_subnormals, restore_mode
 from .tile import dots, lanes_of, make_tile, panel, transpose_block
@@ -20,6 +20,7 @@ __all__ = [
     "make_online",
     "make_tile",
     "matrix",
+    "nap",
     "panel",
     "pause",
     "restore_mode",

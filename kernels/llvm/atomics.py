@@ -18,11 +18,12 @@ from ..processor import ARM, X86
 from .emit import INT, data_pointer
 
 if sys.platform == "win32":
-    _yield = ctypes.WinDLL("kernel32").SwitchToThread
+    _yield, _sleep, NAP = ctypes.WinDLL("kernel32").SwitchToThread, ctypes.WinDLL("kernel32").Sleep, 1  # milliseconds
 else:
-    _yield = ctypes.CDLL(None).sched_yield
-# By a name of our own: cached machine code finds it in every process, on every platform.
+    _yield, _sleep, NAP = ctypes.CDLL(None).sched_yield, ctypes.CDLL(None).usleep, 50  # microseconds
+# By names of our own: cached machine code finds them in every process, on every platform.
 binding.add_symbol("tileprop_yield", ctypes.cast(_yield, ctypes.c_void_p).value)
+binding.add_symbol("tileprop_sleep", ctypes.cast(_sleep, ctypes.c_void_p).value)
 
 _one_at_a_time = threading.Lock()
 
@@ -89,6 +90,20 @@ def _compiled_yield(typing: Any) -> Any:
     return types.void(), build
 
 
+def _plain_nap() -> None:
+    time.sleep(50e-6)
+
+
+@intrinsic
+def _compiled_nap(typing: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sleep = cgutils.get_or_insert_function(builder.module, ir.FunctionType(INT, [INT]), "tileprop_sleep")
+        builder.call(sleep, [INT(NAP)])
+        return context.get_dummy_value()
+
+    return types.void(), build
+
+
 # add(counters, index, amount) and read(counters, index): atomic, on int64; what was written before an add is seen after a
 # read that sees it.
 atomic_add = _plain_add if JIT_DISABLED else _compiled_add
@@ -96,3 +111,5 @@ atomic_read = _plain_read if JIT_DISABLED else _compiled_read
 # pause(): a hint that this thread spins. yield_thread(): let another thread run.
 pause = _plain_pause if JIT_DISABLED else _compiled_pause
 yield_thread = _plain_yield if JIT_DISABLED else _compiled_yield
+# nap(): sleep for about as short a time as the system can.
+nap = _plain_nap if JIT_DISABLED else _compiled_nap

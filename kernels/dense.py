@@ -20,7 +20,7 @@ def multiply(A, a_row, a_step, B, rows, columns, depth):
     width = _padded(columns, lanes_of(B))
     b_size = depth * width
     S = np.zeros(b_size + rows * width + width, B.dtype)
-    pack(B, 0, depth, columns, S, 0, depth, width)
+    pack(B, 0, depth, columns, S, 0, depth, width, False)
     zeros = b_size + rows * width
     one = B.dtype.type(1.0)
     product(

@@ -6,7 +6,7 @@ from .batches import batches
 from .checks import check_parameters, check_rows, check_team, check_training, check_workspace
 from .jit import kernel, leaf
 from .llvm import flush_subnormals, restore_mode, span
-from .network import pack_parameters, refresh_transposed, unpack_parameters
+from .network import pack_parameters, refresh_transposed
 from .online import fits_registers, online_batches
 from .optimizers import POSITION, STATUS, STEP
 from .plan import N_IN, N_LAYERS, N_TARGETS
@@ -15,25 +15,15 @@ from .workspace import FIRST, PARAMETERS, SECOND
 
 
 @leaf
-def begin(table, layout, S, theta, state):
-    """Parameters and state into panels."""
-    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS])
+def pack_training(table, layout, S, theta, state, back):
+    """Parameters and state into panels, with the transposed weights; the way back where `back`."""
+    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS], back)
     if state.first.size:
-        pack_parameters(table, layout, state.first, S, layout[0, FIRST])
+        pack_parameters(table, layout, state.first, S, layout[0, FIRST], back)
     if state.second.size:
-        pack_parameters(table, layout, state.second, S, layout[0, SECOND])
-    for layer in range(2, table[0, N_LAYERS] + 1):
+        pack_parameters(table, layout, state.second, S, layout[0, SECOND], back)
+    for layer in range(2, 2 if back else table[0, N_LAYERS] + 1):
         refresh_transposed(layout, S, layer, 0, table[layer, N_IN])
-
-
-@leaf
-def end(table, layout, S, theta, state):
-    """The way back from `begin`."""
-    unpack_parameters(table, layout, theta, S, layout[0, PARAMETERS])
-    if state.first.size:
-        unpack_parameters(table, layout, state.first, S, layout[0, FIRST])
-    if state.second.size:
-        unpack_parameters(table, layout, state.second, S, layout[0, SECOND])
 
 
 @kernel(read_only="X T weight order")
@@ -67,11 +57,11 @@ def train_epoch(plan, theta, state, X, T, weight, order, work):
             result = online_batches(table, layout, theta, S, inputs, targets, order, codes, state.scalars, control)
     else:
         if part == 0:
-            begin(table, layout, S, theta, state)
+            pack_training(table, layout, S, theta, state, False)
         meet(control, parts, 1)
         result = batches(table, layout, S, inputs, T, weight, order, codes, state.scalars, control, losses, part, parts)
         if part == 0:
-            end(table, layout, S, theta, state)
+            pack_training(table, layout, S, theta, state, True)
     loss, status, position, step = result
     if part == 0:
         codes[STEP], codes[POSITION], codes[STATUS] = step, position, status

@@ -119,7 +119,8 @@ class KernelDispatcher(CPUDispatcher):
             constants = result.environment.consts
             if not any(isinstance(constant, SourceGuard) for constant in constants):
                 constants.append(SourceGuard())
-                connect_environments(result)
+                if self._compiler.pipeline_class is not LeafCompiler:  # leaves have no machine code to connect
+                    connect_environments(result)
         return entry_point
 
     def enable_caching(self) -> None:

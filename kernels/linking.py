@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import binding
 from numba import _dynfunc
 from numba.core import cgutils, typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
@@ -20,7 +20,7 @@ from numba.core.compiler_machinery import PassManager
 class LeafLibrary(JITCodeLibrary):
     """Holds a leaf's own LLVM code, as it was written; what it calls is known, and not linked."""
 
-    def add_ir_module(self, module: ir.Module) -> None:
+    def add_ir_module(self, module: Any) -> None:
         parsed = binding.parse_assembly(cgutils.normalize_ir_text(str(module)))
         parsed.data_layout = self._codegen._data_layout
         self._final_module.link_in(parsed)
@@ -114,11 +114,12 @@ class KernelCompiler(Compiler):
 def connect_environments(result: CompileResult) -> None:
     """Give the leaves inside a compiled kernel their environments: an exception with arguments that a leaf raises needs one.
 
-    Numba does this where it emits machine code; for what comes from the disk cache it has done it.
+    Not for leaves, which have no machine code. Numba does this where it emits machine code; for what comes from the disk
+    cache it has done it.
     """
-    if not isinstance(result.library, LeafLibrary):
-        for environment in result._find_referenced_environments():
-            result.library.codegen.set_env(environment.env_name, environment)
+    codegen = result.target_context.codegen()
+    for environment in result._find_referenced_environments():
+        codegen.set_env(environment.env_name, environment)
 
 
 def _entry_point(library: Any, fndesc: Any, env: Any) -> Any:

@@ -16,7 +16,7 @@ from .jit import kernel, leaf
 from .llvm import dots, lanes_of, matrix, span
 from .losses import output_loss
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from .products import IN_PANELS, pack, pack_transposed, product, unpack
+from .products import IN_PANELS, pack, pack_transposed, product
 from .workspace import (
     ACTIVATIONS,
     BATCH,
@@ -49,42 +49,15 @@ def read_only(vector):
 # Parameters in panels ------------------------------------------------------------------------------------------------------
 
 
-@leaf(read_only="vector")
-def pack_parameters(table, layout, vector, S, at):
-    """A vector laid out like theta, into panels from `at` on."""
-    for layer in range(1, table[0, N_LAYERS] + 1):
-        n_in, n_out = table[layer, N_IN], table[layer, N_OUT]
-        pack(
-            vector,
-            table[layer, WEIGHTS_AT],
-            n_in,
-            n_out,
-            S,
-            at + layout[layer, WEIGHTS],
-            layout[layer, ROWS],
-            layout[layer, WIDTH],
-        )
-        if table[0, BIASED]:
-            pack(vector, table[layer, BIASES_AT], 1, n_out, S, at + layout[layer, BIASES], 1, layout[layer, WIDTH])
-
-
 @leaf
-def unpack_parameters(table, layout, vector, S, at):
-    """The way back from `pack_parameters`."""
+def pack_parameters(table, layout, vector, S, at, back):
+    """A vector laid out like theta, into panels from `at` on; the way back where `back`."""
     for layer in range(1, table[0, N_LAYERS] + 1):
-        n_in, n_out = table[layer, N_IN], table[layer, N_OUT]
-        unpack(
-            vector,
-            table[layer, WEIGHTS_AT],
-            n_in,
-            n_out,
-            S,
-            at + layout[layer, WEIGHTS],
-            layout[layer, ROWS],
-            layout[layer, WIDTH],
-        )
+        weights, biases = at + layout[layer, WEIGHTS], at + layout[layer, BIASES]
+        rows, width, n_in, n_out = layout[layer, ROWS], layout[layer, WIDTH], table[layer, N_IN], table[layer, N_OUT]
+        pack(vector, table[layer, WEIGHTS_AT], n_in, n_out, S, weights, rows, width, back)
         if table[0, BIASED]:
-            unpack(vector, table[layer, BIASES_AT], 1, n_out, S, at + layout[layer, BIASES], 1, layout[layer, WIDTH])
+            pack(vector, table[layer, BIASES_AT], 1, n_out, S, biases, 1, width, back)
 
 
 @leaf
@@ -242,7 +215,7 @@ def predict(plan, theta, X, Y, work):
     check_parameters(table, theta, theta)
     check_outputs(table, X, Y, X.shape[0])
     S, inputs = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size)
-    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS])
+    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS], False)
     last, n_in, n_out, block = table[0, N_LAYERS], X.shape[1], Y.shape[1], layout[0, BLOCK]
     stride = layout[last, STRIDE]
     for start in range(0, X.shape[0], block):
@@ -282,7 +255,7 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
     check_parameters(table, theta, grad if grad.size else theta)
     check_rows(table, X, T, weight)
     S, inputs = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size)
-    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS])
+    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS], False)
     if grad.size:
         for layer in range(2, table[0, N_LAYERS] + 1):
             refresh_transposed(layout, S, layer, 0, table[layer, N_IN])
@@ -306,5 +279,5 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
             init = -1 if start == 0 else sums
             add_gradient(table, layout, S, inputs, start * n_in, 0, rows, init, sums, S.dtype.type(1.0), 0, 1)
     if grad.size:
-        unpack_parameters(table, layout, grad, S, sums)
+        pack_parameters(table, layout, grad, S, sums, True)
     return total * scale

@@ -66,29 +66,20 @@ def product(
         column += width
 
 
-@leaf(read_only="source")
-def pack(source, source_at, n_in, n_out, S, at, rows, columns):
-    """A matrix (n_in, n_out) of the vector `source`, row by row there, into panels of `rows` rows in S."""
-    lanes = lanes_of(S)
-    for k in range(n_in):
-        column = 0
-        while column < columns:
-            width = panel_width(columns - column, lanes)
-            here, there = at + rows * column + k * width, source_at + k * n_out + column
-            copy(S, here, source, there, min(width, n_out - column))
-            column += width
-
-
 @leaf
-def unpack(target, target_at, n_in, n_out, S, at, rows, columns):
-    """The way back from `pack`."""
+def pack(vector, vector_at, n_in, n_out, S, at, rows, columns, back):
+    """A matrix (n_in, n_out) of `vector`, row by row there, into panels of `rows` rows in S; the way back where `back`."""
     lanes = lanes_of(S)
     for k in range(n_in):
         column = 0
         while column < columns:
             width = panel_width(columns - column, lanes)
-            here, there = at + rows * column + k * width, target_at + k * n_out + column
-            copy(target, there, S, here, min(width, n_out - column))
+            here, there = at + rows * column + k * width, vector_at + k * n_out + column
+            count = min(width, n_out - column)
+            if back:
+                copy(vector, there, S, here, count)
+            else:
+                copy(S, here, vector, there, count)
             column += width
 
 

@@ -31,12 +31,12 @@ def panel_width(columns, lanes):
 
 @njit
 def pack(source, source_at, n_in, n_out, S, at, rows, columns):
-    products.pack(source, source_at, n_in, n_out, S, at, rows, columns)
+    products.pack(source, source_at, n_in, n_out, S, at, rows, columns, False)
 
 
 @njit
 def unpack(target, target_at, n_in, n_out, S, at, rows, columns):
-    products.unpack(target, target_at, n_in, n_out, S, at, rows, columns)
+    products.pack(target, target_at, n_in, n_out, S, at, rows, columns, True)
 
 
 @njit

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
-from tileprop.kernels.llvm import lanes_of, panel, tile, transpose_block
+from tileprop.kernels.llvm import dots, lanes_of, panel, tile, transpose_block
 from tileprop.kernels.processor import SIMD
 
 pytestmark = pytest.mark.plain
@@ -29,6 +29,11 @@ def run_panel(
 @njit
 def run_transpose(S, source_at, source_row, target_at, target_row):
     transpose_block(S, source_at, source_row, target_at, target_row)
+
+
+@njit
+def run_dots(S, d_at, w_at, panel_rows, columns, rows, to):
+    dots(S, d_at, w_at, panel_rows, columns, rows, to)
 
 
 @njit
@@ -225,3 +230,30 @@ def test_a_transpose_moves_bits_and_computes_nothing(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_lanes_are_the_elements_of_a_vector(dtype):
     assert run_lanes(np.zeros(1, dtype)) * np.dtype(dtype).itemsize == SIMD.vector_bytes
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(rows=st.integers(1, MOST_ROWS), vectors=st.integers(1, 9), spare=st.integers(0, 5), seed=st.integers(0, 1000))
+def test_dots_are_products_with_rows_in_panels(dtype, rows, vectors, spare, seed):
+    generator = np.random.default_rng(seed)
+    columns, panel_rows = vectors * lanes(dtype), rows + spare
+    W = generator.normal(size=(rows, columns)).astype(dtype)
+    d = generator.normal(size=columns).astype(dtype)
+    d_at, w_at = GUARD, 2 * GUARD + columns
+    to = w_at + panel_rows * columns + GUARD
+    S = np.full(to + rows + GUARD, np.nan, dtype)
+    S[d_at : d_at + columns] = d
+    column = 0
+    while column < columns:  # written out: of 4 vectors 2, else up to 3
+        left = (columns - column) // lanes(dtype)
+        width = lanes(dtype) * (2 if left == 4 else min(left, 3))
+        at = w_at + panel_rows * column
+        S[at : at + rows * width] = W[:, column : column + width].ravel()
+        column += width
+    before = S.copy()
+    run_dots(S, d_at, w_at, panel_rows, columns, rows, to)
+    expected = W.astype(np.float64) @ d.astype(np.float64)
+    bound = np.finfo(dtype).eps * columns * (np.abs(W.astype(np.float64)) @ np.abs(d.astype(np.float64)))
+    assert (np.abs(S[to : to + rows] - expected) <= bound).all()
+    before[to : to + rows] = S[to : to + rows]
+    assert np.array_equal(S, before, equal_nan=True)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -26,10 +27,14 @@ class SideError(RuntimeError):
 
 
 class SideProcess:
-    """A running side. `send` and `receive` in turn, or `ask` for both. Use in a `with` statement: it ends the process."""
+    """A running side. `send` and `receive` in turn, or `ask` for both, and a rest until the next.
+
+    Use in a `with` statement: it ends the process.
+    """
 
     def __init__(self, side: Side, threads: int, cpus: list[int], folder: Path, patience: float = PATIENCE) -> None:
         self.side = side
+        self.threads = threads
         self.patience = patience
         self.messages = folder / f"{side.name}.stderr"
         self.answers: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -82,8 +87,21 @@ class SideProcess:
         return answer
 
     def ask(self, action: str, **request: Any) -> dict[str, Any]:
+        self.wake()
         self.send(action, **request)
-        return self.receive()
+        answer = self.receive()
+        self.rest()
+        return answer
+
+    def rest(self) -> None:
+        """Stop the process where it has several threads: OpenMP's and OpenBLAS's spin on for up to 100 ms after their work."""
+        if self.threads > 1 and hasattr(signal, "SIGSTOP"):
+            self.process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """The way back from `rest`."""
+        if self.threads > 1 and hasattr(signal, "SIGCONT"):
+            self.process.send_signal(signal.SIGCONT)
 
     def failure(self, reason: str) -> SideError:
         lines = self.messages.read_text(encoding="utf-8", errors="replace").splitlines()[-ERROR_LINES:]

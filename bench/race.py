@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,8 +25,6 @@ from .task import split, write_arrays
 CHECK_STEPS = 8
 # Largest difference of two sides' weights, relative to the distance that training moved them.
 TOLERANCE = {"float32": 1e-3, "float64": 1e-9}
-# Pools of idle threads spin on after their work: OpenMP's and OpenBLAS's, as scikit-learn uses them, for up to 100 ms.
-SETTLE = 0.1  # seconds before another side's turn, with more than one thread
 
 
 @dataclass(frozen=True)
@@ -136,6 +133,7 @@ def race(
                 for process in processes:
                     try:
                         process.receive()
+                        process.rest()
                     except SideError as error:
                         broken[process.side] = str(error)
                 for event in events:
@@ -218,8 +216,6 @@ class Heat:
         result = self.results[process.side]
         if result.error:
             return
-        if self.threads > 1:
-            time.sleep(SETTLE)
         epochs = result.epochs_per_round
         try:
             result.seconds.append(process.ask("train", epochs=epochs)["seconds"] / epochs)

@@ -12,7 +12,7 @@ import numpy as np
 from .jit import leaf
 from .llvm import copy, matrix, span
 from .network import add_gradient, backward_rows, forward_rows, loss_rows, read_only, share
-from .optimizers import DIVERGED, RULE, RUNNING, STEP, STOPPED, step_scalars
+from .optimizers import DIVERGED, RULE, RUNNING, STOPPED, step_scalars
 from .plan import N_IN, N_TARGETS
 from .step import step_part
 from .threads import DECISION, STOP, meet
@@ -71,7 +71,8 @@ def group_passes(table, layout, S, X, T, weight, order, start, rows, scale, loss
     chunks = (rows + chunk_rows - 1) // chunk_rows
     area = part * layout[0, AREA]
     inputs = read_only(S) if order.size else X
-    for group in range(part, groups, parts):
+    # Neighbours, not every other one: chunks that do not divide evenly make groups long and short by turns.
+    for group in range(groups * part // parts, groups * (part + 1) // parts):
         target = layout[0, SUMS] + group * layout[0, PACKED]
         init = -1
         for chunk in range(chunks * group // groups, chunks * (group + 1) // groups):
@@ -86,16 +87,15 @@ def group_passes(table, layout, S, X, T, weight, order, start, rows, scale, loss
 
 
 @leaf(read_only="X T weight order")
-def batches(table, layout, S, X, T, weight, order, codes, scalars, control, losses, part, parts):
+def batches(table, layout, S, X, T, weight, order, codes, scalars, step, control, losses, part, parts, meetings):
     """This thread's part of all batches: the mean loss, the status, how many rows are done, how many steps taken ever.
 
-    X: the inputs as a vector.
+    X: the inputs as a vector. step, meetings: steps taken and meetings held before.
     """
-    meetings = 1
     batch, block, n_in = layout[0, BATCH], layout[0, BLOCK], table[1, N_IN]
     n = order.size if order.size else T.shape[0]
     inputs = read_only(S) if order.size else X
-    rule, step = codes[RULE], codes[STEP]
+    rule = codes[RULE]
     total, total_weight = np.float64(0.0), np.float64(0.0)
     for start in range(0, n, batch):
         rows = min(batch, n - start)

@@ -66,8 +66,10 @@ def check_outputs(table, X, Y, most_rows):
 
 
 @leaf
-def check_training(state, n_parameters, order, n_rows):
-    """The state's vectors fit its rule and the plan, and order names rows of X."""
+def check_training(state, n_parameters, order, n_rows, passes):
+    """The state's vectors fit its rule and the plan, and order names rows of X, as many for each pass."""
+    if passes == 0 or order.size % passes != 0:
+        raise ValueError("order needs as many rows for each pass as for another (rows, passes)", order.size, passes)
     rule = state.codes[0]
     if state.first.size != (0 if rule == 0 else n_parameters) or state.second.size != (n_parameters if rule == 3 else 0):
         raise ValueError("state was made for another plan (its vectors' length, needed)", state.first.size, n_parameters)

@@ -23,7 +23,7 @@ from .activations import (
 from .jit import leaf
 from .llvm import copy, make_online
 from .losses import MSE, SQUARED_ERROR
-from .optimizers import DIVERGED, RULE, RUNNING, SGD, STEP, STOPPED, step_scalars
+from .optimizers import DIVERGED, RULE, RUNNING, SGD, STOPPED, step_scalars
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from .workspace import BATCH, SCRATCH
 
@@ -83,7 +83,7 @@ def place(table, theta, S, w, hidden, back):
 
 
 @leaf(read_only="X T order")
-def online_batches(table, layout, theta, S, X, T, order, codes, scalars, control):
+def online_batches(table, layout, theta, S, X, T, order, codes, scalars, step, control):
     """All samples of an epoch; theta OUT. Returns as `batches`."""
     real = S.dtype.type
     layers = table[0, N_LAYERS]
@@ -96,7 +96,7 @@ def online_batches(table, layout, theta, S, X, T, order, codes, scalars, control
     for k in range(w, rates + inputs + hidden + 1):
         S[k] = 0.0
     place(table, theta, S, w, hidden, False)
-    rate = step_scalars(codes, scalars, codes[STEP] + 1, real)[0]
+    rate = step_scalars(codes, scalars, step + 1, real)[0]
     for k in range(n_in):
         S[rates + k] = rate
     for j in range(units):
@@ -118,5 +118,5 @@ def online_batches(table, layout, theta, S, X, T, order, codes, scalars, control
         total, done = _few_to_two(S, w, rates, X, n_in, T, order, control, n, first, second, factor)
     place(table, theta, S, w, hidden, True)
     if done < 0:
-        return total / parts, DIVERGED, -1 - done, codes[STEP] + (-1 - done)
-    return total / parts / np.float64(done), RUNNING if done == n else STOPPED, done, codes[STEP] + done
+        return total / parts, DIVERGED, -1 - done, step + (-1 - done)
+    return total / parts / np.float64(done), RUNNING if done == n else STOPPED, done, step + done

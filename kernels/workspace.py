@@ -66,10 +66,18 @@ class Workspace(NamedTuple):
     losses: np.ndarray  # float64: of each granule of a batch
     control: np.ndarray  # int64: a non-zero entry 0 asks a running epoch to stop after its step; then the threads' counters
     team: np.ndarray  # int64: this thread's number, and how many threads work on one call together
+    passes: np.ndarray  # float64: the mean loss of each pass over the rows that one call of train_epoch makes
 
     def member(self, number: int, threads: int) -> Workspace:
         """The same memory for thread `number` of `threads` that make one call of `train_epoch` together."""
         return self._replace(team=np.array([number, threads]))
+
+    def for_passes(self, count: int) -> Workspace:
+        """The same memory for calls of `train_epoch` that make `count` epochs: their losses are left in `passes`.
+
+        `order` then has the rows of one epoch after those of another. Spares small data the price of a call for each.
+        """
+        return self._replace(passes=np.zeros(count))
 
 
 def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64", n_threads: int = 1) -> Workspace:
@@ -111,7 +119,12 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
     numbers = _zeros(place.end, real)
     numbers[top[ONE]] = 1
     return Workspace(
-        layout, numbers, np.zeros(-(-batch // int(top[GRANULE]))), np.zeros(CONTROL_SIZE, np.int64), np.array([0, 1], np.int64)
+        layout,
+        numbers,
+        np.zeros(-(-batch // int(top[GRANULE]))),
+        np.zeros(CONTROL_SIZE, np.int64),
+        np.array([0, 1], np.int64),
+        np.zeros(1),
     )
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels import State, Workspace, loss_and_grad, make_workspace, train_epoch
-from ..kernels.optimizers import DIVERGED, POSITION, STATUS
+from ..kernels import loss_and_grad, make_workspace
 from ..kernels.validation import positive_integer
-from ..kernels.workspace import BATCH
-from .errors import DivergenceError, InputError
+from .calls import Calls
+from .errors import InputError
 from .history import History
 from .optimizers import SGD, Optimizer
 from .progress import reporter
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
     from .network import Network
 
 VALIDATION_ROWS = 4096
+# Short epochs are made several in a call: one costs 20 us by itself, and ten times that where several threads meet for it.
+WORTH_A_CALL = 0.02  # seconds
 
 
 def fit(
@@ -52,21 +52,19 @@ def fit(
     threads = choose_threads(n_threads, plan, batch_size, len(X), network.dtype.itemsize)
     work = make_workspace(plan, batch_size, network.dtype, threads)
     history = History(n_samples=len(X))
-    as_they_stand = np.empty(0, np.int64)
-    last_finite = network.theta.copy()
     expected = step_seconds(plan, len(X), network.dtype.itemsize)
     with reporter(progress, epochs, len(X)) as report, Team(threads) as team:
-        for epoch in range(1, epochs + 1):
+        calls = Calls(network, plan, state, X, T, weight, shuffle, work, team)
+        while history.epochs < epochs:
+            # The first is alone: it may be slow, where kernels are compiled.
+            alone = validate is not None or history.epochs == 0
+            count = 1 if alone else min(epochs - history.epochs, max(1, int(WORTH_A_CALL / max(expected, 1e-7))))
             started = time.perf_counter()
-            order = network.generator.permutation(len(X)) if shuffle else as_they_stand
-            call = functools.partial(train_epoch, plan, network.theta, state, X, T, weight, order)
-            loss = team.run(call, work, expected)
-            if state.codes[STATUS] == DIVERGED or not _finite(network.theta):
-                _raise_divergence(network, state, work, X[order] if shuffle else X, last_finite, epoch)
-            last_finite[:] = network.theta
+            losses = calls.train(count, history.epochs + 1, expected)
             val_loss = validate() if validate else None
-            expected = time.perf_counter() - started
-            history.record(float(loss), val_loss, expected)
+            expected = (time.perf_counter() - started) / count
+            for loss in losses:
+                history.record(float(loss), val_loss, expected)
             report(history)
     return history
 
@@ -81,33 +79,3 @@ def _validation(network: Network, data: tuple[Any, ...] | None) -> Callable[[], 
     work = make_workspace(plan, min(len(X), VALIDATION_ROWS), network.dtype)
     no_gradient = np.empty(0, network.dtype)
     return lambda: float(loss_and_grad(plan, network.theta, X, T, weight, no_gradient, work))
-
-
-def _raise_divergence(
-    network: Network, state: State, work: Workspace, rows: np.ndarray, last_finite: np.ndarray, epoch: int
-) -> None:
-    """Say where training diverged, and put the last finite parameters back where the present ones are not.
-
-    rows: X in this epoch's order.
-    """
-    done = int(state.codes[POSITION])
-    batch = int(work.layout[0, BATCH])
-    weights, biases = network.weights, network.biases
-    broken = [i for i, (W, b) in enumerate(zip(weights, biases, strict=True)) if not _finite(W, b)]
-    if broken:
-        network.theta[:] = last_finite
-        where = f"by step {-(-done // batch)}, in the weights of layer {broken[0] + 1}"
-        kept = "from before this epoch"
-    else:
-        outputs = network.activations(rows[done : done + batch])
-        layer = next((i for i, A in enumerate(outputs) if not _finite(A)), len(outputs) - 1)
-        where = f"in step {done // batch + 1}, at the output of layer {layer + 1}"
-        kept = "of the step before"
-    raise DivergenceError(
-        f"training diverged in epoch {epoch}, {where}: numbers are no longer finite. "
-        f"The network holds its parameters {kept}; try a smaller learning rate"
-    )
-
-
-def _finite(*arrays: np.ndarray) -> bool:
-    return all(bool(np.isfinite(array).all()) for array in arrays)

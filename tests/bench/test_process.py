@@ -128,3 +128,18 @@ def test_no_side_outlives_its_parent(folder, number):
         parent.send_signal(number)
         assert parent.wait(timeout=20) != 0
         wait_for(lambda: silent(folder))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system cannot stop a process")
+def test_a_side_of_several_threads_rests_between_its_turns(folder):
+    with SideProcess(Side("odd", "Odd", "Odd", "odd_side", "numpy"), 2, [], folder) as process:
+        process.ask("open", module="odd_side")
+        process.ask("build", folder=str(folder), threads=2, **Problem("odd", (1, 1), 1, 1).settings)
+        process.wake()
+        process.send("train", epochs=3)
+        wait_for(lambda: beats(folder) > 3)
+        process.rest()
+        wait_for(lambda: silent(folder))
+        process.wake()
+        before = beats(folder)
+        wait_for(lambda: beats(folder) > before)

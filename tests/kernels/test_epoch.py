@@ -166,6 +166,55 @@ def test_pieces_of_the_rows_give_the_same_bits():
 
 
 @pytest.mark.plain
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("order", ["none", "permutation", "sample"])
+@pytest.mark.parametrize(("sizes", "batch_size"), [([3, 5, 2], 5), ([2, 2, 1], 1)])
+def test_passes_of_one_call_give_the_bits_of_a_call_each(rule, order, sizes, batch_size):
+    apart, together = (make_training(sizes, rule=rule, order=order, batch_size=batch_size) for _ in range(2))
+    other = apart.order[::-1]
+    losses = [apart.run()]
+    apart.order = other.copy()
+    losses.append(apart.run())
+    together.order = np.concatenate([together.order, other])
+    together.work = together.work.for_passes(2)
+    assert together.run() == losses[-1]
+    assert together.work.passes.tolist() == losses
+    codes = together.state.codes
+    codes[2] -= expected_rows(apart)
+    assert together.result() == apart.result()
+
+
+@pytest.mark.plain
+def test_a_stop_flag_ends_the_first_of_several_passes():
+    training = make_training()
+    training.work = training.work.for_passes(3)
+    training.work.control[0] = 1
+    training.run()
+    assert training.state.codes[1:].tolist() == [1, 5, 1]
+
+
+@pytest.mark.plain
+def test_a_divergence_in_a_later_pass_is_told():
+    training = make_training(order="permutation")
+    training.work = training.work.for_passes(2)
+    training.order = np.concatenate([training.order, training.order])
+    training.order[22:27] = 3  # a batch of one row, of no finite loss
+    training.order[:22] = 4
+    training.T = training.T.copy()
+    training.T[3] = np.nan
+    training.run()
+    assert training.state.codes[1:].tolist() == [5, 22, 2]
+
+
+@pytest.mark.plain
+def test_an_order_that_is_not_as_long_for_every_pass():
+    training = make_training(order="permutation")
+    training.work = training.work.for_passes(3)
+    with pytest.raises(ValueError, match="order needs as many rows for each pass"):
+        training.run()
+
+
+@pytest.mark.plain
 def test_in_order_and_by_index_give_the_same_bits():
     straight = make_training(weighted=True)
     indexed = straight.copy()

@@ -164,18 +164,45 @@ def softmax_single(y):
 
 
 @leaf
+def leading_part(x, grid):
+    """x rounded to a multiple of the last place of 1.5 `grid`, a power of 2 above |x|."""
+    shift = _d(1.5) * grid
+    return (x + shift) - shift
+
+
+@leaf
+def exact_difference(x, y):
+    """x - y, kept from being reordered."""
+    return x - y
+
+
+@leaf(fastmath=REORDERED)
+def parts_of_sum_of_exps(y, largest):
+    """sum_i exp(y_i - largest), in two parts.
+
+    The first is a sum of so few bits of each number that no order rounds it; so it may be vectorised.
+    """
+    grid = _d(4096.0)
+    while grid < y.size:
+        grid *= _d(2.0)
+    total, rest = _d(0.0), _d(0.0)
+    for i in range(y.size):
+        e, low = shifted_exp(y[i], largest)
+        leading = leading_part(e, grid)
+        total += leading
+        rest += exact_difference(e, leading) + low
+    return total, rest
+
+
+@leaf
 def softmax_double(y):
     """One row of float64, in place, carried in two parts."""
     largest = y[0]
     for i in range(1, y.size):
         largest = y[i] if y[i] > largest else largest
-    total, error = _d(0.0), _d(0.0)
-    for i in range(y.size):
-        e, low = shifted_exp(y[i], largest)
-        previous, total = total, total + e
-        error += sum_error(previous, e, total) + low
-    high = total + error
-    error = sum_error(total, error, high)
+    total, rest = parts_of_sum_of_exps(y, largest)
+    high = total + rest
+    error = sum_error(total, rest, high)
     for i in range(y.size):
         # Divided with its remainder: two roundings, and those of e and the sum, would reach 2.5 ulp.
         e, low = shifted_exp(y[i], largest)

@@ -69,10 +69,12 @@ def take_step(rule, values, w, g, first, second):
             second[i] = adam_moment(second[i], g[i] * g[i], beta_2, rest_2)
             w[i] -= size * first[i] / (np.sqrt(second[i]) + epsilon)
     else:
+        # One loop for both, since a branch in it would keep it from being vectorised: 1 v - 0 g is v to the last bit.
+        ahead, rest = (factor, size) if rule == NESTEROV else (w.dtype.type(1.0), w.dtype.type(0.0))
         for i in range(w.size):
             velocity = momentum_velocity(first[i], g[i], size, factor)
             first[i] = velocity
-            w[i] += momentum_velocity(velocity, g[i], size, factor) if rule == NESTEROV else velocity
+            w[i] += momentum_velocity(velocity, g[i], rest, ahead)
 
 
 @kernel(read_only="grad")

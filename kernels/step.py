@@ -1,7 +1,7 @@
 """The step rule in the pass that forms the gradient, on parameters in panels; the transposed weights follow.
 
 Plain SGD is one more term of the product: W - rate A^T D. Rules with a state take the gradient a few rows of a panel at a
-time, while it is in the first-level cache. There is never more of it.
+time, while it is in the first-level cache; of a small network, all at once.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from .workspace import (
     WIDTH,
     ZEROS,
 )
+
+# Padded numbers: so many make a gradient that is still near when it is whole.
+FEW_PARAMETERS = 1 << 15
 
 
 @leaf
@@ -96,9 +99,16 @@ def step_part(table, layout, S, X, x_at, rows, groups, rule, values, part, parts
 
     groups: how many groups' gradients there are; 0 where the batch's rows lie in the area, their inputs in X from x_at on.
     """
+    sums = groups
     if groups == 0 and rule == SGD:
         parameters = layout[0, PARAMETERS]
         add_gradient(table, layout, S, X, x_at, 0, rows, parameters, parameters, -values[0], part, parts)
+    elif groups == 0 and layout[0, PACKED] <= FEW_PARAMETERS:
+        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts)
+        sums = 1
+    if sums and parts == 1:
+        sum_groups(layout, S, sums, 0, layout[0, PACKED])
+        step_stretch(layout, S, rule, values, 0, layout[0, SUMS], layout[0, PACKED])
     for layer in range(1, table[0, N_LAYERS] + 1):
         first, last = share(table[layer, N_IN], lanes_of(S), part, parts)
         bias_here = table[0, BIASED] and layer % parts == part
@@ -108,11 +118,11 @@ def step_part(table, layout, S, X, x_at, rows, groups, rule, values, part, parts
             layout[layer, WIDTH],
             layout[layer, ROWS],
         )
-        if groups:
-            step_matrix_from_sums(layout, S, groups, weights, panel_rows, width, first, last, rule, values)
+        if sums and parts > 1:
+            step_matrix_from_sums(layout, S, sums, weights, panel_rows, width, first, last, rule, values)
             if bias_here:
-                step_matrix_from_sums(layout, S, groups, biases, 1, width, 0, 1, rule, values)
-        elif rule != SGD:
+                step_matrix_from_sums(layout, S, sums, biases, 1, width, 0, 1, rule, values)
+        elif sums == 0 and rule != SGD:
             source, at, row = layer_input(table, layout, S, X, x_at, 0, layer)
             d, stride = layout[layer, DELTAS], layout[layer, STRIDE]
             step_matrix(

@@ -146,7 +146,7 @@ def _compiled_panel(
             builder.cbranch(fits, here, other)
             builder.position_at_end(here)
             row = INDEX(0)
-            for height in (SIMD.tile_rows, 1):
+            for height in (SIMD.tile_rows, SIMD.tile_rows // 2, 1):
                 row = _emit_rows(
                     builder, height, vectors, vector, s, (a, a_at, a_row, a_step, b_at, b_row, depth, alpha),
                     (init_at, init_row, c_at, c_row), row, rows,

@@ -81,8 +81,8 @@ def check_training(state, n_parameters, order, n_rows, passes):
 @leaf
 def check_team(layout, part, parts, n_targets):
     """The workspace has room for so many threads, and for so many columns of targets."""
-    if layout[0, 19] != n_targets:
-        raise ValueError("work was made for another plan (its columns of T, needed)", layout[0, 19], n_targets)
+    if layout[0, 18] != n_targets:
+        raise ValueError("work was made for another plan (its columns of T, needed)", layout[0, 18], n_targets)
     if part < 0 or part >= parts or parts > layout[0, 0]:
         raise ValueError(
             "work was made for fewer threads (given, most); give make_workspace more n_threads", parts, layout[0, 0]

@@ -13,7 +13,7 @@ import numpy as np
 from .activations import activate, activate_backward
 from .checks import check_outputs, check_parameters, check_rows, check_workspace
 from .jit import kernel, leaf
-from .llvm import dots, lanes_of, matrix, span
+from .llvm import column_sums, dots, lanes_of, matrix, span
 from .losses import output_loss
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from .products import IN_PANELS, pack, pack_transposed, product
@@ -25,7 +25,6 @@ from .workspace import (
     DELTAS,
     DOTS,
     GRANULE,
-    ONE,
     OUTPUT_WIDTH,
     OUTPUTS,
     PARAMETERS,
@@ -198,10 +197,7 @@ def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, par
             )  # fmt: skip
         if table[0, BIASED] and layer % parts == part:
             at = layout[0, ZEROS] if init < 0 else init + layout[layer, BIASES]
-            product(
-                read_only(S), layout[0, ONE], 0, 0, S, d, stride, 1, at, 0, 1,
-                target + layout[layer, BIASES], 0, 1, 0, 1, width, rows, rows, scale,
-            )  # fmt: skip
+            column_sums(S, d, stride, rows, width, at, target + layout[layer, BIASES], scale)
 
 
 # Kernels -------------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ time, while it is in the first-level cache; of a small network, all at once.
 from __future__ import annotations
 
 from .jit import leaf
-from .llvm import lanes_of, span
+from .llvm import column_sums, lanes_of, span
 from .network import add_gradient, layer_input, refresh_transposed, share, weight_rows
 from .optimizers import SGD, take_step
 from .plan import BIASED, N_IN, N_LAYERS
@@ -16,7 +16,6 @@ from .workspace import (
     BIASES,
     DELTAS,
     FIRST,
-    ONE,
     PACKED,
     PARAMETERS,
     ROWS,
@@ -129,6 +128,8 @@ def step_part(table, layout, S, X, x_at, rows, groups, rule, values, part, parts
                 layout, S, source, at, 1, row, d, stride, weights, panel_rows, width, first, last, rows, rule, values, part
             )
             if bias_here:
-                step_matrix(layout, S, S, layout[0, ONE], 0, 0, d, stride, biases, 1, width, 0, 1, rows, rule, values, part)
+                gradient = layout[0, SUMS] + biases
+                column_sums(S, d, stride, rows, width, layout[0, ZEROS], gradient, S.dtype.type(1.0))
+                step_stretch(layout, S, rule, values, biases, gradient, width)
         if layer > 1:
             refresh_transposed(layout, S, layer, first, last)

@@ -27,12 +27,12 @@ from .validation import positive_integer, real_dtype
 # Row 0 of Workspace.layout. THREADS: most that may work together. BATCH, CHUNK, BLOCK: rows of a batch, of an area, and that
 # one thread works through at a time. GROUPS: 0 where batches are taken directly. AREA: numbers of one area. PACKED: of the
 # parameters in panels. GRANULE: see below. TARGET_WIDTH: columns of T. The others: where something begins in `numbers`.
-THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS, ONE, SCRATCH = range(14)
-OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, TARGET_WIDTH = range(14, 20)
+THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS, SCRATCH = range(13)
+OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, TARGET_WIDTH = range(13, 19)
 # Row l + 1, for layer l. ROWS, WIDTH: of its panels. STRIDE: from one row's activations to the next's. WEIGHTS and BIASES
 # count from PARAMETERS, FIRST, SECOND or a gradient's sum, ACTIVATIONS and DELTAS from an area's begin.
 INPUT_WIDTH, OUTPUT_WIDTH, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED, ACTIVATIONS, DELTAS, DOTS = range(11)
-_COLUMNS = 20
+_COLUMNS = 19
 
 # Activations and losses are taken over a granule of rows at a time, and a bound between two threads' rows falls on a multiple:
 # few rows, where a step is long enough (in rows x parameters) for several threads, and otherwise more, for fewer calls.
@@ -61,7 +61,7 @@ _LINE_BYTES = 64
 class Workspace(NamedTuple):
     """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`."""
 
-    layout: np.ndarray  # int64 (n_layers + 1, 20)
+    layout: np.ndarray  # int64 (n_layers + 1, 19)
     numbers: np.ndarray  # of the parameters' dtype
     losses: np.ndarray  # float64: of each granule of a batch
     control: np.ndarray  # int64: a non-zero entry 0 asks a running epoch to stop after its step; then the threads' counters
@@ -103,7 +103,7 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
         row[TRANSPOSED] = place.take(0 if row[DOTS] else row[ROWS] * row[WIDTH])
     _set_chunks(top, plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers[:, STRIDE].sum()), int(layers[:, STRIDE].max()))
     top[SUMS] = place.take(packed * max(1, top[GROUPS]))
-    top[ZEROS], top[ONE] = place.take(layers[:, WIDTH].max()), place.take(1)
+    top[ZEROS] = place.take(layers[:, WIDTH].max())
     top[SCRATCH] = place.take(threads * SCRATCH_ROWS * 3 * SIMD.vector_bytes // real.itemsize)
 
     top[OUTPUTS] = place.take(batch * plan.sizes[-1])
@@ -117,7 +117,6 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
         place.take((threads - 1) * top[AREA])
 
     numbers = _zeros(place.end, real)
-    numbers[top[ONE]] = 1
     return Workspace(
         layout,
         numbers,

@@ -7,12 +7,14 @@ place when the jit is off.
 from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
 from .online import make_online
 from .subnormals import flush_subnormals, restore_mode
+from .sums import column_sums
 from .tile import dots, lanes_of, make_tile, panel, transpose_block
 from .views import copy, matrix, span
 
 __all__ = [
     "atomic_add",
     "atomic_read",
+    "column_sums",
     "copy",
     "dots",
     "flush_subnormals",

@@ -17,7 +17,7 @@ from numba import njit
 from numba.core import config
 from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
 from tileprop.kernels.optimizers import DIVERGED, POSITION, RUNNING, STATUS, STEP, STOPPED
-from tileprop.kernels.workspace import BLOCK, GROUPS, ONE, WIDTH, ZEROS
+from tileprop.kernels.workspace import BLOCK, GROUPS, WIDTH, ZEROS
 from trainings import RULES, Training, make_training, oracle_epoch
 
 DTYPES = ["float32", "float64"]
@@ -231,7 +231,7 @@ def test_the_same_call_gives_the_same_bits(rule):
     again = training.copy()
     again.work = work = make_workspace(training.plan, 5)
     kept = np.zeros(work.numbers.size, bool)
-    kept[work.layout[0, ZEROS] :][: work.layout[1:, WIDTH].max()] = kept[work.layout[0, ONE]] = True
+    kept[work.layout[0, ZEROS] :][: work.layout[1:, WIDTH].max()] = True
     work.numbers[~kept] = np.nan
     work.losses[:] = np.nan
     with np.errstate(invalid="ignore"):

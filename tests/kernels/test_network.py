@@ -13,7 +13,7 @@ from numba import njit
 from numba.core import config
 from numba.core.errors import TypingError
 from tileprop.kernels import Plan, Workspace, forward, loss_and_grad, make_plan, make_workspace, predict
-from tileprop.kernels.workspace import BATCH, BLOCK, GROUPS, ONE, WIDTH, ZEROS
+from tileprop.kernels.workspace import BATCH, BLOCK, GROUPS, WIDTH, ZEROS
 
 ACTIVATIONS = ["identity", "sigmoid", "tanh", "relu", "softmax"]
 LOSSES = ["mse", "squared_error", "log_loss", "label_log_loss", "binary_log_loss"]
@@ -467,10 +467,10 @@ def test_what_the_workspace_held_does_not_matter(dtype):
     problem = some_problem(rows=9, weighted=True, dtype=dtype)
     work = make_workspace(problem.plan, 4, dtype)
     expected = gradient(problem, work)
-    zeros, one = work.layout[0, ZEROS], work.layout[0, ONE]
+    zeros = work.layout[0, ZEROS]
     width = work.layout[1:, WIDTH].max()
     kept = np.zeros(work.numbers.size, bool)
-    kept[zeros : zeros + width] = kept[one] = True
+    kept[zeros : zeros + width] = True
     work.numbers[~kept] = np.nan
     work.losses[:] = np.nan
     with np.errstate(invalid="ignore"):

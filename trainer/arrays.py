@@ -20,7 +20,7 @@ def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any]) -> np.ndarray:
         array = np.ascontiguousarray(given, dtype)
     # The sum is finite for nearly all data, and needs no array of its own; only where it is not are all entries looked at.
     with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = not np.isfinite(array.sum(dtype=np.float64))
+        suspicious = not np.isfinite(array.sum())
     if suspicious and not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InputError(

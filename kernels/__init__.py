@@ -5,6 +5,7 @@ Every function is callable from Python and from any `@njit` function, except the
 
 from .activations import (
     exp,
+    exp_backward,
     identity,
     identity_backward,
     relu,
@@ -25,8 +26,12 @@ from .losses import (
     log_loss_backward,
     mse,
     mse_backward,
+    poisson,
+    poisson_backward,
     squared_error,
     squared_error_backward,
+    sum_squared_error,
+    sum_squared_error_backward,
 )
 from .network import forward, loss_and_grad, predict
 from .optimizers import apply_gradient
@@ -44,6 +49,7 @@ __all__ = [
     "dense_backward_input",
     "dense_forward",
     "exp",
+    "exp_backward",
     "forward",
     "identity",
     "identity_backward",
@@ -55,6 +61,8 @@ __all__ = [
     "make_workspace",
     "mse",
     "mse_backward",
+    "poisson",
+    "poisson_backward",
     "predict",
     "relu",
     "relu_backward",
@@ -64,6 +72,8 @@ __all__ = [
     "softmax_backward",
     "squared_error",
     "squared_error_backward",
+    "sum_squared_error",
+    "sum_squared_error_backward",
     "tanh",
     "tanh_backward",
     "train_epoch",

@@ -4,7 +4,7 @@
     dx = sigmoid_backward(y, dy), (y, dy, out)   dx = dy * f'(x), from the output y; out may be dy or y
 
 float32 or float64. At most 2 units in the last place from the exact value wherever that is a normal number, and finite for
-every finite input; NaN passes through. softmax works along the last axis; its input may hold minus infinity.
+every finite input, exp excepted; NaN passes through. softmax works along the last axis; its input may hold minus infinity.
 
 A plan names an activation by its integer code. `activate` and `activate_backward` are the branch on it, outside the loops.
 """
@@ -21,8 +21,8 @@ from .exponential import LOWEST_SINGLE, exp_parts, exp_scalar, exp_split, is_sin
 from .jit import REORDERED, kernel, leaf
 from .llvm import span
 
-IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
-CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
+IDENTITY, SIGMOID, TANH, RELU, SOFTMAX, EXP = range(6)
+CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX, "exp": EXP}
 
 _d = np.float64
 
@@ -120,6 +120,18 @@ def relu_loop(y):
 def relu_backward_loop(y, dy):
     for i in range(y.size):
         dy[i] *= relu_slope(y[i])
+
+
+@leaf
+def exp_loop(y):
+    for i in range(y.size):
+        y.flat[i] = exp_scalar(y.flat[i])
+
+
+@leaf
+def exp_backward_loop(y, dy):
+    for i in range(y.size):
+        dy[i] *= y[i]
 
 
 @leaf
@@ -269,12 +281,21 @@ def in_place(x, y):
 
 @kernel(elementwise=True)
 def exp(x, out=None):
-    """exp(x), element by element: no activation, but what most are made of. 0 where the result would be subnormal."""
+    """exp(x), element by element. 0 where the result would be subnormal, infinite where it would be too large."""
     y = result_for(x, out)
     y[...] = x
-    for i in range(y.size):
-        y.flat[i] = exp_scalar(y.flat[i])
+    exp_loop(y)
     return y
+
+
+@kernel(elementwise=True)
+def exp_backward(y, dy, out=None):
+    """dx = dy y, y = exp(x)."""
+    check_same_shape(y, dy)
+    dx = result_for(dy, out)
+    for i in range(y.size):
+        dx.flat[i] = y.flat[i] * dy.flat[i]
+    return dx
 
 
 @kernel(elementwise=True)
@@ -396,6 +417,8 @@ def activate(code, Z, width):
         relu_loop(Z)
     elif code == SOFTMAX:
         softmax_loop(Z, width)
+    elif code == EXP:
+        exp_loop(Z)
 
 
 @leaf
@@ -410,3 +433,5 @@ def activate_backward(code, A, D, width):
         relu_backward_loop(a, d)
     elif code == SOFTMAX:
         softmax_backward_loop(A, D, width)
+    elif code == EXP:
+        exp_backward_loop(a, d)

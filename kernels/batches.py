@@ -12,11 +12,31 @@ import numpy as np
 from .jit import leaf
 from .llvm import copy, matrix, span
 from .network import add_gradient, backward_rows, forward_rows, loss_rows, read_only, share
-from .optimizers import DIVERGED, RULE, RUNNING, STOPPED, step_scalars
-from .plan import N_IN, N_TARGETS
-from .step import step_part
+from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, STOPPED, penalty_factors, step_scalars
+from .plan import N_IN, N_LAYERS, N_OUT, N_TARGETS
+from .products import sum_magnitudes, sum_squares
+from .step import add_squared_lengths, clipped_step, step_part, whole_gradient
 from .threads import DECISION, STOP, meet
-from .workspace import AREA, BATCH, BLOCK, CHUNK, GRANULE, GROUPS, INPUTS, PACKED, ROW_WEIGHTS, SUMS, TARGETS
+from .workspace import (
+    AREA,
+    BATCH,
+    BATCH_MEAN,
+    BLOCK,
+    CHUNK,
+    GRANULE,
+    GROUPS,
+    INPUTS,
+    MEAN,
+    PACKED,
+    PARAMETERS,
+    PENALTY,
+    ROW_WEIGHTS,
+    ROWS,
+    SUMS,
+    TARGETS,
+    WEIGHTS,
+    WIDTH,
+)
 
 
 @leaf(read_only="vector")
@@ -86,22 +106,45 @@ def group_passes(table, layout, S, X, T, weight, order, start, rows, scale, loss
             init = target
 
 
+@leaf
+def meetings_of_a_step(scalars):
+    """How often the threads meet: twice more where the whole gradient's length must be known before the step."""
+    return 2 if scalars[CLIP_NORM] == 0.0 else 4
+
+
+@leaf
+def weigh_weights(table, layout, S, alpha, l1, losses, part, parts):
+    """The last entries of losses OUT: the penalty on each layer's weights; this thread's layers'."""
+    layers = table[0, N_LAYERS]
+    for layer in range(1, layers + 1):
+        if layer % parts == part:
+            at, rows, columns = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH]
+            total = 0.5 * alpha * sum_squares(S, at, table[layer, N_IN], table[layer, N_OUT], rows, columns)
+            if l1 != 0.0:
+                total += l1 * sum_magnitudes(S, at, table[layer, N_IN], table[layer, N_OUT], rows, columns)
+            losses[losses.size - layers + layer - 1] = total
+
+
 @leaf(read_only="X T weight order")
-def batches(table, layout, S, X, T, weight, order, codes, scalars, step, control, losses, part, parts, meetings):
+def batches(table, layout, S, X, T, weight, order, codes, scalars, step, control, losses, record, part, parts, meetings):
     """This thread's part of all batches: the mean loss, the status, how many rows are done, how many steps taken ever.
 
-    X: the inputs as a vector. step, meetings: steps taken and meetings held before.
+    X: the inputs as a vector. step, meetings: steps taken and meetings held before. record: a row of Workspace.passes, OUT.
     """
     batch, block, n_in = layout[0, BATCH], layout[0, BLOCK], table[1, N_IN]
     n = order.size if order.size else T.shape[0]
     inputs = read_only(S) if order.size else X
-    rule = codes[RULE]
+    rule, alpha, l1, clip_norm = codes[RULE], scalars[ALPHA], scalars[L1], scalars[CLIP_NORM]
     total, total_weight = np.float64(0.0), np.float64(0.0)
+    total_by_rows, total_penalty = np.float64(0.0), np.float64(0.0)
+    status, done = RUNNING, n
     for start in range(0, n, batch):
         rows = min(batch, n - start)
         weight_here = batch_weight(weight, order, start, start + rows)
         scale = 1.0 / weight_here if weight_here != 0.0 else 0.0
         groups = min(layout[0, GROUPS], (rows + layout[0, CHUNK] - 1) // layout[0, CHUNK])
+        if alpha != 0.0 or l1 != 0.0:
+            weigh_weights(table, layout, S, alpha, l1, losses, part, parts)
         if groups:
             group_passes(table, layout, S, X, T, weight, order, start, rows, scale, losses, groups, part, parts)
         else:
@@ -111,21 +154,39 @@ def batches(table, layout, S, X, T, weight, order, codes, scalars, step, control
                 rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, row, 0, row, count)
         meet(control, parts, meetings + 1)
 
-        loss = np.float64(0.0)
+        loss, penalty = np.float64(0.0), np.float64(0.0)
         for k in range((rows + layout[0, GRANULE] - 1) // layout[0, GRANULE]):
             loss += losses[k]
-        if not math.isfinite(loss):
+        if alpha != 0.0 or l1 != 0.0:
+            for k in range(losses.size - table[0, N_LAYERS], losses.size):
+                penalty += losses[k]
+            penalty *= scale
+        if not math.isfinite(loss + penalty):
             return loss, DIVERGED, start, step
         step += 1
         values = step_scalars(codes, scalars, step, S.dtype.type)
         x_at = layout[0, INPUTS] if order.size else start * n_in
-        step_part(table, layout, S, inputs, x_at, rows, groups, rule, values, part, parts)
+        penalties = penalty_factors(scalars, scale, S.dtype.type)
+        if clip_norm == 0.0:
+            step_part(table, layout, S, inputs, x_at, rows, groups, rule, values, penalties, part, parts)
+        else:
+            whole_gradient(table, layout, S, inputs, x_at, rows, groups, part, parts)
+            meet(control, parts, meetings + 2)
+            add_squared_lengths(table, layout, S, penalties, losses, part, parts)
+            meet(control, parts, meetings + 3)
+            clipped_step(table, layout, S, rule, values, clip_norm, losses, part, parts)
         total += loss
         total_weight += weight_here
+        total_by_rows += loss * scale * rows
+        total_penalty += penalty * rows
         if part == 0:
             control[DECISION] = control[STOP]
-        meetings += 2
+        meetings += meetings_of_a_step(scalars)
         meet(control, parts, meetings)
         if control[DECISION] != 0:
-            return total / total_weight if total_weight != 0.0 else 0.0, STOPPED, start + rows, step
-    return total / total_weight if total_weight != 0.0 else 0.0, RUNNING, n, step
+            status, done = STOPPED, start + rows
+            break
+    mean = total / total_weight if total_weight != 0.0 else 0.0
+    if part == 0 and done:
+        record[MEAN], record[BATCH_MEAN], record[PENALTY] = mean, total_by_rows / done, total_penalty / done
+    return mean, status, done, step

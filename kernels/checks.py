@@ -71,7 +71,7 @@ def check_training(state, n_parameters, order, n_rows, passes):
     if passes == 0 or order.size % passes != 0:
         raise ValueError("order needs as many rows for each pass as for another (rows, passes)", order.size, passes)
     rule = state.codes[0]
-    if state.first.size != (0 if rule == 0 else n_parameters) or state.second.size != (n_parameters if rule == 3 else 0):
+    if state.first.size != (0 if rule == 0 else n_parameters) or state.second.size != (n_parameters if rule >= 3 else 0):
         raise ValueError("state was made for another plan (its vectors' length, needed)", state.first.size, n_parameters)
     for i in range(order.size):
         if order[i] < 0 or order[i] >= n_rows:

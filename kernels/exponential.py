@@ -25,7 +25,7 @@ _ROUND_F, _SHIFT_F, _ONE_F = _f(12582912.0), np.int32(23), np.int32(0x3F800000)
 _P0_F, _P1_F, _P2_F = _f(0.500000009393744743824), _f(0.166665193301550714722), _f(0.0416662081470373691926)
 _P3_F, _P4_F = _f(0.00836885044244309120223), _f(0.00139503862172434092549)
 
-_LOG2E, _LN2_HI, _LN2_LO = _d(1.4426950408889634), _d(6.93147180369123816490e-01), _d(1.90821492927058770002e-10)
+_LOG2E, LN2_HI, LN2_LO = _d(1.4426950408889634), _d(6.93147180369123816490e-01), _d(1.90821492927058770002e-10)
 _ROUND, _SHIFT, _ONE = _d(6755399441055744.0), np.int64(52), np.int64(0x3FF0000000000000)
 _P0, _P1, _P2 = _d(0.500000000000001183731), _d(0.166666666666666979775), _d(0.0416666666665213873247)
 _P3, _P4, _P5 = _d(0.00833333333330774718153), _d(0.00138888889457102560765), _d(0.000198412699164339640472)
@@ -60,7 +60,7 @@ def split_double(x, low):
     """exp(x + low) = scale (1 + tail) in float64, scale a power of 2, -708 <= x <= 709.4, |low| up to half an ulp of x."""
     t = x * _LOG2E + _ROUND
     n = t - _ROUND
-    r = (x - n * _LN2_HI) - (n * _LN2_LO - low)
+    r = (x - n * LN2_HI) - (n * LN2_LO - low)
     r2 = r * r
     r4 = r2 * r2
     q = ((_P0 + _P1 * r) + r2 * (_P2 + _P3 * r)) + r4 * (((_P4 + _P5 * r) + r2 * (_P6 + _P7 * r)) + r4 * (_P8 + _P9 * r))
@@ -127,24 +127,34 @@ def exp_parts(x, low):
 
 
 @leaf
-def log_parts(x):
-    """log(x) in float64 for a positive normal x, as a sum of two numbers; the second is the rounding error of the first."""
+def log_split(x):
+    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for a positive normal x."""
     bits = _d(x).view(np.int64)
     mantissa = bits & _MANTISSA
-    # Mantissas above sqrt(2) are halved, so that f stays within [sqrt(1/2) - 1, sqrt(2) - 1].
     high = np.int64(1) if mantissa > _SQRT2_BITS else np.int64(0)
     k = _d(((bits >> np.int64(52)) - np.int64(1023)) + high)
-    f = np.int64(mantissa | (_ONE - (high << np.int64(52)))).view(_d) - _d(1.0)
-    f += x - x  # the bits of NaN would read as a number
-    s = f / (_d(2.0) + f)
-    z = s * s
+    # The bits of NaN would read as a number.
+    return k, np.int64(mantissa | (_ONE - (high << np.int64(52)))).view(_d) + (x - x)
+
+
+@leaf
+def log_series(z):
+    """log((1 + s) / (1 - s)) / s - 2 for z = s^2, s = (m - 1) / (m + 1)."""
     w = z * z
-    rest = z * (_L1 + w * (_L3 + w * (_L5 + w * _L7))) + w * (_L2 + w * (_L4 + w * _L6))
+    return z * (_L1 + w * (_L3 + w * (_L5 + w * _L7))) + w * (_L2 + w * (_L4 + w * _L6))
+
+
+@leaf
+def log_parts(x):
+    """log(x) in float64 for a positive normal x, as a sum of two numbers; the second is the rounding error of the first."""
+    k, m = log_split(x)
+    f = m - _d(1.0)
+    s = f / (_d(2.0) + f)
     half = _d(0.5) * f * f
-    whole = k * _LN2_HI
+    whole = k * LN2_HI
     sum_ = whole + f
     lost = sum_error(whole, f, sum_)
-    correction = (s * (half + rest) + k * _LN2_LO) - half
+    correction = (s * (half + log_series(s * s)) + k * LN2_LO) - half
     result = sum_ + correction
     return result, sum_error(sum_, correction, result) + lost
 

@@ -112,7 +112,11 @@ class KernelDispatcher(CPUDispatcher):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.read_only:
-            args = tuple(_as_read_only(a) if i in self.read_only else a for i, a in enumerate(args))
+            given = list(args)
+            for i in self.read_only:
+                if i < len(given):
+                    given[i] = _as_read_only(given[i])
+            args = tuple(given)
         return super().__call__(*args, **kwargs)
 
     def get_call_template(self, args: Any, kws: Any) -> Any:

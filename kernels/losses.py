@@ -2,14 +2,16 @@
 
 mse               mean over outputs and rows of (y - t)^2
 squared_error     half of that
+sum_squared_error half the sum over outputs of (y - t)^2, averaged over the rows: what scikit-learn's MLPRegressor descends
 log_loss          - sum_j t_j log y_j over the last axis (cross-entropy; Y from softmax), averaged over the rows
 binary_log_loss   - sum_j t_j log y_j + (1 - t_j) log(1 - y_j) (Y from sigmoid), averaged over the rows
+poisson           sum over outputs of t log(t / y) - t + y, half the Poisson deviance (Y from exp), averaged over the rows
 
 Y is clipped to [eps, 1 - eps], eps of its dtype, before a logarithm, as scikit-learn does. Sums run in float64; for float64
 they carry their rounding errors along.
 
 In a plan a loss has an integer code. `output_loss` computes, over rows that are in cache, the loss and delta at the output;
-the two log losses go straight to y - t, which is their derivative through softmax and sigmoid.
+the log losses and the Poisson loss go straight to y - t, which is their derivative through softmax, sigmoid and exp.
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ import numpy as np
 from .activations import activate_backward
 from .checks import check_same_shape
 from .errorfree import product_error, sum_error
-from .exponential import is_single, log1m_parts, log_parts
+from .exponential import LN2_HI, LN2_LO, is_single, log1m_parts, log_parts, log_series, log_split
 from .jit import kernel, leaf
 
-MSE, SQUARED_ERROR, LOG_LOSS, LABEL_LOG_LOSS, BINARY_LOG_LOSS = range(5)
+MSE, SQUARED_ERROR, LOG_LOSS, LABEL_LOG_LOSS, BINARY_LOG_LOSS, SUM_SQUARED_ERROR, POISSON = range(7)
+# The log losses have one name; which one it is follows from the outputs and the targets.
+CODES = {"mse": MSE, "squared_error": SQUARED_ERROR, "sum_squared_error": SUM_SQUARED_ERROR, "poisson": POISSON}
 
 _d = np.float64
+TINY, HUGE = np.finfo(_d).tiny, np.finfo(_d).max
 
 
 # Scalars -------------------------------------------------------------------------------------------------------------------
@@ -61,6 +66,69 @@ def binary_log_loss_parts(y, t):
     result = first + second
     lost = sum_error(first, second, result) - ((_d(1.0) - rest) - _d(t)) * log1m_parts(p)[0]
     return result, lost + (first_low + second_low)
+
+
+@leaf
+def divided(a, b):
+    """a / b in two parts, for a finite quotient."""
+    quotient = a / b
+    product = quotient * b
+    return quotient, ((a - product) - product_error(quotient, b, product)) / b
+
+
+@leaf
+def nearly_equal_parts(d, y, t):
+    """t log(t / y) - t + y in two parts, for a y within a factor of sqrt(2) of t, and d = y - t exactly.
+
+    With s = (y - t) / (y + t) and R(s^2) = log(y / t) / s - 2 it is s (d - t R): the terms that would cancel are gone.
+    """
+    total = y + t
+    s, low = divided(d, total)
+    low -= s * sum_error(y, t, total) / total
+    higher = -t * log_series(s * s)
+    factor = d + higher
+    product = s * factor
+    return product, product_error(s, factor, product) + (s * sum_error(d, higher, factor) + low * factor)
+
+
+@leaf
+def poisson_parts(y, t):
+    """t log(t / y) - t + y, in two parts; infinite where t / y is beyond the largest number."""
+    y, t = _d(y), _d(t)
+    if t == _d(0.0):
+        return y, _d(0.0)
+    d = y - t
+    if abs(d) < _d(0.17) * (y + t):
+        return nearly_equal_parts(d, y, t)
+    ratio = y / t
+    if ratio < _d(TINY) or ratio > _d(HUGE):
+        return (_d(np.inf) if y < t else y), _d(0.0)
+    # t (r - log r - 1) with r = 2^k m: (r - m) - k log 2 + (m - log m - 1), the last of which never cancels.
+    ratio, rest = divided(y, t)
+    k, m = log_split(ratio)
+    last, low = nearly_equal_parts(m - _d(1.0), m, _d(1.0))
+    low += rest * (_d(1.0) - _d(1.0) / ratio) - k * LN2_LO
+    total = ratio - m
+    low += sum_error(ratio, -m, total)
+    for term in (-k * LN2_HI, last):
+        previous = total
+        total = previous + term
+        low += sum_error(previous, term, total)
+    high = total + low
+    return weighted(t, (high, sum_error(total, low, high)))
+
+
+@leaf
+def poisson_slope(y, t):
+    """1 - t / y, of which the last digit is right; minus infinity where t / y is infinite."""
+    y, t = _d(y), _d(t)
+    if t == _d(0.0):
+        return y - y + _d(1.0)
+    d = y - t
+    if not abs(d / y) < _d(np.inf):
+        return d / y
+    quotient, rest = divided(d, y)
+    return quotient + (rest + sum_error(y, -t, d) / y)
 
 
 @leaf
@@ -185,6 +253,46 @@ def binary_log_loss_backward(Y, T, out=None):
     return dY
 
 
+@kernel(elementwise=True)
+def sum_squared_error(Y, T):
+    """Half the sum over the last axis of (y - t)^2, averaged over the rows."""
+    return sum_of_squares(Y, T) / row_count(Y) / 2
+
+
+@kernel(elementwise=True)
+def sum_squared_error_backward(Y, T, out=None):
+    """dL/dY = (y - t) / rows."""
+    check_same_shape(Y, T)
+    dY = np.empty_like(Y) if out is None else out
+    check_same_shape(Y, dY)
+    for i in range(Y.size):
+        dY.flat[i] = _d(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / row_count(Y))
+    return dY
+
+
+@kernel(elementwise=True)
+def poisson(Y, T):
+    """Half the Poisson deviance of positive Y against counts T >= 0, summed over the last axis, averaged over the rows."""
+    check_same_shape(Y, T)
+    total, error = _d(0.0), _d(0.0)
+    for i in range(Y.size):
+        p, low = poisson_parts(Y.flat[i], T.flat[i])
+        previous, total = total, total + p
+        error += sum_error(previous, p, total) + low
+    return (total + error) / row_count(Y) if total < _d(np.inf) else total
+
+
+@kernel(elementwise=True)
+def poisson_backward(Y, T, out=None):
+    """dL/dY = (1 - t / y) / rows."""
+    check_same_shape(Y, T)
+    dY = np.empty_like(Y) if out is None else out
+    check_same_shape(Y, dY)
+    for i in range(Y.size):
+        dY.flat[i] = poisson_slope(Y.flat[i], T.flat[i]) / row_count(Y)
+    return dY
+
+
 # In the chain --------------------------------------------------------------------------------------------------------------
 
 
@@ -203,8 +311,10 @@ def output_loss(code, activation, Y, n_out, T, first, weight, scale, D):
     class indices.
     """
     real = Y.dtype.type
-    squares = code == MSE or code == SQUARED_ERROR
-    outputs = _d(n_out if code == MSE else 2 * n_out) if squares else _d(1.0)
+    squares = code == MSE or code == SQUARED_ERROR or code == SUM_SQUARED_ERROR
+    outputs = _d(1.0)
+    if squares:
+        outputs = _d(2.0) if code == SUM_SQUARED_ERROR else _d(n_out if code == MSE else 2 * n_out)
     total = _d(0.0)
     for r in range(Y.shape[0]):
         row_weight = _d(weight[first + r]) if weight.size else _d(1.0)
@@ -216,6 +326,11 @@ def output_loss(code, activation, Y, n_out, T, first, weight, scale, D):
                 d = Y[r, j] - T[first + r, j]
                 D[r, j] = d * slope
                 value += _d(d) * _d(d)
+        elif code == POISSON:
+            for j in range(n_out):
+                y, t = Y[r, j], T[first + r, j]
+                D[r, j] = (y - t) * slope
+                value += poisson_parts(y, t)[0]
         else:
             label = np.int64(T[first + r, 0])
             for j in range(n_out):

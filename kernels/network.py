@@ -24,6 +24,7 @@ from .workspace import (
     BLOCK,
     DELTAS,
     DOTS,
+    FROZEN,
     GRANULE,
     OUTPUT_WIDTH,
     OUTPUTS,
@@ -177,6 +178,8 @@ def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, par
     which rows of each layer's weights, and which layers' biases, are this thread's.
     """
     for layer in range(1, table[0, N_LAYERS] + 1):
+        if layout[layer, FROZEN]:
+            continue
         source, source_at, source_row = layer_input(table, layout, S, X, x_at, area, layer)
         d, stride, width, panel_rows = (
             area + layout[layer, DELTAS],

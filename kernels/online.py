@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .activations import (
+    EXP,
     RELU,
     SIGMOID,
     SOFTMAX,
@@ -23,9 +24,9 @@ from .activations import (
 from .jit import leaf
 from .llvm import copy, make_online
 from .losses import MSE, SQUARED_ERROR
-from .optimizers import DIVERGED, RULE, RUNNING, SGD, STOPPED, step_scalars
+from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SGD, STOPPED, WEIGHT_DECAY, step_scalars
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from .workspace import BATCH, SCRATCH
+from .workspace import ANY_FROZEN, BATCH, SCRATCH
 
 # The documents' own size, one with two outputs, and one with more hidden units.
 INPUTS, FEW_HIDDEN, MORE_HIDDEN = 2, 2, 8
@@ -41,15 +42,18 @@ _more = make_online(INPUTS, MORE_HIDDEN, 1, _ACTIVATIONS, _SLOPES)
 
 
 @leaf
-def fits_registers(table, layout, codes, weight):
+def fits_registers(table, layout, codes, scalars, weight):
     """Whether a network and its training are of this kind."""
     layers = table[0, N_LAYERS]
-    if layout[0, BATCH] != 1 or layers > 2 or codes[RULE] != SGD or weight.size:
+    if layout[0, ANY_FROZEN] or layout[0, BATCH] != 1 or layers > 2 or codes[RULE] != SGD or weight.size:
+        return False
+    if scalars[ALPHA] != 0.0 or scalars[L1] != 0.0 or scalars[WEIGHT_DECAY] != 0.0 or scalars[CLIP_NORM] != 0.0:
         return False
     if table[0, LOSS] != MSE and table[0, LOSS] != SQUARED_ERROR:
         return False
-    if table[1, ACTIVATION] == SOFTMAX or table[layers, ACTIVATION] == SOFTMAX:
-        return False
+    for layer in range(1, layers + 1):
+        if table[layer, ACTIVATION] == SOFTMAX or table[layer, ACTIVATION] == EXP:
+            return False
     hidden, outputs = table[1, N_OUT], table[layers, N_OUT]
     if layers == 1:
         return table[1, N_IN] <= MORE_INPUTS and outputs == 1

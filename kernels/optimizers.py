@@ -1,6 +1,11 @@
 """Step rules. A rule is a function of one element (its weight, its gradient, its own state); it never sees a layer.
 
 A State names its rule by an integer code. `take_step` is the branch on it, outside the loops.
+
+A State's alpha and l1 penalise weights, biases not: alpha / 2 times their sum of squares, and l1 times that of their
+magnitudes, both divided by the batch's sum of sample weights, join the loss of each batch, as alpha does in scikit-learn.
+weight_decay shrinks weights by learning_rate times itself before a step, whatever the rule (Loshchilov and Hutter 2019).
+clip_norm shortens the gradient of all parameters, penalties included, to this length where it is longer (Pascanu et al. 2013).
 """
 
 from __future__ import annotations
@@ -9,11 +14,15 @@ import numpy as np
 
 from .jit import kernel, leaf
 
-SGD, MOMENTUM, NESTEROV, ADAM = range(4)
+SGD, MOMENTUM, NESTEROV, ADAM, RMSPROP, RPROP = range(6)
 
 # Places in State.codes and State.scalars.
 RULE, STEP, POSITION, STATUS = range(4)
-LEARNING_RATE, MOMENTUM_FACTOR, BETA_1, BETA_2, EPSILON, EPSILON_HAT = range(6)
+LEARNING_RATE, MOMENTUM_FACTOR, BETA_1, BETA_2, EPSILON, EPSILON_HAT, ALPHA, L1, WEIGHT_DECAY, CLIP_NORM = range(10)
+
+# Of Rprop (Riedmiller and Braun 1993): by what a weight's own step shrinks or grows, and its bounds, as in PyTorch.
+SHRINK, GROW = 0.5, 1.2
+SHORTEST, LONGEST = 1e-6, 50.0
 
 RUNNING, STOPPED, DIVERGED = range(3)
 
@@ -47,7 +56,7 @@ def adam_scalars(scalars, step):
 @leaf
 def step_scalars(codes, scalars, step, real):
     """What step number `step` (from 1) needs of the state, as numbers of the parameters' type `real`."""
-    size, epsilon = scalars[LEARNING_RATE], 0.0
+    size, epsilon = scalars[LEARNING_RATE], scalars[EPSILON]
     if codes[RULE] == ADAM:
         size, epsilon = adam_scalars(scalars, step)
     beta_1, beta_2 = scalars[BETA_1], scalars[BETA_2]
@@ -68,6 +77,21 @@ def take_step(rule, values, w, g, first, second):
             first[i] = adam_moment(first[i], g[i], beta_1, rest_1)
             second[i] = adam_moment(second[i], g[i] * g[i], beta_2, rest_2)
             w[i] -= size * first[i] / (np.sqrt(second[i]) + epsilon)
+    elif rule == RMSPROP:
+        rest_2 = moments[3]
+        for i in range(w.size):
+            second[i] = adam_moment(second[i], g[i] * g[i], moments[2], rest_2)
+            first[i] = factor * first[i] + g[i] / (np.sqrt(second[i]) + epsilon)
+            w[i] -= size * first[i]
+    elif rule == RPROP:
+        zero = w.dtype.type(0.0)
+        for i in range(w.size):
+            turn = g[i] * first[i]
+            length = second[i] * w.dtype.type(GROW if turn > zero else (SHRINK if turn < zero else 1.0))
+            length = min(max(length, w.dtype.type(SHORTEST)), w.dtype.type(LONGEST))
+            here = zero if turn < zero else g[i]
+            w[i] -= length if here > zero else (-length if here < zero else zero)
+            first[i], second[i] = here, length
     else:
         # One loop for both, since a branch in it would keep it from being vectorised: 1 v - 0 g is v to the last bit.
         ahead, rest = (factor, size) if rule == NESTEROV else (w.dtype.type(1.0), w.dtype.type(0.0))
@@ -75,6 +99,24 @@ def take_step(rule, values, w, g, first, second):
             velocity = momentum_velocity(first[i], g[i], size, factor)
             first[i] = velocity
             w[i] += momentum_velocity(velocity, g[i], rest, ahead)
+
+
+@leaf
+def penalty_factors(scalars, scale, real):
+    """What `add_penalty` takes; scale: one over the batch's sum of sample weights."""
+    decay = scalars[LEARNING_RATE] * scalars[WEIGHT_DECAY]
+    return real(scalars[ALPHA] * scale), real(scalars[L1] * scale), real(decay)
+
+
+@leaf
+def add_penalty(w, g, factors):
+    """g OUT: the gradient of the penalties on w is added; w OUT: decays."""
+    l2, l1, decay = factors
+    zero, one = w.dtype.type(0.0), w.dtype.type(1.0)
+    for i in range(w.size):
+        sign = one if w[i] > zero else (-one if w[i] < zero else zero)
+        g[i] += l2 * w[i] + l1 * sign
+        w[i] -= decay * w[i]
 
 
 @kernel(read_only="grad")

@@ -53,8 +53,8 @@ class Plan(NamedTuple):
 
     @property
     def loss(self) -> str:
-        code = int(self.table[0, LOSS])
-        return {losses.MSE: "mse", losses.SQUARED_ERROR: "squared_error"}.get(code, "log_loss")
+        names = {code: name for name, code in losses.CODES.items()}
+        return names.get(int(self.table[0, LOSS]), "log_loss")
 
     @property
     def bias(self) -> bool:
@@ -92,8 +92,8 @@ def make_plan(
     """Describe a dense network.
 
     sizes: widths from inputs to outputs, at least two. activation: of the hidden layers, one name or one for each.
-    loss: "mse", "squared_error", or "log_loss" over softmax or sigmoid outputs. n_targets: columns of T; as many as outputs
-    unless given; 1 with softmax and log_loss means that T holds class indices.
+    loss: "mse", "squared_error", "sum_squared_error", "log_loss" over softmax or sigmoid outputs, or "poisson" over exp.
+    n_targets: columns of T; as many as outputs unless given; 1 with softmax and log_loss means that T holds class indices.
 
     Raises ValueError or TypeError where an argument does not fit, before anything is made.
     """
@@ -122,19 +122,32 @@ def make_state(
     beta_2: float = 0.999,
     epsilon: float = 1e-8,
     epsilon_hat: bool = False,
+    alpha: float = 0.0,
+    l1: float = 0.0,
+    weight_decay: float = 0.0,
+    clip_norm: float = 0.0,
 ) -> State:
-    """Fresh training state for `plan`: rule "sgd" (with momentum, Nesterov's if asked) or "adam"."""
+    """Fresh training state for `plan`: rule "sgd" (with momentum, Nesterov's if asked), "adam", "rmsprop" or "rprop".
+
+    beta_2, momentum: of rmsprop, too. alpha, l1, weight_decay, clip_norm: see `optimizers.py`; 0 for none.
+    """
     real = real_dtype(dtype)
     if rule == "adam":
         code, vectors = optimizers.ADAM, 2
+    elif rule in ("rmsprop", "rprop"):
+        code, vectors = optimizers.RMSPROP if rule == "rmsprop" else optimizers.RPROP, 2
     elif rule == "sgd":
         code = optimizers.SGD if momentum == 0 else optimizers.NESTEROV if nesterov else optimizers.MOMENTUM
         vectors = 0 if code == optimizers.SGD else 1
     else:
-        raise ValueError(f"rule is {rule!r}; it must be 'sgd' or 'adam'")
+        raise ValueError(f"rule is {rule!r}; it must be 'sgd', 'adam', 'rmsprop' or 'rprop'")
+    second = np.zeros(plan.n_parameters if vectors > 1 else 0, real)
+    if rule == "rprop":
+        second[:] = learning_rate  # each parameter's own step
+    scalars = [learning_rate, momentum, beta_1, beta_2, epsilon, epsilon_hat, alpha, l1, weight_decay, clip_norm]
     return State(
         codes=np.array([code, 0, 0, optimizers.RUNNING]),
-        scalars=np.array([learning_rate, momentum, beta_1, beta_2, epsilon, epsilon_hat], np.float64),
+        scalars=np.array(scalars, np.float64),
         first=np.zeros(plan.n_parameters if vectors > 0 else 0, real),
-        second=np.zeros(plan.n_parameters if vectors > 1 else 0, real),
+        second=second,
     )

@@ -9,8 +9,10 @@ Every sum runs over its terms in order, by one thread, so its bits depend on not
 
 from __future__ import annotations
 
-from .jit import leaf
-from .llvm import copy, lanes_of, panel, transpose_block
+import numpy as np
+
+from .jit import REORDERED, leaf
+from .llvm import copy, lanes_of, panel, span, transpose_block
 
 # A row stride that stands for the width of each panel.
 IN_PANELS = -1
@@ -81,6 +83,38 @@ def pack(vector, vector_at, n_in, n_out, S, at, rows, columns, back):
             else:
                 copy(S, here, vector, there, count)
             column += width
+
+
+@leaf(fastmath=REORDERED)
+def sum_squares(S, at, n_in, n_out, rows, columns):
+    """Sum of squares, in float64, of a matrix (n_in, n_out) in panels of `rows` rows in S."""
+    lanes = lanes_of(S)
+    total = np.float64(0.0)
+    column = 0
+    while column < columns:
+        width = panel_width(columns - column, lanes)
+        for k in range(n_in):
+            entries = span(S, at + rows * column + k * width, min(width, n_out - column))
+            for i in range(entries.size):
+                total += np.float64(entries[i]) * np.float64(entries[i])
+        column += width
+    return total
+
+
+@leaf(fastmath=REORDERED)
+def sum_magnitudes(S, at, n_in, n_out, rows, columns):
+    """Sum of magnitudes, in float64, of a matrix (n_in, n_out) in panels of `rows` rows in S."""
+    lanes = lanes_of(S)
+    total = np.float64(0.0)
+    column = 0
+    while column < columns:
+        width = panel_width(columns - column, lanes)
+        for k in range(n_in):
+            entries = span(S, at + rows * column + k * width, min(width, n_out - column))
+            for i in range(entries.size):
+                total += np.abs(np.float64(entries[i]))
+        column += width
+    return total
 
 
 @leaf

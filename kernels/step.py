@@ -6,16 +6,20 @@ time, while it is in the first-level cache; of a small network, all at once.
 
 from __future__ import annotations
 
+import numpy as np
+
 from .jit import leaf
 from .llvm import column_sums, lanes_of, span
 from .network import add_gradient, layer_input, refresh_transposed, share, weight_rows
-from .optimizers import SGD, take_step
-from .plan import BIASED, N_IN, N_LAYERS
-from .products import ROWS_AT_A_TIME, panel_width, product
+from .optimizers import SGD, add_penalty, take_step
+from .plan import BIASED, N_IN, N_LAYERS, N_OUT
+from .products import ROWS_AT_A_TIME, panel_width, product, sum_squares
 from .workspace import (
+    ANY_FROZEN,
     BIASES,
     DELTAS,
     FIRST,
+    FROZEN,
     PACKED,
     PARAMETERS,
     ROWS,
@@ -34,18 +38,45 @@ FEW_PARAMETERS = 1 << 15
 
 
 @leaf
-def step_stretch(layout, S, rule, values, at, gradient, count):
-    """One step for `count` parameters from place `at` of the vectors in panels; their gradient lies in S from `gradient` on."""
+def any_penalty(penalties):
+    return penalties[0] != 0.0 or penalties[1] != 0.0 or penalties[2] != 0.0
+
+
+@leaf
+def step_stretch(layout, S, rule, values, penalties, at, gradient, count):
+    """One step for `count` parameters from place `at` of the vectors in panels; their gradient lies in S from `gradient` on.
+
+    penalties: see `add_penalty`.
+    """
     first = second = layout[0, PARAMETERS]
     if rule != SGD:
         first, second = layout[0, FIRST], layout[0, SECOND]
     w, g = span(S, layout[0, PARAMETERS] + at, count), span(S, gradient, count)
+    if any_penalty(penalties):
+        add_penalty(w, g, penalties)
     take_step(rule, values, w, g, span(S, first + at, count), span(S, second + at, count))
 
 
 @leaf(read_only="source")
 def step_matrix(
-    layout, S, source, source_at, a_row, a_step, d, stride, at, panel_rows, columns, first, last, rows, rule, values, part
+    layout,
+    S,
+    source,
+    source_at,
+    a_row,
+    a_step,
+    d,
+    stride,
+    at,
+    panel_rows,
+    columns,
+    first,
+    last,
+    rows,
+    rule,
+    values,
+    penalties,
+    part,
 ):
     """One step for rows first to last - 1 of a matrix in panels of `panel_rows` rows, from place `at` on.
 
@@ -64,7 +95,8 @@ def step_matrix(
                     source, source_at + row * a_row, a_row, a_step, S, d + column, stride, 1, layout[0, ZEROS], 0, 0,
                     scratch, width, 1, 0, count, width, rows, ROWS_AT_A_TIME, one,
                 )  # fmt: skip
-                step_stretch(layout, S, rule, values, at + panel_rows * column + row * width, scratch, count * width)
+                here = at + panel_rows * column + row * width
+                step_stretch(layout, S, rule, values, penalties, here, scratch, count * width)
             column += width
 
 
@@ -79,7 +111,7 @@ def sum_groups(layout, S, groups, at, count):
 
 
 @leaf
-def step_matrix_from_sums(layout, S, groups, at, panel_rows, columns, first, last, rule, values):
+def step_matrix_from_sums(layout, S, groups, at, panel_rows, columns, first, last, rule, values, penalties):
     """One step for rows first to last - 1 of a matrix in panels, from the gradients of the groups."""
     column = 0
     while column < columns:
@@ -88,27 +120,49 @@ def step_matrix_from_sums(layout, S, groups, at, panel_rows, columns, first, las
             here = at + panel_rows * column + row * width
             count = min(SCRATCH_ROWS, last - row) * width
             sum_groups(layout, S, groups, here, count)
-            step_stretch(layout, S, rule, values, here, layout[0, SUMS] + here, count)
+            step_stretch(layout, S, rule, values, penalties, here, layout[0, SUMS] + here, count)
         column += width
 
 
+@leaf
+def penalise_layer(layout, S, layer, penalties):
+    """A layer's gradient in SUMS OUT: the penalties' is added; its weights OUT: decay."""
+    at, count = layout[layer, WEIGHTS], layout[layer, ROWS] * layout[layer, WIDTH]
+    add_penalty(span(S, layout[0, PARAMETERS] + at, count), span(S, layout[0, SUMS] + at, count), penalties)
+
+
+@leaf
+def penalise_layers(table, layout, S, penalties):
+    if any_penalty(penalties):
+        for layer in range(1, table[0, N_LAYERS] + 1):
+            penalise_layer(layout, S, layer, penalties)
+
+
 @leaf(read_only="X")
-def step_part(table, layout, S, X, x_at, rows, groups, rule, values, part, parts):
+def step_part(table, layout, S, X, x_at, rows, groups, rule, values, penalties, part, parts):
     """This thread's part of a step: some rows of each layer's weights, and some layers' biases.
 
     groups: how many groups' gradients there are; 0 where the batch's rows lie in the area, their inputs in X from x_at on.
+    penalties: of the weights, see `add_penalty`.
     """
     sums = groups
-    if groups == 0 and rule == SGD:
+    zero = S.dtype.type(0.0)
+    none = (zero, zero, zero)
+    plain = rule == SGD and not any_penalty(penalties)
+    if groups == 0 and plain:
         parameters = layout[0, PARAMETERS]
         add_gradient(table, layout, S, X, x_at, 0, rows, parameters, parameters, -values[0], part, parts)
     elif groups == 0 and layout[0, PACKED] <= FEW_PARAMETERS:
         add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts)
         sums = 1
-    if sums and parts == 1:
+    if sums and parts == 1 and not layout[0, ANY_FROZEN]:
         sum_groups(layout, S, sums, 0, layout[0, PACKED])
-        step_stretch(layout, S, rule, values, 0, layout[0, SUMS], layout[0, PACKED])
+        penalise_layers(table, layout, S, penalties)
+        step_stretch(layout, S, rule, values, none, 0, layout[0, SUMS], layout[0, PACKED])
+        sums = -1
     for layer in range(1, table[0, N_LAYERS] + 1):
+        if layout[layer, FROZEN]:
+            continue
         first, last = share(table[layer, N_IN], lanes_of(S), part, parts)
         bias_here = table[0, BIASED] and layer % parts == part
         weights, biases, width, panel_rows = (
@@ -117,19 +171,75 @@ def step_part(table, layout, S, X, x_at, rows, groups, rule, values, part, parts
             layout[layer, WIDTH],
             layout[layer, ROWS],
         )
-        if sums and parts > 1:
-            step_matrix_from_sums(layout, S, sums, weights, panel_rows, width, first, last, rule, values)
+        if sums > 0:
+            step_matrix_from_sums(layout, S, sums, weights, panel_rows, width, first, last, rule, values, penalties)
             if bias_here:
-                step_matrix_from_sums(layout, S, sums, biases, 1, width, 0, 1, rule, values)
-        elif sums == 0 and rule != SGD:
+                step_matrix_from_sums(layout, S, sums, biases, 1, width, 0, 1, rule, values, none)
+        elif sums == 0 and not plain:
             source, at, row = layer_input(table, layout, S, X, x_at, 0, layer)
             d, stride = layout[layer, DELTAS], layout[layer, STRIDE]
             step_matrix(
-                layout, S, source, at, 1, row, d, stride, weights, panel_rows, width, first, last, rows, rule, values, part
-            )
+                layout, S, source, at, 1, row, d, stride, weights, panel_rows, width, first, last, rows,
+                rule, values, penalties, part,
+            )  # fmt: skip
             if bias_here:
                 gradient = layout[0, SUMS] + biases
                 column_sums(S, d, stride, rows, width, layout[0, ZEROS], gradient, S.dtype.type(1.0))
-                step_stretch(layout, S, rule, values, biases, gradient, width)
+                step_stretch(layout, S, rule, values, none, biases, gradient, width)
         if layer > 1:
             refresh_transposed(layout, S, layer, first, last)
+
+
+# Where the whole gradient is wanted first: `whole_gradient`, a meeting, `add_squared_lengths`, a meeting, `clipped_step`.
+
+
+@leaf(read_only="X")
+def whole_gradient(table, layout, S, X, x_at, rows, groups, part, parts):
+    """This thread's rows of the gradient, in SUMS."""
+    if groups == 0:
+        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts)
+    elif part == 0:
+        sum_groups(layout, S, groups, 0, layout[0, PACKED])
+
+
+@leaf
+def add_squared_lengths(table, layout, S, penalties, losses, part, parts):
+    """The penalties' gradients join that in SUMS; the last entries of losses OUT: its squared length, layer by layer."""
+    layers = table[0, N_LAYERS]
+    for layer in range(1, layers + 1):
+        if layer % parts == part:
+            weights, biases = layout[layer, WEIGHTS], layout[layer, BIASES]
+            rows, width, n_in, n_out = layout[layer, ROWS], layout[layer, WIDTH], table[layer, N_IN], table[layer, N_OUT]
+            losses[losses.size - layers + layer - 1] = 0.0
+            if layout[layer, FROZEN]:
+                continue
+            if any_penalty(penalties):
+                penalise_layer(layout, S, layer, penalties)
+            squares = sum_squares(S, layout[0, SUMS] + weights, n_in, n_out, rows, width)
+            if table[0, BIASED]:
+                squares += sum_squares(S, layout[0, SUMS] + biases, 1, n_out, 1, width)
+            losses[losses.size - layers + layer - 1] = squares
+
+
+@leaf
+def clipped_step(table, layout, S, rule, values, longest, losses, part, parts):
+    """A step for this thread's layers, with the gradient in SUMS, shortened where it is longer than `longest`."""
+    layers = table[0, N_LAYERS]
+    squares = np.float64(0.0)
+    for k in range(losses.size - layers, losses.size):
+        squares += losses[k]
+    length = np.sqrt(squares)
+    zero = S.dtype.type(0.0)
+    factor = S.dtype.type(longest / length if length > longest else 1.0)
+    for layer in range(1, layers + 1):
+        if layer % parts == part and not layout[layer, FROZEN]:
+            for at, count in (
+                (layout[layer, WEIGHTS], layout[layer, ROWS] * layout[layer, WIDTH]),
+                (layout[layer, BIASES], layout[layer, WIDTH]),
+            ):
+                gradient = span(S, layout[0, SUMS] + at, count)
+                for i in range(count):
+                    gradient[i] *= factor
+                step_stretch(layout, S, rule, values, (zero, zero, zero), at, layout[0, SUMS] + at, count)
+            if layer > 1:
+                refresh_transposed(layout, S, layer, 0, table[layer, N_IN])

@@ -61,8 +61,10 @@ def activation_names(activation: str | Sequence[str], output_activation: str, n_
 def loss_code(loss: str, output_activation: str, n_out: int, n_targets: int | None) -> tuple[int, int]:
     """The loss's code and the number of target columns."""
     columns = n_out if n_targets is None else positive_integer("n_targets", n_targets)
-    if loss in ("mse", "squared_error"):
-        code = losses.MSE if loss == "mse" else losses.SQUARED_ERROR
+    if loss in losses.CODES:
+        code = losses.CODES[loss]
+        if loss == "poisson" and output_activation != "exp":
+            raise ValueError(f"loss 'poisson' needs output_activation 'exp', not {output_activation!r}")
     elif loss == "log_loss":
         if output_activation == "softmax":
             code = losses.LABEL_LOG_LOSS if columns == 1 and n_out > 1 else losses.LOG_LOSS
@@ -71,7 +73,7 @@ def loss_code(loss: str, output_activation: str, n_out: int, n_targets: int | No
         else:
             raise ValueError(f"loss 'log_loss' needs output_activation 'softmax' or 'sigmoid', not {output_activation!r}")
     else:
-        raise ValueError(f"loss is {loss!r}; it must be one of mse, squared_error, log_loss")
+        raise ValueError(f"loss is {loss!r}; it must be one of {', '.join(losses.CODES)}, log_loss")
     if columns != n_out and code != losses.LABEL_LOG_LOSS:
         raise ValueError(f"n_targets is {columns}; loss {loss!r} over {output_activation} needs {n_out}, one for each output")
     return code, columns

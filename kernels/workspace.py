@@ -13,6 +13,7 @@ and all bounds, follow from the sizes alone, so that the number of threads chang
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,13 +27,14 @@ from .validation import positive_integer, real_dtype
 
 # Row 0 of Workspace.layout. THREADS: most that may work together. BATCH, CHUNK, BLOCK: rows of a batch, of an area, and that
 # one thread works through at a time. GROUPS: 0 where batches are taken directly. AREA: numbers of one area. PACKED: of the
-# parameters in panels. GRANULE: see below. TARGET_WIDTH: columns of T. The others: where something begins in `numbers`.
+# parameters in panels. GRANULE: see below. TARGET_WIDTH: columns of T. ANY_FROZEN: whether any
+# layer is. The others: where something begins in `numbers`.
 THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS, SCRATCH = range(13)
-OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, TARGET_WIDTH = range(13, 19)
+OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, TARGET_WIDTH, ANY_FROZEN = range(13, 20)
 # Row l + 1, for layer l. ROWS, WIDTH: of its panels. STRIDE: from one row's activations to the next's. WEIGHTS and BIASES
 # count from PARAMETERS, FIRST, SECOND or a gradient's sum, ACTIVATIONS and DELTAS from an area's begin.
-INPUT_WIDTH, OUTPUT_WIDTH, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED, ACTIVATIONS, DELTAS, DOTS = range(11)
-_COLUMNS = 19
+INPUT_WIDTH, OUTPUT_WIDTH, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED, ACTIVATIONS, DELTAS, DOTS, FROZEN = range(12)
+_COLUMNS = 20
 
 # Activations and losses are taken over a granule of rows at a time, and a bound between two threads' rows falls on a multiple:
 # few rows, where a step is long enough (in rows x parameters) for several threads, and otherwise more, for fewer calls.
@@ -56,28 +58,39 @@ MOST_DOT_ROWS = 3
 # Step rules with a state take the gradient of so many weight rows of a panel at a time.
 SCRATCH_ROWS = 64
 _LINE_BYTES = 64
+# Columns of Workspace.passes: the mean loss, its rows weighted by their sample weights; the same with each batch's mean
+# weighted by its number of rows, as scikit-learn has it; the penalty on weights, likewise.
+MEAN, BATCH_MEAN, PENALTY = range(3)
 
 
 class Workspace(NamedTuple):
     """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`."""
 
-    layout: np.ndarray  # int64 (n_layers + 1, 19)
+    layout: np.ndarray  # int64 (n_layers + 1, 20)
     numbers: np.ndarray  # of the parameters' dtype
-    losses: np.ndarray  # float64: of each granule of a batch
+    losses: np.ndarray  # float64: of each granule of a batch; last, each layer's sum of squared weights
     control: np.ndarray  # int64: a non-zero entry 0 asks a running epoch to stop after its step; then the threads' counters
     team: np.ndarray  # int64: this thread's number, and how many threads work on one call together
-    passes: np.ndarray  # float64: the mean loss of each pass over the rows that one call of train_epoch makes
+    passes: np.ndarray  # float64 (passes, 3): what each pass over the rows that one call of train_epoch makes has lost
 
     def member(self, number: int, threads: int) -> Workspace:
         """The same memory for thread `number` of `threads` that make one call of `train_epoch` together."""
         return self._replace(team=np.array([number, threads]))
+
+    def frozen(self, layers: Sequence[int]) -> Workspace:
+        """The same memory for training that leaves these layers' weights and biases (from 0) as they are."""
+        layout = self.layout.copy()
+        layout[1:, FROZEN] = 0
+        layout[1:, FROZEN][list(layers)] = 1
+        layout[0, ANY_FROZEN] = len(layers) > 0
+        return self._replace(layout=layout)
 
     def for_passes(self, count: int) -> Workspace:
         """The same memory for calls of `train_epoch` that make `count` epochs: their losses are left in `passes`.
 
         `order` then has the rows of one epoch after those of another. Spares small data the price of a call for each.
         """
-        return self._replace(passes=np.zeros(count))
+        return self._replace(passes=np.zeros((count, 3)))
 
 
 def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64", n_threads: int = 1) -> Workspace:
@@ -120,10 +133,10 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
     return Workspace(
         layout,
         numbers,
-        np.zeros(-(-batch // int(top[GRANULE]))),
+        np.zeros(-(-batch // int(top[GRANULE])) + plan.n_layers),
         np.zeros(CONTROL_SIZE, np.int64),
         np.array([0, 1], np.int64),
-        np.zeros(1),
+        np.zeros((1, 3)),
     )
 
 

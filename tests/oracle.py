@@ -48,6 +48,12 @@ def exact_softmax(x: Sequence[mpf]) -> list[mpf]:
         return [p / mpmath.fsum(powers) for p in powers]
 
 
+def exact_exp(x: Iterable[mpf]) -> list[mpf]:
+    """Far beyond either end it is cut: there it is zero, or infinite, in any dtype."""
+    with mpmath.workprec(PRECISE_BITS):
+        return [mpmath.exp(max(min(v, mpf(10_000)), mpf(-10_000))) for v in x]
+
+
 def exact_sigmoid_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
     with mpmath.workprec(EXACT_BITS):
         return [d * v * (1 - v) for v, d in zip(y, dy, strict=True)]
@@ -64,6 +70,11 @@ def exact_relu_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
 
 def exact_identity_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
     return list(dy)
+
+
+def exact_exp_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
+    with mpmath.workprec(EXACT_BITS):
+        return [d * v for v, d in zip(y, dy, strict=True)]
 
 
 def exact_softmax_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
@@ -90,6 +101,29 @@ def exact_squared_error(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> mpf:
 def exact_squared_error_backward(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> list[mpf]:
     with mpmath.workprec(EXACT_BITS):
         return [(a - b) / len(y) for a, b in zip(y, t, strict=True)]
+
+
+def exact_sum_squared_error(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> mpf:
+    with mpmath.workprec(EXACT_BITS):
+        return sum(((a - b) ** 2 for a, b in zip(y, t, strict=True)), mpf(0)) / 2 / n_rows
+
+
+def exact_sum_squared_error_backward(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> list[mpf]:
+    with mpmath.workprec(EXACT_BITS):
+        return [(a - b) / n_rows for a, b in zip(y, t, strict=True)]
+
+
+def exact_poisson(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> mpf:
+    with mpmath.workprec(EXACT_BITS):
+        differences = [a - b for a, b in zip(y, t, strict=True)]
+    with mpmath.workprec(PRECISE_BITS):
+        terms = ((b * mpmath.log(b / a) if b else mpf(0)) + d for a, b, d in zip(y, t, differences, strict=True))
+        return mpmath.fsum(terms) / n_rows
+
+
+def exact_poisson_backward(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> list[mpf]:
+    with mpmath.workprec(EXACT_BITS):
+        return [(a - b) / a / n_rows for a, b in zip(y, t, strict=True)]
 
 
 def exact_log_loss(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> mpf:
@@ -165,7 +199,7 @@ class Network:
 
     sizes: Sequence[int]
     activations: Sequence[str]  # one for each layer
-    loss: str  # "mse", "squared_error", "log_loss", "label_log_loss" or "binary_log_loss"
+    loss: str  # "mse", "squared_error", "sum_squared_error", "log_loss", "label_log_loss", "binary_log_loss" or "poisson"
     bias: bool = True
 
     @property
@@ -198,6 +232,8 @@ def activate(name: str, z: np.ndarray) -> np.ndarray:
     if name == "softmax":
         e = np.exp(z - z.max())
         return e / e.sum()
+    if name == "exp":
+        return np.exp(z)
     assert name == "identity"
     return z.copy()
 
@@ -212,6 +248,8 @@ def jacobian(name: str, z: np.ndarray, a: np.ndarray) -> np.ndarray:
         return np.diag([1.0 if v > 0 else 0.0 for v in z])
     if name == "softmax":
         return np.diag(a) - np.outer(a, a)
+    if name == "exp":
+        return np.diag(a)
     assert name == "identity"
     return np.eye(len(z))
 
@@ -221,6 +259,10 @@ def row_loss(name: str, y: np.ndarray, t: np.ndarray) -> float:
         return float(np.mean((y - t) ** 2))
     if name == "squared_error":
         return float(np.mean((y - t) ** 2) / 2)
+    if name == "sum_squared_error":
+        return float(np.sum((y - t) ** 2) / 2)
+    if name == "poisson":
+        return float(sum((q * np.log(q / p) if q != 0 else 0.0) - q + p for p, q in zip(y, t, strict=True)))
     if name == "log_loss":
         return -sum(q * np.log(p) for p, q in zip(y, t, strict=True) if q != 0)
     if name == "label_log_loss":
@@ -235,6 +277,10 @@ def row_loss_slope(name: str, y: np.ndarray, t: np.ndarray) -> np.ndarray:
         return 2 * (y - t) / len(y)
     if name == "squared_error":
         return (y - t) / len(y)
+    if name == "sum_squared_error":
+        return y - t
+    if name == "poisson":
+        return 1 - t / y
     if name == "log_loss":
         return -t / y
     if name == "label_log_loss":
@@ -301,6 +347,17 @@ def loss_and_grad(
         loss += w * row
         grad += w * row_grad
     return loss / sum(weights), grad / sum(weights)
+
+
+def penalty_and_grad(network: Network, theta: np.ndarray, alpha: float, total_weight: float) -> tuple[float, np.ndarray]:
+    """alpha / 2 times the sum of squared weights, biases left out, over a batch's sum of sample weights."""
+    value, grad = 0.0, np.zeros(len(theta))
+    for part, n_in, n_out in zip(network.layers, network.sizes[:-1], network.sizes[1:], strict=True):
+        for i in range(part.start, part.start + n_in * n_out):
+            if total_weight:
+                value += alpha / 2 * float(theta[i]) ** 2 / total_weight
+                grad[i] = alpha * float(theta[i]) / total_weight
+    return value, grad
 
 
 def finite_differences(f: Callable[[np.ndarray], float], theta: np.ndarray, step: float = 1e-3) -> np.ndarray:
@@ -370,11 +427,13 @@ class Adam:
 
 @dataclass
 class Epoch:
-    """What an epoch leaves behind."""
+    """What an epoch leaves behind. loss: averaged over the rows. batch_mean, penalty: the batches', by numbers of rows."""
 
     theta: np.ndarray
     loss: float
     batch_losses: list[float] = field(default_factory=list)
+    batch_mean: float = 0.0
+    penalty: float = 0.0
 
 
 def epoch(
@@ -386,18 +445,22 @@ def epoch(
     weight: Sequence[float] | None,
     order: Sequence[int] | None,
     batch_size: int,
+    alpha: float = 0.0,
 ) -> Epoch:
-    """A step after each batch; the loss of each batch is taken before its step and averaged over all rows."""
+    """A step after each batch; the loss of each batch, and the penalty on weights, are taken before its step and averaged."""
     rows = list(range(len(X))) if order is None else list(order)
     result = Epoch(np.array(theta, np.float64), 0.0)
     total = total_weight = 0.0
     for start in range(0, len(rows), batch_size):
         batch = rows[start : start + batch_size]
         weights = None if weight is None else [weight[i] for i in batch]
-        loss, grad = loss_and_grad(network, result.theta, X[batch], T[batch], weights)
-        result.theta = rule.step(result.theta, grad)
-        result.batch_losses.append(loss)
         batch_weight = len(batch) if weights is None else sum(weights)
+        loss, grad = loss_and_grad(network, result.theta, X[batch], T[batch], weights)
+        penalty, penalty_grad = penalty_and_grad(network, result.theta, alpha, batch_weight)
+        result.theta = rule.step(result.theta, grad + penalty_grad)
+        result.batch_losses.append(loss)
+        result.batch_mean += loss * len(batch) / len(rows)
+        result.penalty += penalty * len(batch) / len(rows)
         total += loss * batch_weight
         total_weight += batch_weight
     result.loss = total / total_weight if total_weight else 0.0

@@ -9,8 +9,9 @@ import pytest
 from numba import njit
 from tileprop.kernels import batches, network
 from tileprop.kernels.optimizers import RUNNING, STEP, STOPPED
+from tileprop.kernels.step import FEW_PARAMETERS
 from tileprop.kernels.threads import BARRIER, STOP
-from tileprop.kernels.workspace import GROUPS
+from tileprop.kernels.workspace import GROUPS, PACKED, PENALTY
 from trainings import RULES, Training, make_training, oracle_epoch
 
 DTYPES = ["float32", "float64"]
@@ -55,6 +56,7 @@ def random_training(seed: int, grouped: bool) -> Training:
         seed=seed,
         n_threads=8,
         bias=bool(rng.integers(0, 2)),
+        alpha=float(rng.choice([0.0, 0.2])),
         **options,
     )
     training.theta /= training.theta.dtype.type(np.sqrt(sizes[0]))
@@ -67,18 +69,42 @@ def check_threads(seed: int, grouped: bool) -> None:
     original = random_training(seed, grouped)
     alone = original.copy()
     losses = [alone.run() for _ in range(2)]
+    passes = alone.work.passes.tolist()
     assert np.isfinite(losses).all()
     assert alone.result() != original.result()
     for threads in THREADS:
         together = original.copy()
         assert [together.run_by(threads) for _ in range(2)] == losses, (seed, threads)
         assert together.result() == alone.result(), (seed, threads)
+        assert together.work.passes.tolist() == passes, (seed, threads)
 
 
 @pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("seed", range(8))
 def test_the_number_of_threads_changes_no_bit(seed, grouped):
     check_threads(seed, grouped)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("sizes", "batch_size"), [([5, 9, 4, 3], 10), ([200, 170, 3], 10), ([2, 2, 1], 1), ([600, 4, 3], 470)])
+def test_a_penalty_has_the_same_bits_by_any_number_of_threads(sizes, batch_size, rule, dtype):
+    """Of few parameters and of many, in batches of one row and in groups."""
+    options = {"batch_size": batch_size, "rule": rule, "dtype": dtype, "weighted": True, "alpha": 0.1 * batch_size}
+    original = make_training(sizes, n=int(2.3 * batch_size) + 3, order="permutation", n_threads=3, **options)
+    original.theta /= original.theta.dtype.type(np.sqrt(sizes[0]))
+    layout = original.work.layout[0]
+    assert (layout[PACKED] > FEW_PARAMETERS) == (sizes[0] == 200)
+    assert (layout[GROUPS] > 0) == (sizes[0] == 600)
+    alone = original.copy()
+    losses = [alone.run() for _ in range(2)]
+    passes = alone.work.passes.tolist()
+    assert passes[0][PENALTY] > 0
+    for threads in (2, 3):
+        together = original.copy()
+        assert [together.run_by(threads) for _ in range(2)] == losses
+        assert together.result() == alone.result()
+        assert together.work.passes.tolist() == passes
 
 
 @pytest.mark.full

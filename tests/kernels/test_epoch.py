@@ -17,7 +17,8 @@ from numba import njit
 from numba.core import config
 from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
 from tileprop.kernels.optimizers import DIVERGED, POSITION, RUNNING, STATUS, STEP, STOPPED
-from tileprop.kernels.workspace import BLOCK, GROUPS, WIDTH, ZEROS
+from tileprop.kernels.step import FEW_PARAMETERS
+from tileprop.kernels.workspace import BATCH_MEAN, BLOCK, GROUPS, MEAN, PACKED, PENALTY, WIDTH, ZEROS
 from trainings import RULES, Training, make_training, oracle_epoch
 
 DTYPES = ["float32", "float64"]
@@ -26,23 +27,32 @@ without_jit = bool(config.DISABLE_JIT)
 # Against the oracle ----------------------------------------------------------------------------------------------------------
 
 
+def check_epochs(training: Training, rule: str, tolerance: float, epochs: int = 1) -> None:
+    """Losses, the penalty on weights, and parameters; each epoch starts from where the oracle's ended."""
+    mine = RULES[rule][1]()
+    for _ in range(epochs):
+        expected = oracle_epoch(training, mine)
+        assert training.run() == training.work.passes[0, MEAN] == pytest.approx(expected.loss, rel=tolerance)
+        assert training.work.passes[0, BATCH_MEAN] == pytest.approx(expected.batch_mean, rel=tolerance)
+        assert training.work.passes[0, PENALTY] == pytest.approx(expected.penalty, rel=tolerance)
+        np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=tolerance * np.abs(expected.theta).max())
+        training.theta[:] = expected.theta
+
+
 @pytest.mark.plain
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("order", ["none", "permutation", "sample"])
-def test_two_epochs_are_the_oracles(rule, dtype, order):
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_two_epochs_are_the_oracles(rule, dtype, order, alpha):
     """With a last batch that is smaller, and the state carried from one epoch to the next."""
-    training = make_training(rule=rule, dtype=dtype, order=order, weighted=order == "permutation", seed=1)
-    mine = RULES[rule][1]()
-    tolerance = 1e-12 if dtype == "float64" else 2e-5
+    training = make_training(rule=rule, dtype=dtype, order=order, weighted=order == "permutation", seed=1, alpha=alpha)
     before = training.theta.copy()
-    for _ in range(2):
-        expected = oracle_epoch(training, mine)
-        loss = training.run()
-        assert loss == pytest.approx(expected.loss, rel=tolerance)
-        np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=tolerance * np.abs(expected.theta).max())
-        training.theta[:] = expected.theta
+    check_epochs(training, rule, 1e-12 if dtype == "float64" else 2e-5, epochs=2)
     assert np.abs(training.theta - before).max() > 0.01
+    mean, batch_mean, penalty = training.work.passes[0]
+    assert (mean == pytest.approx(batch_mean, rel=1e-9)) == (order != "permutation")
+    assert (penalty > 0) == (alpha > 0)
     assert training.state.codes.tolist()[1:] == [2 * -(-expected_rows(training) // 5), expected_rows(training), RUNNING]
 
 
@@ -54,7 +64,7 @@ def expected_rows(training: Training) -> int:
 @given(data=st.data())
 def test_any_epoch_is_the_oracles(data):
     sizes = data.draw(st.lists(st.integers(1, 6), min_size=2, max_size=5))
-    loss = data.draw(st.sampled_from(["mse", "squared_error"]))
+    loss = data.draw(st.sampled_from(["mse", "squared_error", "sum_squared_error"]))
     training = make_training(
         sizes,
         n=data.draw(st.integers(1, 30)),
@@ -67,10 +77,34 @@ def test_any_epoch_is_the_oracles(data):
         output_activation=data.draw(st.sampled_from(["sigmoid", "tanh", "softmax"])),
         loss=loss,
         bias=data.draw(st.booleans()),
+        alpha=data.draw(st.sampled_from([0.0, 0.3])),
     )
-    expected = oracle_epoch(training, RULES[rule][1]())
-    assert training.run() == pytest.approx(expected.loss, rel=1e-10)
-    np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=1e-9 * np.abs(expected.theta).max())
+    check_epochs(training, rule, 1e-9)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rule", ["sgd", "adam"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("hidden", "output", "loss"),
+    [
+        ("tanh", "identity", "sum_squared_error"),
+        ("tanh", "exp", "poisson"),
+        ("exp", "exp", "mse"),
+        ("exp", "softmax", "log_loss"),
+    ],
+)
+def test_sums_of_squares_counts_and_exponentials(hidden, output, loss, rule, weighted, dtype):
+    options = {"activation": hidden, "output_activation": output, "loss": loss}
+    training = make_training(rule=rule, dtype=dtype, weighted=weighted, order="permutation", seed=2, alpha=0.1, **options)
+    training.X /= 4
+    if loss == "poisson":
+        training.T[:] = np.floor(3 * training.T)
+        assert not training.T.all()
+    if loss == "log_loss":
+        training.T[:] = np.eye(2)[training.T[:, 0].round().astype(int)]
+    check_epochs(training, rule, 1e-12 if dtype == "float64" else 2e-5, epochs=2)
 
 
 @pytest.mark.parametrize("order", ["none", "permutation"])
@@ -79,9 +113,7 @@ def test_batches_longer_than_a_block(order):
     training = make_training([2, 600, 520, 1], n=270, batch_size=262, order=order, weighted=True, rule="momentum")
     assert training.work.layout[0, BLOCK] < 262 / 2
     assert training.work.layout[0, GROUPS] == 0
-    expected = oracle_epoch(training, RULES["momentum"][1]())
-    assert training.run() == pytest.approx(expected.loss, rel=1e-12)
-    np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=1e-12 * np.abs(expected.theta).max())
+    check_epochs(training, "momentum", 1e-12)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -89,14 +121,24 @@ def test_batches_longer_than_a_block(order):
 @pytest.mark.parametrize("order", ["none", "sample"])
 def test_batches_in_groups_are_the_oracles(rule, order, dtype):
     """Long batches of few parameters: three of them, the last one with fewer rows, but more than one chunk."""
-    training = make_training([600, 4, 3], n=1040, batch_size=470, rule=rule, order=order, weighted=True, dtype=dtype)
+    options = {"weighted": True, "dtype": dtype, "alpha": 30.0 if order == "sample" else 0.0}
+    training = make_training([600, 4, 3], n=1040, batch_size=470, rule=rule, order=order, **options)
     training.theta[:] /= 8
     assert training.work.layout[0, GROUPS] > 1
-    expected = oracle_epoch(training, RULES[rule][1]())
-    tolerance = 1e-12 if dtype == "float64" else 1e-4
-    assert training.run() == pytest.approx(expected.loss, rel=tolerance)
-    np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=tolerance * np.abs(expected.theta).max())
+    check_epochs(training, rule, 1e-12 if dtype == "float64" else 1e-4)
     assert training.state.codes[STEP] == 3
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_penalty_on_many_parameters(rule, bias, dtype):
+    """More than a whole gradient is kept for: the steps are taken a few rows of a panel at a time."""
+    options = {"weighted": True, "dtype": dtype, "bias": bias, "alpha": 0.5}
+    training = make_training([200, 170, 3], n=11, batch_size=4, rule=rule, order="permutation", **options)
+    training.theta[:] /= 8
+    assert training.work.layout[0, PACKED] > FEW_PARAMETERS
+    check_epochs(training, rule, 1e-12 if dtype == "float64" else 1e-4, epochs=2)
 
 
 @pytest.mark.plain
@@ -114,13 +156,30 @@ def test_a_batch_larger_than_the_data_is_one_of_all_rows(batch_size):
 
 
 @pytest.mark.plain
-def test_weights_that_are_zero_in_a_batch_leave_it_out():
-    training = make_training(n=10, batch_size=5, weighted=True)
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_weights_that_are_zero_in_a_batch_leave_it_out(alpha):
+    """Its rows count where batches are averaged by their numbers of rows, with no loss and no penalty."""
+    training = make_training(n=10, batch_size=5, weighted=True, alpha=alpha)
     training.weight[5:] = 0
     alone = training.copy()
+    alone.work = make_workspace(training.plan, 5)
     alone.X, alone.T, alone.weight = training.X[:5], training.T[:5], training.weight[:5]
     assert training.run() == alone.run()
     assert np.array_equal(training.theta, alone.theta)
+    assert training.work.passes[0, BATCH_MEAN] == pytest.approx(alone.work.passes[0, BATCH_MEAN] / 2, rel=1e-15)
+    assert training.work.passes[0, PENALTY] == pytest.approx(alone.work.passes[0, PENALTY] / 2, rel=1e-15)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_penalty_by_hand(weighted):
+    """It shrinks weights by learning rate times alpha over the batch's weight, leaves biases, and is no part of the loss."""
+    training = make_training([1, 1], n=2, batch_size=2, weighted=weighted, alpha=0.5, output_activation="identity")
+    training.X[:], training.T[:], training.theta[:] = [[1], [-1]], [[3], [1]], [1, 2]  # outputs are right
+    weight = training.weight.sum() if weighted else 2
+    assert training.run() == 0
+    np.testing.assert_allclose(training.theta, [1 - 0.3 * 0.5 / weight, 2], rtol=1e-15)
+    np.testing.assert_allclose(training.work.passes, [[0, 0, 0.5 * 0.5 / weight]], rtol=1e-15)
 
 
 @pytest.mark.plain
@@ -154,8 +213,9 @@ def test_pieces_of_an_epoch_give_the_same_bits(rule, dtype, cuts):
 
 
 @pytest.mark.plain
-def test_pieces_of_the_rows_give_the_same_bits():
-    whole = make_training(rule="nesterov")
+@pytest.mark.parametrize("alpha", [0.0, 0.1])
+def test_pieces_of_the_rows_give_the_same_bits(alpha):
+    whole = make_training(rule="nesterov", alpha=alpha)
     pieces = whole.copy()
     whole.run()
     X, T = pieces.X, pieces.T
@@ -168,17 +228,20 @@ def test_pieces_of_the_rows_give_the_same_bits():
 @pytest.mark.plain
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("order", ["none", "permutation", "sample"])
-@pytest.mark.parametrize(("sizes", "batch_size"), [([3, 5, 2], 5), ([2, 2, 1], 1)])
-def test_passes_of_one_call_give_the_bits_of_a_call_each(rule, order, sizes, batch_size):
-    apart, together = (make_training(sizes, rule=rule, order=order, batch_size=batch_size) for _ in range(2))
+@pytest.mark.parametrize(("sizes", "batch_size", "alpha"), [([3, 5, 2], 5, 0.0), ([2, 2, 1], 1, 0.0), ([3, 5, 2], 5, 0.1)])
+def test_passes_of_one_call_give_the_bits_of_a_call_each(rule, order, sizes, batch_size, alpha):
+    options = {"rule": rule, "order": order, "batch_size": batch_size, "alpha": alpha, "weighted": alpha > 0}
+    apart, together = (make_training(sizes, **options) for _ in range(2))
     other = apart.order[::-1]
-    losses = [apart.run()]
+    losses, passes = [apart.run()], [apart.work.passes[0].tolist()]
     apart.order = other.copy()
     losses.append(apart.run())
+    passes.append(apart.work.passes[0].tolist())
     together.order = np.concatenate([together.order, other])
     together.work = together.work.for_passes(2)
     assert together.run() == losses[-1]
-    assert together.work.passes.tolist() == losses
+    assert together.work.passes.tolist() == passes
+    assert together.work.passes[:, MEAN].tolist() == losses
     codes = together.state.codes
     codes[2] -= expected_rows(apart)
     assert together.result() == apart.result()
@@ -227,7 +290,7 @@ def test_in_order_and_by_index_give_the_same_bits():
 @pytest.mark.parametrize("rule", RULES)
 def test_the_same_call_gives_the_same_bits(rule):
     """Whatever the scratch memory held before, the padding included."""
-    training = make_training(rule=rule, order="sample", weighted=True)
+    training = make_training(rule=rule, order="sample", weighted=True, alpha=0.1)
     again = training.copy()
     again.work = work = make_workspace(training.plan, 5)
     kept = np.zeros(work.numbers.size, bool)
@@ -307,14 +370,15 @@ def test_memory_mapped_inputs_serve_as_well(tmp_path, mode):
 @pytest.mark.plain
 @pytest.mark.parametrize("rule", RULES)
 def test_a_stop_flag_ends_after_a_whole_step(rule):
-    stopped = make_training(rule=rule, order="permutation")
+    stopped = make_training(rule=rule, order="permutation", weighted=True, alpha=0.1)
     one_batch = stopped.copy()
-    one_batch.order = stopped.order[:5]
+    one_batch.order, one_batch.work = stopped.order[:5], make_workspace(stopped.plan, 5)
     stopped.work.control[0] = 1
     loss = stopped.run()
     assert stopped.state.codes.tolist()[1:] == [1, 5, STOPPED]
     stopped.work.control[0] = 0
     assert loss == one_batch.run()
+    assert np.array_equal(stopped.work.passes, one_batch.work.passes)
     assert one_batch.state.codes.tolist()[1:] == [1, 5, RUNNING]
     assert np.array_equal(stopped.theta, one_batch.theta)
 
@@ -352,6 +416,18 @@ def test_a_batch_without_a_finite_loss_takes_no_step(loss, bad):
     assert np.isfinite(training.theta).all()
     assert np.array_equal(training.theta, before.theta)
     assert np.array_equal(training.state.first, before.state.first)
+
+
+@pytest.mark.plain
+def test_a_penalty_that_is_not_finite_takes_no_step():
+    """Squares of weights overflow where the outputs, and their loss, do not."""
+    training = make_training(rule="momentum", alpha=0.5)
+    training.theta[4] = 1e200
+    before = training.theta.copy()
+    with np.errstate(over="ignore"):  # as plain Python, the scalars' own warnings
+        training.run()
+    assert training.state.codes.tolist()[1:] == [0, 0, DIVERGED]
+    assert np.array_equal(training.theta, before)
 
 
 @pytest.mark.plain
@@ -410,11 +486,14 @@ def test_one_compilation_for_each_dtype():
     before = set(train_epoch.overloads)
     for dtype in DTYPES:
         for rule in RULES:
-            make_training(dtype=dtype, rule=rule, weighted=True, order="permutation").run()
-        for activation in ("identity", "sigmoid", "tanh", "relu", "softmax"):
+            for alpha in (0.0, 0.1):
+                make_training(dtype=dtype, rule=rule, weighted=True, order="permutation", alpha=alpha).run()
+        for activation in ("identity", "sigmoid", "tanh", "relu", "softmax", "exp"):
             make_training([4, 3, 3, 6], dtype=dtype, activation=activation, output_activation=activation).run()
         for loss, output, options in (
             ("squared_error", "tanh", {}),
+            ("sum_squared_error", "tanh", {}),
+            ("poisson", "exp", {}),
             ("log_loss", "softmax", {}),
             ("log_loss", "softmax", {"n_targets": 1}),
             ("log_loss", "sigmoid", {"bias": False}),

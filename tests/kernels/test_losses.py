@@ -15,9 +15,9 @@ from tileprop import kernels
 
 pytestmark = pytest.mark.plain
 
-NAMES = ["mse", "squared_error", "log_loss", "binary_log_loss"]
-REGRESSION = ["mse", "squared_error"]
+REGRESSION = ["mse", "squared_error", "sum_squared_error"]
 CLASSIFICATION = ["log_loss", "binary_log_loss"]
+NAMES = [*REGRESSION, *CLASSIFICATION, "poisson"]
 DTYPES = ["float32", "float64"]
 MOST_ULPS = 2.0
 # The log losses still exceed it now and then, by up to one unit: the mark goes when the kernels have mended that.
@@ -66,7 +66,8 @@ MATRICES = st.tuples(st.integers(1, 4), st.integers(1, 4))
 
 @st.composite
 def outputs_and_targets(draw: st.DrawFn, name: str, dtype: str, shapes: Any = None) -> tuple[np.ndarray, np.ndarray]:
-    """Y and T of one shape. Probabilities come from all of [0, 1]; other outputs so that no sum of squares overflows."""
+    """Y and T of one shape. Probabilities come from all of [0, 1], rates and counts so that their ratio is a number; other
+    outputs so that no sum of squares overflows."""
     if shapes is None:
         shapes = MATRICES if dtype == "float32" else st.one_of(VECTORS, MATRICES)
     shape = draw(shapes)
@@ -75,13 +76,17 @@ def outputs_and_targets(draw: st.DrawFn, name: str, dtype: str, shapes: Any = No
         closer = st.floats(0, 1, width=width).map(lambda v: v**8)
         y = st.one_of(st.floats(0, 1, width=width), closer, closer.map(lambda v: 1 - v))
         t = st.one_of(st.floats(0, 1, width=width), st.sampled_from([0.0, 1.0]))
+    elif name == "poisson":
+        largest = 2.0**60 if width == 32 else 2.0**500
+        y = st.one_of(st.floats(1 / largest, largest, width=width), st.floats(2.0**-6, 8, width=width))
+        t = st.one_of(y, st.integers(0, 9).map(float))
     else:
         largest = float(np.float32(3e38)) if width == 32 else 1e150
         y = st.one_of(st.floats(-largest, largest, width=width), st.floats(-4, 4, width=width))
         t = y
     size = int(np.prod(shape))
     Y, T = (np.array(draw(st.lists(v, min_size=size, max_size=size)), dtype).reshape(shape) for v in (y, t))
-    if name in REGRESSION and draw(st.booleans()):
+    if name not in CLASSIFICATION and draw(st.booleans()):
         T = Y + (T * np.finfo(dtype).eps).astype(dtype)  # differences that cancel
     return Y, T
 
@@ -131,6 +136,10 @@ HARD_CASES = [
         [[0.9947893023490906], [0.9999998807907104], [0.47425577044487]],
         [[0.2126455307006836], [0.9847620725631714], [0.06739496439695358]],
     ),
+    ("poisson", "float64", [[1.1]], [[1.0]]),
+    ("poisson", "float64", [[1e6], [1e6 + 1]], [[1e6 + 0.125], [1e6]]),
+    ("poisson", "float64", [[1e15], [7e9]], [[1.42e15], [7e9 * 0.703]]),
+    ("poisson", "float64", [[1.0 + 2.0**-52]], [[1.0]]),
 ]
 
 
@@ -138,6 +147,18 @@ HARD_CASES = [
 def test_hard_sums(name, dtype, y, t):
     Y, T = np.array(y, dtype), np.array(t, dtype)
     assert oracle.ulps(loss_kernel(name)(Y, T), exact_loss(name, Y, T), np.float64) <= MOST_ULPS
+
+
+@pytest.mark.parametrize("low", [-1e-14, -1e-7, -0.2, -0.4, -3.0])
+def test_rates_near_their_counts(low):
+    """What remains of t log(t / y) - t + y where nearly all of it cancels has its last digit, and is never negative."""
+    rng = np.random.default_rng(0)
+    T = np.exp(rng.uniform(-3, 30, 200))
+    for Y in (T * np.exp(rng.uniform(low, 0, 200)), T * np.exp(rng.uniform(0, -low, 200))):
+        for y, t in zip(Y, T, strict=True):
+            loss = kernels.poisson(y, t)
+            assert loss >= 0
+            assert oracle.ulps(loss, exact_loss("poisson", np.array([y]), np.array([t])), np.float64) <= MOST_ULPS
 
 
 def test_a_long_sum_keeps_its_last_digit():
@@ -156,10 +177,14 @@ def test_values_by_hand():
     Y, T = np.array([[0.5, 0.25], [0.75, 0.5]]), np.array([[1.0, 0.0], [0.0, 1.0]])
     assert kernels.mse(Y, T) == (0.25 + 0.0625 + 0.5625 + 0.25) / 4
     assert kernels.squared_error(Y, T) == (0.25 + 0.0625 + 0.5625 + 0.25) / 8
+    assert kernels.sum_squared_error(Y, T) == (0.25 + 0.0625 + 0.5625 + 0.25) / 4
+    assert kernels.poisson(Y, T) == pytest.approx((2 * np.log(2) - 0.5 + 0.25 + 0.75 - 0.5) / 2, rel=1e-15)
     assert kernels.log_loss(Y, T) == pytest.approx(np.log(2), rel=1e-15)
     assert kernels.binary_log_loss(Y, T) == pytest.approx((2 * np.log(2) + np.log(4 / 3) + np.log(4)) / 2, rel=1e-15)
     assert kernels.mse_backward(Y, T).tolist() == [[-0.25, 0.125], [0.375, -0.25]]
     assert kernels.squared_error_backward(Y, T).tolist() == [[-0.125, 0.0625], [0.1875, -0.125]]
+    assert kernels.sum_squared_error_backward(Y, T).tolist() == [[-0.25, 0.125], [0.375, -0.25]]
+    assert kernels.poisson_backward(Y, T).tolist() == [[-0.5, 0.5], [0.5, -0.5]]
     assert kernels.log_loss_backward(Y, T).tolist() == [[-1, 0], [0, -1]]
     np.testing.assert_allclose(kernels.binary_log_loss_backward(Y, T), [[-1, 2 / 3], [2, -1]], rtol=1e-15)
 
@@ -203,7 +228,7 @@ def test_wrong_and_certain_costs_as_much_on_both_sides():
 
 def test_one_dimension_is_one_output_for_each_row():
     y, t = np.array([0.2, 0.6, 0.9]), np.array([0.0, 1.0, 1.0])
-    for name in ("mse", "squared_error", "binary_log_loss"):
+    for name in (*REGRESSION, "binary_log_loss", "poisson"):
         assert loss_kernel(name)(y, t) == loss_kernel(name)(y[:, None], t[:, None])
         assert np.array_equal(backward_kernel(name)(y, t), backward_kernel(name)(y[:, None], t[:, None]).ravel())
     assert kernels.log_loss(y, t) == kernels.log_loss(y[None], t[None])
@@ -259,6 +284,26 @@ def test_outputs_outside_the_unit_interval_are_clipped(name):
     assert loss_kernel(name)(Y, T) == loss_kernel(name)(inside, T)
     assert np.array_equal(backward_kernel(name)(Y, T), backward_kernel(name)(inside, T))
     assert np.isfinite(backward_kernel(name)(Y, T)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rates_and_counts_at_their_ends(dtype):
+    """No rate where there are counts costs infinitely much; no counts cost the rate, and the right rate nothing."""
+    zero, one = np.zeros((1, 1), dtype), np.ones((1, 1), dtype)
+    largest, tiny = one * np.finfo(dtype).max, one * np.finfo(dtype).tiny
+    with np.errstate(all="ignore"):  # as plain Python, the scalars' own warnings
+        assert kernels.poisson(zero, one) == np.inf
+        assert kernels.poisson_backward(zero, one) == -np.inf
+        assert kernels.poisson(largest, tiny) == largest[0, 0]
+    assert kernels.poisson(zero, zero) == 0
+    assert kernels.poisson(largest, one) == pytest.approx(float(largest[0, 0]), rel=1e-15)
+    for rate in (tiny, one, largest):
+        assert kernels.poisson(rate, zero) == rate[0, 0]
+        assert kernels.poisson_backward(rate, zero) == 1
+    for rate in (tiny, one, largest / 4):
+        assert kernels.poisson(rate, rate) == 0
+        assert kernels.poisson_backward(rate, rate) == 0
+    assert oracle.ulps(kernels.poisson(tiny, one), exact_loss("poisson", tiny, one), np.float64) <= MOST_ULPS
 
 
 # Shapes, layouts, and what Python may pass -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+import oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ without_jit = bool(config.DISABLE_JIT)
 
 @njit
 def fits(plan, state, weight, work):
-    return online.fits_registers(plan.table, work.layout, state.codes, weight)
+    return online.fits_registers(plan.table, work.layout, state.codes, state.scalars, weight)
 
 
 def in_registers(training: Training) -> bool:
@@ -112,6 +113,40 @@ def test_it_is_the_oracles_epoch():
 
 
 @pytest.mark.plain
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"alpha": 0.05},
+        {"activation": "exp"},
+        {"output_activation": "exp"},
+        {"loss": "sum_squared_error"},
+        {"output_activation": "exp", "loss": "poisson", "alpha": 0.05},
+    ],
+)
+def test_what_does_not_fit_is_the_oracles_epoch_too(options, dtype):
+    """Of networks and batches as small, by the general loop."""
+    for sizes in ([2, 2, 1], [2, 1]):
+        training = make(sizes, dtype, order="permutation", n=20, **options)
+        training.state.scalars[0] = 0.05
+        expected = oracle_epoch(training, oracle.SGD(0.05))
+        tolerance = 1e-12 if dtype == "float64" else 2e-5
+        assert training.run() == pytest.approx(expected.loss, rel=tolerance)
+        np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=tolerance * np.abs(expected.theta).max())
+        passes = [expected.loss, expected.batch_mean, expected.penalty]
+        np.testing.assert_allclose(training.work.passes, [passes], rtol=tolerance)
+
+
+@pytest.mark.plain
+def test_the_figures_of_a_pass():
+    """One row a batch: the batches' mean is the rows', and of a penalty before there is no trace."""
+    training = make([2, 2, 1])
+    training.work.passes[:] = 7
+    loss = training.run()
+    assert training.work.passes.tolist() == [[loss, loss, 0]]
+
+
+@pytest.mark.plain
 def test_what_is_of_this_kind_and_what_is_not():
     assert in_registers(make([2, 2, 1]))
     assert in_registers(make([1, 8, 1], loss="squared_error"))
@@ -131,6 +166,12 @@ def test_what_is_of_this_kind_and_what_is_not():
         make([2, 2, 2, 1]),
         make([2, 2, 1], output_activation="softmax"),
         make([2, 2, 1], activation="softmax"),
+        make([2, 2, 1], output_activation="exp"),
+        make([2, 2, 1], activation="exp"),
+        make([2, 1], output_activation="exp"),
+        make([2, 2, 1], alpha=1e-6),
+        make([2, 2, 1], loss="sum_squared_error"),
+        make([2, 2, 1], output_activation="exp", loss="poisson"),
         make([2, 2, 1], loss="log_loss"),
     ):
         assert not in_registers(training)

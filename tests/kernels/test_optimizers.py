@@ -109,6 +109,16 @@ def test_a_gradient_of_zero_moves_nothing_at_rest():
         assert np.array_equal(theta, np.arange(float(N)))
 
 
+@pytest.mark.plain
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"rule": "adam"}])
+def test_a_penalty_is_left_to_those_who_know_the_layers(options):
+    """A rule sees no layers, and so not which parameters are weights: `train_epoch` adds a penalty to the gradient."""
+    with_it, without = np.arange(1.0, N + 1), np.arange(1.0, N + 1)
+    apply_gradient(with_it, np.ones(N), make_state(PLAN, alpha=0.5, **options))
+    apply_gradient(without, np.ones(N), make_state(PLAN, **options))
+    assert np.array_equal(with_it, without)
+
+
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compilations")
 def test_one_compilation_for_each_dtype():
     def step(dtype: str, **options: Any) -> None:

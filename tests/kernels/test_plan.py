@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tileprop.kernels import make_plan, make_state
+from tileprop.kernels.optimizers import ALPHA
 
 pytestmark = pytest.mark.plain
 
@@ -39,12 +40,17 @@ def test_names_come_back():
     assert made.loss == "log_loss"
     assert make_plan([2, 1]).activations == ["sigmoid"]
     assert make_plan([2, 3, 1], activation="identity").activations == ["identity", "sigmoid"]
-    for loss in ("mse", "squared_error"):
+    for loss in ("mse", "squared_error", "sum_squared_error"):
         assert make_plan([2, 1], loss=loss).loss == loss
+    rates = make_plan([2, 3, 1], "relu", "exp", "poisson")
+    assert rates.activations == ["relu", "exp"]
+    assert rates.loss == "poisson"
+    assert make_plan([2, 3, 1], activation="exp").activations == ["exp", "sigmoid"]
 
 
 def test_numbers_of_target_columns():
     assert make_plan([2, 3]).n_targets == 3
+    assert make_plan([2, 3], output_activation="exp", loss="poisson").n_targets == 3
     assert make_plan([2, 3], output_activation="softmax", loss="log_loss").n_targets == 3
     assert make_plan([2, 3], output_activation="softmax", loss="log_loss", n_targets=1).n_targets == 1
     assert make_plan([2, 3], output_activation="softmax", loss="log_loss", n_targets=1).loss == "log_loss"
@@ -85,6 +91,14 @@ def test_states_hold_what_their_rule_needs():
     n = made.n_parameters
     assert lengths == {"sgd": (0, 0), "momentum": (n, 0), "nesterov": (n, 0), "adam": (n, n)}
     assert len({int(make_state(made, **o).codes[0]) for o in ({}, {"momentum": 0.9}, {"rule": "adam"})}) == 3
+
+
+def test_a_penalty_is_a_number_among_the_states():
+    made = make_plan([2, 3, 1])
+    with_it, without = make_state(made, "adam", alpha=0.25), make_state(made, "adam")
+    assert with_it.scalars[ALPHA] == 0.25
+    assert without.scalars[ALPHA] == 0
+    assert np.array_equal(np.delete(with_it.scalars, ALPHA), np.delete(without.scalars, ALPHA))
 
 
 def test_states_do_not_share_memory():

@@ -45,6 +45,12 @@ def pack_transposed(S, at, first_row, last_row, rows, columns, n_out, transposed
 
 
 @njit
+def sums(S, at, n_in, n_out, rows, columns):
+    squares = products.sum_squares(S, at, n_in, n_out, rows, columns)
+    return squares, products.sum_magnitudes(S, at, n_in, n_out, rows, columns)
+
+
+@njit
 def product(A, a_at, a_row, a_step, S, B, init, C, bounds, alpha):
     """The three operands in S as (at, row, column), bounds as (first, last, columns, depth, block)."""
     products.product(
@@ -181,6 +187,19 @@ def test_a_transpose_made_in_parts(dtype, n_in, n_out, parts, seed):
         assert (S[places[:, ~done]] == -7).all()
     S[places] = before[places]
     assert S.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(n_in=SIZES, n_out=SIZES, spare=st.integers(0, 20), seed=st.integers(0, 1000))
+def test_sums_over_a_matrix_in_panels(dtype, n_in, n_out, spare, seed):
+    """In float64, of what is in use: the padding, here NaN, takes no part."""
+    W = random((n_in, n_out), dtype, seed)
+    rows, columns = n_in + spare, padded(n_out, dtype)
+    S = np.full(rows * columns + 2 * LINE, np.nan, dtype)
+    S[LINE + panel_places(rows, columns, dtype)[:n_in, :n_out]] = W
+    squares, magnitudes = sums(S, LINE, n_in, n_out, rows, columns)
+    assert squares == pytest.approx(np.sum(W.astype(np.float64) ** 2), rel=1e-13)
+    assert magnitudes == pytest.approx(np.sum(np.abs(W.astype(np.float64))), rel=1e-13)
 
 
 # Products --------------------------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels import apply_gradient, loss_and_grad, make_workspace, train_epoch
-from tileprop.kernels.optimizers import ADAM, MOMENTUM, NESTEROV, RULE, SGD, STEP, step_scalars, take_step
-from tileprop.kernels.workspace import GROUPS, SCRATCH_ROWS
+from tileprop.kernels.optimizers import ADAM, ALPHA, MOMENTUM, NESTEROV, RULE, SGD, STEP, step_scalars, take_step
+from tileprop.kernels.step import FEW_PARAMETERS
+from tileprop.kernels.workspace import GROUPS, PACKED, SCRATCH_ROWS
 from trainings import RULES, Training, make_training
 
 pytestmark = pytest.mark.plain
@@ -23,11 +24,13 @@ def one_step(codes, scalars, step, w, g, first, second):
 
 
 def check_step(training: Training) -> None:
-    """One batch of all rows, beside the two kernels one after the other."""
+    """One batch of all rows, beside the two kernels one after the other, with the penalty on weights between them."""
     apart = training.copy()
     grad = np.empty_like(apart.theta)
     work = make_workspace(apart.plan, 32, apart.theta.dtype)
     loss = loss_and_grad(apart.plan, apart.theta, apart.X, apart.T, apart.weight, grad, work)
+    for W, dW in zip(apart.plan.unflatten(apart.theta)[0], apart.plan.unflatten(grad)[0], strict=True):
+        dW += apart.state.scalars[ALPHA] * W / (apart.weight.sum() if apart.weight.size else len(apart.X))
     apply_gradient(apart.theta, grad, apart.state)
     tolerance = 1e-12 if training.theta.dtype == np.float64 else 1e-5
     assert training.run() == pytest.approx(loss, rel=tolerance)
@@ -46,21 +49,27 @@ def check_step(training: Training) -> None:
     rows=st.integers(1, 40),
     rule=st.sampled_from(sorted(RULES)),
     bias=st.booleans(),
+    alpha=st.sampled_from([0.0, 0.5]),
     seed=st.integers(0, 1000),
 )
-def test_a_step_is_the_gradient_and_the_rule(dtype, sizes, rows, rule, bias, seed):
-    check_step(make_training(sizes, n=rows, batch_size=rows, rule=rule, dtype=dtype, bias=bias, seed=seed))
+def test_a_step_is_the_gradient_and_the_rule(dtype, sizes, rows, rule, bias, alpha, seed):
+    check_step(make_training(sizes, n=rows, batch_size=rows, rule=rule, dtype=dtype, bias=bias, seed=seed, alpha=alpha))
 
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("n_in", [SCRATCH_ROWS, SCRATCH_ROWS + 1, 3 * SCRATCH_ROWS - 1])
-def test_more_weight_rows_than_the_scratch_holds(n_in, rule):
-    check_step(make_training([n_in, 20, 5], n=7, batch_size=7, rule=rule))
+@pytest.mark.parametrize("n_out", [20, FEW_PARAMETERS // SCRATCH_ROWS + 1])
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_more_weight_rows_than_the_scratch_holds(n_in, n_out, rule, alpha):
+    training = make_training([n_in, n_out, 5], n=7, batch_size=7, rule=rule, alpha=alpha)
+    assert (training.work.layout[0, PACKED] > FEW_PARAMETERS) == (n_out > 20)
+    check_step(training)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_step_from_the_sums_of_groups(rule):
-    training = make_training([600, 3, 2], n=500, batch_size=500, rule=rule, weighted=True)
+@pytest.mark.parametrize("alpha", [0.0, 50.0])
+def test_a_step_from_the_sums_of_groups(rule, alpha):
+    training = make_training([600, 3, 2], n=500, batch_size=500, rule=rule, weighted=True, alpha=alpha)
     training.theta /= 8
     assert training.work.layout[0, GROUPS] > 0
     check_step(training)

@@ -30,7 +30,13 @@ REFUSED: list[tuple[list[Any], dict[str, Any], type[Exception], str]] = [
     ([[2, 3, 4, 1]], {"activation": ["tanh", "step"]}, ValueError, "activation is 'step'; it must be one of"),
     ([[2, 3, 4, 1]], {"activation": ["tanh"]}, ValueError, "activation names 1 layers; there are 2 hidden layers"),
     ([[2, 1]], {"activation": ["tanh"]}, ValueError, "activation names 1 layers; there are 0 hidden layers"),
-    ([[2, 1]], {"loss": "mae"}, ValueError, "loss is 'mae'; it must be one of mse, squared_error, log_loss"),
+    (
+        [[2, 1]],
+        {"loss": "mae"},
+        ValueError,
+        "loss is 'mae'; it must be one of mse, squared_error, sum_squared_error, poisson, log_loss",
+    ),
+    ([[2, 1]], {"loss": "poisson"}, ValueError, "loss 'poisson' needs output_activation 'exp', not 'sigmoid'"),
     (
         [[2, 1]],
         {"loss": "log_loss", "output_activation": "tanh"},
@@ -40,6 +46,12 @@ REFUSED: list[tuple[list[Any], dict[str, Any], type[Exception], str]] = [
     ([[2, 3]], {"n_targets": 2}, ValueError, "n_targets is 2; loss 'mse' over sigmoid needs 3"),
     ([[2, 3]], {"n_targets": 2, **SOFTMAX}, ValueError, "n_targets is 2; loss 'log_loss' over softmax needs 3"),
     ([[2, 3]], {"n_targets": 1, "loss": "log_loss"}, ValueError, "n_targets is 1; loss 'log_loss' over sigmoid needs 3"),
+    (
+        [[2, 3]],
+        {"n_targets": 1, "loss": "poisson", "output_activation": "exp"},
+        ValueError,
+        "n_targets is 1; loss 'poisson' over exp needs 3",
+    ),
     ([[2, 3]], {"n_targets": 0}, ValueError, "n_targets is 0; it must be at least 1"),
     ([[2, 3]], {"n_targets": 1.0}, TypeError, "n_targets is 1.0; it must be a whole number"),
 ]
@@ -64,7 +76,7 @@ def test_activations_may_be_any_sequence(activation):
 
 
 def test_rules_are_refused_by_name():
-    with pytest.raises(ValueError, match="rule is 'adagrad'; it must be 'sgd' or 'adam'"):
+    with pytest.raises(ValueError, match="rule is 'adagrad'; it must be 'sgd', 'adam', 'rmsprop' or 'rprop'"):
         make_state(make_plan([2, 1]), "adagrad")
 
 

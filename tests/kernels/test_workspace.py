@@ -12,6 +12,7 @@ from tileprop.kernels.workspace import (
     ACTIVATIONS,
     AREA,
     BATCH,
+    BATCH_MEAN,
     BIASES,
     BLOCK,
     CHUNK,
@@ -25,11 +26,13 @@ from tileprop.kernels.workspace import (
     INPUT_WIDTH,
     INPUTS,
     LARGEST_AREA,
+    MEAN,
     MOST_GROUPS,
     OUTPUT_WIDTH,
     OUTPUTS,
     PACKED,
     PARAMETERS,
+    PENALTY,
     ROW_WEIGHTS,
     ROWS,
     SCRATCH,
@@ -140,7 +143,7 @@ def test_the_number_of_threads_changes_nothing_but_room(sizes, batch):
     one, many = make_workspace(plan, batch), make_workspace(plan, batch, n_threads=8)
     for k in (BATCH, CHUNK, BLOCK, GROUPS, GRANULE, AREA, PACKED):
         assert one.layout[0, k] == many.layout[0, k]
-    assert one.losses.size == many.losses.size == -(-batch // int(one.layout[0, GRANULE]))
+    assert one.losses.size == many.losses.size == -(-batch // int(one.layout[0, GRANULE])) + plan.n_layers
 
 
 def test_only_long_batches_of_few_parameters_are_taken_in_groups():
@@ -195,6 +198,15 @@ def test_members_share_all_but_their_own_number():
         assert member.team.tolist() == [number, 3]
         assert all(getattr(member, name) is getattr(work, name) for name in work._fields if name != "team")
     assert work.team.tolist() == [0, 1]
+
+
+def test_passes_have_a_row_each_and_share_the_rest():
+    work = make_workspace(make_plan([2, 3, 1]), 4)
+    several = work.for_passes(5)
+    assert work.passes.shape == (1, 3)
+    assert several.passes.shape == (5, 3)
+    assert sorted([MEAN, BATCH_MEAN, PENALTY]) == [0, 1, 2]
+    assert all(getattr(several, name) is getattr(work, name) for name in work._fields if name != "passes")
 
 
 def test_parts_of_a_workspace_and_two_of_them_share_no_memory():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import oracle
 from tileprop.kernels import Plan, State, Workspace, make_plan, make_state, make_workspace, train_epoch
+from tileprop.kernels.optimizers import ALPHA
 from tileprop.kernels.threads import BARRIER
 from tileprop.kernels.workspace import BATCH
 
@@ -81,6 +82,7 @@ def make_training(
     order: str = "none",
     seed: int = 0,
     n_threads: int = 1,
+    alpha: float = 0.0,
     **plan_options: Any,
 ) -> Training:
     """order: "none", "permutation" or "sample"."""
@@ -91,7 +93,7 @@ def make_training(
     return Training(
         plan,
         rng.uniform(-1, 1, plan.n_parameters).astype(dtype),
-        make_state(plan, dtype=dtype, **RULES[rule][0]),
+        make_state(plan, dtype=dtype, alpha=alpha, **RULES[rule][0]),
         rng.normal(size=(n, sizes[0])).astype(dtype),
         rng.random((n, plan.n_targets)).astype(dtype),
         (rng.uniform(0.2, 2, n) if weighted else np.zeros(0)).astype(dtype),
@@ -112,4 +114,5 @@ def oracle_epoch(training: Training, rule: Any) -> oracle.Epoch:
         training.weight if training.weight.size else None,
         training.order if training.order.size else None,
         int(training.work.layout[0, BATCH]),
+        float(training.state.scalars[ALPHA]),
     )

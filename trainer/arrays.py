@@ -10,17 +10,25 @@ from numpy.typing import ArrayLike
 from ..kernels import Plan
 from .errors import InputError
 
+# To look at so few takes no longer than to add them up.
+FEW_ENTRIES = 1000
+
 
 def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any]) -> np.ndarray:
     """A C-contiguous array of the given dtype; `values` itself where it is one. Every entry must be a finite number."""
     given = np.asarray(values)
     if given.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {given.dtype}; it must hold real numbers")
-    with np.errstate(over="ignore"):
-        array = np.ascontiguousarray(given, dtype)
-    # The sum is finite for nearly all data, and needs no array of its own; only where it is not are all entries looked at.
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = not np.isfinite(array.sum())
+    if given.dtype == dtype:
+        array = np.ascontiguousarray(given)
+    else:
+        with np.errstate(over="ignore"):
+            array = np.ascontiguousarray(given, dtype)
+    suspicious = True
+    if array.size > FEW_ENTRIES:
+        # The sum is finite for nearly all data, and needs no array of its own; only where it is not are all entries looked at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspicious = not np.isfinite(array.sum())
     if suspicious and not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InputError(
@@ -57,6 +65,8 @@ def as_targets(T: ArrayLike, plan: Plan, n_rows: int, dtype: np.dtype[Any], name
     if labels and array.size:
         if (given != np.floor(given)).any() or given.min() < 0 or given.max() >= n_out:
             raise InputError(f"{name} must hold class labels, whole numbers from 0 to {n_out - 1}")
+    elif loss == "poisson" and array.size and array.min() < 0:
+        raise InputError(f"{name} must not be negative for the Poisson loss; it holds {array.min():g}")
     elif loss == "log_loss" and array.size and (array.min() < 0 or array.max() > 1):
         raise InputError(f"{name} must lie between 0 and 1 for log_loss; it reaches from {array.min():g} to {array.max():g}")
     elif loss == "log_loss" and plan.activations[-1] == "softmax" and array.size:
@@ -65,6 +75,17 @@ def as_targets(T: ArrayLike, plan: Plan, n_rows: int, dtype: np.dtype[Any], name
         if abs(worst - 1) > 1e-3:
             raise InputError(f"{name} must hold a distribution in each row for softmax and log_loss; a row sums to {worst:g}")
     return array
+
+
+def smoothed(T: np.ndarray, plan: Plan, amount: float) -> np.ndarray:
+    """Targets (n, n_out) of log_loss of which `amount` is spread evenly over all classes (Szegedy et al. 2016)."""
+    if plan.loss != "log_loss":
+        raise InputError(f"label_smoothing needs the loss log_loss; this network's is {plan.loss}")
+    softmax, n_out = plan.activations[-1] == "softmax", plan.sizes[-1]
+    if softmax and T.shape[1] == 1 and n_out > 1:
+        T = (np.arange(n_out) == T).astype(T.dtype)
+    # A sigmoid output stands for two classes.
+    return T * T.dtype.type(1.0 - amount) + T.dtype.type(amount / (n_out if softmax else 2))
 
 
 def as_weights(sample_weight: ArrayLike | None, n_rows: int, dtype: np.dtype[Any], name: str = "sample_weight") -> np.ndarray:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels import Plan, State, Workspace, train_epoch
+from ..kernels import Plan, State, Workspace
+from ..kernels.epoch import choose_epoch
 from ..kernels.optimizers import DIVERGED, POSITION, STATUS
 from ..kernels.workspace import BATCH
-from .errors import DivergenceError
+from .errors import DivergenceError, InputError
 from .threads import Team
 
 if TYPE_CHECKING:
     from .network import Network
+
+# Whether each epoch takes the rows in a new order, or a function that makes the orders: of n rows, their numbers.
+Shuffle = bool | Callable[[int], np.ndarray]
 
 
 class Calls:
@@ -28,40 +33,64 @@ class Calls:
         X: np.ndarray,
         T: np.ndarray,
         weight: np.ndarray,
-        shuffle: bool,
+        shuffle: Shuffle,
         work: Workspace,
         team: Team,
     ) -> None:
         self.network, self.plan, self.state, self.work, self.team = network, plan, state, work, team
         self.X, self.T, self.weight, self.shuffle = X, T, weight, shuffle
         self.last_finite = network.theta.copy()
+        # Of the last call of `train`: the orders, and theta and the state before it where it made several epochs.
+        self.orders: list[np.ndarray] = []
+        self.before: list[np.ndarray] = []
 
     def train(self, epochs: int, first: int, seconds: float) -> np.ndarray:
-        """Train for some epochs, `first` being the number of the first one; their losses. seconds: that one may take.
+        """Train for some epochs, `first` being the number of the first one; `Workspace.passes`. seconds: that one may take.
 
         Raises DivergenceError, and then leaves finite parameters.
         """
-        n = len(self.X)
-        drawn = [self.network.generator.permutation(n) for _ in range(epochs)] if self.shuffle else []
-        return self._train(np.concatenate(drawn) if drawn else np.empty(0, np.int64), epochs, first, seconds)
+        as_they_stand = np.empty(0, np.int64)
+        self.orders = [self._order() if self.shuffle else as_they_stand for _ in range(epochs)]
+        self.before = [array.copy() for array in (self.network.theta, *self.state)] if epochs > 1 else []
+        return self._train(self.orders, first, seconds)
 
-    def _train(self, order: np.ndarray, epochs: int, first: int, seconds: float) -> np.ndarray:
-        theta = self.network.theta
+    def keep(self, epochs: int) -> None:
+        """Undo the last call of `train`, of several epochs, but for its first `epochs`, which are made again, bit for bit."""
+        self._go_back()
+        self._train(self.orders[:epochs], 0, 0.0)
+
+    def _order(self) -> np.ndarray:
+        n = len(self.X)
+        if not callable(self.shuffle):
+            return self.network.generator.permutation(n)
+        order = np.asarray(self.shuffle(n))
+        if order.ndim != 1 or order.size == 0 or order.dtype.kind not in "iu":
+            raise InputError(
+                f"shuffle returned an order of shape {order.shape} and dtype {order.dtype}; it must be a vector of row numbers"
+            )
+        return np.ascontiguousarray(order, np.int64)
+
+    def _train(self, orders: list[np.ndarray], first: int, seconds: float) -> np.ndarray:
+        if len({len(order) for order in orders}) > 1:  # passes of one call are equally long
+            return np.concatenate([self._train([order], first + i, seconds) for i, order in enumerate(orders)])
+        theta, epochs = self.network.theta, len(orders)
         self.last_finite[:] = theta
-        before = [array.copy() for array in self.state] if epochs > 1 else []
         work = self.work.for_passes(epochs)
-        call = functools.partial(train_epoch, self.plan, theta, self.state, self.X, self.T, self.weight, order)
+        kernel = choose_epoch(self.plan, self.state, self.weight, work)
+        order = orders[0] if epochs == 1 else np.concatenate(orders)
+        call = functools.partial(kernel, self.plan, theta, self.state, self.X, self.T, self.weight, order)
         self.team.run(call, work, seconds * epochs)
         if self.state.codes[STATUS] != DIVERGED and finite(theta):
             return work.passes
         if epochs == 1:
             raise self._divergence(order, first)
         # Again, an epoch at a time, to the same bits: that tells which one it was, and has the parameters from before it.
-        theta[:] = self.last_finite
-        for array, kept in zip(self.state, before, strict=True):
+        self._go_back()
+        return np.concatenate([self._train([order], first + i, seconds) for i, order in enumerate(orders)])
+
+    def _go_back(self) -> None:
+        for array, kept in zip((self.network.theta, *self.state), self.before, strict=True):
             array[:] = kept
-        m = len(order) // epochs
-        return np.concatenate([self._train(order[i * m : (i + 1) * m], 1, first + i, seconds) for i in range(epochs)])
 
     def _divergence(self, order: np.ndarray, epoch: int) -> DivergenceError:
         """The error that says where; puts the last finite parameters back where the present ones are not finite."""

@@ -9,12 +9,18 @@ from os import PathLike
 
 @dataclass
 class History:
-    """One entry for each finished epoch. An epoch's `loss` is the mean over its rows, each taken before its batch's step."""
+    """One entry for each finished epoch. An epoch's `loss` is the mean over its rows, each taken before its batch's step.
+
+    batch_loss: the same, but the mean over its batches, by their numbers of rows; it differs where rows have sample weights.
+    penalty: on the weights, where there is one; no part of the losses.
+    """
 
     n_samples: int
     loss: list[float] = field(default_factory=list)
     val_loss: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    batch_loss: list[float] = field(default_factory=list)
+    penalty: list[float] = field(default_factory=list)
 
     @property
     def epochs(self) -> int:
@@ -27,8 +33,17 @@ class History:
         total = sum(self.seconds)
         return self.n_samples * self.epochs / total if total else float("nan")
 
-    def record(self, loss: float, val_loss: float | None, seconds: float) -> None:
+    def record(
+        self,
+        loss: float,
+        val_loss: float | None,
+        seconds: float,
+        batch_loss: float | None = None,
+        penalty: float = 0.0,
+    ) -> None:
         self.loss.append(loss)
+        self.batch_loss.append(loss if batch_loss is None else batch_loss)
+        self.penalty.append(penalty)
         if val_loss is not None:
             self.val_loss.append(val_loss)
         self.seconds.append(seconds)

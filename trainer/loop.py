@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels import loss_and_grad, make_workspace
+from ..kernels import State, loss_and_grad, make_workspace
+from ..kernels.optimizers import ALPHA, CLIP_NORM, L1, WEIGHT_DECAY
 from ..kernels.validation import positive_integer
-from .calls import Calls
+from ..kernels.workspace import BATCH_MEAN, MEAN, PENALTY
+from .arrays import smoothed
+from .callbacks import Callback, Running, finish
+from .calls import Calls, Shuffle
 from .errors import InputError
 from .history import History
 from .optimizers import SGD, Optimizer
@@ -19,6 +24,7 @@ from .threads import Team, choose_threads, step_seconds
 
 if TYPE_CHECKING:
     from .network import Network
+    from .schedules import Schedule
 
 VALIDATION_ROWS = 4096
 # Short epochs are made several in a call: one costs 20 us by itself, and ten times that where several threads meet for it.
@@ -32,40 +38,88 @@ def fit(
     *,
     epochs: int,
     batch_size: int,
-    optimizer: Optimizer | None,
-    shuffle: bool,
+    optimizer: Optimizer | State | None,
+    alpha: float,
+    l1: float,
+    weight_decay: float,
+    clip_norm: float | None,
+    frozen_layers: Sequence[int],
+    label_smoothing: float,
+    schedule: Schedule | None,
+    shuffle: Shuffle,
     sample_weight: Any,
     validation_data: tuple[Any, ...] | None,
+    callbacks: Sequence[Callback],
     progress: bool | None,
     n_threads: int | None,
 ) -> History:
     """See `Network.fit`."""
     epochs = positive_integer("epochs", epochs)
     batch_size = positive_integer("batch_size", batch_size)
+    for name, value in (("alpha", alpha), ("l1", l1), ("weight_decay", weight_decay)):
+        if not 0.0 <= value < math.inf:
+            raise InputError(f"{name} is {value!r}; it must be at least 0")
+    if clip_norm is not None and not 0.0 < clip_norm < math.inf:
+        raise InputError(f"clip_norm is {clip_norm!r}; it must be above 0, or None")
+    if not 0.0 <= label_smoothing < 1.0:
+        raise InputError(f"label_smoothing is {label_smoothing!r}; it must be at least 0 and below 1")
+    for layer in frozen_layers:
+        if not 0 <= layer < network.plan.n_layers:
+            raise InputError(f"frozen_layers holds {layer}; this network's layers are 0 to {network.plan.n_layers - 1}")
     optimizer = SGD() if optimizer is None else optimizer
-    if not isinstance(optimizer, Optimizer):
-        raise InputError(f"optimizer is {optimizer!r}; it must be SGD(...) or Adam(...)")
+    if not isinstance(optimizer, (Optimizer, State)):
+        raise InputError(
+            f"optimizer is {optimizer!r}; it must be SGD(...), Adam(...), RMSprop(...), Rprop(...), "
+            "or a state that one of them made"
+        )
+    if isinstance(optimizer, State):
+        lengths = {vector.size for vector in (optimizer.first, optimizer.second)} - {0}
+        if optimizer.first.dtype != network.dtype or lengths - {network.plan.n_parameters}:
+            raise InputError("optimizer is a state that was made for another network, or for its other dtype")
     plan, X, T, weight = network.prepared(X, T, sample_weight)
+    if label_smoothing:
+        plan, T = network.plan, smoothed(T, network.plan, label_smoothing)
     validate = _validation(network, validation_data)
-    state = optimizer.state(plan, network.dtype)
+    state = optimizer if isinstance(optimizer, State) else optimizer.state(plan, network.dtype)
+    state.scalars[[ALPHA, L1, WEIGHT_DECAY, CLIP_NORM]] = alpha, l1, weight_decay, clip_norm or 0.0
     batch_size = min(batch_size, len(X))
     threads = choose_threads(n_threads, plan, batch_size, len(X), network.dtype.itemsize)
-    work = make_workspace(plan, batch_size, network.dtype, threads)
+    work = make_workspace(plan, batch_size, network.dtype, threads).frozen(frozen_layers)
     history = History(n_samples=len(X))
     expected = step_seconds(plan, len(X), network.dtype.itemsize)
+    watched = validate is not None or schedule is not None
+    watched = watched or not all(getattr(callback, "losses_only", False) for callback in callbacks)
     with reporter(progress, epochs, len(X)) as report, Team(threads) as team:
+        running = Running(network, state, history)
+        base_rate = running.learning_rate
         calls = Calls(network, plan, state, X, T, weight, shuffle, work, team)
-        while history.epochs < epochs:
-            # The first is alone: it may be slow, where kernels are compiled.
-            alone = validate is not None or history.epochs == 0
-            count = 1 if alone else min(epochs - history.epochs, max(1, int(WORTH_A_CALL / max(expected, 1e-7))))
-            started = time.perf_counter()
-            losses = calls.train(count, history.epochs + 1, expected)
-            val_loss = validate() if validate else None
-            expected = (time.perf_counter() - started) / count
-            for loss in losses:
-                history.record(float(loss), val_loss, expected)
-            report(history)
+        try:
+            while history.epochs < epochs:
+                # The first is alone: it may be slow, where kernels are compiled.
+                alone = watched or history.epochs == 0
+                count = 1 if alone else min(epochs - history.epochs, max(1, int(WORTH_A_CALL / max(expected, 1e-7))))
+                if schedule is not None:
+                    running.learning_rate = base_rate * schedule.factor(history.epochs, epochs, history)
+                started = time.perf_counter()
+                passes = calls.train(count, history.epochs + 1, expected)
+                val_loss = validate() if validate else None
+                expected = (time.perf_counter() - started) / count
+                stops, before = False, history.epochs
+                for row in passes.tolist():
+                    history.record(row[MEAN], val_loss, expected, row[BATCH_MEAN], row[PENALTY])
+                    answers = [bool(callback(running)) for callback in callbacks]
+                    stops = any(answers)
+                    if stops:
+                        break
+                report(history)
+                if stops:
+                    if history.epochs - before < count:
+                        calls.keep(history.epochs - before)
+                    break
+        finally:
+            if schedule is not None:
+                running.learning_rate = base_rate
+            finish(callbacks, running)
     return history
 
 

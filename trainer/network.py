@@ -4,31 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import kernels
-from ..kernels import Plan, Workspace, make_plan, make_workspace
+from ..kernels import Plan, State, Workspace, make_plan, make_workspace
 from ..kernels.validation import real_dtype
 from . import files, loop
 from .arrays import as_inputs, as_real, as_targets, as_weights
+from .callbacks import Callback
+from .calls import Shuffle
 from .errors import InputError
 from .history import History
 from .initial import initial_theta
 from .optimizers import Optimizer
 
+if TYPE_CHECKING:
+    from .schedules import Schedule
+
 # predict works through its rows in blocks; a workspace for this many is enough for any number.
 PREDICT_ROWS = 4096
+# For so few, a workspace is kept: to make one takes longer than to predict.
+FEW_ROWS = 64
 
 
 class Network:
     """A dense network with parameters of its own.
 
     sizes: widths from inputs to outputs. activation: of the hidden layers, one name or one for each ("sigmoid", "tanh", "relu",
-    "identity", "softmax"). loss: "mse", "squared_error", or "log_loss" over softmax or sigmoid outputs. dtype: "float32" or
-    "float64". random_state: seed of the initial weights and of the order of the batches. initial: "auto", "glorot" or "he".
+    "identity", "softmax", "exp"). loss: "mse", "squared_error", "sum_squared_error", "log_loss" over softmax or sigmoid
+    outputs, or "poisson" over exp. dtype: "float32" or "float64". random_state: seed of the initial weights and of the order
+    of the batches. initial: "auto", "glorot" or "he".
 
     theta is the parameter vector; weights[l] (n_in, n_out) and biases[l] (n_out) are writable views of it.
     """
@@ -48,6 +56,7 @@ class Network:
         self.dtype = real_dtype(dtype)
         self.generator = np.random.default_rng(random_state)
         self._theta = initial_theta(self.plan, initial, self.generator, self.dtype)
+        self._spare: list[Workspace] = []
         self.weights, self.biases = self.plan.unflatten(self._theta)
 
     def __repr__(self) -> str:
@@ -57,12 +66,13 @@ class Network:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("weights", "biases")}
+        return {name: value for name, value in vars(self).items() if name not in ("weights", "biases", "_spare")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         # Copied or unpickled apart from theta, the views would no longer be views of it.
         self.weights, self.biases = self.plan.unflatten(self._theta)
+        self._spare = []
 
     @property
     def theta(self) -> np.ndarray:
@@ -84,9 +94,19 @@ class Network:
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Outputs (n, n_out) for X (n, n_in). Memory beyond the result is bounded, whatever n."""
-        X = as_inputs(X, self.plan.sizes[0], self.dtype)
-        Y = np.empty((len(X), self.plan.sizes[-1]), self.dtype)
-        kernels.predict(self.plan, self._theta, X, Y, self.workspace(min(max(len(X), 1), PREDICT_ROWS)))
+        return self.outputs(as_inputs(X, self.weights[0].shape[0], self.dtype))
+
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        """`predict` for X that is known to be finite, C-contiguous and of the network's dtype."""
+        Y = np.empty((len(X), self.weights[-1].shape[1]), self.dtype)
+        few = len(X) <= FEW_ROWS
+        try:  # taken off the list, so that no two threads have the same one
+            work = self._spare.pop() if few else self.workspace(min(len(X), PREDICT_ROWS))
+        except IndexError:
+            work = self.workspace(FEW_ROWS)
+        kernels.predict(self.plan, self._theta, X, Y, work)
+        if few:
+            self._spare.append(work)
         return Y
 
     def activations(self, X: ArrayLike) -> list[np.ndarray]:
@@ -122,18 +142,33 @@ class Network:
         *,
         epochs: int = 1,
         batch_size: int = 32,
-        optimizer: Optimizer | None = None,
-        shuffle: bool = True,
+        optimizer: Optimizer | State | None = None,
+        alpha: float = 0.0,
+        l1: float = 0.0,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        frozen_layers: Sequence[int] = (),
+        label_smoothing: float = 0.0,
+        schedule: Schedule | None = None,
+        shuffle: Shuffle = True,
         sample_weight: ArrayLike | None = None,
         validation_data: tuple[Any, ...] | None = None,
+        callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
         n_threads: int | None = None,
     ) -> History:
         """Train on X (n, n_in) and T for a number of epochs; returns the losses and times of each.
 
-        batch_size: rows of a step; the last one of an epoch may have fewer. optimizer: SGD() unless given. shuffle: a new order
-        of the rows for each epoch, drawn from the network's own seeded generator. validation_data: (X, T) or
-        (X, T, sample_weight), whose loss is taken after each epoch. progress: True or False to show it or not; by default it is
+        batch_size: rows of a step; the last one of an epoch may have fewer. optimizer: SGD() unless given; the state that an
+        earlier optimizer's `state` made, to go on with it. alpha: alpha / 2 times the sum of squared weights, divided by the
+        batch's sum of sample weights, is what is minimised besides the loss; l1: the same with l1 times the sum of their
+        magnitudes. weight_decay: weights shrink by learning_rate times this before each step (AdamW). clip_norm: gradients
+        longer than this are shortened to it. frozen_layers: numbers of layers, from 0, that stay as they are.
+        label_smoothing: this part of each target of log_loss is spread over all classes. schedule: by what the learning rate
+        is multiplied in each epoch, see `schedules.py`. shuffle: a new order of the rows for each epoch, drawn from the
+        network's own seeded generator, or by a function of the number of rows. validation_data: (X, T) or
+        (X, T, sample_weight), whose loss is taken after each epoch. callbacks: called after each epoch with a
+        `callbacks.Running`; one that returns True ends the fit. progress: True or False to show it or not; by default it is
         shown on a terminal, for work that takes a while. n_threads: how many threads train; unless given,
         `TILEPROP_NUM_THREADS`, or as many of the processors at hand as have enough to do. It changes no bit of the result.
 
@@ -147,9 +182,17 @@ class Network:
             epochs=epochs,
             batch_size=batch_size,
             optimizer=optimizer,
+            alpha=alpha,
+            l1=l1,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+            frozen_layers=frozen_layers,
+            label_smoothing=label_smoothing,
+            schedule=schedule,
             shuffle=shuffle,
             sample_weight=sample_weight,
             validation_data=validation_data,
+            callbacks=callbacks,
             progress=progress,
             n_threads=n_threads,
         )

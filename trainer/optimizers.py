@@ -10,10 +10,11 @@ from ..kernels import Plan, State, make_state
 from .errors import InputError
 
 
-def _within(optimizer: object, name: str, low: float, high: float, *, above: bool = False) -> None:
+def within(optimizer: object, name: str, low: float, high: float, *, above: bool = False, most: bool = False) -> None:
     value = getattr(optimizer, name)
-    if not (low < value < high or (value == low and not above)):
-        bounds = f"{'above' if above else 'at least'} {low:g}" + ("" if high == float("inf") else f" and below {high:g}")
+    if not (low < value < high or (value == low and not above) or (value == high and most)):
+        upper = "" if high == float("inf") else f" and {'at most' if most else 'below'} {high:g}"
+        bounds = f"{'above' if above else 'at least'} {low:g}{upper}"
         raise InputError(f"{type(optimizer).__name__}: {name} is {value!r}; it must be {bounds}")
 
 
@@ -26,8 +27,8 @@ class SGD:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        _within(self, "learning_rate", 0.0, float("inf"))
-        _within(self, "momentum", 0.0, 1.0)
+        within(self, "learning_rate", 0.0, float("inf"))
+        within(self, "momentum", 0.0, 1.0, most=True)
 
     def state(self, plan: Plan, dtype: DTypeLike) -> State:
         """Fresh training state."""
@@ -45,10 +46,10 @@ class Adam:
     epsilon_hat: bool = False
 
     def __post_init__(self) -> None:
-        _within(self, "learning_rate", 0.0, float("inf"))
-        _within(self, "beta_1", 0.0, 1.0)
-        _within(self, "beta_2", 0.0, 1.0)
-        _within(self, "epsilon", 0.0, float("inf"), above=True)
+        within(self, "learning_rate", 0.0, float("inf"))
+        within(self, "beta_1", 0.0, 1.0)
+        within(self, "beta_2", 0.0, 1.0)
+        within(self, "epsilon", 0.0, float("inf"), above=True)
 
     def state(self, plan: Plan, dtype: DTypeLike) -> State:
         """Fresh training state."""
@@ -64,4 +65,52 @@ class Adam:
         )
 
 
-Optimizer = SGD | Adam
+@dataclass(frozen=True)
+class RMSprop:
+    """v <- beta v + (1 - beta) g^2, u <- momentum u + g / (sqrt(v) + epsilon), w <- w - learning_rate u.
+
+    Tieleman and Hinton 2012; epsilon and momentum as in PyTorch.
+    """
+
+    learning_rate: float = 0.001
+    beta: float = 0.99
+    momentum: float = 0.0
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        within(self, "learning_rate", 0.0, float("inf"))
+        within(self, "beta", 0.0, 1.0)
+        within(self, "momentum", 0.0, 1.0)
+        within(self, "epsilon", 0.0, float("inf"), above=True)
+
+    def state(self, plan: Plan, dtype: DTypeLike) -> State:
+        """Fresh training state."""
+        return make_state(
+            plan,
+            "rmsprop",
+            dtype,
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            beta_2=self.beta,
+            epsilon=self.epsilon,
+        )
+
+
+@dataclass(frozen=True)
+class Rprop:
+    """Steps of each weight's own length, which grows by 1.2 while its gradient keeps its sign and is halved where that turns.
+
+    For full batches (Riedmiller, Braun 1993, as in PyTorch). learning_rate: the first step's length; schedules do nothing.
+    """
+
+    learning_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        within(self, "learning_rate", 0.0, float("inf"))
+
+    def state(self, plan: Plan, dtype: DTypeLike) -> State:
+        """Fresh training state."""
+        return make_state(plan, "rprop", dtype, learning_rate=self.learning_rate)
+
+
+Optimizer = SGD | Adam | RMSprop | Rprop

@@ -11,6 +11,7 @@ from tileprop.trainer.arrays import as_inputs, as_real, as_targets, as_weights
 
 pytestmark = pytest.mark.plain
 REALS = [np.dtype("float32"), np.dtype("float64")]
+RATES = make_plan([2, 1], output_activation="exp", loss="poisson")
 LABELS = make_plan([2, 3], output_activation="softmax", loss="log_loss")
 
 
@@ -100,8 +101,14 @@ def test_targets_that_do_not_fit():
         as_targets(np.ones((3, 2)), LABELS, 3, REALS[1])
     with pytest.raises(InputError, match="a distribution in each row for softmax and log_loss; a row sums to 2"):
         as_targets([[1, 0, 0], [1, 0, 1]], LABELS, 2, REALS[0])
+    with pytest.raises(InputError, match=r"T must not be negative for the Poisson loss; it holds -0\.5"):
+        as_targets([0.0, -0.5, 2.0], RATES, 3, REALS[0])
     with pytest.raises(InputError, match="between 0 and 1 for log_loss"):
         as_targets([0.0, 2.0], make_plan([1, 1], loss="log_loss"), 2, REALS[1])
+
+
+def test_counts_may_be_any_numbers_from_zero_on():
+    assert as_targets([0, 2.5, 1e6], RATES, 3, REALS[1]).tolist() == [[0], [2.5], [1e6]]
 
 
 def test_weights():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tileprop.trainer import SGD, Adam, DivergenceError, Network, loop
+from tileprop.trainer import SGD, Adam, DivergenceError, InputError, Network, loop
 
 RNG = np.random.default_rng(11)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))
@@ -16,7 +16,7 @@ def alone(monkeypatch):
 @pytest.mark.parametrize("optimizer", [SGD(0.5), SGD(0.1, momentum=0.9), Adam(0.01)])
 @pytest.mark.parametrize(("shuffle", "n_threads", "batch_size"), [(True, 1, 7), (False, 2, 16), (True, 1, 1)])
 def test_epochs_in_one_call_have_the_bits_of_one_call_each(monkeypatch, optimizer, shuffle, n_threads, batch_size):
-    settings = dict(epochs=40, batch_size=batch_size, optimizer=optimizer, shuffle=shuffle, n_threads=n_threads)
+    settings = dict(epochs=40, batch_size=batch_size, optimizer=optimizer, shuffle=shuffle, n_threads=n_threads, alpha=0.01)
     together = Network([3, 4, 2], dtype="float64")
     history = together.fit(X, T, **settings)
     alone(monkeypatch)
@@ -24,18 +24,58 @@ def test_epochs_in_one_call_have_the_bits_of_one_call_each(monkeypatch, optimize
     expected = apart.fit(X, T, **settings)
     assert together.theta.tobytes() == apart.theta.tobytes()
     assert history.loss == expected.loss
+    assert history.batch_loss == expected.batch_loss
+    assert history.penalty == expected.penalty
+    assert min(history.penalty) > 0
     assert len(history.seconds) == 40
+
+
+def test_orders_by_a_function_are_used_one_for_each_epoch(monkeypatch):
+    """Also where their lengths differ, which passes of one call cannot have."""
+    for lengths in ([50] * 9, [7, 50, 3, 93, 3, 50, 8, 8, 60]):
+        orders = [RNG.integers(0, 50, length) for length in lengths]
+        expected = Network([3, 4, 2], dtype="float64")
+        losses = [expected.fit(X[o], T[o], batch_size=7, shuffle=False).loss[0] for o in orders]
+        for worth in (0.0, 10.0):
+            monkeypatch.setattr(loop, "WORTH_A_CALL", worth)
+            asked, waiting = [], list(orders)
+            network = Network([3, 4, 2], dtype="float64")
+            history = network.fit(
+                X, T, epochs=9, batch_size=7, shuffle=lambda n, asked=asked, waiting=waiting: asked.append(n) or waiting.pop(0)
+            )
+            assert asked == [50] * 9
+            assert network.theta.tobytes() == expected.theta.tobytes()
+            assert history.loss == losses
+            drawn = network.generator.bit_generator.state
+            assert drawn == Network([3, 4, 2], dtype="float64").generator.bit_generator.state
+
+
+@pytest.mark.parametrize("order", [[], [[0, 1]], 3, [0.0, 1.0], [True, False]])
+def test_orders_that_are_no_vectors_of_whole_numbers(order):
+    with pytest.raises(InputError, match=r"shuffle returned an order of shape \(.*\) and dtype \w+; it must be a vector"):
+        Network([3, 4, 2]).fit(X, T, shuffle=lambda n: order)
+
+
+def test_orders_of_rows_that_are_none():
+    network = Network([3, 4, 2])
+    before = network.theta.copy()
+    with pytest.raises(ValueError, match="order names a row that X does not have"):
+        network.fit(X, T, shuffle=lambda n: np.arange(n) + 1)
+    np.testing.assert_array_equal(network.theta, before)
 
 
 def test_short_epochs_share_calls(monkeypatch):
     calls = []
-    monkeypatch.setattr(loop.Calls, "train", lambda self, epochs, *rest: calls.append(epochs) or np.zeros(epochs))
+    monkeypatch.setattr(loop.Calls, "train", lambda self, epochs, *rest: calls.append(epochs) or np.zeros((epochs, 3)))
     Network([3, 4, 2]).fit(X, T, epochs=100)
     assert sum(calls) == 100
     assert calls[0] == 1
     assert len(calls) < 10
     calls.clear()
     Network([3, 4, 2]).fit(X, T, epochs=5, validation_data=(X, T))
+    assert calls == [1] * 5
+    calls.clear()
+    Network([3, 4, 2]).fit(X, T, epochs=5, callbacks=[lambda running: None])
     assert calls == [1] * 5
 
 

@@ -17,6 +17,16 @@ def test_counts():
     assert history.val_loss == []
 
 
+def test_batch_losses_and_penalties():
+    """Without sample weights, and without a penalty, there is nothing to tell apart."""
+    history = History(n_samples=100)
+    history.record(0.5, None, 0.25)
+    history.record(0.25, None, 0.25, 0.375, 0.125)
+    assert history.loss == [0.5, 0.25]
+    assert history.batch_loss == [0.5, 0.375]
+    assert history.penalty == [0.0, 0.125]
+
+
 def test_csv_keeps_every_digit(tmp_path):
     history = History(n_samples=10)
     history.record(1 / 3, 2 / 3, 0.125)

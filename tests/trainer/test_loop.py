@@ -6,6 +6,8 @@ import time
 
 import numpy as np
 import pytest
+from tileprop.kernels import make_plan, train_epoch
+from tileprop.kernels.optimizers import STEP
 from tileprop.trainer import SGD, Adam, InputError, Network, calls, loop, threads
 
 RNG = np.random.default_rng(11)
@@ -43,6 +45,64 @@ def test_fit_is_gradient_descent_batch_by_batch(batch_size, weight):
     np.testing.assert_allclose(history.loss, losses, rtol=1e-12)
 
 
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_penalty_on_weights(weight, n_threads):
+    """Written out: gradient descent on the batch's loss and alpha / 2 times the sum of squared weights over its weight."""
+    fitted, written_out = small(), small()
+    options = dict(epochs=3, batch_size=7, shuffle=False, sample_weight=weight, n_threads=n_threads)
+    history = fitted.fit(X, T, optimizer=SGD(0.5), alpha=0.8, **options)
+    for epoch in range(3):
+        total = total_penalty = 0.0
+        for start in range(0, len(X), 7):
+            rows = slice(start, start + 7)
+            share = len(X[rows]) if weight is None else weight[rows].sum()
+            loss, grad = written_out.loss_and_grad(X[rows], T[rows], None if weight is None else weight[rows])
+            penalty = 0.8 / 2 * sum((W**2).sum() for W in written_out.weights) / share
+            for W, dW in zip(written_out.weights, written_out.unflatten(grad)[0], strict=True):
+                dW += 0.8 * W / share
+            written_out.theta[:] -= 0.5 * grad
+            total, total_penalty = total + loss * len(X[rows]), total_penalty + penalty * len(X[rows])
+        assert history.batch_loss[epoch] == pytest.approx(total / len(X), rel=1e-12)
+        assert history.penalty[epoch] == pytest.approx(total_penalty / len(X), rel=1e-12)
+        assert (history.loss[epoch] == pytest.approx(history.batch_loss[epoch], rel=1e-9)) == (weight is None)
+    np.testing.assert_allclose(fitted.theta, written_out.theta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.5), SGD(0.1, 0.9), SGD(0.1, 0.9, nesterov=True), Adam(0.01)])
+def test_a_state_goes_on(optimizer):
+    """Two fits of an epoch each are one of two, to the last bit."""
+    options = dict(batch_size=7, shuffle=False, alpha=0.1)
+    once, twice = small(), small()
+    expected = once.fit(X, T, epochs=2, optimizer=optimizer, **options)
+    state = optimizer.state(twice.plan, twice.dtype)
+    losses = [twice.fit(X, T, epochs=1, optimizer=state, **options).loss[0] for _ in range(2)]
+    assert twice.theta.tobytes() == once.theta.tobytes()
+    assert losses == expected.loss
+    assert state.codes[STEP] == 2 * 8
+
+
+def test_a_fits_penalty_is_its_own():
+    """One that a state had before does not stay."""
+    expected, network = small(), small()
+    expected.fit(X, T, optimizer=SGD(0.5))
+    state = SGD(0.5).state(network.plan, network.dtype)
+    network.fit(X, T, optimizer=state, alpha=0.5)
+    network.theta, network.generator = small().theta, small().generator
+    history = network.fit(X, T, optimizer=state)
+    assert network.theta.tobytes() == expected.theta.tobytes()
+    assert history.penalty == [0]
+
+
+def test_counts_are_learned_through_exp():
+    rates = np.exp(0.3 + X @ [[0.5], [-0.4], [0.2]])
+    network = Network([3, 1], output_activation="exp", loss="poisson", dtype="float64")
+    history = network.fit(X, rates, epochs=400, batch_size=10, optimizer=SGD(0.1))
+    assert history.loss[-1] < 1e-9 < history.loss[0]
+    np.testing.assert_allclose(network.weights[0].ravel(), [0.5, -0.4, 0.2], rtol=1e-3)
+    np.testing.assert_allclose(network.predict(X), rates, rtol=1e-3)
+
+
 def test_same_seed_same_bits_and_data_in_order():
     first, second = small(random_state=3), small(random_state=3)
     first.fit(X, T, epochs=4)
@@ -62,7 +122,7 @@ def test_shuffling_draws_a_new_order_each_epoch(monkeypatch):
         orders.append(order.copy())
         return 0.0
 
-    monkeypatch.setattr(calls, "train_epoch", spy)
+    monkeypatch.setattr(calls, "choose_epoch", lambda *arguments: spy)
     small().fit(X, T, epochs=3)
     orders = np.concatenate(orders).reshape(3, 50)
     assert all(sorted(order) == list(range(50)) for order in orders)
@@ -111,6 +171,11 @@ def test_validation_loss_is_taken_after_each_epoch():
         (dict(batch_size=0), "batch_size is 0"),
         (dict(batch_size=1.5), "batch_size is 1.5; it must be a whole number"),
         (dict(optimizer="adam"), "optimizer is 'adam'; it must be SGD"),
+        (dict(optimizer=Adam().state(make_plan([3, 5, 2]), "float64")), "a state that was made for another network"),
+        (dict(optimizer=Adam().state(make_plan([3, 4, 2]), "float32")), "or for its other dtype"),
+        (dict(alpha=-1), "alpha is -1; it must be at least 0"),
+        (dict(alpha=float("nan")), "alpha is nan; it must be at least 0"),
+        (dict(alpha=float("inf")), "alpha is inf; it must be at least 0"),
         (dict(validation_data=X), r"validation_data must be \(X, T\)"),
         (dict(validation_data=(X[:, :2], T)), r"validation_data's X has shape \(50, 2\)"),
         (dict(sample_weight=WEIGHT[:-1]), r"sample_weight has shape \(49,\)"),
@@ -148,8 +213,8 @@ def test_ctrl_c_ends_after_a_whole_step(monkeypatch, n_threads):
         finally:
             taken["rows"] = int(state.codes[2])
 
-    original = calls.train_epoch
-    monkeypatch.setattr(calls, "train_epoch", observe)
+    original = train_epoch
+    monkeypatch.setattr(calls, "choose_epoch", lambda *arguments: observe)
     threading.Timer(0.3, _thread.interrupt_main).start()
     with pytest.raises(KeyboardInterrupt):
         network.fit(rows, targets, epochs=1000, batch_size=32, shuffle=False, n_threads=n_threads)
@@ -157,7 +222,7 @@ def test_ctrl_c_ends_after_a_whole_step(monkeypatch, n_threads):
     interrupted = network.theta.copy()
     again = Network([20, 64, 1], dtype="float32")
     again.theta = start
-    monkeypatch.setattr(calls, "train_epoch", original)
+    monkeypatch.undo()
     full_epochs = 0
     while not np.array_equal(again.theta, interrupted) and full_epochs < 50:
         before = again.theta.copy()
@@ -182,3 +247,32 @@ def test_one_step_by_hand():
     D0 = D @ weights[1].T * A * (1 - A)
     np.testing.assert_allclose(network.weights[0], weights[0] - 0.3 * X[:5].T @ D0, rtol=1e-12)
     np.testing.assert_allclose(network.biases[0], biases[0] - 0.3 * D0.sum(0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.5), SGD(0.1, 0.9), Adam(0.01)])
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.01}, {"alpha": 0.1, "n_threads": 2}])
+@pytest.mark.parametrize("frozen", [[0], [1, 2], [0, 1, 2]])
+def test_frozen_layers_stay_and_the_others_learn(optimizer, options, frozen):
+    network = Network([3, 5, 4, 2], dtype="float64")
+    before = [(W.copy(), b.copy()) for W, b in zip(network.weights, network.biases, strict=True)]
+    network.fit(X, T, epochs=2, batch_size=7, optimizer=optimizer, frozen_layers=frozen, **options)
+    for layer, (W, b) in enumerate(before):
+        assert np.array_equal(network.weights[layer], W) == (layer in frozen)
+        assert np.array_equal(network.biases[layer], b) == (layer in frozen)
+
+
+def test_the_layers_above_frozen_ones_learn_as_a_network_of_their_own():
+    whole = Network([3, 5, 4, 2], dtype="float64")
+    above = Network([5, 4, 2], dtype="float64")
+    for mine, theirs in zip([*above.weights, *above.biases], [*whole.weights[1:], *whole.biases[1:]], strict=True):
+        mine[:] = theirs
+    A = whole.activations(X)[0]
+    whole.fit(X, T, epochs=3, batch_size=7, shuffle=False, frozen_layers=[0])
+    above.fit(A, T, epochs=3, batch_size=7, shuffle=False)
+    np.testing.assert_allclose(whole.weights[1], above.weights[0], rtol=1e-12)
+    np.testing.assert_allclose(whole.weights[2], above.weights[1], rtol=1e-12)
+
+
+def test_layers_that_are_none():
+    with pytest.raises(InputError, match="frozen_layers holds 2; this network's layers are 0 to 1"):
+        small().fit(X, T, frozen_layers=[2])

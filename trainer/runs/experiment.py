@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.datasets import Dataset, load_dataset
+from ..data.scaling import Scaling
+from ..data.targets import CLASSIFICATION
 from ..errors import InputError
 from ..extras import require
 from ..history import History
-from .model import Model
 from ..network import Network
-from ..data.scaling import Scaling
+from .model import Model
 from .settings import Settings
-from ..data.targets import CLASSIFICATION
 
 
 @dataclass(frozen=True)

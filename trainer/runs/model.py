@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import as_inputs
+from ..data.scaling import Scaling
+from ..data.targets import CLASSIFICATION, REGRESSION, TASKS
 from ..errors import InputError, ModelFormatError
 from ..files import load_network, save_network
 from ..network import Network
-from ..data.scaling import Scaling
-from ..data.targets import CLASSIFICATION, REGRESSION, TASKS
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..data.datasets import Dataset
+from ..data.targets import CLASSIFICATION
 from ..errors import InputError
 from ..extras import require
 from ..history import History
 from .model import Model
-from ..data.targets import CLASSIFICATION
 
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 # One fewer than the colours, so that classes of one colour differ in their markers.

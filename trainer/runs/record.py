@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from .experiment import Outcome
-from ..extras import available
-from .folder import RECORD
 from ..data.suggestions import existing_file
 from ..data.targets import CLASSIFICATION
+from ..errors import InputError
+from ..extras import available
 from ..versions import versions
+from .experiment import Outcome
+from .folder import RECORD
 
 MODEL = "model.safetensors"
 FORMAT = "tileprop-run-1"

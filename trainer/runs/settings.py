@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ...kernels.activations import CODES
+from ..data.targets import CLASSIFICATION, TASKS
 from ..errors import InputError
 from ..optimizers import SGD, Adam, Optimizer
-from ..data.targets import CLASSIFICATION, TASKS
 
 HIDDEN_ACTIVATIONS = tuple(name for name in CODES if name != "softmax")
 LOSSES = ("log_loss", "squared_error", "mse")

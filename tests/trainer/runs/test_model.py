@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from tileprop.trainer import InputError, ModelFormatError, Network
+from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.files import load_network, save_network
 from tileprop.trainer.runs.model import Model
-from tileprop.trainer.data.scaling import Scaling
 
 pytestmark = pytest.mark.plain
 SCALING = Scaling(np.array([10.0, -1.0]), np.array([2.0, 0.5]))

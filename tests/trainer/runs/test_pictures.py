@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from tileprop.trainer import History, InputError, Network
-from tileprop.trainer.runs import pictures
 from tileprop.trainer.data.datasets import Dataset
-from tileprop.trainer.runs.model import Model
 from tileprop.trainer.data.scaling import Scaling
+from tileprop.trainer.runs import pictures
+from tileprop.trainer.runs.model import Model
 
 pytest.importorskip("matplotlib")
 PNG = b"\x89PNG\r\n\x1a\n"

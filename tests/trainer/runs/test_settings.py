@@ -53,6 +53,6 @@ def test_refused(name, value):
         Settings("xor", **{name: value})
 
 
-def test_momentum_below_one():
-    with pytest.raises(InputError, match="momentum is 1"):
-        Settings("xor", optimizer="sgd", momentum=1.0)
+def test_momentum_at_most_one():
+    with pytest.raises(InputError, match=r"momentum is 1\.1"):
+        Settings("xor", optimizer="sgd", momentum=1.1)

@@ -1,0 +1,206 @@
+"""Callbacks: what they are told after each epoch, and what they can change."""
+
+import numpy as np
+import pytest
+from tileprop.kernels.optimizers import POSITION
+from tileprop.trainer import SGD, Adam, DivergenceError, EarlyStopping, InputError, Network, loop
+from tileprop.trainer.callbacks import Running
+
+RNG = np.random.default_rng(12)
+X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))
+WEIGHT = RNG.uniform(0.5, 2, 50)
+
+
+def small():
+    return Network([3, 4, 2], dtype="float64")
+
+
+def test_one_call_after_each_epoch_with_true_figures():
+    """Those of as many epochs without it, one network's after another."""
+    seen = []
+
+    def look(running):
+        assert isinstance(running, Running)
+        history = running.history
+        seen.append((running.network.theta.copy(), [*history.loss], [*history.batch_loss], [*history.penalty], running))
+
+    network = small()
+    options = dict(batch_size=7, optimizer=SGD(0.5), sample_weight=WEIGHT, alpha=0.1)
+    history = network.fit(X, T, epochs=4, callbacks=[look], **options)
+    assert len(seen) == 4
+    for epochs, (theta, loss, batch_loss, penalty, running) in enumerate(seen, start=1):
+        expected = small()
+        figures = expected.fit(X, T, epochs=epochs, **options)
+        assert theta.tobytes() == expected.theta.tobytes()
+        assert (loss, batch_loss, penalty) == (figures.loss, figures.batch_loss, figures.penalty)
+        assert running.network is network
+        assert running.history is history
+
+
+def test_a_callback_changes_nothing_by_being_there():
+    watched, alone = small(), small()
+    with_it = watched.fit(X, T, epochs=30, optimizer=Adam(0.01), callbacks=[lambda running: None])
+    without = alone.fit(X, T, epochs=30, optimizer=Adam(0.01))
+    assert watched.theta.tobytes() == alone.theta.tobytes()
+    assert with_it.loss == without.loss
+
+
+def test_the_validation_loss_is_there():
+    seen = []
+    network = small()
+    network.fit(
+        X, T, epochs=3, validation_data=(X[:9], T[:9]), callbacks=[lambda running: seen.append(running.history.val_loss[-1])]
+    )
+    assert len(set(seen)) == 3
+    assert seen[-1] == network.loss(X[:9], T[:9])
+
+
+def test_true_ends_the_fit_after_all_callbacks_were_called():
+    order = []
+
+    def first(running):
+        order.append(f"first {running.history.epochs}")
+        return running.history.epochs == 3
+
+    def second(running):
+        order.append(f"second {running.history.epochs}")
+
+    network, expected = small(), small()
+    history = network.fit(X, T, epochs=10, callbacks=[first, second])
+    expected.fit(X, T, epochs=3)
+    assert history.epochs == 3
+    assert order == ["first 1", "second 1", "first 2", "second 2", "first 3", "second 3"]
+    assert network.theta.tobytes() == expected.theta.tobytes()
+
+
+@pytest.mark.parametrize("answer", [False, None, 0, np.False_])
+def test_anything_but_true_goes_on(answer):
+    assert small().fit(X, T, epochs=3, callbacks=[lambda running: answer]).epochs == 3
+
+
+def test_a_learning_rate_holds_from_the_next_epoch_on():
+    rates = []
+
+    def halve(running):
+        rates.append(running.learning_rate)
+        running.learning_rate /= 2
+
+    network, expected = small(), small()
+    network.fit(X, T, epochs=3, optimizer=SGD(0.8), callbacks=[halve])
+    for rate in (0.8, 0.4, 0.2):
+        expected.fit(X, T, optimizer=SGD(rate))
+    assert rates == [0.8, 0.4, 0.2]
+    assert network.theta.tobytes() == expected.theta.tobytes()
+
+
+def test_a_learning_rate_of_zero_keeps_the_parameters():
+    kept = []
+
+    def freeze(running):
+        running.learning_rate = 0.0
+        kept.append(running.network.theta.copy())
+
+    network = small()
+    history = network.fit(X, T, epochs=3, optimizer=SGD(0.5), shuffle=False, callbacks=[freeze])
+    assert kept[0].tobytes() == kept[2].tobytes() == network.theta.tobytes()
+    assert history.loss[1] == history.loss[2]
+
+
+def test_an_error_in_a_callback_is_the_callers():
+    def fail(running):
+        raise RuntimeError("enough")
+
+    network, expected = small(), small()
+    with pytest.raises(RuntimeError, match="enough"):
+        network.fit(X, T, epochs=3, callbacks=[fail])
+    expected.fit(X, T, epochs=1)
+    assert network.theta.tobytes() == expected.theta.tobytes()
+
+
+def test_parameters_may_be_changed():
+    """The next epoch starts from them."""
+    network, expected = small(), small()
+
+    def clear(running):
+        running.network.theta[:] = 0
+
+    history = network.fit(X, T, epochs=2, callbacks=[clear])
+    assert not network.theta.any()
+    expected.generator.permutation(50)
+    expected.theta[:] = 0
+    assert history.loss[1] == expected.fit(X, T, epochs=1).loss[0]
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("optimizer", [SGD(0.5), Adam(0.01)])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_one_that_looks_at_losses_only_ends_the_fit_at_the_same_bits(monkeypatch, shuffle, optimizer, n_threads):
+    """Epochs that were made too many are undone, the optimizer's state with them."""
+
+    def enough(running):
+        return running.history.epochs == 17
+
+    def fit():
+        network = small()
+        state = optimizer.state(network.plan, "float64")
+        history = network.fit(
+            X, T, epochs=60, optimizer=state, shuffle=shuffle, callbacks=[enough], batch_size=7, n_threads=n_threads
+        )
+        state.codes[POSITION] = 0  # of several passes it is the sum
+        return history.loss, network.theta.tobytes(), [array.tobytes() for array in state]
+
+    calls, train = [], loop.Calls.train
+    monkeypatch.setattr(loop.Calls, "train", lambda self, epochs, *rest: calls.append(epochs) or train(self, epochs, *rest))
+    expected = fit()
+    assert calls == [1] * 17
+    calls.clear()
+    enough.losses_only = True
+    assert fit() == expected
+    assert sum(calls) > 17
+
+
+# EarlyStopping -------------------------------------------------------------------------------------------------------------
+
+HELD_OUT = (X[:20], T[:20])
+
+
+@pytest.mark.parametrize("score", [None, lambda network: -network.loss(*HELD_OUT)])
+def test_early_stopping_ends_and_puts_the_best_parameters_back(score):
+    network, stopping = small(), EarlyStopping(n_iter_no_change=3, tol=0.0, score=score)
+    history = network.fit(X[20:], T[20:], epochs=500, optimizer=Adam(0.1), validation_data=HELD_OUT, callbacks=[stopping])
+    best = int(np.argmin(history.val_loss))
+    assert history.epochs == best + 1 + 4 < 500
+    np.testing.assert_allclose(stopping.scores, np.negative(history.val_loss), rtol=1e-12)
+    assert network.loss(*HELD_OUT) == pytest.approx(min(history.val_loss), rel=1e-12)
+
+
+def test_early_stopping_may_leave_the_last_parameters():
+    network, stopping = small(), EarlyStopping(n_iter_no_change=3, restore_best=False)
+    history = network.fit(X[20:], T[20:], epochs=500, optimizer=Adam(0.1), validation_data=HELD_OUT, callbacks=[stopping])
+    assert network.loss(*HELD_OUT) == pytest.approx(history.val_loss[-1], rel=1e-12)
+
+
+def test_early_stopping_serves_a_second_fit():
+    stopping, ends = EarlyStopping(n_iter_no_change=2), []
+    for _ in range(2):
+        ends.append(small().fit(X, T, epochs=300, optimizer=Adam(0.1), validation_data=HELD_OUT, callbacks=[stopping]).epochs)
+    assert ends[0] == ends[1] < 300
+
+
+def test_early_stopping_keeps_the_best_parameters_of_a_fit_that_diverges():
+    network = Network([3, 4, 2], "relu", "identity", dtype="float64")
+    with pytest.raises(DivergenceError):
+        network.fit(1e3 * X, T, epochs=500, optimizer=SGD(10.0), validation_data=HELD_OUT, callbacks=[EarlyStopping()])
+    assert np.isfinite(network.theta).all()
+
+
+def test_early_stopping_without_anything_to_look_at():
+    with pytest.raises(InputError, match="nothing to look at; give fit validation_data"):
+        small().fit(X, T, epochs=3, callbacks=[EarlyStopping()])
+
+
+@pytest.mark.parametrize("arguments", [{"n_iter_no_change": 0}, {"tol": -1.0}, {"tol": float("nan")}])
+def test_early_stopping_checks_its_arguments(arguments):
+    (name,) = arguments
+    with pytest.raises(ValueError, match=name):
+        EarlyStopping(**arguments)

@@ -1,0 +1,90 @@
+"""What is called after each epoch of a fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..kernels import State
+from ..kernels.optimizers import LEARNING_RATE
+from ..kernels.validation import positive_integer
+from .errors import InputError
+from .history import History
+
+if TYPE_CHECKING:
+    from .network import Network
+
+
+@dataclass
+class Running:
+    """A fit under way: its network and optimizer state as they are now, and the epochs so far."""
+
+    network: Network
+    state: State
+    history: History
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's; may be set, for the epochs to come."""
+        return float(self.state.scalars[LEARNING_RATE])
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self.state.scalars[LEARNING_RATE] = value
+
+
+# Called after each epoch; True ends the fit. One that has a method `finish` has that called at the end, however it comes. One
+# with a true attribute `losses_only` looks at nothing but the history, and so lets short epochs be made several at a time.
+Callback = Callable[[Running], "bool | None"]
+
+
+def finish(callbacks: Iterable[Callback], running: Running) -> None:
+    """Call every callback's `finish`, where it has one."""
+    for callback in callbacks:
+        if hasattr(callback, "finish"):
+            callback.finish(running)
+
+
+@dataclass
+class EarlyStopping:
+    """Ends a fit whose validation loss no longer falls, and puts its best parameters back.
+
+    n_iter_no_change: epochs without an improvement by more than `tol` that are waited for. score: a function of the network,
+    the higher the better, to look at instead of the validation loss. restore_best: whether the parameters of the best epoch
+    are put back at the end.
+    """
+
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    score: Callable[[Network], float] | None = None
+    restore_best: bool = True
+
+    def __post_init__(self) -> None:
+        positive_integer("n_iter_no_change", self.n_iter_no_change)
+        if not self.tol >= 0:
+            raise InputError(f"EarlyStopping: tol is {self.tol!r}; it must be at least 0")
+        self.scores: list[float] = []
+        self._waited, self._best, self._theta = 0, -math.inf, np.empty(0)
+
+    def __call__(self, running: Running) -> bool:
+        if running.history.epochs == 1:
+            self.__post_init__()
+        if self.score is not None:
+            score = float(self.score(running.network))
+        elif running.history.val_loss:
+            score = -running.history.val_loss[-1]
+        else:
+            raise InputError("EarlyStopping has nothing to look at; give fit validation_data, or EarlyStopping a score")
+        self.scores.append(score)
+        self._waited = 0 if score > self._best + self.tol else self._waited + 1
+        if score > self._best:
+            self._best, self._theta = score, running.network.theta.copy()
+        return self._waited > self.n_iter_no_change
+
+    def finish(self, running: Running) -> None:
+        if self.restore_best and self._theta.size:
+            running.network.theta = self._theta

@@ -1,0 +1,150 @@
+"""Loss curves in scikit-learn's style of displays: computed once, drawn with `plot` as often as needed. Needs matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .errors import InputError
+from .extras import require
+from .history import History
+
+# The label of the axes that hold the scores, by which a second display on the same axes finds them.
+SCORE_AXES = "validation scores"
+
+
+class LossCurveDisplay:
+    """The losses of a fit against its epochs, made by `from_estimator` or `from_history`.
+
+    Parameters
+    ----------
+    loss_curve : sequence of float
+        Training loss of each epoch.
+
+    validation_loss_curve : sequence of float, default=None
+        Validation loss of each epoch.
+
+    validation_scores : sequence of float, default=None
+        Validation score of each epoch, drawn on an axis of its own at the right.
+
+    estimator_name : str, default=None
+        What the legend puts before each curve.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the losses.
+
+    score_ax_ : matplotlib Axes or None
+        Axes with the scores, where there are any.
+
+    figure_ : matplotlib Figure
+        Figure that holds them.
+
+    lines_ : list of matplotlib Line2D
+        Training loss, validation loss and validation scores, those that there are: solid, dashed, dotted, in one colour.
+    """
+
+    ax_: Any
+    score_ax_: Any
+    figure_: Any
+    lines_: list[Any]
+
+    def __init__(
+        self,
+        *,
+        loss_curve: Sequence[float],
+        validation_loss_curve: Sequence[float] | None = None,
+        validation_scores: Sequence[float] | None = None,
+        estimator_name: str | None = None,
+    ) -> None:
+        self.loss_curve = loss_curve
+        self.validation_loss_curve = validation_loss_curve
+        self.validation_scores = validation_scores
+        self.estimator_name = estimator_name
+
+    def plot(self, *, ax: Any = None, name: str | None = None, **line_kwargs: Any) -> LossCurveDisplay:
+        """Draw on `ax`, or on a new figure. name: instead of `estimator_name`. line_kwargs: of `ax.plot`, for every curve."""
+        self._check_lengths()
+        line_class = require("matplotlib.lines", "LossCurveDisplay").Line2D
+        style = require("matplotlib.cbook", "LossCurveDisplay").normalize_kwargs(line_kwargs, line_class)
+        if ax is None:
+            _, ax = require("matplotlib.pyplot", "LossCurveDisplay").subplots()
+        name = self.estimator_name if name is None else name
+        before = "" if name is None else f"{name}: "
+        epochs = range(1, len(self.loss_curve) + 1)
+        self.lines_ = ax.plot(epochs, self.loss_curve, **{"label": f"{before}training loss", **style})
+        color = self.lines_[0].get_color()
+        if self.validation_loss_curve is not None:
+            look = {"label": f"{before}validation loss", "color": color, "linestyle": "--", **style}
+            self.lines_ += ax.plot(epochs, self.validation_loss_curve, **look)
+        score_ax = _score_axes(ax)
+        if self.validation_scores is not None:
+            if score_ax is None:
+                score_ax = ax.twinx()
+                score_ax.set_label(SCORE_AXES)
+                score_ax.set_ylabel("Validation score")
+            look = {"label": f"{before}validation score", "color": color, "linestyle": ":", **style}
+            self.lines_ += score_ax.plot(epochs, self.validation_scores, **look)
+        ax.set_xlabel("Epoch")
+        ax.set_ylabel("Loss")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        _draw_legend(ax, score_ax)
+        self.ax_, self.score_ax_, self.figure_ = ax, score_ax, ax.figure
+        return self
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, name: str | None = None, **kwargs: Any) -> LossCurveDisplay:
+        """Draw the curves of a fitted `MLPClassifier` or `MLPRegressor`; its class's name is used where `name` is None."""
+        require("sklearn.utils.validation", "LossCurveDisplay.from_estimator").check_is_fitted(estimator)
+        kind = type(estimator).__name__
+        # An earlier fit with another solver leaves its loss_curve_ behind.
+        if getattr(estimator, "solver", None) == "lbfgs":
+            raise InputError(f"this {kind} has solver='lbfgs', which keeps no loss curve; it must be 'sgd' or 'adam'")
+        if not hasattr(estimator, "loss_curve_"):
+            raise InputError(f"estimator is a {kind}, without loss_curve_; it must be an MLPClassifier or MLPRegressor")
+        display = cls(
+            loss_curve=estimator.loss_curve_,
+            validation_loss_curve=getattr(estimator, "validation_loss_curve_", None) or None,
+            validation_scores=getattr(estimator, "validation_scores_", None),
+            estimator_name=kind if name is None else name,
+        )
+        return display.plot(ax=ax, **kwargs)
+
+    @classmethod
+    def from_history(cls, history: History, *, ax: Any = None, name: str | None = None, **kwargs: Any) -> LossCurveDisplay:
+        """Draw the losses that `Network.fit` returned."""
+        display = cls(loss_curve=history.loss, validation_loss_curve=history.val_loss or None, estimator_name=name)
+        return display.plot(ax=ax, **kwargs)
+
+    def _check_lengths(self) -> None:
+        n = len(self.loss_curve)
+        if n == 0:
+            raise InputError("loss_curve is empty; it must have an entry for each epoch")
+        for argument in ("validation_loss_curve", "validation_scores"):
+            curve = getattr(self, argument)
+            if curve is not None and len(curve) != n:
+                raise InputError(f"{argument} has {len(curve)} entries; it must have {n}, one for each epoch of loss_curve")
+
+
+def _score_axes(ax: Any) -> Any:
+    """The axes for scores that an earlier display laid over `ax`, or None."""
+    for other in ax.figure.axes:
+        # Subplots that share their x axis are joined as well, but lie elsewhere.
+        joined = other is not ax and ax.get_shared_x_axes().joined(ax, other)
+        if joined and other.get_label() == SCORE_AXES and other.get_position().bounds == ax.get_position().bounds:
+            return other
+    return None
+
+
+def _draw_legend(ax: Any, score_ax: Any) -> None:
+    """One legend for both axes, on the upper ones, where no curve is drawn over it."""
+    lines, labels = ax.get_legend_handles_labels()
+    if score_ax is None:
+        ax.legend(lines, labels)
+        return
+    if ax.get_legend() is not None:
+        ax.get_legend().remove()
+    score_lines, score_labels = score_ax.get_legend_handles_labels()
+    # By itself matplotlib avoids the scores alone; late in a fit, losses are low and scores high.
+    score_ax.legend(lines + score_lines, labels + score_labels, loc="center right")

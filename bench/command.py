@@ -15,6 +15,7 @@ from typing import Any
 from ..trainer.extras import available
 from .crossover import BATCHES, WIDTHS, run_crossover
 from .draw import COUNT, drawn_events, ranges
+from .estimators import TABLES, run_estimators
 from .fma_rate import fma_rates
 from .picture import draw_race
 from .pinning import choose_cpus
@@ -34,6 +35,7 @@ examples:
   tileprop bench race --threads 1 2 --draw             all with one thread and with two, and the drawn problems
   tileprop bench crossover --peers jax,numpy           where a peer overtakes ours
   tileprop bench exact                                 sigmoid, tanh and exp for every finite float32
+  tileprop bench estimators --tables digits            our MLPClassifier beside scikit-learn's
   tileprop bench micro --only "sigmoid and float32"    some kernels
 """
 
@@ -133,6 +135,17 @@ def add_bench_command(subparsers: Any) -> None:
     crossover.add_argument("--peers", type=Names(PEERS), default=["jax"], metavar="NAMES", help="default: jax")
     crossover.add_argument("--out", type=Path, metavar="DIR", help="write crossover.json, .md and, with matplotlib, .png here")
 
+    estimators = kinds.add_parser(
+        "estimators",
+        help="our MLPClassifier and MLPRegressor beside scikit-learn's",
+        description="Time fit and single-row predict of our estimators beside scikit-learn's, defaults unchanged. Status 1 "
+        "where both do not end at the same loss.",
+        allow_abbrev=False,
+    )
+    estimators.add_argument(
+        "--tables", type=Names(TABLES), default=list(TABLES), metavar="NAMES", help=f"of {','.join(TABLES)}"
+    )
+
     micro = kinds.add_parser(
         "micro",
         help="every public kernel by itself",
@@ -160,6 +173,8 @@ def run_bench(args: argparse.Namespace) -> int:
         from .exact import run_exact
 
         return run_exact(args.sample)
+    if args.benchmark == "estimators":
+        return run_estimators(args.tables)
     if args.benchmark == "micro":
         from .micro_run import run_micro
 

@@ -5,23 +5,42 @@ What needs another package imports it when first used, and says what to install 
 
 from typing import TYPE_CHECKING, Any
 
+from .callbacks import EarlyStopping
+from .displays import LossCurveDisplay
 from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError
+from .extras import require
 from .history import History
 from .network import Network
-from .optimizers import SGD, Adam
+from .optimizers import SGD, Adam, RMSprop, Rprop
+from .schedules import Constant, Cosine, ExponentialDecay, InverseScaling, OneCycle, Plateau, StepDecay, WarmUp
 
 if TYPE_CHECKING:
+    from .estimators import MLPClassifier, MLPRegressor
     from .explanation.explain import explain
 
 __all__ = [
     "SGD",
     "Adam",
+    "Constant",
+    "Cosine",
     "DivergenceError",
+    "EarlyStopping",
+    "ExponentialDecay",
     "History",
     "InputError",
+    "InverseScaling",
+    "LossCurveDisplay",
+    "MLPClassifier",
+    "MLPRegressor",
     "MissingExtraError",
     "ModelFormatError",
     "Network",
+    "OneCycle",
+    "Plateau",
+    "RMSprop",
+    "Rprop",
+    "StepDecay",
+    "WarmUp",
     "explain",
 ]
 
@@ -31,4 +50,9 @@ def __getattr__(name: str) -> Any:
         from .explanation.explain import explain
 
         return explain
+    if name in ("MLPClassifier", "MLPRegressor"):
+        require("sklearn", name)
+        from . import estimators
+
+        return getattr(estimators, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

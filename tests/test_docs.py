@@ -1,0 +1,26 @@
+"""The examples of the documentation's pages, run as they stand: each page's in order, in one namespace."""
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = sorted(path for path in DOCS.glob("*.md") if "```python" in path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_a_pages_examples_run(page):
+    text = page.read_text(encoding="utf-8")
+    names = {}
+    for found in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
+        line = text.count("\n", 0, found.start(1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            exec(compile("\n" * line + found.group(1), page, "exec"), names)
+
+
+def test_there_are_pages():
+    assert "estimators" in [page.stem for page in PAGES]

@@ -1,0 +1,156 @@
+"""The classifier: its arguments, and what they are."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import sklearn.neural_network
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from .options import CONSTRAINTS
+from .training import CompiledTraining
+
+
+class MLPClassifier(CompiledTraining, sklearn.neural_network.MLPClassifier):  # type: ignore[misc]
+    """scikit-learn's MLPClassifier, trained by tileprop.
+
+    All arguments, methods and fitted attributes are scikit-learn's, with the same meaning and defaults, and
+    with the same `random_state` the same weights up to rounding. Beyond them:
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, which multiply those of the samples; see scikit-learn's glossary.
+
+    label_smoothing : float, default=0.0
+        This part of each target is spread evenly over all classes.
+
+    activation : str or list of str
+        One name for all hidden layers, or one for each.
+
+    optimizer : SGD, Adam, RMSprop or Rprop of `tileprop.trainer`, default=None
+        To step with, in place of what solver (which must not be "lbfgs"), learning_rate_init, momentum, beta_1, ... say.
+
+    l1 : float, default=0.0
+        Strength of the penalty on the weights' magnitudes, divided by the sample size like alpha's.
+
+    weight_decay : float, default=0.0
+        Weights shrink by the learning rate times this before each step (AdamW).
+
+    clip_norm : float, default=None
+        Gradients longer than this are shortened to it.
+
+    frozen_layers : list of int, default=None
+        Layers, from 0, whose weights and biases stay as they are.
+
+    scoring : str, callable or None, default=None
+        What early stopping looks at: a scorer, "loss" for the validation loss, or None for the estimator's own score.
+
+    schedule : a schedule of `tileprop.trainer.schedules`, default=None
+        By what the learning rate is multiplied in each epoch.
+
+    keep_optimizer : bool, default=False
+        Whether a warm start goes on with the optimizer's state, too.
+
+    callbacks : list of callables, default=None
+        Called after each epoch with a `tileprop.trainer.callbacks.Running`; one that returns True ends the fit.
+
+    dtype : {"float32", "float64"}, default=None
+        What to compute in. None: in the dtype of X.
+
+    n_threads : int, default=None
+        Threads to train with. None: as many of the processors at hand as have enough to do. Their number changes no bit of
+        the result.
+
+    Attributes
+    ----------
+    network_ : Network
+        What was trained. `coefs_` and `intercepts_` are views of its parameters.
+    """
+
+    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
+        **sklearn.neural_network.MLPClassifier._parameter_constraints,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        **CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        max_fun: int = 15000,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        optimizer: Any = None,
+        l1: float = 0.0,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        frozen_layers: Any = None,
+        scoring: Any = None,
+        schedule: Any = None,
+        keep_optimizer: bool = False,
+        callbacks: Any = None,
+        dtype: str | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+        )
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.optimizer = optimizer
+        self.l1 = l1
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.frozen_layers = frozen_layers
+        self.scoring = scoring
+        self.schedule = schedule
+        self.keep_optimizer = keep_optimizer
+        self.callbacks = callbacks
+        self.dtype = dtype
+        self.n_threads = n_threads

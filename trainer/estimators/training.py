@@ -1,0 +1,279 @@
+"""What takes time, compiled: the epochs, the gradient of L-BFGS, predictions. The rest is scikit-learn's."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+from sklearn.utils.validation import validate_data
+
+from ...kernels.optimizers import LEARNING_RATE
+from ..callbacks import Running
+from ..errors import DivergenceError
+from ..network import PREDICT_ROWS, Network
+from ..optimizers import SGD, Adam, Optimizer
+from .options import ACTIVATIONS
+from .validation import Validating
+
+# scikit-learn's word, and ours.
+LOSSES = {"squared_error": "sum_squared_error"}
+
+
+def _dense(X: Any) -> np.ndarray:
+    dense: np.ndarray = X.toarray() if hasattr(X, "toarray") else X
+    return dense
+
+
+class CompiledTraining(Validating):
+    """What both estimators do otherwise than scikit-learn's. `coefs_` and `intercepts_` are views of `network_.theta`."""
+
+    network_: Network
+
+    def _linked(self: Any, *, anew: bool = False) -> Network:
+        """`network_`, made where there is none, and again where `coefs_` or `intercepts_` are no longer views of it."""
+        given = [*self.coefs_, *self.intercepts_]
+        network = vars(self).get("network_")
+        if network is not None and not anew:
+            own = [*network.weights, *network.biases]
+            if len(own) == len(given) and all(mine is theirs for mine, theirs in zip(own, given, strict=True)):
+                return network
+        hidden = [self.activation] * (len(self.coefs_) - 1) if isinstance(self.activation, str) else self.activation
+        network = Network(
+            [len(self.coefs_[0]), *(W.shape[1] for W in self.coefs_)],
+            [ACTIVATIONS.get(name, name) for name in hidden],
+            ACTIVATIONS.get(self.out_activation_, self.out_activation_),
+            LOSSES.get(self.loss, self.loss),
+            dtype=self.coefs_[0].dtype,
+        )
+        for view, values in zip([*network.weights, *network.biases], given, strict=True):
+            view[:] = values
+        self.network_, self.coefs_, self.intercepts_ = network, list(network.weights), list(network.biases)
+        return network
+
+    def _targets(self: Any, y: np.ndarray) -> np.ndarray:
+        """Validated targets (n, n_outputs) as `Network` takes them: classes as their numbers."""
+        return y.argmax(axis=1) if self.out_activation_ == "softmax" else y
+
+    def _total_loss(self: Any, data: float, penalty: float) -> float:
+        """The loss that scikit-learn reports: squares averaged over the outputs, although their sum is what it descends."""
+        return (data / self.n_outputs_ if self.loss == "squared_error" else data) + penalty
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(
+        self: Any,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
+        """Fit to X (n_samples, n_features) and y (n_samples,) or (n_samples, n_outputs).
+
+        X_val, y_val, sample_weight_val: what to validate on after each epoch (`validation_loss_curve_`), and, with
+        early_stopping, instead of a part of X.
+        """
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val go together; one of them is missing")
+        self._validation = None if X_val is None else (X_val, y_val, sample_weight_val)
+        try:
+            return self._fit(X, y, sample_weight=sample_weight)
+        finally:
+            del self._validation
+
+    def _validate_input(self: Any, *arguments: Any, **more: Any) -> tuple[Any, np.ndarray]:
+        X, y = super()._validate_input(*arguments, **more)  # type: ignore[misc]
+        return (X if self.dtype is None else X.astype(self.dtype, copy=False)), y
+
+    def _fit(self: Any, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False) -> Any:
+        if incremental and isinstance(getattr(self, "class_weight", None), str):
+            raise ValueError("class_weight='balanced' is not for partial_fit: it would balance every piece by itself")
+        sample_weight = self._with_class_weight(sample_weight, X, y)
+        try:
+            super()._fit(X, y, sample_weight=sample_weight, incremental=incremental)  # type: ignore[misc]
+        except DivergenceError as error:
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+                f"preprocessed. ({error})"
+            ) from error
+        self._linked()
+        return self
+
+    def _forward_pass_fast(self: Any, X: Any, check_input: bool = True) -> np.ndarray:
+        if check_input:
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        network = self._linked()
+        # Checked already. A few rows at a time, where they are sparse.
+        blocks = [X]
+        if hasattr(X, "toarray"):
+            X = X.tocsr()
+            blocks = [X[start : start + PREDICT_ROWS].toarray() for start in range(0, X.shape[0], PREDICT_ROWS)]
+        outputs = [network.outputs(np.ascontiguousarray(rows, network.dtype)) for rows in blocks]
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def _loss_grad_lbfgs(
+        self: Any, packed_coef_inter: np.ndarray, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, *scratch: Any
+    ) -> tuple[float, np.ndarray]:
+        self._unpack(packed_coef_inter)
+        coefs, intercepts = self.coefs_, self.intercepts_
+        network = self.network_ if "network_" in vars(self) else self._linked()
+        for view, values in zip([*network.weights, *network.biases], [*coefs, *intercepts], strict=True):
+            view[:] = values
+        loss, grad = network.loss_and_grad(X, self._targets(y), sample_weight)
+        total = len(X) if sample_weight is None else sample_weight.sum()
+        weights, biases = network.unflatten(grad)
+        squares = 0.0
+        for W, dW in zip(coefs, weights, strict=True):
+            dW += self.alpha / total * W
+            squares += float(np.vdot(W, W))
+        gradient = np.concatenate([array.ravel() for array in (*weights, *biases)])
+        return self._total_loss(loss, 0.5 * self.alpha * squares / total), gradient
+
+    def _fit_lbfgs(self: Any, X: Any, *rest: Any) -> None:
+        for name in ("optimizer", "l1", "weight_decay", "clip_norm", "frozen_layers", "schedule"):
+            if getattr(self, name):
+                raise ValueError(f"{name} needs solver='sgd' or 'adam'; solver='lbfgs' does not know it")
+        if self._validation is not None:
+            raise ValueError("X_val needs solver='sgd' or 'adam'; solver='lbfgs' does not look at a validation set")
+        self._linked(anew=True)
+        super()._fit_lbfgs(_dense(X), *rest)  # type: ignore[misc]
+        self._linked(anew=True)
+
+    def _fit_stochastic(
+        self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, *scratch_and_incremental: Any
+    ) -> None:
+        incremental = scratch_and_incremental[-1]
+        network = self._linked(anew=True)
+        goes_on = incremental or (self.warm_start and self.keep_optimizer)
+        if not goes_on or not hasattr(self, "_optimizer"):
+            self._start_optimizer(network)
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        validation = self._given_validation()
+        if validation is None and self.early_stopping:
+            X, y, sample_weight, validation = self._split(X, y, sample_weight)
+        X_val, y_val, weight_val = validation[:3] if validation else (None, None, None)
+        validates = validation is not None and (self._validation is not None or self.scoring == "loss")
+        if not (validates and self.warm_start and hasattr(self, "validation_loss_curve_")):
+            vars(self).pop("validation_loss_curve_", None)
+            if validates:
+                self.validation_loss_curve_: list[float] = []
+        n = X.shape[0]
+        batch_size = min(200, n) if self.batch_size == "auto" else self.batch_size
+        if batch_size > n:
+            warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4)
+
+        def after_epoch(running: Running) -> bool:
+            history = running.history
+            self.n_iter_ += 1
+            self.loss_ = self._total_loss(history.batch_loss[-1], history.penalty[-1])
+            self.t_ += n
+            self.loss_curve_.append(self.loss_)
+            if self.verbose:
+                print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
+            if validates:
+                self.validation_loss_curve_.append(self._total_loss(history.val_loss[-1], 0.0))
+            self._update_no_improvement_count(self.early_stopping, X_val, y_val, weight_val)
+            self._optimizer.iteration_ends(self.t_)
+            stops = self._no_improvement_count > self.n_iter_no_change and self._stops()
+            if isinstance(self._optimizer, SGDOptimizer) and self.schedule is None:
+                running.learning_rate = self._optimizer.learning_rate
+            if not (stops or incremental) and self.n_iter_ == self.max_iter:
+                warnings.warn(
+                    f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                    "converged yet.",
+                    ConvergenceWarning,
+                    stacklevel=6,
+                )
+            return stops or incremental
+
+        # Short epochs may be made several at a time where nobody looks at the weights or draws from the generator after each.
+        steady = self.solver == "adam" or self.learning_rate == "constant"
+        seeded = isinstance(self.random_state, Integral) or not self.shuffle
+        after_epoch.losses_only = steady and seeded and not (self.early_stopping or incremental)  # type: ignore[attr-defined]
+        self.n_iter_ = 0
+        try:
+            network.fit(
+                _dense(X),
+                self._targets(y),
+                epochs=self.max_iter,
+                batch_size=min(batch_size, n),
+                optimizer=self._state,
+                alpha=self.alpha,
+                l1=self.l1,
+                weight_decay=self.weight_decay,
+                clip_norm=self.clip_norm,
+                frozen_layers=self.frozen_layers or (),
+                shuffle=self._orders() if self.shuffle else False,
+                sample_weight=sample_weight,
+                label_smoothing=getattr(self, "label_smoothing", 0.0),
+                schedule=self.schedule,
+                validation_data=(_dense(X_val), self._targets(validation[3]), weight_val) if validates else None,
+                callbacks=[*(self.callbacks or ()), after_epoch],
+                progress=False,
+                n_threads=self.n_threads,
+            )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        except DivergenceError:
+            if not self.early_stopping:
+                raise
+            # scikit-learn goes on with NaN, to the same end: the best weights are at hand.
+            self.n_iter_ += 1
+            self.t_ += n
+            self.loss_ = np.nan
+            for curve in (self.loss_curve_, self.validation_scores_, *([self.validation_loss_curve_] if validates else [])):
+                curve.append(np.nan)
+            warnings.warn(
+                f"Training diverged in epoch {self.n_iter_}; the weights with the best validation score are kept.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        if self.early_stopping:
+            best = [*self._best_coefs, *self._best_intercepts]
+            for view, values in zip([*network.weights, *network.biases], best, strict=True):
+                view[:] = values
+
+    def _start_optimizer(self: Any, network: Network) -> None:
+        """`_optimizer`, scikit-learn's, keeps the learning rate and decides on the end; steps are taken with `_state`."""
+        optimizer: Optimizer
+        if self.optimizer is not None:
+            # Neither scikit-learn's rates nor its schedules are meant for it.
+            self._optimizer, optimizer = AdamOptimizer([], self.optimizer.learning_rate), self.optimizer
+        elif self.solver == "sgd":
+            self._optimizer = SGDOptimizer([], self.learning_rate_init, self.learning_rate, power_t=self.power_t)
+            optimizer = SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum)
+        else:
+            self._optimizer = AdamOptimizer([], self.learning_rate_init)
+            optimizer = Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True)
+        self._state = optimizer.state(network.plan, network.dtype)
+        self._state.scalars[LEARNING_RATE] = self._optimizer.learning_rate
+
+    def _orders(self: Any) -> Callable[[int], np.ndarray]:
+        """scikit-learn's orders of the rows: each is the one before, shuffled."""
+        rows: np.ndarray | None = None
+
+        def following(n: int) -> np.ndarray:
+            nonlocal rows
+            # What `sklearn.utils.shuffle` does, in a tenth of the time.
+            shuffled = np.arange(n)
+            self._random_state.shuffle(shuffled)
+            rows = shuffled if rows is None else rows[shuffled]
+            return rows
+
+        return following
+
+    def _stops(self: Any) -> bool:
+        what = "Validation score" if self.early_stopping else "Training loss"
+        message = f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs."
+        if self._optimizer.trigger_stopping(message, self.verbose):
+            return True
+        self._no_improvement_count = 0
+        return False

@@ -1,0 +1,1 @@
+"""A training run: its settings, the experiment, the model that it leaves, and its folder."""

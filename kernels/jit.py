@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import hashlib
 import inspect
 import os
@@ -36,6 +35,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 from numba.core.errors import TypingError
 from numba.core.registry import CPUDispatcher
 
+from .compiling import compiling
 from .linking import KernelCompiler, LeafCompiler, connect_environments
 from .processor import SIMD
 
@@ -92,18 +92,6 @@ def _declare(dispatcher: KernelDispatcher, read_only: str) -> KernelDispatcher:
     return dispatcher
 
 
-@contextlib.contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """The compiler makes millions of objects that live on; to look through them again and again takes a tenth of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 class KernelDispatcher(CPUDispatcher):
     """Numba's dispatcher with declared read-only arguments, a stamped cache and the guard for callers."""
 
@@ -131,7 +119,7 @@ class KernelDispatcher(CPUDispatcher):
         if self.kept and isinstance(self._cache, NullCache) and cache_folder() is not None:
             self.enable_caching()
         args, _ = numba.core.sigutils.normalize_signature(sig)
-        with _without_garbage_collection():
+        with compiling():
             entry_point = super().compile(self._declared(args))
         for result in self.overloads.values():
             constants = result.environment.consts

@@ -41,7 +41,7 @@ def _count(change: int) -> None:
     global _compiling
     with _lock:
         _compiling += change
-        BaseFunction.get_call_type = _remembered if _compiling else _look_up
+        BaseFunction.get_call_type = _remembered if _compiling else _look_up  # type: ignore[method-assign, assignment]
 
 
 def _remembered(function: Any, context: Any, args: Any, kws: Any) -> Any:

@@ -93,8 +93,10 @@ def sum_squares(S, at, n_in, n_out, rows, columns):
     column = 0
     while column < columns:
         width = panel_width(columns - column, lanes)
-        for k in range(n_in):
-            entries = span(S, at + rows * column + k * width, min(width, n_out - column))
+        # A panel without padding is one stretch.
+        whole = width <= n_out - column
+        for k in range(1 if whole else n_in):
+            entries = span(S, at + rows * column + k * width, n_in * width if whole else n_out - column)
             for i in range(entries.size):
                 total += np.float64(entries[i]) * np.float64(entries[i])
         column += width
@@ -109,8 +111,10 @@ def sum_magnitudes(S, at, n_in, n_out, rows, columns):
     column = 0
     while column < columns:
         width = panel_width(columns - column, lanes)
-        for k in range(n_in):
-            entries = span(S, at + rows * column + k * width, min(width, n_out - column))
+        # A panel without padding is one stretch.
+        whole = width <= n_out - column
+        for k in range(1 if whole else n_in):
+            entries = span(S, at + rows * column + k * width, n_in * width if whole else n_out - column)
             for i in range(entries.size):
                 total += np.abs(np.float64(entries[i]))
         column += width

@@ -14,7 +14,7 @@ from .llvm import copy, matrix, span
 from .network import add_gradient, backward_rows, forward_rows, loss_rows, read_only, share
 from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, STOPPED, penalty_factors, step_scalars
 from .plan import N_IN, N_LAYERS, N_OUT, N_TARGETS
-from .products import sum_magnitudes, sum_squares
+from .products import weigh
 from .step import add_squared_lengths, clipped_step, step_part, whole_gradient
 from .threads import DECISION, STOP, meet
 from .workspace import (
@@ -119,10 +119,9 @@ def weigh_weights(table, layout, S, alpha, l1, losses, part, parts):
     for layer in range(1, layers + 1):
         if layer % parts == part:
             at, rows, columns = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH]
-            total = 0.5 * alpha * sum_squares(S, at, table[layer, N_IN], table[layer, N_OUT], rows, columns)
-            if l1 != 0.0:
-                total += l1 * sum_magnitudes(S, at, table[layer, N_IN], table[layer, N_OUT], rows, columns)
-            losses[losses.size - layers + layer - 1] = total
+            losses[losses.size - layers + layer - 1] = weigh(
+                S, at, table[layer, N_IN], table[layer, N_OUT], rows, columns, 0.5 * alpha, l1
+            )
 
 
 @leaf(read_only="X T weight order")

@@ -86,8 +86,10 @@ def pack(vector, vector_at, n_in, n_out, S, at, rows, columns, back):
 
 
 @leaf(fastmath=REORDERED)
-def sum_squares(S, at, n_in, n_out, rows, columns):
-    """Sum of squares, in float64, of a matrix (n_in, n_out) in panels of `rows` rows in S."""
+def weigh(S, at, n_in, n_out, rows, columns, l2, l1):
+    """l2 times the sum of squares plus l1 times that of magnitudes, in float64, of a matrix (n_in, n_out) in panels of `rows`
+    rows in S.
+    """
     lanes = lanes_of(S)
     total = np.float64(0.0)
     column = 0
@@ -98,25 +100,8 @@ def sum_squares(S, at, n_in, n_out, rows, columns):
         for k in range(1 if whole else n_in):
             entries = span(S, at + rows * column + k * width, n_in * width if whole else n_out - column)
             for i in range(entries.size):
-                total += np.float64(entries[i]) * np.float64(entries[i])
-        column += width
-    return total
-
-
-@leaf(fastmath=REORDERED)
-def sum_magnitudes(S, at, n_in, n_out, rows, columns):
-    """Sum of magnitudes, in float64, of a matrix (n_in, n_out) in panels of `rows` rows in S."""
-    lanes = lanes_of(S)
-    total = np.float64(0.0)
-    column = 0
-    while column < columns:
-        width = panel_width(columns - column, lanes)
-        # A panel without padding is one stretch.
-        whole = width <= n_out - column
-        for k in range(1 if whole else n_in):
-            entries = span(S, at + rows * column + k * width, n_in * width if whole else n_out - column)
-            for i in range(entries.size):
-                total += np.abs(np.float64(entries[i]))
+                size = np.abs(np.float64(entries[i]))
+                total += l2 * size * size + l1 * size
         column += width
     return total
 

@@ -13,7 +13,7 @@ from .llvm import column_sums, lanes_of, span
 from .network import add_gradient, layer_input, refresh_transposed, share, weight_rows
 from .optimizers import SGD, add_penalty, take_step
 from .plan import BIASED, N_IN, N_LAYERS, N_OUT
-from .products import ROWS_AT_A_TIME, panel_width, product, sum_squares
+from .products import ROWS_AT_A_TIME, panel_width, product, weigh
 from .workspace import (
     ANY_FROZEN,
     BIASES,
@@ -215,9 +215,9 @@ def add_squared_lengths(table, layout, S, penalties, losses, part, parts):
                 continue
             if any_penalty(penalties):
                 penalise_layer(layout, S, layer, penalties)
-            squares = sum_squares(S, layout[0, SUMS] + weights, n_in, n_out, rows, width)
+            squares = weigh(S, layout[0, SUMS] + weights, n_in, n_out, rows, width, 1.0, 0.0)
             if table[0, BIASED]:
-                squares += sum_squares(S, layout[0, SUMS] + biases, 1, n_out, 1, width)
+                squares += weigh(S, layout[0, SUMS] + biases, 1, n_out, 1, width, 1.0, 0.0)
             losses[losses.size - layers + layer - 1] = squares
 
 

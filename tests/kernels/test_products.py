@@ -46,8 +46,8 @@ def pack_transposed(S, at, first_row, last_row, rows, columns, n_out, transposed
 
 @njit
 def sums(S, at, n_in, n_out, rows, columns):
-    squares = products.sum_squares(S, at, n_in, n_out, rows, columns)
-    return squares, products.sum_magnitudes(S, at, n_in, n_out, rows, columns)
+    squares = products.weigh(S, at, n_in, n_out, rows, columns, 1.0, 0.0)
+    return squares, products.weigh(S, at, n_in, n_out, rows, columns, 0.0, 1.0)
 
 
 @njit

@@ -16,10 +16,10 @@ import math
 import numpy as np
 
 from .checks import check_same_shape
-from .errorfree import product_error, sum_error
-from .exponential import LOWEST_SINGLE, exp_parts, exp_scalar, exp_split, is_single, largest_split
-from .jit import REORDERED, kernel, leaf
+from .exponential import exp_scalar, exp_split, largest_split
+from .jit import kernel, leaf
 from .llvm import span
+from .softmax import softmax_backward_loop, softmax_loop
 
 IDENTITY, SIGMOID, TANH, RELU, SOFTMAX, EXP = range(6)
 CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX, "exp": EXP}
@@ -132,133 +132,6 @@ def exp_loop(y):
 def exp_backward_loop(y, dy):
     for i in range(y.size):
         dy[i] *= y[i]
-
-
-@leaf
-def shifted_exp(x, largest):
-    """exp(x - largest) in two parts. The difference is exact: rounded, it would cost |x - largest| / 2 ulp of the result."""
-    z, shift = _d(x), -_d(largest)
-    difference = z + shift
-    return exp_parts(difference, sum_error(z, shift, difference))
-
-
-@leaf
-def wide_exp_of_difference(x, largest):
-    """exp(x - largest) for float32, in float64 but no better than float32's polynomial; 0 below the smallest normal float32."""
-    shift = -largest
-    difference = x + shift
-    lost = sum_error(x, shift, difference)
-    least = type(x)(LOWEST_SINGLE)
-    vanishes = difference < least
-    tail, scale = exp_split(least if vanishes else difference)
-    tail += lost + lost * tail
-    return _d(0.0) if vanishes else _d(scale) + _d(scale) * _d(tail)
-
-
-@leaf(fastmath=REORDERED)
-def sum_of_exps(y, largest):
-    """sum_i exp(y_i - largest), in float64."""
-    total = _d(0.0)
-    for i in range(y.size):
-        total += wide_exp_of_difference(y[i], largest)
-    return total
-
-
-@leaf
-def softmax_single(y):
-    """One row of float32, in place: float64 holds the sum and the quotients as well as needs be."""
-    largest = y[0]
-    for i in range(1, y.size):
-        largest = y[i] if y[i] > largest else largest
-    factor = _d(1.0) / sum_of_exps(y, largest)
-    for i in range(y.size):
-        y[i] = wide_exp_of_difference(y[i], largest) * factor
-
-
-@leaf
-def leading_part(x, grid):
-    """x rounded to a multiple of the last place of 1.5 `grid`, a power of 2 above |x|."""
-    shift = _d(1.5) * grid
-    return (x + shift) - shift
-
-
-@leaf
-def exact_difference(x, y):
-    """x - y, kept from being reordered."""
-    return x - y
-
-
-@leaf(fastmath=REORDERED)
-def parts_of_sum_of_exps(y, largest):
-    """sum_i exp(y_i - largest), in two parts.
-
-    The first is a sum of so few bits of each number that no order rounds it; so it may be vectorised.
-    """
-    grid = _d(4096.0)
-    while grid < y.size:
-        grid *= _d(2.0)
-    total, rest = _d(0.0), _d(0.0)
-    for i in range(y.size):
-        e, low = shifted_exp(y[i], largest)
-        leading = leading_part(e, grid)
-        total += leading
-        rest += exact_difference(e, leading) + low
-    return total, rest
-
-
-@leaf
-def softmax_double(y):
-    """One row of float64, in place, carried in two parts."""
-    largest = y[0]
-    for i in range(1, y.size):
-        largest = y[i] if y[i] > largest else largest
-    total, rest = parts_of_sum_of_exps(y, largest)
-    high = total + rest
-    error = sum_error(total, rest, high)
-    for i in range(y.size):
-        # Divided with its remainder: two roundings, and those of e and the sum, would reach 2.5 ulp.
-        e, low = shifted_exp(y[i], largest)
-        quotient = e / high
-        product = quotient * high
-        remainder = (e - product) - product_error(quotient, high, product) + (low - quotient * error)
-        y[i] = quotient + remainder / high
-
-
-@leaf
-def softmax_loop(y, width):
-    """Rows of a C-contiguous array, `width` entries of each in use."""
-    stride = y.shape[-1]
-    for row in range(y.size // stride if width else 0):
-        entries = span(y, row * stride, width)
-        if is_single(entries[0]):
-            softmax_single(entries)
-        else:
-            softmax_double(entries)
-
-
-@leaf
-def softmax_backward_loop(y, dy, width):
-    stride = y.shape[-1]
-    rows = y.size // stride if width else 0
-    half = _d(0.5)  # with halves, dy - sum cannot overflow
-    for row in range(rows):
-        start = row * stride
-        # The sum in three parts: where nearly all of y is in one entry, its difference to dy cancels twice over.
-        total, error, tail = _d(0.0), _d(0.0), _d(0.0)
-        for i in range(start, start + width):
-            a, b = _d(y.flat[i]), half * _d(dy.flat[i])
-            p = a * b
-            previous, total = total, total + p
-            lost = sum_error(previous, p, total)
-            previous, error = error, error + lost
-            tail += sum_error(previous, lost, error) + product_error(a, b, p)
-        for i in range(start, start + width):
-            b = half * _d(dy.flat[i])
-            difference = b - total
-            rest = sum_error(b, -total, difference)
-            correction = rest - error
-            low = sum_error(rest, -error, correction) - tail
-            dy.flat[i] = _d(2.0) * (_d(y.flat[i]) * (difference + (correction + low)))
 
 
 # Over whole arrays ---------------------------------------------------------------------------------------------------------

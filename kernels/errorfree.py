@@ -10,7 +10,8 @@ import numpy as np
 from .jit import leaf
 
 _d = np.float64
-_HIGH_HALF = np.int64(-(1 << 27))  # clears the low 27 bits of a float64's mantissa
+_HALF_UNIT, _HIGH_HALF = np.int64(1 << 26), np.int64(-(1 << 27))
+_NEAR_OVERFLOW = _d(1.797693e308)
 
 
 @leaf
@@ -21,9 +22,15 @@ def sum_error(a, b, s):
 
 
 @leaf
+def upper_half(x):
+    """x rounded to 26 bits: what is left has 26 bits and a sign, so that products of halves are exact. The largest are cut."""
+    bits = _d(x).view(np.int64)
+    return np.int64((bits if abs(x) > _NEAR_OVERFLOW else bits + _HALF_UNIT) & _HIGH_HALF).view(_d)
+
+
+@leaf
 def product_error(a, b, p):
-    """a b - p, for p = a b rounded, in float64. Halves are cut by a mask, so that no intermediate overflows."""
-    a_high = np.int64(_d(a).view(np.int64) & _HIGH_HALF).view(_d)
-    b_high = np.int64(_d(b).view(np.int64) & _HIGH_HALF).view(_d)
+    """a b - p, for p = a b rounded, in float64; exactly, but for the largest numbers. No product overflows on the way."""
+    a_high, b_high = upper_half(a), upper_half(b)
     a_low, b_low = a - a_high, b - b_high
     return ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low

@@ -161,6 +161,34 @@ def sum_of_squares(Y, T):
     return total + error if total < _d(np.inf) else total  # an overflow is infinite, not NaN
 
 
+@leaf
+def sum_of_parts(code, Y, T):
+    """The sum of a loss that comes in two parts over all elements, with the rounding errors carried along."""
+    check_same_shape(Y, T)
+    total, error = _d(0.0), _d(0.0)
+    for i in range(Y.size):
+        y, t = Y.flat[i], T.flat[i]
+        if code == LOG_LOSS:
+            p, low = log_loss_parts(y, t)
+        elif code == BINARY_LOG_LOSS:
+            p, low = binary_log_loss_parts(y, t)
+        else:
+            p, low = poisson_parts(y, t)
+        previous, total = total, total + p
+        error += sum_error(previous, p, total) + low
+    return total + error if total < _d(np.inf) else total  # an overflow is infinite, not NaN
+
+
+@leaf
+def derivative_for(Y, T, out):
+    """`out`, checked, or a new array like Y."""
+    check_same_shape(Y, T)
+    if out is None:
+        return np.empty_like(Y)
+    check_same_shape(Y, out)
+    return out
+
+
 @kernel(elementwise=True)
 def mse(Y, T):
     """Mean over all elements of (y - t)^2. Y, T arrays of one shape."""
@@ -170,9 +198,7 @@ def mse(Y, T):
 @kernel(elementwise=True)
 def mse_backward(Y, T, out=None):
     """dL/dY = 2 (y - t) / size."""
-    check_same_shape(Y, T)
-    dY = np.empty_like(Y) if out is None else out
-    check_same_shape(Y, dY)
+    dY = derivative_for(Y, T, out)
     for i in range(Y.size):
         dY.flat[i] = _d(4.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
     return dY
@@ -187,9 +213,7 @@ def squared_error(Y, T):
 @kernel(elementwise=True)
 def squared_error_backward(Y, T, out=None):
     """dL/dY = (y - t) / size."""
-    check_same_shape(Y, T)
-    dY = np.empty_like(Y) if out is None else out
-    check_same_shape(Y, dY)
+    dY = derivative_for(Y, T, out)
     for i in range(Y.size):
         dY.flat[i] = _d(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
     return dY
@@ -198,21 +222,14 @@ def squared_error_backward(Y, T, out=None):
 @kernel(elementwise=True)
 def log_loss(Y, T):
     """Cross-entropy of probabilities Y against T (one-hot, or any distribution) along the last axis, averaged over the rows."""
-    check_same_shape(Y, T)
-    total, error = _d(0.0), _d(0.0)
-    for i in range(Y.size):
-        p, low = log_loss_parts(Y.flat[i], T.flat[i])
-        previous, total = total, total + p
-        error += sum_error(previous, p, total) + low
-    return (total + error) / (Y.size // max(Y.shape[-1], 1))
+    total = sum_of_parts(LOG_LOSS, Y, T)
+    return total / (Y.size // max(Y.shape[-1], 1))
 
 
 @kernel(elementwise=True)
 def log_loss_backward(Y, T, out=None):
     """dL/dY = -t / y / rows."""
-    check_same_shape(Y, T)
-    dY = np.empty_like(Y) if out is None else out
-    check_same_shape(Y, dY)
+    dY = derivative_for(Y, T, out)
     rows = Y.size // max(Y.shape[-1], 1)
     for i in range(Y.size):
         dY.flat[i] = -(_d(T.flat[i]) / clipped(Y.flat[i])) / rows
@@ -222,21 +239,14 @@ def log_loss_backward(Y, T, out=None):
 @kernel(elementwise=True)
 def binary_log_loss(Y, T):
     """Cross-entropy of independent probabilities Y against T in [0, 1], summed over outputs, averaged over the rows."""
-    check_same_shape(Y, T)
-    total, error = _d(0.0), _d(0.0)
-    for i in range(Y.size):
-        p, low = binary_log_loss_parts(Y.flat[i], T.flat[i])
-        previous, total = total, total + p
-        error += sum_error(previous, p, total) + low
-    return (total + error) / row_count(Y)
+    total = sum_of_parts(BINARY_LOG_LOSS, Y, T)
+    return total / row_count(Y)
 
 
 @kernel(elementwise=True)
 def binary_log_loss_backward(Y, T, out=None):
     """dL/dY = (y - t) / (y (1 - y)) / rows."""
-    check_same_shape(Y, T)
-    dY = np.empty_like(Y) if out is None else out
-    check_same_shape(Y, dY)
+    dY = derivative_for(Y, T, out)
     rows = _d(row_count(Y))
     one = _d(1.0)
     for i in range(Y.size):
@@ -262,9 +272,7 @@ def sum_squared_error(Y, T):
 @kernel(elementwise=True)
 def sum_squared_error_backward(Y, T, out=None):
     """dL/dY = (y - t) / rows."""
-    check_same_shape(Y, T)
-    dY = np.empty_like(Y) if out is None else out
-    check_same_shape(Y, dY)
+    dY = derivative_for(Y, T, out)
     for i in range(Y.size):
         dY.flat[i] = _d(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / row_count(Y))
     return dY
@@ -273,21 +281,14 @@ def sum_squared_error_backward(Y, T, out=None):
 @kernel(elementwise=True)
 def poisson(Y, T):
     """Half the Poisson deviance of positive Y against counts T >= 0, summed over the last axis, averaged over the rows."""
-    check_same_shape(Y, T)
-    total, error = _d(0.0), _d(0.0)
-    for i in range(Y.size):
-        p, low = poisson_parts(Y.flat[i], T.flat[i])
-        previous, total = total, total + p
-        error += sum_error(previous, p, total) + low
-    return (total + error) / row_count(Y) if total < _d(np.inf) else total
+    total = sum_of_parts(POISSON, Y, T)
+    return total / row_count(Y)
 
 
 @kernel(elementwise=True)
 def poisson_backward(Y, T, out=None):
     """dL/dY = (1 - t / y) / rows."""
-    check_same_shape(Y, T)
-    dY = np.empty_like(Y) if out is None else out
-    check_same_shape(Y, dY)
+    dY = derivative_for(Y, T, out)
     for i in range(Y.size):
         dY.flat[i] = poisson_slope(Y.flat[i], T.flat[i]) / row_count(Y)
     return dY

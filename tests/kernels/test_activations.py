@@ -20,7 +20,6 @@ NAMES = [*BOUNDED, "exp"]
 DTYPES = ["float32", "float64"]
 # The promise, in units in the last place.
 MOST_ULPS = 2.0
-# Softmax in float64 still exceeds it now and then, by up to half a unit: the mark goes when the kernel has mended that.
 # numpy's long double is wider than float64 on x86-64 Linux and macOS.
 HAS_WIDE_FLOAT = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
 
@@ -108,20 +107,6 @@ def test_backward_is_within_two_ulp(name, dtype, data):
     assert dx.dtype == y.dtype
     assert dx.shape == y.shape
     assert oracle.ulps(dx, exact_backward(name, y, dy), dtype) <= MOST_ULPS
-
-
-# Inputs on which earlier formulas, or other orders of the same operations, were more than 2 ulp off.
-HARD_ROWS = [
-    [6.798670970867793, 3.618721819584892, 3.039671302380645, 7.731750780967119, -0.3550613798516018, 7.464929993682123],
-    [997.5666722420964, 993.6670111688749, 997.7959633044676, 998.6829466373109, 1003.1014597938521],
-]
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("row", HARD_ROWS)
-def test_hard_rows_of_softmax(row):
-    x = np.array(row)
-    assert oracle.ulps(kernels.softmax(x), exact_forward("softmax", x), np.float64) <= MOST_ULPS
 
 
 @pytest.mark.plain
@@ -271,21 +256,6 @@ def test_nan_passes_through(name, dtype):
     assert np.isnan(backward_kernel(name)(ones / 2, x)[1])
     if name not in ("identity", "relu"):  # their slopes do not come from the value of y
         assert np.isnan(backward_kernel(name)(y, ones)[1])
-
-
-@pytest.mark.plain
-def test_minus_infinity_in_softmax_takes_no_part():
-    x = np.array([[-np.inf, 1.0, -np.inf, 1.0], [0.0, -np.inf, 0.0, -np.inf]])
-    with np.errstate(invalid="ignore"):
-        y = kernels.softmax(x)
-    assert y.tolist() == [[0, 0.5, 0, 0.5], [0.5, 0, 0.5, 0]]
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_softmax_sums_to_one_along_the_last_axis(dtype):
-    x = np.random.default_rng(0).normal(size=12 if dtype == "float32" else (4, 5)).astype(dtype) * 10
-    np.testing.assert_allclose(kernels.softmax(x).sum(axis=-1), 1, rtol=8 * np.finfo(dtype).eps)
 
 
 # Shapes and layouts ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 from tileprop.kernels import batches, network
 from tileprop.kernels.optimizers import RUNNING, STEP, STOPPED
-from tileprop.kernels.step import FEW_PARAMETERS
+from tileprop.kernels.step import WHOLE_AT_ONCE
 from tileprop.kernels.threads import BARRIER, STOP
 from tileprop.kernels.workspace import GROUPS, PACKED, PENALTY
 from trainings import RULES, Training, make_training, oracle_epoch
@@ -94,7 +94,7 @@ def test_a_penalty_has_the_same_bits_by_any_number_of_threads(sizes, batch_size,
     original = make_training(sizes, n=int(2.3 * batch_size) + 3, order="permutation", n_threads=3, **options)
     original.theta /= original.theta.dtype.type(np.sqrt(sizes[0]))
     layout = original.work.layout[0]
-    assert (layout[PACKED] > FEW_PARAMETERS) == (sizes[0] == 200)
+    assert (layout[PACKED] > WHOLE_AT_ONCE) == (sizes[0] == 200)
     assert (layout[GROUPS] > 0) == (sizes[0] == 600)
     alone = original.copy()
     losses = [alone.run() for _ in range(2)]

@@ -17,7 +17,7 @@ from numba import njit
 from numba.core import config
 from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
 from tileprop.kernels.optimizers import DIVERGED, POSITION, RUNNING, STATUS, STEP, STOPPED
-from tileprop.kernels.step import FEW_PARAMETERS
+from tileprop.kernels.step import WHOLE_AT_ONCE
 from tileprop.kernels.workspace import BATCH_MEAN, BLOCK, GROUPS, MEAN, PACKED, PENALTY, WIDTH, ZEROS
 from trainings import RULES, Training, make_training, oracle_epoch
 
@@ -137,7 +137,7 @@ def test_a_penalty_on_many_parameters(rule, bias, dtype):
     options = {"weighted": True, "dtype": dtype, "bias": bias, "alpha": 0.5}
     training = make_training([200, 170, 3], n=11, batch_size=4, rule=rule, order="permutation", **options)
     training.theta[:] /= 8
-    assert training.work.layout[0, PACKED] > FEW_PARAMETERS
+    assert training.work.layout[0, PACKED] > WHOLE_AT_ONCE
     check_epochs(training, rule, 1e-12 if dtype == "float64" else 1e-4, epochs=2)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels import apply_gradient, loss_and_grad, make_workspace, train_epoch
 from tileprop.kernels.optimizers import ADAM, ALPHA, MOMENTUM, NESTEROV, RULE, SGD, STEP, step_scalars, take_step
-from tileprop.kernels.step import FEW_PARAMETERS
+from tileprop.kernels.step import WHOLE_AT_ONCE
 from tileprop.kernels.workspace import GROUPS, PACKED, SCRATCH_ROWS
 from trainings import RULES, Training, make_training
 
@@ -58,11 +58,11 @@ def test_a_step_is_the_gradient_and_the_rule(dtype, sizes, rows, rule, bias, alp
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("n_in", [SCRATCH_ROWS, SCRATCH_ROWS + 1, 3 * SCRATCH_ROWS - 1])
-@pytest.mark.parametrize("n_out", [20, FEW_PARAMETERS // SCRATCH_ROWS + 1])
+@pytest.mark.parametrize("n_out", [20, WHOLE_AT_ONCE // SCRATCH_ROWS + 1])
 @pytest.mark.parametrize("alpha", [0.0, 0.5])
 def test_more_weight_rows_than_the_scratch_holds(n_in, n_out, rule, alpha):
     training = make_training([n_in, n_out, 5], n=7, batch_size=7, rule=rule, alpha=alpha)
-    assert (training.work.layout[0, PACKED] > FEW_PARAMETERS) == (n_out > 20)
+    assert (training.work.layout[0, PACKED] > WHOLE_AT_ONCE) == (n_out > 20)
     check_step(training)
 
 

@@ -3,31 +3,19 @@
 Every function is callable from Python and from any `@njit` function, except the makers of Plan, State and Workspace.
 """
 
-from .activations import (
-    exp,
-    exp_backward,
-    identity,
-    identity_backward,
-    relu,
-    relu_backward,
-    sigmoid,
-    sigmoid_backward,
-    softmax,
-    softmax_backward,
-    tanh,
-    tanh_backward,
-)
+from .activations import ACTIVATIONS as _ACTIVATIONS
+from .activations import register_activation
+from .activations.softmax import softmax, softmax_backward
 from .dense import dense_backward, dense_backward_input, dense_forward
 from .epoch import train_epoch
-from .losses import (
-    binary_log_loss,
-    binary_log_loss_backward,
-    log_loss,
-    log_loss_backward,
+from .losses import LOSSES as _LOSSES
+from .losses import register_loss
+from .losses.entropies import binary_log_loss, binary_log_loss_backward, log_loss, log_loss_backward
+from .losses.entry import GAUSSIAN_NLL, HUBER, MAE, QUANTILE
+from .losses.poisson import poisson, poisson_backward
+from .losses.squares import (
     mse,
     mse_backward,
-    poisson,
-    poisson_backward,
     squared_error,
     squared_error_backward,
     sum_squared_error,
@@ -37,6 +25,21 @@ from .network import forward, loss_and_grad, predict
 from .optimizers import apply_gradient
 from .plan import Plan, State, make_plan, make_state
 from .workspace import Workspace, make_workspace
+
+elu, elu_backward = _ACTIVATIONS["elu"].forward, _ACTIVATIONS["elu"].backward
+exp, exp_backward = _ACTIVATIONS["exp"].forward, _ACTIVATIONS["exp"].backward
+gelu, gelu_backward = _ACTIVATIONS["gelu"].forward, _ACTIVATIONS["gelu"].backward
+identity, identity_backward = _ACTIVATIONS["identity"].forward, _ACTIVATIONS["identity"].backward
+leaky_relu, leaky_relu_backward = _ACTIVATIONS["leaky_relu"].forward, _ACTIVATIONS["leaky_relu"].backward
+relu, relu_backward = _ACTIVATIONS["relu"].forward, _ACTIVATIONS["relu"].backward
+sigmoid, sigmoid_backward = _ACTIVATIONS["sigmoid"].forward, _ACTIVATIONS["sigmoid"].backward
+silu, silu_backward = _ACTIVATIONS["silu"].forward, _ACTIVATIONS["silu"].backward
+softplus, softplus_backward = _ACTIVATIONS["softplus"].forward, _ACTIVATIONS["softplus"].backward
+tanh, tanh_backward = _ACTIVATIONS["tanh"].forward, _ACTIVATIONS["tanh"].backward
+mae, mae_backward = _LOSSES[MAE].value, _LOSSES[MAE].backward
+huber, huber_backward = _LOSSES[HUBER].value, _LOSSES[HUBER].backward
+quantile, quantile_backward = _LOSSES[QUANTILE].value, _LOSSES[QUANTILE].backward
+gaussian_nll, gaussian_nll_backward = _LOSSES[GAUSSIAN_NLL].value, _LOSSES[GAUSSIAN_NLL].backward
 
 __all__ = [
     "Plan",
@@ -48,14 +51,26 @@ __all__ = [
     "dense_backward",
     "dense_backward_input",
     "dense_forward",
+    "elu",
+    "elu_backward",
     "exp",
     "exp_backward",
     "forward",
+    "gaussian_nll",
+    "gaussian_nll_backward",
+    "gelu",
+    "gelu_backward",
+    "huber",
+    "huber_backward",
     "identity",
     "identity_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
     "log_loss",
     "log_loss_backward",
     "loss_and_grad",
+    "mae",
+    "mae_backward",
     "make_plan",
     "make_state",
     "make_workspace",
@@ -64,12 +79,20 @@ __all__ = [
     "poisson",
     "poisson_backward",
     "predict",
+    "quantile",
+    "quantile_backward",
+    "register_activation",
+    "register_loss",
     "relu",
     "relu_backward",
     "sigmoid",
     "sigmoid_backward",
+    "silu",
+    "silu_backward",
     "softmax",
     "softmax_backward",
+    "softplus",
+    "softplus_backward",
     "squared_error",
     "squared_error_backward",
     "sum_squared_error",

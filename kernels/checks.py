@@ -16,12 +16,35 @@ def check_same_shape(x, out):
 
 
 @leaf
+def check_same_rows(Y, T, heads):
+    """Y and T have as many rows, and Y `heads` columns for each of T's."""
+    outputs, targets = Y.size // max(Y.shape[0], 1), T.size // max(T.shape[0], 1)
+    if Y.shape[0] != T.shape[0] or outputs != heads * targets:
+        raise ValueError("Y and T differ in rows, or in columns (Y's, T's, outputs for each target)", outputs, targets, heads)
+
+
+@leaf
 def check_workspace(table, layout):
-    """The workspace was made for a plan of these sizes."""
+    """The workspace was made for a plan of these sizes and activations."""
     rows = table.shape[0] if layout.shape[0] == table.shape[0] else 0
     for row in range(1, table.shape[0]):
-        if row >= rows or layout[row, 0] != table[row, 0] or layout[row, 1] != table[row, 1]:
+        if row >= rows:
             raise ValueError("work was made for another plan; make a workspace for this one")
+        for place in range(3):
+            if layout[row, place] != table[row, place]:
+                raise ValueError("work was made for another plan; make a workspace for this one")
+
+
+@leaf
+def check_loss(plan, work, at):
+    """The workspace was made for the plan's loss, whose parameters it holds from place `at` of its numbers on."""
+    if work.layout[0, 0] != plan.table[0, 2]:
+        raise ValueError("work was made for another plan's loss; make a workspace for this one")
+    if work.layout[0, 1] != plan.table[0, 3]:
+        raise ValueError("work was made for another plan (its columns of T, needed)", work.layout[0, 1], plan.table[0, 3])
+    for k in range(plan.numbers.size):
+        if work.numbers[at + k] != work.numbers.dtype.type(plan.numbers[k]):
+            raise ValueError("work was made for other parameters of the loss; make a workspace for this plan")
 
 
 @leaf
@@ -79,11 +102,7 @@ def check_training(state, n_parameters, order, n_rows, passes):
 
 
 @leaf
-def check_team(layout, part, parts, n_targets):
-    """The workspace has room for so many threads, and for so many columns of targets."""
-    if layout[0, 18] != n_targets:
-        raise ValueError("work was made for another plan (its columns of T, needed)", layout[0, 18], n_targets)
-    if part < 0 or part >= parts or parts > layout[0, 0]:
-        raise ValueError(
-            "work was made for fewer threads (given, most); give make_workspace more n_threads", parts, layout[0, 0]
-        )
+def check_team(most, part, parts):
+    """The workspace has room for so many threads."""
+    if part < 0 or part >= parts or parts > most:
+        raise ValueError("work was made for fewer threads (given, most); give make_workspace more n_threads", parts, most)

@@ -7,15 +7,26 @@ from collections.abc import Callable
 import numpy as np
 
 from .batches import batches, meetings_of_a_step
-from .checks import check_parameters, check_rows, check_team, check_training, check_workspace
+from .checks import check_loss, check_parameters, check_rows, check_team, check_training, check_workspace
 from .jit import kernel, leaf
 from .llvm import flush_subnormals, restore_mode, span
 from .network import pack_parameters, refresh_transposed
 from .online import fits_registers, online_batches
 from .optimizers import POSITION, RUNNING, STATUS, STEP
-from .plan import N_IN, N_LAYERS, N_TARGETS, Plan, State
+from .plan import N_IN, N_LAYERS, Plan, State
 from .threads import meet
-from .workspace import BATCH, BATCH_MEAN, FIRST, MEAN, PARAMETERS, PENALTY, SECOND, Workspace
+from .workspace import (
+    BATCH,
+    BATCH_MEAN,
+    FIRST,
+    LOSS_PARAMETERS,
+    MEAN,
+    PARAMETERS,
+    PENALTY,
+    SECOND,
+    THREADS,
+    Workspace,
+)
 
 
 @leaf
@@ -36,7 +47,8 @@ def check_epoch(plan, theta, state, X, T, weight, order, work):
     check_parameters(plan.table, theta, theta)
     check_rows(plan.table, X, T, weight)
     check_training(state, theta.size, order, X.shape[0], work.passes.shape[0])
-    check_team(work.layout, work.team[0], work.team[1], plan.table[0, N_TARGETS])
+    check_loss(plan, work, work.layout[0, LOSS_PARAMETERS])
+    check_team(work.layout[0, THREADS], work.team[0], work.team[1])
 
 
 @leaf(read_only="X T weight order")

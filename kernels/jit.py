@@ -65,20 +65,22 @@ def kernel(
     fastmath: set[str] = EXACT,
     read_only: str = "",
     elementwise: bool = False,
+    cached: bool = True,
 ) -> Any:
     """Compile `function` once per dtype, cached on disk, callable from Python and from any `@njit` function.
 
     read_only: names of array arguments that the kernel only reads. They are declared read-only and C-contiguous, so that one
     specialisation takes writable, read-only and memory-mapped arrays without a copy.
     elementwise: works on arrays of any shape and layout; Python may also pass lists, numbers and other dtypes.
+    cached: False for what is made of a user's functions, whose changes the cache's stamp would not notice.
     """
     if function is None:
-        return functools.partial(kernel, fastmath=fastmath, read_only=read_only, elementwise=elementwise)
+        return functools.partial(kernel, fastmath=fastmath, read_only=read_only, elementwise=elementwise, cached=cached)
     if JIT_DISABLED:
         return _plain_elementwise(function) if elementwise else function
     kind = ElementwiseDispatcher if elementwise else KernelDispatcher
     dispatcher = kind(function, targetoptions=_options(fastmath), pipeline_class=KernelCompiler)
-    dispatcher.kept = True
+    dispatcher.kept = cached
     return _declare(dispatcher, read_only)
 
 
@@ -132,6 +134,13 @@ class KernelDispatcher(CPUDispatcher):
     def enable_caching(self) -> None:
         self._cache = _KernelCache(self.py_func)
 
+    def address(self, args: tuple[Any, ...]) -> int:
+        """Where the machine code for these argument types lies, compiled now where it is not yet."""
+        self.compile(args)
+        result = self.overloads[self._declared(args)]
+        address: int = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+        return address
+
     def _declared(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The argument types with the read-only arguments declared so."""
         declared = list(args)
@@ -181,6 +190,13 @@ def _as_read_only(array: Any) -> Any:
         array = array.view()
         array.flags.writeable = False
     return array
+
+
+def check_compiled(**functions: Any) -> None:
+    """Raise TypeError where a function is not one that kernels can call: `@njit` makes it so."""
+    for name, function in functions.items():
+        if not (callable(function) if JIT_DISABLED else isinstance(function, CPUDispatcher)):
+            raise TypeError(f"{name} is {function!r}; it must be a function compiled with numba's @njit")
 
 
 class StaleKernels(OSError):
@@ -317,6 +333,10 @@ class _KernelCache(FunctionCache):
     def __init__(self, py_func: Any) -> None:
         super().__init__(py_func)
         self._cache_file: Any = _KernelCacheFile(self._cache_path, self._impl.filename_base, source_hash())
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        # Numba adds a hash of a closure's cells, which is another one in each process. The folder's name says enough.
+        return sig, codegen.magic_tuple()
 
     def save_overload(self, sig: Any, data: Any) -> None:
         with contextlib.suppress(OSError):  # a disk that filled up, or a folder removed meanwhile, costs only speed

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .activations import activate, activate_backward
-from .checks import check_outputs, check_parameters, check_rows, check_workspace
+from .checks import check_loss, check_outputs, check_parameters, check_rows, check_workspace
 from .jit import kernel, leaf
-from .llvm import column_sums, dots, lanes_of, matrix, span
-from .losses import output_loss
-from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
+from .llvm import call_activation, call_loss, column_sums, dots, lanes_of, matrix, span
+from .plan import BIASED, BIASES_AT, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from .products import IN_PANELS, pack, pack_transposed, product
 from .workspace import (
     ACTIVATIONS,
@@ -26,9 +24,15 @@ from .workspace import (
     DOTS,
     FROZEN,
     GRANULE,
+    LOSS,
+    LOSS_PARAMETERS,
+    LOSS_ROUTINE,
+    LOSS_THROUGH,
     OUTPUT_WIDTH,
     OUTPUTS,
     PARAMETERS,
+    PREACTIVATIONS,
+    ROUTINE,
     ROWS,
     SCRATCH_ROWS,
     STRIDE,
@@ -76,23 +80,33 @@ INPUT_NUMBERS = 1 << 16
 # Rows ----------------------------------------------------------------------------------------------------------------------
 
 
+@leaf
+def activate(layout, S, layer, area, held, rows, n_out, backward):
+    """A layer's pre-activations into activations; backward: dL/da, where its deltas lie, into those. A granule at a time."""
+    routine, stride, granule = layout[layer, ROUTINE], layout[layer, STRIDE], layout[0, GRANULE]
+    if routine == 0:
+        return
+    for first in range(0, rows, granule):
+        at = area + (held + first) * stride
+        x, y, d = at + layout[layer, PREACTIVATIONS], at + layout[layer, ACTIVATIONS], at + layout[layer, DELTAS]
+        call_activation(routine, S, x, y, d, min(granule, rows - first), stride, n_out, backward)
+
+
 @leaf(read_only="X")
 def forward_rows(table, layout, S, X, x_at, area, held, rows):
     """Activations of all layers for `rows` rows of inputs, in the vector X from x_at on; kept in an area from row `held` on."""
     source, source_at, source_row = X, x_at, table[1, N_IN]
-    one, granule = S.dtype.type(1.0), layout[0, GRANULE]
+    one = S.dtype.type(1.0)
     for layer in range(1, table[0, N_LAYERS] + 1):
         stride, width, n_in = layout[layer, STRIDE], layout[layer, WIDTH], table[layer, N_IN]
-        z = area + layout[layer, ACTIVATIONS] + held * stride
+        z = area + layout[layer, PREACTIVATIONS] + held * stride
         weights, biases = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[0, PARAMETERS] + layout[layer, BIASES]
         product(
             source, source_at, source_row, 1, S, weights, IN_PANELS, layout[layer, ROWS], biases, 0, 1, z, stride, 1,
             0, rows, width, n_in, n_in, one,
         )  # fmt: skip
-        for first in range(0, rows, granule):
-            Z = matrix(S, z + first * stride, min(granule, rows - first), stride)
-            activate(table[layer, ACTIVATION], Z, table[layer, N_OUT])
-        source, source_at, source_row = read_only(S), z, stride
+        activate(layout, S, layer, area, held, rows, table[layer, N_OUT], False)
+        source, source_at, source_row = read_only(S), area + layout[layer, ACTIVATIONS] + held * stride, stride
 
 
 @leaf(read_only="T weight")
@@ -106,17 +120,18 @@ def loss_rows(table, layout, S, T, weight, start, scale, losses, first, area, he
     for row in range(0, rows, granule):
         count = min(granule, rows - row)
         at = area + (held + row) * stride
-        Y = matrix(S, layout[last, ACTIVATIONS] + at, count, stride)
-        D = matrix(S, layout[last, DELTAS] + at, count, stride)
-        losses[(first + row) // granule] = output_loss(
-            table[0, LOSS], table[last, ACTIVATION], Y, n_out, T, start + row, weight, scale, D
-        )
+        losses[(first + row) // granule] = call_loss(
+            layout[0, LOSS_ROUTINE], layout[0, LOSS], S, layout[last, ACTIVATIONS] + at, layout[last, DELTAS] + at, count,
+            stride, n_out, T, start + row, weight, scale, layout[0, LOSS_PARAMETERS],
+        )  # fmt: skip
+    if not layout[0, LOSS_THROUGH]:
+        activate(layout, S, last, area, held, rows, n_out, True)
 
 
 @leaf
 def backward_rows(table, layout, S, area, held, rows):
     """Deltas of all hidden layers, from those at the output."""
-    one, granule = S.dtype.type(1.0), layout[0, GRANULE]
+    one = S.dtype.type(1.0)
     for layer in range(table[0, N_LAYERS], 1, -1):
         stride, below = layout[layer, STRIDE], layout[layer - 1, STRIDE]
         d = area + layout[layer, DELTAS] + held * stride
@@ -139,11 +154,7 @@ def backward_rows(table, layout, S, area, held, rows):
                 layout[0, ZEROS], 0, 0, target, below, 1,
                 0, rows, layout[layer, ROWS], table[layer, N_OUT], table[layer, N_OUT], one,
             )  # fmt: skip
-        outputs = area + layout[layer - 1, ACTIVATIONS] + held * below
-        for first in range(0, rows, granule):
-            count = min(granule, rows - first)
-            A, D = matrix(S, outputs + first * below, count, below), matrix(S, target + first * below, count, below)
-            activate_backward(table[layer - 1, ACTIVATION], A, D, table[layer - 1, N_OUT])
+        activate(layout, S, layer - 1, area, held, rows, table[layer - 1, N_OUT], True)
 
 
 # Gradients -----------------------------------------------------------------------------------------------------------------
@@ -253,6 +264,7 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
     check_workspace(table, layout)
     check_parameters(table, theta, grad if grad.size else theta)
     check_rows(table, X, T, weight)
+    check_loss(plan, work, layout[0, LOSS_PARAMETERS])
     S, inputs = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size)
     pack_parameters(table, layout, theta, S, layout[0, PARAMETERS], False)
     if grad.size:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .activations import (
-    EXP,
+from .activations.formulas import (
+    IDENTITY,
     RELU,
     SIGMOID,
-    SOFTMAX,
     TANH,
     relu_scalar,
     relu_slope,
@@ -23,7 +22,7 @@ from .activations import (
 )
 from .jit import leaf
 from .llvm import copy, make_online
-from .losses import MSE, SQUARED_ERROR
+from .losses.entry import MSE, SQUARED_ERROR
 from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SGD, STOPPED, WEIGHT_DECAY, step_scalars
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from .workspace import ANY_FROZEN, BATCH, SCRATCH
@@ -52,7 +51,8 @@ def fits_registers(table, layout, codes, scalars, weight):
     if table[0, LOSS] != MSE and table[0, LOSS] != SQUARED_ERROR:
         return False
     for layer in range(1, layers + 1):
-        if table[layer, ACTIVATION] == SOFTMAX or table[layer, ACTIVATION] == EXP:
+        code = table[layer, ACTIVATION]
+        if code != IDENTITY and code != SIGMOID and code != TANH and code != RELU:
             return False
     hidden, outputs = table[1, N_OUT], table[layers, N_OUT]
     if layers == 1:

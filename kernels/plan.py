@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import activations, losses, optimizers
-from .validation import activation_names, layer_sizes, loss_code, real_dtype
+from . import optimizers
+from .activations import ACTIVATIONS, activation_of
+from .losses import loss_of
+from .validation import activation_names, chosen_loss, layer_sizes, loss_parameters, real_dtype, target_columns
 
 # Row 0 of Plan.table describes the network, row l + 1 its layer l.
 N_LAYERS, N_PARAMETERS, LOSS, N_TARGETS, BIASED = range(5)
@@ -48,17 +50,28 @@ class Plan(NamedTuple):
     @property
     def activations(self) -> list[str]:
         """The name of each layer's activation."""
-        names = {code: name for name, code in activations.CODES.items()}
-        return [names[int(code)] for code in self.table[1:, ACTIVATION]]
+        return [activation_of(int(code)).name for code in self.table[1:, ACTIVATION]]
 
     @property
     def loss(self) -> str:
-        names = {code: name for name, code in losses.CODES.items()}
-        return names.get(int(self.table[0, LOSS]), "log_loss")
+        return loss_of(int(self.table[0, LOSS])).name
+
+    @property
+    def loss_parameter(self) -> dict[str, float | list[float]]:
+        """The loss's parameter by its name, as `make_plan` takes it; empty where it has none."""
+        parameter, values = loss_of(int(self.table[0, LOSS])).parameter, self.numbers.tolist()
+        return {} if parameter is None else {parameter.name: values[0] if len(values) == 1 else values}
 
     @property
     def bias(self) -> bool:
         return bool(self.table[0, BIASED])
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What `make_plan` makes this plan of, n_targets apart; numbers, strings and lists, as JSON holds them."""
+        *hidden, output = self.activations
+        described = {"sizes": self.sizes, "activation": hidden, "output_activation": output, "loss": self.loss}
+        return {**described, "bias": self.bias, **self.loss_parameter}
 
     def unflatten(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Views of a vector laid out like theta: the layers' W (n_in, n_out) and b (n_out, or empty without biases)."""
@@ -88,26 +101,33 @@ def make_plan(
     loss: str = "mse",
     bias: bool = True,
     n_targets: int | None = None,
+    quantile: float | Sequence[float] | None = None,
+    delta: float | None = None,
 ) -> Plan:
     """Describe a dense network.
 
     sizes: widths from inputs to outputs, at least two. activation: of the hidden layers, one name or one for each.
-    loss: "mse", "squared_error", "sum_squared_error", "log_loss" over softmax or sigmoid outputs, or "poisson" over exp.
-    n_targets: columns of T; as many as outputs unless given; 1 with softmax and log_loss means that T holds class indices.
+    loss: a name, see `losses`; "log_loss" goes over softmax or sigmoid outputs, "poisson" over exp, "gaussian_nll" over two
+    identity outputs for each target: all means, then all logarithms of variances.
+    n_targets: columns of T; as many as the outputs are for unless given; 1 with softmax and log_loss means class indices.
+    quantile: of the loss "quantile", 0.5 unless given: a level between 0 and 1, or a rising list, with outputs for each.
+    delta: of the loss "huber", 1 unless given.
 
     Raises ValueError or TypeError where an argument does not fit, before anything is made.
     """
     widths = layer_sizes(sizes)
     names = activation_names(activation, output_activation, len(widths) - 1)
-    code, n_targets = loss_code(loss, output_activation, widths[-1], n_targets)
+    chosen = chosen_loss(loss, output_activation)
+    numbers = loss_parameters(chosen, quantile=quantile, delta=delta)
+    chosen, n_targets = target_columns(chosen, widths[-1], len(numbers), n_targets)
     table = np.zeros((len(widths), 5), np.int64)
     offset = 0
     for layer, (n_in, n_out) in enumerate(pairwise(widths), start=1):
         biases_at = offset + n_in * n_out
-        table[layer] = n_in, n_out, activations.CODES[names[layer - 1]], offset, biases_at
+        table[layer] = n_in, n_out, ACTIVATIONS[names[layer - 1]].code, offset, biases_at
         offset = biases_at + (n_out if bias else 0)
-    table[0] = len(widths) - 1, offset, code, n_targets, bias
-    return Plan(table, np.zeros(0))
+    table[0] = len(widths) - 1, offset, chosen.code, n_targets, bias
+    return Plan(table, numbers)
 
 
 def make_state(

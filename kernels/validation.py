@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import activations, losses
+from .activations import ACTIVATIONS
+from .losses import LOSSES, Loss, loss_names
+from .losses.entry import LABEL_LOG_LOSS, LOG_LOSS
 
 # Offsets are int64 and theta is one array: beyond this many parameters a size was mistyped.
 MOST_PARAMETERS = 1 << 40
@@ -53,27 +55,60 @@ def activation_names(activation: str | Sequence[str], output_activation: str, n_
     arguments = [("activation", name) for name in [activation] if isinstance(name, str)]
     arguments += [("activation", name) for name in hidden] + [("output_activation", output_activation)]
     for argument, name in arguments:
-        if name not in activations.CODES:
-            raise ValueError(f"{argument} is {name!r}; it must be one of {', '.join(activations.CODES)}")
+        if name not in ACTIVATIONS:
+            raise ValueError(f"{argument} is {name!r}; it must be one of {', '.join(ACTIVATIONS)}")
     return [*hidden, output_activation]
 
 
-def loss_code(loss: str, output_activation: str, n_out: int, n_targets: int | None) -> tuple[int, int]:
-    """The loss's code and the number of target columns."""
-    columns = n_out if n_targets is None else positive_integer("n_targets", n_targets)
-    if loss in losses.CODES:
-        code = losses.CODES[loss]
-        if loss == "poisson" and output_activation != "exp":
-            raise ValueError(f"loss 'poisson' needs output_activation 'exp', not {output_activation!r}")
-    elif loss == "log_loss":
-        if output_activation == "softmax":
-            code = losses.LABEL_LOG_LOSS if columns == 1 and n_out > 1 else losses.LOG_LOSS
-        elif output_activation == "sigmoid":
-            code = losses.BINARY_LOG_LOSS
-        else:
-            raise ValueError(f"loss 'log_loss' needs output_activation 'softmax' or 'sigmoid', not {output_activation!r}")
-    else:
-        raise ValueError(f"loss is {loss!r}; it must be one of {', '.join(losses.CODES)}, log_loss")
-    if columns != n_out and code != losses.LABEL_LOG_LOSS:
-        raise ValueError(f"n_targets is {columns}; loss {loss!r} over {output_activation} needs {n_out}, one for each output")
-    return code, columns
+def chosen_loss(name: str, output_activation: str) -> Loss:
+    """The loss of this name that goes with the output activation; with softmax the one over rows of targets."""
+    candidates = [loss for loss in LOSSES.values() if loss.name == name]
+    if not candidates:
+        raise ValueError(f"loss is {name!r}; it must be one of {', '.join(loss_names())}")
+    for loss in candidates:
+        if loss.needs in ("", output_activation):
+            return loss
+    needed = " or ".join(dict.fromkeys(repr(loss.needs) for loss in candidates))
+    raise ValueError(f"loss {name!r} needs output_activation {needed}, not {output_activation!r}")
+
+
+def loss_parameters(loss: Loss, **given: Any) -> np.ndarray:
+    """The values of a loss's parameter, of those given by name (or None); its default where it is not."""
+    parameter = loss.parameter
+    for name, value in given.items():
+        if value is not None and (parameter is None or parameter.name != name):
+            raise ValueError(f"{name} is {value!r}; loss {loss.name!r} has no such parameter")
+    if parameter is None:
+        return np.zeros(0)
+    value = given.get(parameter.name)
+    try:
+        values = np.atleast_1d(np.asarray(parameter.default if value is None else value, np.float64))
+    except (TypeError, ValueError):
+        raise TypeError(f"{parameter.name} is {value!r}; it must be a number") from None
+    single = np.ndim(value) == 0
+    rising = values.ndim == 1 and values.size > 0 and bool((np.diff(values) > 0).all())
+    if not rising or not (single or parameter.many) or not ((parameter.low < values) & (values < parameter.high)).all():
+        what = "a number, or a rising list of numbers," if parameter.many else "a number"
+        raise ValueError(
+            f"{parameter.name} is {value!r}; it must be {what} above {parameter.low:g} and below {parameter.high:g}"
+        )
+    return values
+
+
+def heads_of(name: str, **parameters: Any) -> int:
+    """How many outputs the loss of this name has for each target column."""
+    loss = next(loss for loss in LOSSES.values() if loss.name == name)
+    return loss.heads or len(loss_parameters(loss, **parameters))
+
+
+def target_columns(loss: Loss, n_out: int, n_parameters: int, n_targets: int | None) -> tuple[Loss, int]:
+    """How many columns T has; and the loss, which is another one for a single column of class indices."""
+    heads = loss.heads or n_parameters
+    if n_out % heads:
+        raise ValueError(f"sizes end in {n_out} outputs; loss {loss.name!r} needs {heads} for each target")
+    columns = n_out // heads if n_targets is None else positive_integer("n_targets", n_targets)
+    if loss.code == LOG_LOSS and columns == 1 and n_out > 1:
+        return LOSSES[LABEL_LOG_LOSS], columns
+    if columns * heads != n_out:
+        raise ValueError(f"n_targets is {columns}; loss {loss.name!r} over {n_out} outputs needs {n_out // heads}")
+    return loss, columns

@@ -14,27 +14,34 @@ and all bounds, follow from the sizes alone, so that the number of threads chang
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .plan import N_IN, N_OUT, Plan
+from .activations import activation_of
+from .losses import loss_of
+from .plan import ACTIVATION, N_IN, N_OUT, Plan
+from .plan import LOSS as PLAN_LOSS
 from .processor import SIMD
 from .products import padded_width
+from .routines import address_of
 from .threads import CONTROL_SIZE
 from .validation import positive_integer, real_dtype
 
-# Row 0 of Workspace.layout. THREADS: most that may work together. BATCH, CHUNK, BLOCK: rows of a batch, of an area, and that
-# one thread works through at a time. GROUPS: 0 where batches are taken directly. AREA: numbers of one area. PACKED: of the
-# parameters in panels. GRANULE: see below. TARGET_WIDTH: columns of T. ANY_FROZEN: whether any
-# layer is. The others: where something begins in `numbers`.
-THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS, SCRATCH = range(13)
-OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, TARGET_WIDTH, ANY_FROZEN = range(13, 20)
-# Row l + 1, for layer l. ROWS, WIDTH: of its panels. STRIDE: from one row's activations to the next's. WEIGHTS and BIASES
-# count from PARAMETERS, FIRST, SECOND or a gradient's sum, ACTIVATIONS and DELTAS from an area's begin.
-INPUT_WIDTH, OUTPUT_WIDTH, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED, ACTIVATIONS, DELTAS, DOTS, FROZEN = range(12)
-_COLUMNS = 20
+# Row 0 of Workspace.layout. LOSS: its code. TARGET_WIDTH: columns of T. THREADS: most that may work together. BATCH, CHUNK,
+# BLOCK: rows of a batch, of an area, and that one thread works through at a time. GROUPS: 0 where batches are taken directly.
+# AREA: numbers of one area. PACKED: of the parameters in panels. GRANULE: see below. ANY_FROZEN: whether any layer is.
+# LOSS_ROUTINE: its address. LOSS_THROUGH: whether it gives delta. The others: where something begins in `numbers`.
+LOSS, TARGET_WIDTH, THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS = range(14)
+SCRATCH, OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, ANY_FROZEN = range(14, 21)
+LOSS_ROUTINE, LOSS_THROUGH, LOSS_PARAMETERS = range(21, 24)
+# Row l + 1, for layer l. CODE: its activation's. ROUTINE: the address of that, 0 for the identity. ROWS, WIDTH: of its panels.
+# STRIDE: from one row's activations to the next's. WEIGHTS and BIASES count from PARAMETERS, FIRST, SECOND or a gradient's sum,
+# ACTIVATIONS, PREACTIVATIONS (the same place where they need not be kept) and DELTAS from an area's begin.
+INPUT_WIDTH, OUTPUT_WIDTH, CODE, ROUTINE, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED = range(10)
+ACTIVATIONS, PREACTIVATIONS, DELTAS, DOTS, FROZEN = range(10, 15)
+_COLUMNS = 24
 
 # Activations and losses are taken over a granule of rows at a time, and a bound between two threads' rows falls on a multiple:
 # few rows, where a step is long enough (in rows x parameters) for several threads, and otherwise more, for fewer calls.
@@ -64,7 +71,10 @@ MEAN, BATCH_MEAN, PENALTY = range(3)
 
 
 class Workspace(NamedTuple):
-    """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`."""
+    """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`.
+
+    It holds addresses of machine code, and so is of no use in another process.
+    """
 
     layout: np.ndarray  # int64 (n_layers + 1, 20)
     numbers: np.ndarray  # of the parameters' dtype
@@ -72,6 +82,9 @@ class Workspace(NamedTuple):
     control: np.ndarray  # int64: a non-zero entry 0 asks a running epoch to stop after its step; then the threads' counters
     team: np.ndarray  # int64: this thread's number, and how many threads work on one call together
     passes: np.ndarray  # float64 (passes, 3): what each pass over the rows that one call of train_epoch makes has lost
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Workspace cannot be pickled or deep-copied; make_workspace makes another one")
 
     def member(self, number: int, threads: int) -> Workspace:
         """The same memory for thread `number` of `threads` that make one call of `train_epoch` together."""
@@ -94,18 +107,25 @@ class Workspace(NamedTuple):
 
 
 def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64", n_threads: int = 1) -> Workspace:
-    """Scratch memory for `plan` with batches of `batch_size` rows in float32 or float64, for at most n_threads threads."""
+    """Scratch memory for `plan` with batches of `batch_size` rows in float32 or float64, for at most n_threads threads.
+
+    The plan's activations and loss are compiled, or read from the disk cache, where that has not happened yet.
+    """
     batch = positive_integer("batch_size", batch_size)
     threads = positive_integer("n_threads", n_threads)
     real = real_dtype(dtype)
     layout = np.zeros((plan.n_layers + 1, _COLUMNS), np.int64)
     top, layers = layout[0], layout[1:]
     top[THREADS], top[BATCH], top[TARGET_WIDTH] = threads, batch, plan.n_targets
+    loss = loss_of(int(plan.table[0, PLAN_LOSS]))
+    entries = [activation_of(int(code)) for code in plan.table[1:, ACTIVATION]]
+    top[LOSS], top[LOSS_THROUGH], top[LOSS_ROUTINE] = loss.code, loss.through, address_of(loss.routine, real, loss=True)
     place = _Places(_LINE_BYTES // real.itemsize)
 
     top[PARAMETERS] = 0
-    for layer, (row, given) in enumerate(zip(layers, plan.table[1:], strict=True)):
-        row[INPUT_WIDTH], row[OUTPUT_WIDTH] = given[N_IN], given[N_OUT]
+    for layer, (row, given, entry) in enumerate(zip(layers, plan.table[1:], entries, strict=True)):
+        row[INPUT_WIDTH], row[OUTPUT_WIDTH], row[CODE] = given[N_IN], given[N_OUT], given[ACTIVATION]
+        row[ROUTINE] = address_of(entry.routine, real)
         _set_widths(row, real, layer)
         row[WEIGHTS] = place.take(row[ROWS] * row[WIDTH])
         row[BIASES] = place.take(row[WIDTH])
@@ -114,22 +134,27 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
     for row in layers[1:]:
         row[DOTS] = batch <= MOST_DOT_ROWS and row[WIDTH] * real.itemsize >= SIMD.vector_bytes
         row[TRANSPOSED] = place.take(0 if row[DOTS] else row[ROWS] * row[WIDTH])
-    _set_chunks(top, plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers[:, STRIDE].sum()), int(layers[:, STRIDE].max()))
+    kept = sum(int(row[STRIDE]) for row, entry in zip(layers, entries, strict=True) if entry.from_input)
+    row_numbers = plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers[:, STRIDE].sum()) + kept
+    _set_chunks(top, row_numbers, int(layers[:, STRIDE].max()))
     top[SUMS] = place.take(packed * max(1, top[GROUPS]))
     top[ZEROS] = place.take(layers[:, WIDTH].max())
     top[SCRATCH] = place.take(threads * SCRATCH_ROWS * 3 * SIMD.vector_bytes // real.itemsize)
 
+    top[LOSS_PARAMETERS] = place.take(len(plan.numbers))
     top[OUTPUTS] = place.take(batch * plan.sizes[-1])
     begin, chunk = place.end, top[CHUNK]
     top[INPUTS], top[TARGETS] = place.take(chunk * plan.sizes[0]), place.take(chunk * plan.n_targets)
     top[ROW_WEIGHTS] = place.take(chunk)
-    for row in layers:
+    for row, entry in zip(layers, entries, strict=True):
         row[ACTIVATIONS], row[DELTAS] = place.take(chunk * row[STRIDE]), place.take(chunk * row[STRIDE])
+        row[PREACTIVATIONS] = place.take(chunk * row[STRIDE]) if entry.from_input else row[ACTIVATIONS]
     top[AREA] = place.end - begin
     if top[GROUPS]:
         place.take((threads - 1) * top[AREA])
 
     numbers = _zeros(place.end, real)
+    numbers[top[LOSS_PARAMETERS] : top[LOSS_PARAMETERS] + len(plan.numbers)] = plan.numbers
     return Workspace(
         layout,
         numbers,

@@ -50,16 +50,16 @@ def as_inputs(X: ArrayLike, n_in: int, dtype: np.dtype[Any], name: str = "X") ->
 
 def as_targets(T: ArrayLike, plan: Plan, n_rows: int, dtype: np.dtype[Any], name: str = "T") -> np.ndarray:
     """T as (n, n_targets), where n_targets is 1 for class labels. 1-D targets stand for one output, or for labels."""
-    n_out, loss = plan.sizes[-1], plan.loss
+    n_out, columns, loss = plan.sizes[-1], plan.n_targets, plan.loss
     given = np.asarray(T)
     labels = loss == "log_loss" and plan.activations[-1] == "softmax" and given.ndim == 1 and n_out > 1
     array = as_real(name, given, dtype)
     if array.ndim == 1:
         array = array.reshape(-1, 1)
-    wanted = 1 if labels else n_out
+    wanted = 1 if labels else columns
     if array.ndim != 2 or array.shape[1] != wanted:
         also = f", or ({n_rows},) with class labels" if loss == "log_loss" and n_out > 1 else ""
-        raise InputError(f"{name} has shape {given.shape}; the network takes ({n_rows}, {n_out}){also}")
+        raise InputError(f"{name} has shape {given.shape}; the network takes ({n_rows}, {columns}){also}")
     if len(array) != n_rows:
         raise InputError(f"{name} has {len(array)} rows and X has {n_rows}; give one target row for each row of X")
     if labels and array.size:

@@ -38,14 +38,7 @@ def save_network(
         tensors[f"weights.{i}"] = np.array(W, order="C")
         if network.plan.bias:
             tensors[f"biases.{i}"] = np.array(b, order="C")
-    plan = {
-        "sizes": network.plan.sizes,
-        "activation": network.plan.activations[:-1],
-        "output_activation": network.plan.activations[-1],
-        "loss": network.plan.loss,
-        "bias": network.plan.bias,
-        "dtype": network.dtype.name,
-    }
+    plan = {**network.plan.arguments, "dtype": network.dtype.name}
     metadata = {"format": FORMAT, "plan": json.dumps(plan), "notes": json.dumps(notes or {})}
     # Written beside its place and moved there whole: an interrupted save leaves the old file as it was.
     target = Path(path)

@@ -2,7 +2,7 @@
 
 glorot   uniform within sqrt(6 / (n_in + n_out)): keeps the variance in all layers but relu's (Glorot and Bengio, 2010)
 he       normal with variance 2 / n_in: the same for relu (He et al., 2015)
-auto     he for layers with relu, glorot for all others
+auto     he for layers with relu and what is like it, glorot for all others
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ..kernels import Plan
 from .errors import InputError
 
 SCHEMES = ("auto", "glorot", "he")
+RECTIFIERS = ("relu", "leaky_relu", "elu", "silu", "gelu")
 
 
 def glorot(generator: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
@@ -33,6 +34,6 @@ def initial_theta(plan: Plan, scheme: str, generator: np.random.Generator, dtype
     theta = np.zeros(plan.n_parameters, dtype)
     weights, _ = plan.unflatten(theta)
     for W, activation in zip(weights, plan.activations, strict=True):
-        draw = he if scheme == "he" or (scheme == "auto" and activation == "relu") else glorot
+        draw = he if scheme == "he" or (scheme == "auto" and activation in RECTIFIERS) else glorot
         W[:] = draw(generator, *W.shape)
     return theta

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import kernels
 from ..kernels import Plan, State, Workspace, make_plan, make_workspace
+from ..kernels.activations import ACTIVATIONS
 from ..kernels.validation import real_dtype
 from . import files, loop
 from .arrays import as_inputs, as_real, as_targets, as_weights
@@ -19,6 +20,7 @@ from .calls import Shuffle
 from .errors import InputError
 from .history import History
 from .initial import initial_theta
+from .intervals import interval
 from .optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -34,9 +36,11 @@ class Network:
     """A dense network with parameters of its own.
 
     sizes: widths from inputs to outputs. activation: of the hidden layers, one name or one for each ("sigmoid", "tanh", "relu",
-    "identity", "softmax", "exp"). loss: "mse", "squared_error", "sum_squared_error", "log_loss" over softmax or sigmoid
-    outputs, or "poisson" over exp. dtype: "float32" or "float64". random_state: seed of the initial weights and of the order
-    of the batches. initial: "auto", "glorot" or "he".
+    "leaky_relu", "elu", "silu", "gelu", "softplus", "softmax", "identity", "exp", or a registered one). loss: "mse",
+    "squared_error", "sum_squared_error", "mae", "huber" (with `delta`), "quantile" (with `quantile`, a level, or several with
+    outputs for each), "log_loss" over softmax or sigmoid outputs, "poisson" over exp, "gaussian_nll" over identity outputs, the
+    means and then the logarithms of the variances, or a registered one. dtype: "float32" or "float64". random_state: seed of
+    the initial weights and of the order of the batches. initial: "auto", "glorot" or "he".
 
     theta is the parameter vector; weights[l] (n_in, n_out) and biases[l] (n_out) are writable views of it.
     """
@@ -51,8 +55,10 @@ class Network:
         dtype: DTypeLike = "float32",
         random_state: int | np.random.Generator | None = 0,
         initial: str = "auto",
+        quantile: float | Sequence[float] | None = None,
+        delta: float | None = None,
     ) -> None:
-        self.plan = make_plan(sizes, activation, output_activation, loss, bias)
+        self.plan = make_plan(sizes, activation, output_activation, loss, bias, quantile=quantile, delta=delta)
         self.dtype = real_dtype(dtype)
         self.generator = np.random.default_rng(random_state)
         self._theta = initial_theta(self.plan, initial, self.generator, self.dtype)
@@ -109,6 +115,14 @@ class Network:
             self._spare.append(work)
         return Y
 
+    def predict_interval(self, X: ArrayLike, coverage: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bounds (n, n_targets) of intervals that are to hold a share `coverage` of the targets.
+
+        With the loss "gaussian_nll", around the means, 0.9 unless given. With "quantile" and several levels, from the lowest
+        to the highest, so that `coverage` is given by them. Raises InputError for any other loss.
+        """
+        return interval(self.plan, self.predict(X), coverage)
+
     def activations(self, X: ArrayLike) -> list[np.ndarray]:
         """The output of every layer for X (n, n_in): arrays (n, width), the last of which is the prediction."""
         A = as_inputs(X, self.plan.sizes[0], self.dtype)
@@ -116,7 +130,7 @@ class Network:
         for W, b, name in zip(self.weights, self.biases, self.plan.activations, strict=True):
             Z = np.empty((len(A), W.shape[1]), self.dtype)
             kernels.dense_forward(Z, A, W, b)
-            A = getattr(kernels, name)(Z, Z)
+            A = ACTIVATIONS[name].forward(Z, Z)
             outputs.append(A)
         return outputs
 
@@ -208,8 +222,7 @@ class Network:
         weight = as_weights(sample_weight, len(X), self.dtype, f"{prefix}sample_weight")
         plan = self.plan
         if T.shape[1] != plan.n_targets:
-            names = plan.activations
-            plan = make_plan(plan.sizes, names[:-1], names[-1], plan.loss, plan.bias, n_targets=T.shape[1])
+            plan = make_plan(**plan.arguments, n_targets=T.shape[1])
         return plan, X, T, weight
 
     def workspace(self, batch_size: int) -> Workspace:

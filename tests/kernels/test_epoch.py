@@ -405,6 +405,7 @@ def test_a_batch_without_a_finite_loss_takes_no_step(loss, bad):
     training = make_training(rule="momentum", loss=loss, output_activation="identity" if loss == "mse" else "softmax")
     training.T[:] = np.eye(2)[np.arange(22) % 2]
     training.plan = make_plan([3, 5, 2], "identity", training.plan.activations[-1], loss)
+    training.work = make_workspace(training.plan, 5)
     before = training.copy()
     before.X, before.T = before.X[:10], before.T[:10]
     training.X[12, 1] = bad

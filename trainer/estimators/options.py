@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from ...kernels.activations import CODES
+from ...kernels.activations import ACTIVATIONS as REGISTERED
+from ...kernels.losses import loss_names
 from ..optimizers import SGD, Adam, RMSprop, Rprop
 
 # scikit-learn's words, and ours.
 ACTIVATIONS = {"logistic": "sigmoid"}
 
+
+class Registered(StrOptions):
+    """Names among those that `names` gives when a value is checked, so that users' own are among them."""
+
+    def __init__(self, names: Callable[[], set[str]]) -> None:
+        self._names = names
+        super().__init__(names())
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        """See `StrOptions`."""
+        self.options = self._names()
+        return bool(super().is_satisfied_by(value))
+
+
+def _hidden_activations() -> set[str]:
+    return {*ACTIVATIONS, *REGISTERED} - {"softmax"}
+
+
+def regression_losses() -> set[str]:
+    """All losses but those of classification, and squared_error by its other names."""
+    return {*loss_names()} - {"log_loss", "mse", "sum_squared_error"}
+
+
 CONSTRAINTS: dict[str, list[Any]] = {
-    "activation": [StrOptions({*ACTIVATIONS, *CODES} - {"softmax"}), list, tuple],
+    "activation": [Registered(_hidden_activations), list, tuple],
     "optimizer": [SGD, Adam, RMSprop, Rprop, None],
     "l1": [Interval(Real, 0, None, closed="left")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],

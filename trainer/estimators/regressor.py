@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import sklearn.neural_network
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
 
-from .options import CONSTRAINTS
+from ...kernels.validation import heads_of
+from ..intervals import interval, middle
+from .options import CONSTRAINTS, Registered, regression_losses
 from .training import CompiledTraining
 
 
@@ -18,6 +24,17 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
 
     Parameters
     ----------
+    loss : str, default="squared_error"
+        Also "poisson", "mae", "huber", "quantile", "gaussian_nll" (a normal distribution whose mean and variance are both
+        learned) or a registered one.
+
+    quantile : float or list of float, default=0.5
+        With loss="quantile": the level, or several, rising; `predict` then gives the middle one, `predict_interval` the
+        outermost.
+
+    delta : float, default=1.0
+        With loss="huber": differences up to this count by their squares.
+
     activation : str or list of str
         One name for all hidden layers, or one for each.
 
@@ -63,6 +80,9 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
         **sklearn.neural_network.MLPRegressor._parameter_constraints,
+        "loss": [Registered(regression_losses)],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
+        "delta": [Interval(Real, 0, None, closed="neither")],
         **CONSTRAINTS,
     }
 
@@ -93,6 +113,8 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         epsilon: float = 1e-8,
         n_iter_no_change: int = 10,
         max_fun: int = 15000,
+        quantile: Any = 0.5,
+        delta: float = 1.0,
         optimizer: Any = None,
         l1: float = 0.0,
         weight_decay: float = 0.0,
@@ -131,6 +153,8 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
             n_iter_no_change=n_iter_no_change,
             max_fun=max_fun,
         )
+        self.quantile = quantile
+        self.delta = delta
         self.optimizer = optimizer
         self.l1 = l1
         self.weight_decay = weight_decay
@@ -142,3 +166,26 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         self.callbacks = callbacks
         self.dtype = dtype
         self.n_threads = n_threads
+
+    def predict_interval(self, X: Any, coverage: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bounds, each shaped like what `predict` returns; see `Network.predict_interval`."""
+        check_is_fitted(self)
+        lower, upper = interval(self._linked().plan, self._forward_pass_fast(X), coverage)
+        return _as_predicted(lower), _as_predicted(upper)
+
+    def _predict(self, X: Any, check_input: bool = True) -> np.ndarray:
+        return _as_predicted(middle(self._linked().plan, self._forward_pass_fast(X, check_input=check_input)))
+
+    def _initialize(self, y: np.ndarray, layer_units: list[int], dtype: Any) -> None:
+        # One list for all that scikit-learn makes after this.
+        layer_units[-1] *= heads_of(self.loss, **self._loss_parameters())
+        super()._initialize(y, layer_units, dtype)
+
+    def _loss_parameters(self) -> dict[str, Any]:
+        given = {"quantile": {"quantile": self.quantile}, "huber": {"delta": self.delta}}
+        return given.get(self.loss, {})
+
+
+def _as_predicted(Y: np.ndarray) -> np.ndarray:
+    """Outputs (n, n_targets) as scikit-learn returns them: (n,) for one."""
+    return Y.ravel() if Y.shape[1] == 1 else Y

@@ -50,11 +50,16 @@ class CompiledTraining(Validating):
             ACTIVATIONS.get(self.out_activation_, self.out_activation_),
             LOSSES.get(self.loss, self.loss),
             dtype=self.coefs_[0].dtype,
+            **self._loss_parameters(),
         )
         for view, values in zip([*network.weights, *network.biases], given, strict=True):
             view[:] = values
         self.network_, self.coefs_, self.intercepts_ = network, list(network.weights), list(network.biases)
         return network
+
+    def _loss_parameters(self) -> dict[str, Any]:
+        """What the loss takes besides outputs and targets, by name."""
+        return {}
 
     def _targets(self: Any, y: np.ndarray) -> np.ndarray:
         """Validated targets (n, n_outputs) as `Network` takes them: classes as their numbers."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import kernels
+from ...kernels.activations import ACTIVATIONS
 from ..arrays import as_inputs, as_targets
 from ..errors import InputError
 from ..network import Network
@@ -62,7 +63,7 @@ def work_through(network: Network, x: ArrayLike, t: ArrayLike, learning_rate: fl
     before, after = copy_of(network), copy_of(network)
     Z, A = forward(before, X)
     loss = loss_of(before, A[-1], T)
-    passed_back = backward(before, X, A, T)
+    passed_back = backward(before, X, Z, A, T)
     kernels.apply_gradient(after.theta, passed_back.grad, state)
     loss_after = loss_of(after, forward(after, X)[1][-1], T)
     steps = Steps(before, X, T, Z, A, loss, passed_back, learning_rate, after, loss_after, targets is not T)
@@ -90,8 +91,7 @@ def samples(network: Network, x: ArrayLike, t: ArrayLike) -> tuple[np.ndarray, n
 
 def copy_of(network: Network) -> Network:
     """A network of its own with the same parameters."""
-    plan = network.plan
-    copy = Network(plan.sizes, plan.activations[:-1], plan.activations[-1], plan.loss, plan.bias, network.dtype)
+    copy = Network(**network.plan.arguments, dtype=network.dtype)
     copy.theta = network.theta
     return copy
 
@@ -103,14 +103,14 @@ def forward(network: Network, X: np.ndarray) -> tuple[list[np.ndarray], list[np.
     for W, b, name in zip(network.weights, network.biases, network.plan.activations, strict=True):
         z = np.empty((len(X), W.shape[1]), network.dtype)
         kernels.dense_forward(z, inputs, W, b)
-        inputs = getattr(kernels, name)(z)
+        inputs = ACTIVATIONS[name].forward(z)
         Z.append(z)
         A.append(inputs)
     return Z, A
 
 
-def backward(network: Network, X: np.ndarray, A: list[np.ndarray], T: np.ndarray) -> Backward:
-    """The chain rule from the loss back to every parameter: X (n, n_in), A every layer's activations, T (n, n_out)."""
+def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.ndarray], T: np.ndarray) -> Backward:
+    """The chain rule from the loss back to every parameter: X (n, n_in), Z and A of every layer, T (n, n_out)."""
     grad = np.zeros_like(network.theta)
     dW, db = network.unflatten(grad)
     names = network.plan.activations
@@ -122,7 +122,8 @@ def backward(network: Network, X: np.ndarray, A: list[np.ndarray], T: np.ndarray
             # The factor 1/y of dL/dy cancels against the activation's slope, so that a saturated y does no harm.
             deltas[layer] = (A[layer] - T) / network.dtype.type(len(T))
         else:
-            deltas[layer] = getattr(kernels, f"{names[layer]}_backward")(A[layer], dA[layer])
+            entry = ACTIVATIONS[names[layer]]
+            deltas[layer] = entry.backward(Z[layer] if entry.from_input else A[layer], dA[layer])
         kernels.dense_backward(dW[layer], db[layer], deltas[layer], inputs[layer])
         if layer > 0:
             dA[layer - 1] = np.empty_like(A[layer - 1])

@@ -158,10 +158,10 @@ def later_cells() -> tuple[Network, Backward, Network]:
     The parameters are those carried over; hidden activations and y are still those of the original ones.
     """
     X, T = FIRST.sample()
-    _, A = forward(FIRST.network(), X)
+    Z, A = forward(FIRST.network(), X)
     before = carried_over()
     after = copy_of(before)
-    way_back = backward(before, X, A, T)
+    way_back = backward(before, X, Z, A, T)
     kernels.apply_gradient(after.theta, way_back.grad, SGD(FIRST.learning_rate).state(after.plan, after.dtype))
     return before, way_back, after
 
@@ -201,11 +201,11 @@ def short_chain() -> np.ndarray:
 def _second() -> dict[str, np.ndarray]:
     X, T = SECOND.sample()
     network = SECOND.network()
-    _, A = forward(network, X)
+    Z, A = forward(network, X)
     return {
         "L": np.array([loss_of(network, A[-1], T)]),
         "dL/dW1": short_chain(),
-        "dL/dW2": backward(network, X, A, T).dW[1],
+        "dL/dW2": backward(network, X, Z, A, T).dW[1],
     }
 
 

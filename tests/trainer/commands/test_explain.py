@@ -80,7 +80,7 @@ NETWORK = ("--sizes", "2,2", "--x", "1,2", "--t", "0,1")
         (("--sizes", "2,2", "--x", "1,2", "--t", "0"), r"--t has shape \(1,\)"),
         ((*NETWORK, "--activation", "tan"), "--activation is 'tan'; it must be one of"),
         ((*NETWORK, "--output-activation", "tan"), "--output-activation is 'tan'; it must be one of"),
-        ((*NETWORK, "--loss", "mae"), "--loss is 'mae'; it must be one of"),
+        ((*NETWORK, "--loss", "mape"), "--loss is 'mape'; it must be one of"),
         ((*NETWORK, "--loss", "log_loss", "--output-activation", "tanh"), "--loss 'log_loss' needs output_activation"),
         ((*NETWORK, "--seed", "-1"), "--seed is -1; it must be at least 0"),
         ((*NETWORK, "--learning-rate", "-0.5"), "--learning-rate is -0.5; it must be at least 0"),

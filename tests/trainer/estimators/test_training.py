@@ -85,7 +85,8 @@ def test_every_argument_and_attribute_of_scikit_learns_is_there(Estimator):
         "dtype",
         "n_threads",
     }
-    assert set(mine) - set(other) == more | ({"class_weight", "label_smoothing"} if Estimator is MLPClassifier else set())
+    own = {"class_weight", "label_smoothing"} if Estimator is MLPClassifier else {"quantile", "delta"}
+    assert set(mine) - set(other) == more | own
     estimator = fitted(Estimator)
     y = LABELS if Estimator is MLPClassifier else VALUES
     with pytest.warns(ConvergenceWarning):

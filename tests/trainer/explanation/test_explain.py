@@ -1,5 +1,6 @@
 """Explained steps add up to the gradient; every formula and every line of arithmetic on a page is true."""
 
+import dataclasses
 import math
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tileprop import kernels
+from tileprop.kernels.activations import ACTIVATIONS
 from tileprop.trainer import InputError, Network
 from tileprop.trainer.explanation.chain_rule import StepsDisagreeError
 from tileprop.trainer.explanation.documents import DOCUMENTS
@@ -95,6 +97,8 @@ def test_a_wrong_step_is_noticed(monkeypatch, kernel):
 
     network, X, T = make_problem("sigmoid", ("sigmoid", "mse"), [2, 3, 2], 1)
     monkeypatch.setattr(kernels, kernel, wrong)
+    if kernel == "sigmoid_backward":
+        monkeypatch.setitem(ACTIVATIONS, "sigmoid", dataclasses.replace(ACTIVATIONS["sigmoid"], backward=wrong))
     with pytest.raises(StepsDisagreeError, match=r"the stepwise (loss|gradient) is not that of loss_and_grad"):
         explain(network, X, T)
 

@@ -1,4 +1,4 @@
-"""softmax of one row after another, and its backward half, to the accuracy that `activations.py` promises.
+"""softmax of one row after another, and its backward half, to the accuracy that the other activations have.
 
 float32 goes through float64. float64 is carried in two parts, and vectorised nevertheless.
 """
@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .errorfree import product_error, sum_error
-from .exponential import LOWEST_SINGLE, exp_parts, exp_split, is_single
-from .jit import REORDERED, leaf
-from .llvm import span
+from ..checks import check_same_shape
+from ..errorfree import product_error, sum_error
+from ..exponential import LOWEST_SINGLE, exp_parts, exp_split, is_single
+from ..jit import REORDERED, kernel, leaf
+from ..llvm import matrix, span
+from .entry import Activation, in_place, result_for
+from .formulas import SOFTMAX
 
 _d = np.float64
 
@@ -140,3 +143,37 @@ def softmax_backward_loop(y, dy, width):
             correction = rest - error
             low = sum_error(rest, -error, correction) - tail
             dy.flat[i] = _d(2.0) * (_d(y.flat[i]) * (difference + (correction + low)))
+
+
+@kernel(elementwise=True)
+def softmax(x, out=None):
+    """exp(x_j) / sum_k exp(x_k) along the last axis."""
+    y = result_for(x, out)
+    work = np.empty(x.shape, x.dtype)  # C-contiguous, unlike y perhaps
+    work[...] = x
+    softmax_loop(work, x.shape[-1])
+    y[...] = work
+    return y
+
+
+@kernel(elementwise=True)
+def softmax_backward(y, dy, out=None):
+    """dx_j = y_j (dy_j - sum_k y_k dy_k) along the last axis, y = softmax(x)."""
+    check_same_shape(y, dy)
+    dx = result_for(dy, out)
+    kept = y.copy() if in_place(y, dx) else y
+    dx[...] = dy
+    softmax_backward_loop(kept, dx, kept.shape[-1])
+    return dx
+
+
+@kernel
+def softmax_routine(S, x, y, d, rows, stride, width, backward):
+    """See `routines.py`."""
+    if backward:
+        softmax_backward_loop(matrix(S, y, rows, stride), matrix(S, d, rows, stride), width)
+    else:
+        softmax_loop(matrix(S, y, rows, stride), width)
+
+
+SOFTMAX_ENTRY = Activation("softmax", SOFTMAX, softmax, softmax_backward, softmax_routine)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from numba import njit
 from numba.core import config
 from tileprop import kernels
-from tileprop.kernels import activations
 
 BOUNDED = ["identity", "sigmoid", "tanh", "relu", "softmax"]  # finite for every finite input
 NAMES = [*BOUNDED, "exp"]
@@ -403,29 +402,6 @@ def test_one_compilation_serves_writable_and_repeated_calls():
     for rows in range(1, 5):
         kernels.relu(x[:rows])
     assert len(kernels.relu.overloads) == before
-
-
-@pytest.mark.plain
-def test_codes_are_those_of_the_chain():
-    """`activate` and `activate_backward`, which a network runs, do what the kernels of the same names do."""
-
-    @njit
-    def run(code, Z, D, width):
-        activations.activate(code, Z, width)
-        activations.activate_backward(code, Z, D, width)
-
-    rng = np.random.default_rng(8)
-    assert sorted(activations.CODES) == sorted(NAMES)
-    for name, code in activations.CODES.items():
-        for width in (6, 4):  # rows may be longer than what of them is in use
-            Z, D = rng.normal(size=(3, 6)) * 3, rng.normal(size=(3, 6))
-            y = forward_kernel(name)(np.ascontiguousarray(Z[:, :width]))
-            dx = backward_kernel(name)(y, np.ascontiguousarray(D[:, :width]))
-            run(code, Z, D, width)
-            np.testing.assert_allclose(Z[:, :width], y, rtol=1e-15, err_msg=name)
-            np.testing.assert_allclose(D[:, :width], dx, rtol=1e-14, atol=1e-17, err_msg=name)
-            assert np.isfinite(Z).all()
-            assert np.isfinite(D).all()
 
 
 # exp beyond its ends ---------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""softmax on rows of its own kind: long ones, hard ones, with infinities and NaN. `test_activations.py` has the rest."""
+"""softmax on rows of its own kind: long ones, hard ones, with infinities and NaN. `test_formulas.py` has the rest."""
 
 from __future__ import annotations
 

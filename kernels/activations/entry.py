@@ -1,0 +1,110 @@
+"""What an activation is made of, and how two formulas of one number become one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..checks import check_same_shape
+from ..jit import kernel, leaf
+from ..llvm import copy, span
+from ..naming import named
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """forward(x, out=None) and backward(y, dy, out=None): kernels for arrays; routine: for networks, see `routines.py`.
+
+    from_input: whether the derivative is taken from the input, so that backward is backward(x, dy, out=None).
+    """
+
+    name: str
+    code: int
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    routine: Callable[..., Any] | None
+    from_input: bool = False
+
+
+@leaf
+def result_for(x, out):
+    """`out`, checked, or a new array like x."""
+    if out is None:
+        return np.empty_like(x)
+    check_same_shape(x, out)
+    return out
+
+
+@leaf
+def in_place(x, y):
+    """Whether y begins where x does."""
+    return x.ctypes.data == y.ctypes.data
+
+
+def elementwise(
+    name: str,
+    code: int,
+    value: Callable[..., Any],
+    slope: Callable[..., Any],
+    *,
+    from_input: bool = False,
+    text: str = "",
+    backward_text: str = "",
+    users: bool = False,
+) -> Activation:
+    """An activation of single numbers: y = value(x), dy/dx = slope(y), or slope(x) where `from_input`. Both compiled.
+
+    text, backward_text: docstrings of the kernels. users: the formulas are a user's: neither kept in the disk cache, nor
+    trusted with the zeros in the padding of rows.
+    """
+
+    # `.flat[i]` is plain pointer arithmetic on a C-contiguous array and right for any other layout. Loops with it over one
+    # array vectorise; over two they do not, and take eight times longer: the routine has vectors.
+    def loop(y):
+        for i in range(y.size):
+            y.flat[i] = value(y.flat[i])
+
+    loop = leaf(named(loop, f"{name}_loop"))
+
+    def forward(x, out=None):
+        y = result_for(x, out)
+        if in_place(x, y):
+            loop(y)
+        else:
+            for i in range(x.size):
+                y.flat[i] = value(x.flat[i])
+        return y
+
+    def backward(y, dy, out=None):
+        check_same_shape(y, dy)
+        dx = result_for(dy, out)
+        for i in range(y.size):
+            dx.flat[i] = slope(y.flat[i]) * dy.flat[i]
+        return dx
+
+    def routine(S, x, y, d, rows, stride, width, backward):
+        count = rows * stride
+        if backward:
+            source, deltas = span(S, x, count), span(S, d, count)
+            for i in range(count):
+                deltas[i] *= slope(source[i])
+        else:
+            if x != y:
+                copy(S, y, S, x, count)
+            loop(span(S, y, count))
+        if users:
+            for row in range(rows):
+                padding = span(S, (d if backward else y) + row * stride + width, stride - width)
+                padding[:] = 0
+
+    return Activation(
+        name,
+        code,
+        kernel(named(forward, name, text), elementwise=True, cached=not users),
+        kernel(named(backward, f"{name}_backward", backward_text), elementwise=True, cached=not users),
+        kernel(named(routine, f"{name}_routine"), cached=not users),
+        from_input,
+    )

@@ -1,0 +1,271 @@
+"""Activations of single numbers: value and derivative of each, and the activation made of them.
+
+To add one: a value, a slope (of the output, or of the input), an entry in `ELEMENTWISE` with a code of its own. What each is
+the derivative of is in the entry's text.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..errorfree import sum_error
+from ..exponential import exp_parts, exp_scalar, exp_split, is_single, largest_split, log_parts
+from ..jit import leaf
+from .entry import elementwise
+from .normal import normal_parts
+
+IDENTITY, SIGMOID, TANH, RELU, SOFTMAX, EXP, LEAKY_RELU, ELU, SILU, GELU, SOFTPLUS = range(11)
+
+# Of leaky_relu: what is left of numbers below 0.
+LEAK = 0.01
+
+_d = np.float64
+
+
+@leaf
+def identity_scalar(x):
+    return x
+
+
+@leaf
+def identity_slope(y):
+    return type(y)(1.0)
+
+
+@leaf
+def sigmoid_scalar(x):
+    """1 / (1 + exp(-x)), subnormal where x is far below 0.
+
+    With exp(-x) = scale (1 + tail), 1 + scale is exact, or what it loses is put back, so that the sum is rounded once.
+    """
+    one, farthest = type(x)(1.0), largest_split(x)
+    x = -farthest if -farthest > x else x  # in this form a minimum and a maximum, which pass NaN through
+    x = farthest if farthest < x else x
+    tail, scale = exp_split(-x)
+    sum_ = one + scale
+    lost = one - (sum_ - scale)
+    return one / (sum_ + (scale * tail + lost))
+
+
+@leaf
+def sigmoid_slope(y):
+    """y (1 - y); for smaller y as a difference, in which 1 - y is not rounded."""
+    return y - y * y if y < type(y)(0.5) else y * (type(y)(1.0) - y)
+
+
+@leaf
+def tanh_scalar(x):
+    """(1 - e) / (1 + e), e = exp(-2|x|) = scale (1 + tail): 1 - e without e itself, which would cancel for small x."""
+    real = type(x)
+    one = real(1.0)
+    magnitude = abs(x)
+    # tanh(20) rounds to 1 in both precisions; 2|x| could overflow.
+    magnitude = real(20.0) if real(20.0) < magnitude else magnitude
+    tail, scale = exp_split(real(-2.0) * magnitude)
+    return real(math.copysign(((scale - one) + scale * tail) / ((scale + one) + scale * tail), x))
+
+
+@leaf
+def tanh_slope(y):
+    """1 - y^2; for larger |y| from d = 1 - |y|, which is exact there, as 2 d - d^2, which does not cancel."""
+    one = type(y)(1.0)
+    d = one - abs(y)
+    return one - y * y if d > type(y)(0.5) else d + d - d * d
+
+
+@leaf
+def relu_scalar(x):
+    return type(x)(0.0) if x < type(x)(0.0) else x
+
+
+@leaf
+def relu_slope(y):
+    return type(y)(1.0) if y > type(y)(0.0) else type(y)(0.0)
+
+
+@leaf
+def exp_slope(y):
+    return y
+
+
+@leaf
+def leaky_relu_scalar(x):
+    return type(x)(LEAK) * x if x < type(x)(0.0) else x
+
+
+@leaf
+def leaky_relu_slope(y):
+    return type(y)(1.0) if y > type(y)(0.0) else type(y)(LEAK)
+
+
+@leaf
+def expm1_of_negative(x):
+    """exp(x) - 1 for x <= 0: with exp(x) = scale (1 + tail) as (scale - 1) + scale tail, which does not cancel near 0."""
+    real = type(x)
+    x = real(-50.0) if x < real(-50.0) else x  # there it rounds to -1 in both precisions
+    tail, scale = exp_split(x)
+    return (scale - real(1.0)) + scale * tail
+
+
+@leaf
+def elu_scalar(x):
+    zero = type(x)(0.0)
+    below = expm1_of_negative(zero if x > zero else x)
+    return x if x > zero else below
+
+
+@leaf
+def elu_slope(y):
+    one = type(y)(1.0)
+    return one if y > type(y)(0.0) else y + one
+
+
+@leaf
+def sigmoid_parts(x):
+    """e = exp(-|x|) as scale (1 + tail), and 1 + e, of which sigmoid(|x|) and sigmoid(-|x|) are made without cancelling."""
+    real = type(x)
+    magnitude = abs(x)
+    magnitude = real(87.0) if is_single(x) and real(87.0) < magnitude else magnitude
+    magnitude = real(708.0) if real(708.0) < magnitude else magnitude
+    tail, scale = exp_split(-magnitude)
+    return scale, tail, real(1.0) + scale + scale * tail
+
+
+@leaf
+def silu_scalar(x):
+    scale, tail, sum_ = sigmoid_parts(x)
+    shrunk = x * scale
+    return (shrunk + shrunk * tail if x < type(x)(0.0) else x) / sum_
+
+
+@leaf
+def silu_slope(x):
+    """s + x s (1 - s), s = sigmoid(x)."""
+    one = type(x)(1.0)
+    scale, tail, sum_ = sigmoid_parts(x)
+    e = scale + scale * tail
+    larger, smaller = one / sum_, e / sum_
+    rest = larger * smaller * x
+    return (smaller if x < type(x)(0.0) else larger) + rest
+
+
+@leaf
+def softplus_scalar(x):
+    """max(x, 0) + log(1 + exp(-|x|)), in float64; what 1 + e loses is put back."""
+    wide = _d(x)
+    e, e_low = exp_parts(-abs(wide), _d(0.0))
+    u = _d(1.0) + e
+    result, low = log_parts(u)
+    rest = low + (sum_error(_d(1.0), e, u) + e_low) / u
+    return type(x)((result + rest) + (wide if wide > _d(0.0) else _d(0.0)))
+
+
+@leaf
+def softplus_slope(y):
+    """1 - exp(-y), which is sigmoid(x)."""
+    return -expm1_of_negative(-y)
+
+
+@leaf
+def gelu_scalar(x):
+    """x Phi(x), Phi the normal distribution; for positive x as x - x Phi(-x)."""
+    real = type(x)
+    _, below = normal_parts(x)
+    part = x * below
+    return part if x < real(0.0) else x - part
+
+
+@leaf
+def gelu_slope(x):
+    """Phi(x) + x phi(x)."""
+    real = type(x)
+    density, below = normal_parts(x)
+    return (below if x < real(0.0) else real(1.0) - below) + x * density
+
+
+ELEMENTWISE = (
+    elementwise(
+        "identity",
+        IDENTITY,
+        identity_scalar,
+        identity_slope,
+        text="x itself, element by element.",
+        backward_text="dx = dy.",
+    ),
+    elementwise(
+        "sigmoid",
+        SIGMOID,
+        sigmoid_scalar,
+        sigmoid_slope,
+        text="1 / (1 + exp(-x)), element by element.",
+        backward_text="dx = dy y (1 - y), y = sigmoid(x).",
+    ),
+    elementwise(
+        "tanh",
+        TANH,
+        tanh_scalar,
+        tanh_slope,
+        text="tanh(x), element by element.",
+        backward_text="dx = dy (1 - y^2), y = tanh(x).",
+    ),
+    elementwise(
+        "relu",
+        RELU,
+        relu_scalar,
+        relu_slope,
+        text="max(x, 0), element by element.",
+        backward_text="dx = dy where y > 0, else 0, y = relu(x).",
+    ),
+    elementwise(
+        "exp",
+        EXP,
+        exp_scalar,
+        exp_slope,
+        text="exp(x), element by element. 0 where the result would be subnormal, infinite where it would be too large.",
+        backward_text="dx = dy y, y = exp(x).",
+    ),
+    elementwise(
+        "leaky_relu",
+        LEAKY_RELU,
+        leaky_relu_scalar,
+        leaky_relu_slope,
+        text="x, or 0.01 x where x < 0, element by element (Maas, Hannun and Ng 2013).",
+        backward_text="dx = dy where y > 0, else 0.01 dy, y = leaky_relu(x).",
+    ),
+    elementwise(
+        "elu",
+        ELU,
+        elu_scalar,
+        elu_slope,
+        text="x, or exp(x) - 1 where x < 0, element by element (Clevert, Unterthiner and Hochreiter 2016).",
+        backward_text="dx = dy where y > 0, else dy (1 + y), y = elu(x).",
+    ),
+    elementwise(
+        "silu",
+        SILU,
+        silu_scalar,
+        silu_slope,
+        from_input=True,
+        text="x sigmoid(x), element by element (Elfwing, Uchibe and Doya 2018; also called swish).",
+        backward_text="dx = dy (s + x s (1 - s)), s = sigmoid(x); from x itself, not from silu(x).",
+    ),
+    elementwise(
+        "gelu",
+        GELU,
+        gelu_scalar,
+        gelu_slope,
+        from_input=True,
+        text="x Phi(x), Phi the normal distribution function itself, element by element (Hendrycks and Gimpel 2016).",
+        backward_text="dx = dy (Phi(x) + x phi(x)), phi the normal density; from x itself, not from gelu(x).",
+    ),
+    elementwise(
+        "softplus",
+        SOFTPLUS,
+        softplus_scalar,
+        softplus_slope,
+        text="log(1 + exp(x)), element by element.",
+        backward_text="dx = dy (1 - exp(-y)), y = softplus(x).",
+    ),
+)

@@ -1,0 +1,63 @@
+"""Losses, averaged over the rows. Each a pair, `loss(Y, T)` a float and `loss_backward(Y, T)` the array dL/dY, and a routine.
+
+mse               mean over outputs and rows of (y - t)^2
+squared_error     half of that
+sum_squared_error half the sum over outputs of (y - t)^2, averaged over the rows: what scikit-learn's MLPRegressor descends
+log_loss          - sum_j t_j log y_j over the last axis (cross-entropy; Y from softmax), averaged over the rows
+binary_log_loss   - sum_j t_j log y_j + (1 - t_j) log(1 - y_j) (Y from sigmoid), averaged over the rows
+poisson           sum over outputs of t log(t / y) - t + y, half the Poisson deviance (Y from exp), averaged over the rows
+mae, huber, quantile   means over outputs and rows of other functions of y - t; see each
+gaussian_nll      sum over targets of (s + (t - m)^2 exp(-s)) / 2, outputs m and s, averaged over the rows
+
+Sums run in float64; for the first six, in float64, they carry their rounding errors along.
+
+In a plan a loss has an integer code. To add one: a value and a gradient of one row, and an entry in a tuple `LOSSES`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from ..jit import check_compiled
+from . import entropies, gaussian, poisson, robust, squares
+from .entry import Loss, row_loss
+
+LOSSES: dict[int, Loss] = {
+    loss.code: loss for module in (squares, entropies, poisson, robust, gaussian) for loss in module.LOSSES
+}
+
+# Codes of users' losses: from here on, by their names, so that they are the same in every process.
+USERS = 1 << 32
+
+
+def loss_names() -> list[str]:
+    """All losses' names, each once."""
+    return list(dict.fromkeys(loss.name for loss in LOSSES.values()))
+
+
+def loss_of(code: int) -> Loss:
+    """The loss with this code. Raises ValueError for one that is not registered in this process."""
+    if code not in LOSSES:
+        raise ValueError(f"there is no loss with the code {code}; register_loss it under the name that it had")
+    return LOSSES[code]
+
+
+def register_loss(name: str, value: Callable[..., Any], gradient: Callable[..., Any]) -> None:
+    """Make a loss of your own known under `name`, to networks and estimators.
+
+    value(y, t), a float, and gradient(y, t, dy), which writes dL/dy to dy: functions of one row's outputs y (n_out) and
+    targets t (n_out), vectors of float32 or float64, compiled with `@njit`. They must not raise. The loss is their mean over
+    the rows, weighted by sample weights. A name that was registered before gets the new formulas, in workspaces made from then
+    on. Register it in each process, before a network that names it is loaded.
+
+    Raises ValueError for a name that a built-in loss has, or no identifier, TypeError for functions that are not compiled.
+    """
+    if not name.isidentifier() or any(loss.name == name and loss.code < USERS for loss in LOSSES.values()):
+        raise ValueError(f"name is {name!r}; it must be an identifier, and not that of a built-in loss")
+    check_compiled(value=value, gradient=gradient)
+    code = USERS + zlib.crc32(name.encode())
+    if code in LOSSES and LOSSES[code].name != name:
+        raise ValueError(f"name is {name!r}, whose code {LOSSES[code].name!r} has; choose another name")
+    LOSSES[code] = row_loss(name, code, value, gradient, users=True)

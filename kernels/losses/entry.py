@@ -1,0 +1,152 @@
+"""What a loss is made of, and how the formulas of one row become one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..checks import check_same_rows, check_same_shape
+from ..jit import kernel, leaf
+from ..llvm import span
+from ..naming import named
+
+MSE, SQUARED_ERROR, LOG_LOSS, LABEL_LOG_LOSS, BINARY_LOG_LOSS, SUM_SQUARED_ERROR, POISSON = range(7)
+MAE, HUBER, QUANTILE, GAUSSIAN_NLL = range(7, 11)
+
+_d = np.float64
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A loss's parameter: its name and default, and the bounds that it must be between. many: whether it may be a list."""
+
+    name: str
+    default: float
+    low: float
+    high: float
+    many: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """value(Y, T) and backward(Y, T, out=None): kernels for arrays; routine: for networks, see `routines.py`.
+
+    needs: the only output activation that the loss goes with. through: whether the routine gives delta, the derivative through
+    that activation, at once. heads: outputs for each target column; 0 for as many as the parameter has values. parameter: the
+    kernels take it as well, after T.
+    """
+
+    name: str
+    code: int
+    value: Callable[..., Any]
+    backward: Callable[..., Any]
+    routine: Callable[..., Any]
+    needs: str = ""
+    through: bool = False
+    heads: int = 1
+    parameter: Parameter | None = None
+
+
+def row_loss(
+    name: str,
+    code: int,
+    value: Callable[..., Any],
+    gradient: Callable[..., Any],
+    *,
+    needs: str = "",
+    heads: int = 1,
+    parameter: Parameter | None = None,
+    text: str = "",
+    backward_text: str = "",
+    users: bool = False,
+) -> Loss:
+    """A loss made of one row's: value(y, t, p) a float, and gradient(y, t, p, dy), dy OUT. Both compiled.
+
+    y, dy (n_out), t (n_targets), p the parameter's values. text, backward_text: docstrings of the kernels. users: the formulas
+    are a user's, take no p, and are not kept in the disk cache.
+    """
+    if users:
+        value, gradient = _without_parameters(value, gradient)
+
+    def total_of(Y, T, p):
+        check_same_rows(Y, T, heads if heads else p.size)
+        outputs, targets = np.ascontiguousarray(Y), np.ascontiguousarray(T)
+        n, n_out = Y.shape[0], Y.size // max(Y.shape[0], 1)
+        total = _d(0.0)
+        for r in range(n):
+            total += value(span(outputs, r * n_out, n_out), span(targets, r * (T.size // n), T.size // n), p)
+        return total / n
+
+    def derivative_of(Y, T, p, out):
+        check_same_rows(Y, T, heads if heads else p.size)
+        outputs, targets = np.ascontiguousarray(Y), np.ascontiguousarray(T)
+        n, n_out = Y.shape[0], Y.size // max(Y.shape[0], 1)
+        result = np.empty(Y.shape, Y.dtype)
+        for r in range(n):
+            dy = span(result, r * n_out, n_out)
+            gradient(span(outputs, r * n_out, n_out), span(targets, r * (T.size // n), T.size // n), p, dy)
+            for j in range(n_out):
+                dy[j] /= n
+        if out is None:
+            return result
+        check_same_shape(Y, out)
+        out[...] = result
+        return out
+
+    total_of, derivative_of = leaf(named(total_of, f"{name}_total")), leaf(named(derivative_of, f"{name}_derivative"))
+
+    def mean(Y, T):
+        return total_of(Y, T, np.empty(0, Y.dtype))
+
+    def mean_with(Y, T, parameter):
+        return total_of(Y, T, parameter)
+
+    def backward(Y, T, out=None):
+        return derivative_of(Y, T, np.empty(0, Y.dtype), out)
+
+    def backward_with(Y, T, parameter, out=None):
+        return derivative_of(Y, T, parameter, out)
+
+    def routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
+        targets, columns = span(T, 0, T.size), T.shape[1]
+        p = span(S, parameters, n_out // columns if heads == 0 else 1)
+        total = _d(0.0)
+        for r in range(rows):
+            row_weight = _d(weight[first + r]) if weight.size else _d(1.0)
+            outputs, t, dy = (
+                span(S, y + r * stride, n_out),
+                span(targets, (first + r) * columns, columns),
+                span(S, d + r * stride, n_out),
+            )
+            gradient(outputs, t, p, dy)
+            factor = S.dtype.type(row_weight * scale)
+            for j in range(n_out):
+                dy[j] *= factor
+            total += row_weight * value(outputs, t, p)
+        return total
+
+    cached = not users
+    pair = (mean_with, backward_with) if parameter else (mean, backward)
+    return Loss(
+        name,
+        code,
+        kernel(named(pair[0], name, text), elementwise=True, cached=cached),
+        kernel(named(pair[1], f"{name}_backward", backward_text), elementwise=True, cached=cached),
+        kernel(named(routine, f"{name}_routine"), read_only="T weight", cached=cached),
+        needs=needs,
+        heads=heads,
+        parameter=parameter,
+    )
+
+
+def _without_parameters(value: Callable[..., Any], gradient: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+    def value_of_row(y, t, p):
+        return value(y, t)
+
+    def gradient_of_row(y, t, p, dy):
+        gradient(y, t, dy)
+
+    return leaf(value_of_row), leaf(gradient_of_row)

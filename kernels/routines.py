@@ -1,0 +1,53 @@
+"""Routines: an activation or a loss over rows of a workspace, compiled when a workspace first asks for it, called by address.
+
+A training's kernel holds none of them. So it is compiled in less time, the next activation costs those nothing who do not use
+it, and a user's own comes in as the built-in ones do. Addresses are those of one process; `make_workspace` writes them into
+the workspace.
+
+An activation's routine     routine(S, x, y, d, rows, stride, width, backward)
+    S the workspace's vector; pre-activations from place x on, activations from y on (the same place, where the derivative is
+    taken from the output), `rows` rows `stride` apart, `width` numbers of each in use. Forward: y OUT. Backward: dL/da from
+    place d on, overwritten by delta = dL/dz.
+
+A loss's routine            routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters) -> float
+    The weighted sum of the rows' losses. Outputs from place y on; T (n, n_targets) and weight (n) or empty, of which the rows
+    from `first` on count; the loss's parameters from place `parameters` on. From d on OUT: dL/dy, each row times its weight
+    and `scale`, or delta at once, where the loss says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .jit import JIT_DISABLED
+from .llvm.calls import activation_types, loss_types, plain_routines
+
+Routine = Callable[..., Any]
+
+_addresses: dict[tuple[int, str, bool], int] = {}
+_kept: list[Routine] = []
+
+
+def address_of(routine: Routine | None, real: np.dtype[Any], *, loss: bool = False) -> int:
+    """Where a routine's machine code lies for float32 or float64; it is compiled, or read from the disk cache. 0 for None."""
+    if routine is None:
+        return 0
+    key = id(routine), real.name, loss
+    if key not in _addresses:
+        _kept.append(routine)  # its code must outlive every workspace, and its id must not be another's
+        _addresses[key] = _locate(routine, real, loss)
+    return _addresses[key]
+
+
+def _locate(routine: Any, real: np.dtype[Any], loss: bool) -> int:
+    if JIT_DISABLED:
+        plain_routines.append(routine)
+        return len(plain_routines) - 1
+    from numba import from_dtype
+
+    types_of = loss_types if loss else activation_types
+    address: int = routine.address(types_of(from_dtype(real)))
+    return address

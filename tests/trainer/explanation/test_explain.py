@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tileprop import kernels
-from tileprop.kernels.activations import ACTIVATIONS
+from tileprop.kernels import activations as registered
 from tileprop.trainer import InputError, Network
 from tileprop.trainer.explanation.chain_rule import StepsDisagreeError
 from tileprop.trainer.explanation.documents import DOCUMENTS
@@ -98,7 +98,8 @@ def test_a_wrong_step_is_noticed(monkeypatch, kernel):
     network, X, T = make_problem("sigmoid", ("sigmoid", "mse"), [2, 3, 2], 1)
     monkeypatch.setattr(kernels, kernel, wrong)
     if kernel == "sigmoid_backward":
-        monkeypatch.setitem(ACTIVATIONS, "sigmoid", dataclasses.replace(ACTIVATIONS["sigmoid"], backward=wrong))
+        entry = dataclasses.replace(registered.ACTIVATIONS["sigmoid"], backward=wrong)
+        monkeypatch.setitem(registered.ACTIVATIONS, "sigmoid", entry)
     with pytest.raises(StepsDisagreeError, match=r"the stepwise (loss|gradient) is not that of loss_and_grad"):
         explain(network, X, T)
 

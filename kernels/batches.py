@@ -10,15 +10,17 @@ import math
 import numpy as np
 
 from .clipping import add_squared_lengths, clipped_step, whole_gradient
+from .dropout import KEEP_ALL, step_key
 from .jit import leaf
 from .llvm import copy, matrix, span
 from .network import add_gradient, backward_rows, forward_rows, loss_rows, read_only, share
-from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, STOPPED, penalty_factors, step_scalars
+from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SEED, STOPPED, penalty_factors, step_scalars
 from .plan import N_IN, N_LAYERS, N_OUT, N_TARGETS
 from .products import weigh
 from .step import step_part
 from .threads import DECISION, STOP, meet
 from .workspace import (
+    ANY_DROPPED,
     AREA,
     BATCH,
     BATCH_MEAN,
@@ -65,10 +67,10 @@ def batch_weight(weight, order, start, stop):
 
 
 @leaf(read_only="X T weight order")
-def rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, first, area, held, rows):
+def rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, first, area, held, rows, key):
     """Forward and backward for rows first to first + rows - 1 of the batch that begins at `start`.
 
-    In the area they are those from row `held` on. losses: as in `loss_rows`.
+    In the area they are those from row `held` on. losses: as in `loss_rows`; key: as in `forward_rows`.
     """
     n_in, at = table[1, N_IN], start + first
     inputs, x_at, targets, weights, t_at = X, at * n_in, T, weight, at
@@ -80,13 +82,13 @@ def rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, first
         if weight.size:
             weights = read_only(span(S, area + layout[0, ROW_WEIGHTS], layout[0, CHUNK]))
             gather(weight, order, at, S, area + layout[0, ROW_WEIGHTS], held, rows, 1)
-    forward_rows(table, layout, S, inputs, x_at, area, held, rows)
+    forward_rows(table, layout, S, inputs, x_at, area, held, rows, key, first)
     loss_rows(table, layout, S, targets, weights, t_at, scale, losses, first, area, held, rows)
-    backward_rows(table, layout, S, area, held, rows)
+    backward_rows(table, layout, S, area, held, rows, key, first)
 
 
 @leaf(read_only="X T weight order")
-def group_passes(table, layout, S, X, T, weight, order, start, rows, scale, losses, groups, part, parts):
+def group_passes(table, layout, S, X, T, weight, order, start, rows, scale, losses, groups, part, parts, key):
     """Gradients of this thread's groups of chunks, each the sum over its chunks in order."""
     n_in, chunk_rows, block = table[1, N_IN], layout[0, CHUNK], layout[0, BLOCK]
     chunks = (rows + chunk_rows - 1) // chunk_rows
@@ -101,9 +103,9 @@ def group_passes(table, layout, S, X, T, weight, order, start, rows, scale, loss
             count = min(chunk_rows, rows - first)
             for row in range(0, count, block):
                 here = min(block, count - row)
-                rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, first + row, area, row, here)
+                rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, first + row, area, row, here, key)
             x_at = area + layout[0, INPUTS] if order.size else (start + first) * n_in
-            add_gradient(table, layout, S, inputs, x_at, area, count, init, target, S.dtype.type(1.0), 0, 1)
+            add_gradient(table, layout, S, inputs, x_at, area, count, init, target, S.dtype.type(1.0), 0, 1, key)
             init = target
 
 
@@ -137,21 +139,23 @@ def batches(table, layout, S, X, T, weight, order, codes, scalars, step, control
     rule, alpha, l1, clip_norm = codes[RULE], scalars[ALPHA], scalars[L1], scalars[CLIP_NORM]
     total, total_weight = np.float64(0.0), np.float64(0.0)
     total_by_rows, total_penalty = np.float64(0.0), np.float64(0.0)
-    status, done = RUNNING, n
+    status, done, key = RUNNING, n, np.int64(KEEP_ALL)
     for start in range(0, n, batch):
         rows = min(batch, n - start)
         weight_here = batch_weight(weight, order, start, start + rows)
         scale = 1.0 / weight_here if weight_here != 0.0 else 0.0
+        if layout[0, ANY_DROPPED]:
+            key = step_key(np.int64(scalars[SEED]), step)
         groups = min(layout[0, GROUPS], (rows + layout[0, CHUNK] - 1) // layout[0, CHUNK])
         if alpha != 0.0 or l1 != 0.0:
             weigh_weights(table, layout, S, alpha, l1, losses, part, parts)
         if groups:
-            group_passes(table, layout, S, X, T, weight, order, start, rows, scale, losses, groups, part, parts)
+            group_passes(table, layout, S, X, T, weight, order, start, rows, scale, losses, groups, part, parts, key)
         else:
             first, last = share(rows, layout[0, GRANULE], part, parts)
             for row in range(first, last, block):
                 count = min(block, last - row)
-                rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, row, 0, row, count)
+                rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, row, 0, row, count, key)
         meet(control, parts, meetings + 1)
 
         loss, penalty = np.float64(0.0), np.float64(0.0)
@@ -168,9 +172,9 @@ def batches(table, layout, S, X, T, weight, order, codes, scalars, step, control
         x_at = layout[0, INPUTS] if order.size else start * n_in
         penalties = penalty_factors(scalars, scale, S.dtype.type)
         if clip_norm == 0.0:
-            step_part(table, layout, S, inputs, x_at, rows, groups, rule, values, penalties, part, parts)
+            step_part(table, layout, S, inputs, x_at, rows, groups, rule, values, penalties, part, parts, key)
         else:
-            whole_gradient(table, layout, S, inputs, x_at, rows, groups, part, parts)
+            whole_gradient(table, layout, S, inputs, x_at, rows, groups, part, parts, key)
             meet(control, parts, meetings + 2)
             add_squared_lengths(table, layout, S, penalties, losses, part, parts)
             meet(control, parts, meetings + 3)

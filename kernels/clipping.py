@@ -17,10 +17,10 @@ from .workspace import BIASES, FROZEN, PACKED, ROWS, SUMS, WEIGHTS, WIDTH
 
 
 @leaf(read_only="X")
-def whole_gradient(table, layout, S, X, x_at, rows, groups, part, parts):
-    """This thread's rows of the gradient, in SUMS."""
+def whole_gradient(table, layout, S, X, x_at, rows, groups, part, parts, key):
+    """This thread's rows of the gradient, in SUMS. key: as in `forward_rows`."""
     if groups == 0:
-        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts)
+        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts, key)
     elif part == 0:
         sum_groups(layout, S, groups, 0, layout[0, PACKED])
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import check_loss, check_outputs, check_parameters, check_rows, check_workspace
+from .dropout import KEEP_ALL, drop, kept_factor
 from .jit import kernel, leaf
 from .llvm import call_activation, call_loss, column_sums, dots, lanes_of, matrix, span
 from .plan import BIASED, BIASES_AT, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
@@ -93,20 +94,23 @@ def activate(layout, S, layer, area, held, rows, n_out, backward):
 
 
 @leaf(read_only="X")
-def forward_rows(table, layout, S, X, x_at, area, held, rows):
-    """Activations of all layers for `rows` rows of inputs, in the vector X from x_at on; kept in an area from row `held` on."""
+def forward_rows(table, layout, S, X, x_at, area, held, rows, key, position):
+    """Activations of all layers for `rows` rows of inputs, in the vector X from x_at on; kept in an area from row `held` on.
+
+    key: of the step, for dropout (`dropout.py`), or KEEP_ALL. position: the first row's in its batch.
+    """
     source, source_at, source_row = X, x_at, table[1, N_IN]
-    one = S.dtype.type(1.0)
     for layer in range(1, table[0, N_LAYERS] + 1):
         stride, width, n_in = layout[layer, STRIDE], layout[layer, WIDTH], table[layer, N_IN]
         z = area + layout[layer, PREACTIVATIONS] + held * stride
         weights, biases = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[0, PARAMETERS] + layout[layer, BIASES]
         product(
             source, source_at, source_row, 1, S, weights, IN_PANELS, layout[layer, ROWS], biases, 0, 1, z, stride, 1,
-            0, rows, width, n_in, n_in, one,
+            0, rows, width, n_in, n_in, kept_factor(layout, layer - 1, key, S.dtype.type),
         )  # fmt: skip
         activate(layout, S, layer, area, held, rows, table[layer, N_OUT], False)
         source, source_at, source_row = read_only(S), area + layout[layer, ACTIVATIONS] + held * stride, stride
+        drop(layout, S, layer, source_at, stride, table[layer, N_OUT], rows, key, position, S.dtype.type(1.0))
 
 
 @leaf(read_only="T weight")
@@ -129,8 +133,8 @@ def loss_rows(table, layout, S, T, weight, start, scale, losses, first, area, he
 
 
 @leaf
-def backward_rows(table, layout, S, area, held, rows):
-    """Deltas of all hidden layers, from those at the output."""
+def backward_rows(table, layout, S, area, held, rows, key, position):
+    """Deltas of all hidden layers, from those at the output. key, position: as in `forward_rows`."""
     one = S.dtype.type(1.0)
     for layer in range(table[0, N_LAYERS], 1, -1):
         stride, below = layout[layer, STRIDE], layout[layer - 1, STRIDE]
@@ -154,6 +158,8 @@ def backward_rows(table, layout, S, area, held, rows):
                 layout[0, ZEROS], 0, 0, target, below, 1,
                 0, rows, layout[layer, ROWS], table[layer, N_OUT], table[layer, N_OUT], one,
             )  # fmt: skip
+        factor = kept_factor(layout, layer - 1, key, S.dtype.type)
+        drop(layout, S, layer - 1, target, below, table[layer - 1, N_OUT], rows, key, position, factor)
         activate(layout, S, layer - 1, area, held, rows, table[layer - 1, N_OUT], True)
 
 
@@ -174,24 +180,25 @@ def weight_rows(rows):
 
 
 @leaf(read_only="X")
-def layer_input(table, layout, S, X, x_at, area, layer):
-    """What a layer's rows of inputs are: a vector, where they begin, and from one to the next."""
+def layer_input(table, layout, S, X, x_at, area, layer, key):
+    """What a layer's rows of inputs are: a vector, where they begin, and from one to the next; and what they count for."""
     if layer == 1:
-        return X, x_at, table[1, N_IN]
-    return read_only(S), area + layout[layer - 1, ACTIVATIONS], layout[layer - 1, STRIDE]
+        return X, x_at, table[1, N_IN], S.dtype.type(1.0)
+    factor = kept_factor(layout, layer - 1, key, S.dtype.type)
+    return read_only(S), area + layout[layer - 1, ACTIVATIONS], layout[layer - 1, STRIDE], factor
 
 
 @leaf(read_only="X")
-def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, part, parts):
+def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, part, parts, key):
     """Vectors in panels: target = init + scale * the gradient of an area's `rows` rows; init below 0 stands for zeros.
 
     The whole sum is made before it is added, so that weights are rounded once a step. X, x_at: the rows' inputs. part, parts:
-    which rows of each layer's weights, and which layers' biases, are this thread's.
+    which rows of each layer's weights, and which layers' biases, are this thread's. key: as in `forward_rows`.
     """
     for layer in range(1, table[0, N_LAYERS] + 1):
         if layout[layer, FROZEN]:
             continue
-        source, source_at, source_row = layer_input(table, layout, S, X, x_at, area, layer)
+        source, source_at, source_row, factor = layer_input(table, layout, S, X, x_at, area, layer, key)
         d, stride, width, panel_rows = (
             area + layout[layer, DELTAS],
             layout[layer, STRIDE],
@@ -207,7 +214,7 @@ def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, par
             product(
                 source, source_at, 1, source_row, S, d, stride, 1, at, init_row, init_column,
                 target + layout[layer, WEIGHTS], IN_PANELS, panel_rows, row, min(row + few, last), width,
-                rows, rows, scale,
+                rows, rows, scale * factor,
             )  # fmt: skip
         if table[0, BIASED] and layer % parts == part:
             at = layout[0, ZEROS] if init < 0 else init + layout[layer, BIASES]
@@ -230,7 +237,7 @@ def predict(plan, theta, X, Y, work):
     stride = layout[last, STRIDE]
     for start in range(0, X.shape[0], block):
         rows = min(block, X.shape[0] - start)
-        forward_rows(table, layout, S, inputs, start * n_in, 0, 0, rows)
+        forward_rows(table, layout, S, inputs, start * n_in, 0, 0, rows, KEEP_ALL, 0)
         outputs = matrix(S, layout[last, ACTIVATIONS], rows, stride)
         for r in range(rows):
             for j in range(n_out):
@@ -281,14 +288,14 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
     total = np.float64(0.0)
     for start in range(0, n, block):
         rows = min(block, n - start)
-        forward_rows(table, layout, S, inputs, start * n_in, 0, 0, rows)
+        forward_rows(table, layout, S, inputs, start * n_in, 0, 0, rows, KEEP_ALL, 0)
         loss_rows(table, layout, S, T, weight, start, scale, work.losses, 0, 0, 0, rows)
         for k in range((rows + layout[0, GRANULE] - 1) // layout[0, GRANULE]):
             total += work.losses[k]
         if grad.size:
-            backward_rows(table, layout, S, 0, 0, rows)
+            backward_rows(table, layout, S, 0, 0, rows, KEEP_ALL, 0)
             init = -1 if start == 0 else sums
-            add_gradient(table, layout, S, inputs, start * n_in, 0, rows, init, sums, S.dtype.type(1.0), 0, 1)
+            add_gradient(table, layout, S, inputs, start * n_in, 0, rows, init, sums, S.dtype.type(1.0), 0, 1, KEEP_ALL)
     if grad.size:
         pack_parameters(table, layout, grad, S, sums, True)
     return total * scale

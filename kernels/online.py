@@ -25,7 +25,7 @@ from .llvm import copy, make_online
 from .losses.entry import MSE, SQUARED_ERROR
 from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SGD, STOPPED, WEIGHT_DECAY, step_scalars
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from .workspace import ANY_FROZEN, BATCH, SCRATCH
+from .workspace import ANY_DROPPED, ANY_FROZEN, BATCH, SCRATCH
 
 # The documents' own size, one with two outputs, and one with more hidden units.
 INPUTS, FEW_HIDDEN, MORE_HIDDEN = 2, 2, 8
@@ -44,7 +44,9 @@ _more = make_online(INPUTS, MORE_HIDDEN, 1, _ACTIVATIONS, _SLOPES)
 def fits_registers(table, layout, codes, scalars, weight):
     """Whether a network and its training are of this kind."""
     layers = table[0, N_LAYERS]
-    if layout[0, ANY_FROZEN] or layout[0, BATCH] != 1 or layers > 2 or codes[RULE] != SGD or weight.size:
+    if layout[0, ANY_FROZEN] or layout[0, ANY_DROPPED] or layout[0, BATCH] != 1:
+        return False
+    if layers > 2 or codes[RULE] != SGD or weight.size:
         return False
     if scalars[ALPHA] != 0.0 or scalars[L1] != 0.0 or scalars[WEIGHT_DECAY] != 0.0 or scalars[CLIP_NORM] != 0.0:
         return False

@@ -19,6 +19,7 @@ SGD, MOMENTUM, NESTEROV, ADAM, RMSPROP, RPROP = range(6)
 # Places in State.codes and State.scalars.
 RULE, STEP, POSITION, STATUS = range(4)
 LEARNING_RATE, MOMENTUM_FACTOR, BETA_1, BETA_2, EPSILON, EPSILON_HAT, ALPHA, L1, WEIGHT_DECAY, CLIP_NORM = range(10)
+SEED = 10  # of dropout
 
 # Of Rprop (Riedmiller and Braun 1993): by what a weight's own step shrinks or grows, and its bounds, as in PyTorch.
 SHRINK, GROW = 0.5, 1.2

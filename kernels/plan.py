@@ -146,10 +146,12 @@ def make_state(
     l1: float = 0.0,
     weight_decay: float = 0.0,
     clip_norm: float = 0.0,
+    seed: int = 0,
 ) -> State:
     """Fresh training state for `plan`: rule "sgd" (with momentum, Nesterov's if asked), "adam", "rmsprop" or "rprop".
 
-    beta_2, momentum: of rmsprop, too. alpha, l1, weight_decay, clip_norm: see `optimizers.py`; 0 for none.
+    beta_2, momentum: of rmsprop, too. alpha, l1, weight_decay, clip_norm: see `optimizers.py`; 0 for none. seed: of
+    dropout, a whole number from 0 to 2^32 - 1.
     """
     real = real_dtype(dtype)
     if rule == "adam":
@@ -164,7 +166,7 @@ def make_state(
     second = np.zeros(plan.n_parameters if vectors > 1 else 0, real)
     if rule == "rprop":
         second[:] = learning_rate  # each parameter's own step
-    scalars = [learning_rate, momentum, beta_1, beta_2, epsilon, epsilon_hat, alpha, l1, weight_decay, clip_norm]
+    scalars = [learning_rate, momentum, beta_1, beta_2, epsilon, epsilon_hat, alpha, l1, weight_decay, clip_norm, seed]
     return State(
         codes=np.array([code, 0, 0, optimizers.RUNNING]),
         scalars=np.array(scalars, np.float64),

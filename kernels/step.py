@@ -75,12 +75,14 @@ def step_matrix(
     values,
     penalties,
     part,
+    factor,
 ):
     """One step for rows first to last - 1 of a matrix in panels of `panel_rows` rows, from place `at` on.
 
-    source, a_row, a_step: the first factor of its gradient, as in `product`; d, stride: the deltas; rows: of the batch.
+    source, a_row, a_step: the first factor of its gradient, as in `product`, which counts for `factor`; d, stride: the deltas;
+    rows: of the batch.
     """
-    lanes, one = lanes_of(S), S.dtype.type(1.0)
+    lanes = lanes_of(S)
     scratch = layout[0, SCRATCH] + part * SCRATCH_ROWS * 3 * lanes
     few = weight_rows(rows)
     for start in range(first, last, few):
@@ -91,7 +93,7 @@ def step_matrix(
                 count = min(SCRATCH_ROWS, last - row)
                 product(
                     source, source_at + row * a_row, a_row, a_step, S, d + column, stride, 1, layout[0, ZEROS], 0, 0,
-                    scratch, width, 1, 0, count, width, rows, ROWS_AT_A_TIME, one,
+                    scratch, width, 1, 0, count, width, rows, ROWS_AT_A_TIME, factor,
                 )  # fmt: skip
                 here = at + panel_rows * column + row * width
                 step_stretch(layout, S, rule, values, penalties, here, scratch, count * width)
@@ -137,11 +139,11 @@ def penalise_layers(table, layout, S, penalties):
 
 
 @leaf(read_only="X")
-def step_part(table, layout, S, X, x_at, rows, groups, rule, values, penalties, part, parts):
+def step_part(table, layout, S, X, x_at, rows, groups, rule, values, penalties, part, parts, key):
     """This thread's part of a step: some rows of each layer's weights, and some layers' biases.
 
     groups: how many groups' gradients there are; 0 where the batch's rows lie in the area, their inputs in X from x_at on.
-    penalties: of the weights, see `add_penalty`.
+    penalties: of the weights, see `add_penalty`. key: as in `forward_rows`.
     """
     sums = groups
     zero = S.dtype.type(0.0)
@@ -149,9 +151,9 @@ def step_part(table, layout, S, X, x_at, rows, groups, rule, values, penalties, 
     plain = rule == SGD and not any_penalty(penalties)
     if groups == 0 and plain:
         parameters = layout[0, PARAMETERS]
-        add_gradient(table, layout, S, X, x_at, 0, rows, parameters, parameters, -values[0], part, parts)
+        add_gradient(table, layout, S, X, x_at, 0, rows, parameters, parameters, -values[0], part, parts, key)
     elif groups == 0 and layout[0, PACKED] <= WHOLE_AT_ONCE:
-        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts)
+        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts, key)
         sums = 1
     if sums and parts == 1 and not layout[0, ANY_FROZEN]:
         sum_groups(layout, S, sums, 0, layout[0, PACKED])
@@ -174,11 +176,11 @@ def step_part(table, layout, S, X, x_at, rows, groups, rule, values, penalties, 
             if bias_here:
                 step_matrix_from_sums(layout, S, sums, biases, 1, width, 0, 1, rule, values, none)
         elif sums == 0 and not plain:
-            source, at, row = layer_input(table, layout, S, X, x_at, 0, layer)
+            source, at, row, factor = layer_input(table, layout, S, X, x_at, 0, layer, key)
             d, stride = layout[layer, DELTAS], layout[layer, STRIDE]
             step_matrix(
                 layout, S, source, at, 1, row, d, stride, weights, panel_rows, width, first, last, rows,
-                rule, values, penalties, part,
+                rule, values, penalties, part, factor,
             )  # fmt: skip
             if bias_here:
                 gradient = layout[0, SUMS] + biases

@@ -32,16 +32,18 @@ from .validation import positive_integer, real_dtype
 # Row 0 of Workspace.layout. LOSS: its code. TARGET_WIDTH: columns of T. THREADS: most that may work together. BATCH, CHUNK,
 # BLOCK: rows of a batch, of an area, and that one thread works through at a time. GROUPS: 0 where batches are taken directly.
 # AREA: numbers of one area. PACKED: of the parameters in panels. GRANULE: see below. ANY_FROZEN: whether any layer is.
-# LOSS_ROUTINE: its address. LOSS_THROUGH: whether it gives delta. The others: where something begins in `numbers`.
+# ANY_DROPPED: whether any layer's units are, in training. LOSS_ROUTINE: its address. LOSS_THROUGH: whether it gives delta.
+# The others: where something begins in `numbers`.
 LOSS, TARGET_WIDTH, THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS = range(14)
 SCRATCH, OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, ANY_FROZEN = range(14, 21)
-LOSS_ROUTINE, LOSS_THROUGH, LOSS_PARAMETERS = range(21, 24)
+LOSS_ROUTINE, LOSS_THROUGH, LOSS_PARAMETERS, ANY_DROPPED = range(21, 25)
 # Row l + 1, for layer l. CODE: its activation's. ROUTINE: the address of that, 0 for the identity. ROWS, WIDTH: of its panels.
 # STRIDE: from one row's activations to the next's. WEIGHTS and BIASES count from PARAMETERS, FIRST, SECOND or a gradient's sum,
-# ACTIVATIONS, PREACTIVATIONS (the same place where they need not be kept) and DELTAS from an area's begin.
+# ACTIVATIONS, PREACTIVATIONS (the same place where they need not be kept) and DELTAS from an area's begin. DROPPED: at which
+# rate, as a part of 2^32.
 INPUT_WIDTH, OUTPUT_WIDTH, CODE, ROUTINE, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED = range(10)
-ACTIVATIONS, PREACTIVATIONS, DELTAS, DOTS, FROZEN = range(10, 15)
-_COLUMNS = 24
+ACTIVATIONS, PREACTIVATIONS, DELTAS, DOTS, FROZEN, DROPPED = range(10, 16)
+_COLUMNS = 25
 
 # Activations and losses are taken over a granule of rows at a time, and a bound between two threads' rows falls on a multiple:
 # few rows, where a step is long enough (in rows x parameters) for several threads, and otherwise more, for fewer calls.
@@ -96,6 +98,13 @@ class Workspace(NamedTuple):
         layout[1:, FROZEN] = 0
         layout[1:, FROZEN][list(layers)] = 1
         layout[0, ANY_FROZEN] = len(layers) > 0
+        return self._replace(layout=layout)
+
+    def dropping(self, rates: Sequence[float]) -> Workspace:
+        """The same memory for training that drops hidden units at random: a rate, 0 to below 1, for each hidden layer."""
+        layout = self.layout.copy()
+        layout[1:-1, DROPPED] = [int(rate * (1 << 32)) for rate in rates]
+        layout[0, ANY_DROPPED] = layout[1:, DROPPED].any()
         return self._replace(layout=layout)
 
     def for_passes(self, count: int) -> Workspace:

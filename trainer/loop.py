@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..kernels import State, loss_and_grad, make_workspace
-from ..kernels.optimizers import ALPHA, CLIP_NORM, L1, WEIGHT_DECAY
+from ..kernels.optimizers import ALPHA, CLIP_NORM, L1, SEED, WEIGHT_DECAY
 from ..kernels.validation import positive_integer
 from ..kernels.workspace import BATCH_MEAN, MEAN, PENALTY
 from .arrays import smoothed
@@ -44,6 +45,7 @@ def fit(
     weight_decay: float,
     clip_norm: float | None,
     frozen_layers: Sequence[int],
+    dropout: float | Sequence[float],
     label_smoothing: float,
     schedule: Schedule | None,
     shuffle: Shuffle,
@@ -66,6 +68,7 @@ def fit(
     for layer in frozen_layers:
         if not 0 <= layer < network.plan.n_layers:
             raise InputError(f"frozen_layers holds {layer}; this network's layers are 0 to {network.plan.n_layers - 1}")
+    rates = _dropout_rates(dropout, network.plan.n_layers - 1)
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, (Optimizer, State)):
         raise InputError(
@@ -82,9 +85,12 @@ def fit(
     validate = _validation(network, validation_data)
     state = optimizer if isinstance(optimizer, State) else optimizer.state(plan, network.dtype)
     state.scalars[[ALPHA, L1, WEIGHT_DECAY, CLIP_NORM]] = alpha, l1, weight_decay, clip_norm or 0.0
+    if any(rates) and not state.scalars[SEED]:  # a state that goes on keeps its own
+        state.scalars[SEED] = network.generator.integers(1, 1 << 32)
     batch_size = min(batch_size, len(X))
     threads = choose_threads(n_threads, plan, batch_size, len(X), network.dtype.itemsize)
-    work = make_workspace(plan, batch_size, network.dtype, threads).frozen(frozen_layers)
+    work = make_workspace(plan, batch_size, network.dtype, threads)
+    work = work.frozen(frozen_layers).dropping(rates)
     history = History(n_samples=len(X))
     expected = step_seconds(plan, len(X), network.dtype.itemsize)
     watched = validate is not None or schedule is not None
@@ -121,6 +127,16 @@ def fit(
                 running.learning_rate = base_rate
             finish(callbacks, running)
     return history
+
+
+def _dropout_rates(dropout: float | Sequence[float], n_hidden: int) -> list[float]:
+    """One for each hidden layer."""
+    rates = [dropout] * n_hidden if isinstance(dropout, Real) else list(dropout)  # type: ignore[arg-type]
+    if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0.0 <= rate < 1.0 for rate in rates):
+        raise InputError(
+            f"dropout is {dropout!r}; it must be a rate, at least 0 and below 1, or a list of {n_hidden}, for each hidden layer"
+        )
+    return rates
 
 
 def _validation(network: Network, data: tuple[Any, ...] | None) -> Callable[[], float] | None:

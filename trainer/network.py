@@ -162,6 +162,7 @@ class Network:
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         frozen_layers: Sequence[int] = (),
+        dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
         schedule: Schedule | None = None,
         shuffle: Shuffle = True,
@@ -177,8 +178,10 @@ class Network:
         earlier optimizer's `state` made, to go on with it. alpha: alpha / 2 times the sum of squared weights, divided by the
         batch's sum of sample weights, is what is minimised besides the loss; l1: the same with l1 times the sum of their
         magnitudes. weight_decay: weights shrink by learning_rate times this before each step (AdamW). clip_norm: gradients
-        longer than this are shortened to it. frozen_layers: numbers of layers, from 0, that stay as they are.
-        label_smoothing: this part of each target of log_loss is spread over all classes. schedule: by what the learning rate
+        longer than this are shortened to it. frozen_layers: numbers of layers, from 0, that stay as they are. dropout: the
+        rate at which hidden units are left out of a step, at random, one for all hidden layers or one for each; the losses
+        of the epochs are taken with it, those of validation without. label_smoothing: this part of each target of log_loss is
+        spread over all classes. schedule: by what the learning rate
         is multiplied in each epoch, see `schedules.py`. shuffle: a new order of the rows for each epoch, drawn from the
         network's own seeded generator, or by a function of the number of rows. validation_data: (X, T) or
         (X, T, sample_weight), whose loss is taken after each epoch. callbacks: called after each epoch with a
@@ -201,6 +204,7 @@ class Network:
             weight_decay=weight_decay,
             clip_norm=clip_norm,
             frozen_layers=frozen_layers,
+            dropout=dropout,
             label_smoothing=label_smoothing,
             schedule=schedule,
             shuffle=shuffle,

@@ -46,6 +46,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
     "frozen_layers": [list, tuple, None],
+    "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple],
     "scoring": [StrOptions({*get_scorer_names(), "loss"}), callable, None],
     "schedule": [HasMethods("factor"), None],
     "keep_optimizer": ["boolean"],

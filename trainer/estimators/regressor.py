@@ -53,6 +53,9 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
     frozen_layers : list of int, default=None
         Layers, from 0, whose weights and biases stay as they are.
 
+    dropout : float or list of float, default=0.0
+        The rate at which hidden units are left out of a step, at random; one for all hidden layers or one for each.
+
     scoring : str, callable or None, default=None
         What early stopping looks at: a scorer, "loss" for the validation loss, or None for the estimator's own score.
 
@@ -120,6 +123,7 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         frozen_layers: Any = None,
+        dropout: Any = 0.0,
         scoring: Any = None,
         schedule: Any = None,
         keep_optimizer: bool = False,
@@ -160,6 +164,7 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
         self.frozen_layers = frozen_layers
+        self.dropout = dropout
         self.scoring = scoring
         self.schedule = schedule
         self.keep_optimizer = keep_optimizer

@@ -142,7 +142,7 @@ class CompiledTraining(Validating):
         return self._total_loss(loss, 0.5 * self.alpha * squares / total), gradient
 
     def _fit_lbfgs(self: Any, X: Any, *rest: Any) -> None:
-        for name in ("optimizer", "l1", "weight_decay", "clip_norm", "frozen_layers", "schedule"):
+        for name in ("optimizer", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "schedule"):
             if getattr(self, name):
                 raise ValueError(f"{name} needs solver='sgd' or 'adam'; solver='lbfgs' does not know it")
         if self._validation is not None:
@@ -216,6 +216,7 @@ class CompiledTraining(Validating):
                 weight_decay=self.weight_decay,
                 clip_norm=self.clip_norm,
                 frozen_layers=self.frozen_layers or (),
+                dropout=self.dropout,
                 shuffle=self._orders() if self.shuffle else False,
                 sample_weight=sample_weight,
                 label_smoothing=getattr(self, "label_smoothing", 0.0),

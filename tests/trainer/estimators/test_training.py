@@ -78,6 +78,7 @@ def test_every_argument_and_attribute_of_scikit_learns_is_there(Estimator):
         "weight_decay",
         "clip_norm",
         "frozen_layers",
+        "dropout",
         "scoring",
         "schedule",
         "keep_optimizer",

@@ -1,0 +1,85 @@
+"""Dropout: in training, units of hidden layers count as 0 at random, each by itself, and what is left counts for more
+(Srivastava et al. 2014).
+
+Which ones is a hash of the training's seed, the step, the layer, the row's position in the batch and the unit, so that it
+depends neither on the number of threads nor on where an epoch is cut. Activations that are kept stay as they are, since slopes
+are taken from them; the factor 1 / (1 - rate) is put into the products that take them in, and onto deltas that come back.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import leaf
+from .llvm import span
+from .workspace import DROPPED
+
+# What stands in place of a key where nothing is dropped: predictions, validation.
+KEEP_ALL = -1
+# Rates are kept as parts of this.
+WHOLE = 1 << 32
+
+_w = np.uint32
+_MASK = np.uint64(0xFFFFFFFF)
+_FIRST, _SECOND = np.uint64(0x7FEB352D), np.uint64(0x846CA68B)
+_SHIFT, _SHIFT_15 = _w(16), _w(15)
+# Neighbouring units are this far apart: 2^32 by the golden ratio.
+_STRIDE = np.uint64(0x9E3779B9)
+
+
+@leaf
+def times(x, factor):
+    """The lower 32 bits of a product."""
+    return _w((np.uint64(x) * factor) & _MASK)
+
+
+@leaf
+def mixed(x):
+    """A hash of 32 bits: C. Wellons's lowbias32."""
+    x = _w(x ^ _w(x >> _SHIFT))
+    x = times(x, _FIRST)
+    x = _w(x ^ _w(x >> _SHIFT_15))
+    x = times(x, _SECOND)
+    return _w(x ^ _w(x >> _SHIFT))
+
+
+@leaf
+def key_of(key, number):
+    """The key of one thing among those that `key` is for."""
+    return mixed(_w(_w(np.uint64(key) & _MASK) ^ mixed(_w((np.uint64(number) + _STRIDE) & _MASK))))
+
+
+@leaf
+def step_key(seed, step):
+    """The key of a step: not negative."""
+    return np.int64(key_of(key_of(seed, np.uint64(step) >> np.uint64(32)), np.uint64(step) & _MASK))
+
+
+@leaf
+def is_dropped(row_key, unit, threshold):
+    """Whether a unit is. threshold: the rate as a part of 2^32."""
+    return mixed(_w((np.uint64(row_key) + np.uint64(unit) * _STRIDE) & _MASK)) < threshold
+
+
+@leaf
+def kept_factor(layout, layer, key, real):
+    """What a layer's kept activations count for: 1 / (1 - rate); layers count from 1, and 0 stands for the inputs."""
+    if key == KEEP_ALL or layer == 0:
+        return real(1.0)
+    return real(np.float64(WHOLE) / np.float64(WHOLE - layout[layer, DROPPED]))
+
+
+@leaf
+def drop(layout, S, layer, at, stride, n_out, rows, key, first, factor):
+    """Rows of a layer's activations or deltas from place `at` of S on OUT: dropped units' are 0, the others' times `factor`.
+
+    first: the first row's position in the batch.
+    """
+    if key == KEEP_ALL or layout[layer, DROPPED] == 0:
+        return
+    threshold, zero = _w(layout[layer, DROPPED]), S.dtype.type(0.0)
+    layer_key = key_of(key, layer)
+    for r in range(rows):
+        row_key, units = key_of(layer_key, first + r), span(S, at + r * stride, n_out)
+        for j in range(n_out):
+            units[j] = zero if is_dropped(row_key, j, threshold) else units[j] * factor

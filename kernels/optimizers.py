@@ -14,7 +14,7 @@ import numpy as np
 
 from .jit import kernel, leaf
 
-SGD, MOMENTUM, NESTEROV, ADAM, RMSPROP, RPROP = range(6)
+SGD, MOMENTUM, NESTEROV, ADAM, RMSPROP, RPROP, NADAM = range(7)
 
 # Places in State.codes and State.scalars.
 RULE, STEP, POSITION, STATUS = range(4)
@@ -24,6 +24,9 @@ SEED = 10  # of dropout
 # Of Rprop (Riedmiller and Braun 1993): by what a weight's own step shrinks or grows, and its bounds, as in PyTorch.
 SHRINK, GROW = 0.5, 1.2
 SHORTEST, LONGEST = 1e-6, 50.0
+
+# Of Nadam: its product of momenta is below 0.51^step, and so below half a unit in the last place of 1 from this step on.
+NEGLIGIBLE = 56
 
 RUNNING, STOPPED, DIVERGED = range(3)
 
@@ -55,14 +58,41 @@ def adam_scalars(scalars, step):
 
 
 @leaf
+def nadam_momentum(beta_1, step):
+    """mu_t of step t, which grows towards beta_1; the numbers are Dozat's (2016), which PyTorch keeps, too."""
+    return beta_1 * (1.0 - 0.5 * 0.96 ** (0.004 * np.float64(step)))
+
+
+@leaf
+def nadam_scalars(scalars, step):
+    """Sizes and epsilon of Nadam's step number `step` (from 1), so that w <- w - (size m + gradient_size g) / (sqrt(v) + eps).
+
+    Dozat 2016 ("Incorporating Nesterov momentum into Adam"), as in PyTorch: with p_t the product of mu_1 to mu_t,
+    size = rate mu_(t+1) / (1 - p_(t+1)) and gradient_size = rate (1 - mu_t) / (1 - p_t), both times sqrt(1 - beta_2^t).
+    """
+    correction = np.sqrt(1.0 - scalars[BETA_2] ** np.float64(step))
+    product = np.float64(0.0)
+    if step < NEGLIGIBLE:
+        product = np.float64(1.0)
+        for i in range(1, step + 1):
+            product *= nadam_momentum(scalars[BETA_1], i)
+    here, following = nadam_momentum(scalars[BETA_1], step), nadam_momentum(scalars[BETA_1], step + 1)
+    rate = scalars[LEARNING_RATE] * correction
+    size, gradient_size = rate * following / (1.0 - product * following), rate * (1.0 - here) / (1.0 - product)
+    return size, gradient_size, scalars[EPSILON] * correction
+
+
+@leaf
 def step_scalars(codes, scalars, step, real):
     """What step number `step` (from 1) needs of the state, as numbers of the parameters' type `real`."""
-    size, epsilon = scalars[LEARNING_RATE], scalars[EPSILON]
+    size, factor, epsilon = scalars[LEARNING_RATE], scalars[MOMENTUM_FACTOR], scalars[EPSILON]
     if codes[RULE] == ADAM:
         size, epsilon = adam_scalars(scalars, step)
+    elif codes[RULE] == NADAM:
+        size, factor, epsilon = nadam_scalars(scalars, step)
     beta_1, beta_2 = scalars[BETA_1], scalars[BETA_2]
     moments = real(beta_1), real(1.0 - beta_1), real(beta_2), real(1.0 - beta_2)
-    return real(size), real(scalars[MOMENTUM_FACTOR]), moments, real(epsilon)
+    return real(size), real(factor), moments, real(epsilon)
 
 
 @leaf
@@ -78,6 +108,12 @@ def take_step(rule, values, w, g, first, second):
             first[i] = adam_moment(first[i], g[i], beta_1, rest_1)
             second[i] = adam_moment(second[i], g[i] * g[i], beta_2, rest_2)
             w[i] -= size * first[i] / (np.sqrt(second[i]) + epsilon)
+    elif rule == NADAM:
+        beta_1, rest_1, beta_2, rest_2 = moments
+        for i in range(w.size):
+            first[i] = adam_moment(first[i], g[i], beta_1, rest_1)
+            second[i] = adam_moment(second[i], g[i] * g[i], beta_2, rest_2)
+            w[i] -= (size * first[i] + factor * g[i]) / (np.sqrt(second[i]) + epsilon)
     elif rule == RMSPROP:
         rest_2 = moments[3]
         for i in range(w.size):

@@ -148,21 +148,25 @@ def make_state(
     clip_norm: float = 0.0,
     seed: int = 0,
 ) -> State:
-    """Fresh training state for `plan`: rule "sgd" (with momentum, Nesterov's if asked), "adam", "rmsprop" or "rprop".
+    """Fresh training state for `plan`: rule "sgd" (with momentum, Nesterov's if asked), "adam", "nadam", "rmsprop" or "rprop".
 
-    beta_2, momentum: of rmsprop, too. alpha, l1, weight_decay, clip_norm: see `optimizers.py`; 0 for none. seed: of
-    dropout, a whole number from 0 to 2^32 - 1.
+    beta_2, momentum: of rmsprop, too. epsilon_hat: of adam alone. alpha, l1, weight_decay, clip_norm: see `optimizers.py`; 0
+    for none. seed: of dropout, a whole number from 0 to 2^32 - 1.
     """
     real = real_dtype(dtype)
-    if rule == "adam":
-        code, vectors = optimizers.ADAM, 2
-    elif rule in ("rmsprop", "rprop"):
-        code, vectors = optimizers.RMSPROP if rule == "rmsprop" else optimizers.RPROP, 2
+    adaptive = {
+        "adam": optimizers.ADAM,
+        "nadam": optimizers.NADAM,
+        "rmsprop": optimizers.RMSPROP,
+        "rprop": optimizers.RPROP,
+    }
+    if rule in adaptive:
+        code, vectors = adaptive[rule], 2
     elif rule == "sgd":
         code = optimizers.SGD if momentum == 0 else optimizers.NESTEROV if nesterov else optimizers.MOMENTUM
         vectors = 0 if code == optimizers.SGD else 1
     else:
-        raise ValueError(f"rule is {rule!r}; it must be 'sgd', 'adam', 'rmsprop' or 'rprop'")
+        raise ValueError(f"rule is {rule!r}; it must be 'sgd', 'adam', 'nadam', 'rmsprop' or 'rprop'")
     second = np.zeros(plan.n_parameters if vectors > 1 else 0, real)
     if rule == "rprop":
         second[:] = learning_rate  # each parameter's own step

@@ -426,6 +426,30 @@ class Adam:
 
 
 @dataclass
+class Nadam:
+    """Dozat (2016) with PyTorch's conventions: the product of all momenta so far is carried along."""
+
+    learning_rate: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    steps: int = 0
+    product: float = 1.0
+    first: Any = 0.0
+    second: Any = 0.0
+
+    def step(self, theta: np.ndarray, grad: np.ndarray) -> np.ndarray:
+        self.steps += 1
+        momentum = self.beta_1 * (1 - 0.5 * 0.96 ** (self.steps * 0.004))
+        following = self.beta_1 * (1 - 0.5 * 0.96 ** ((self.steps + 1) * 0.004))
+        self.product *= momentum
+        self.first = self.beta_1 * self.first + (1 - self.beta_1) * grad
+        self.second = self.beta_2 * self.second + (1 - self.beta_2) * grad**2
+        ahead = following * self.first / (1 - self.product * following) + (1 - momentum) * grad / (1 - self.product)
+        return theta - self.learning_rate * ahead / (np.sqrt(self.second / (1 - self.beta_2**self.steps)) + self.epsilon)
+
+
+@dataclass
 class Epoch:
     """What an epoch leaves behind. loss: averaged over the rows. batch_mean, penalty: the batches', by numbers of rows."""
 

@@ -11,7 +11,7 @@ from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatE
 from .extras import require
 from .history import History
 from .network import Network
-from .optimizers import SGD, Adam, RMSprop, Rprop
+from .optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from .schedules import Constant, Cosine, ExponentialDecay, InverseScaling, OneCycle, Plateau, StepDecay, WarmUp
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "MLPRegressor",
     "MissingExtraError",
     "ModelFormatError",
+    "Nadam",
     "Network",
     "OneCycle",
     "Plateau",

@@ -72,7 +72,7 @@ def fit(
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, (Optimizer, State)):
         raise InputError(
-            f"optimizer is {optimizer!r}; it must be SGD(...), Adam(...), RMSprop(...), Rprop(...), "
+            f"optimizer is {optimizer!r}; it must be SGD(...), Adam(...), Nadam(...), RMSprop(...), Rprop(...), "
             "or a state that one of them made"
         )
     if isinstance(optimizer, State):

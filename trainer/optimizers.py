@@ -66,6 +66,34 @@ class Adam:
 
 
 @dataclass(frozen=True)
+class Nadam:
+    """Adam with Nesterov's momentum (Dozat 2016), as in PyTorch with its momentum_decay of 0.004."""
+
+    learning_rate: float = 0.002
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        within(self, "learning_rate", 0.0, float("inf"))
+        within(self, "beta_1", 0.0, 1.0)
+        within(self, "beta_2", 0.0, 1.0)
+        within(self, "epsilon", 0.0, float("inf"), above=True)
+
+    def state(self, plan: Plan, dtype: DTypeLike) -> State:
+        """Fresh training state."""
+        return make_state(
+            plan,
+            "nadam",
+            dtype,
+            learning_rate=self.learning_rate,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
+
+
+@dataclass(frozen=True)
 class RMSprop:
     """v <- beta v + (1 - beta) g^2, u <- momentum u + g / (sqrt(v) + epsilon), w <- w - learning_rate u.
 
@@ -113,4 +141,4 @@ class Rprop:
         return make_state(plan, "rprop", dtype, learning_rate=self.learning_rate)
 
 
-Optimizer = SGD | Adam | RMSprop | Rprop
+Optimizer = SGD | Adam | Nadam | RMSprop | Rprop

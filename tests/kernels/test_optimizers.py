@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba.core import config
 from tileprop.kernels import apply_gradient, make_plan, make_state
-from tileprop.kernels.optimizers import STEP
+from tileprop.kernels.optimizers import NEGLIGIBLE, STEP
 
 PLAN = make_plan([3, 3, 1])
 N = PLAN.n_parameters
@@ -32,8 +32,10 @@ def rules(draw: st.DrawFn) -> tuple[dict[str, Any], Any]:
     if draw(st.booleans()):
         beta_1, beta_2 = draw(st.floats(0, 0.95)), draw(st.floats(0, 0.999))
         epsilon, hat = draw(st.floats(1e-8, 1e-2)), draw(st.booleans())
-        options = {"rule": "adam", "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon, "epsilon_hat": hat}
-        return options | {"learning_rate": rate}, oracle.Adam(rate, beta_1, beta_2, epsilon, hat)
+        options = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon, "learning_rate": rate}
+        if draw(st.booleans()):
+            return options | {"rule": "nadam"}, oracle.Nadam(rate, beta_1, beta_2, epsilon)
+        return options | {"rule": "adam", "epsilon_hat": hat}, oracle.Adam(rate, beta_1, beta_2, epsilon, hat)
     momentum, nesterov = draw(st.sampled_from([0.0, 0.5, 0.9, 0.99])), draw(st.booleans())
     rule = oracle.Momentum(rate, momentum, nesterov) if momentum else oracle.SGD(rate)
     return {"learning_rate": rate, "momentum": momentum, "nesterov": nesterov}, rule
@@ -102,15 +104,35 @@ def test_the_two_places_of_adams_epsilon_differ():
 
 
 @pytest.mark.plain
+@pytest.mark.parametrize("beta_1", [0.0, 0.5, 0.9, 0.999, 1 - 1e-9, np.nextafter(1, 0)])
+def test_nadams_product_of_momenta_is_that_of_all_steps(beta_1):
+    """Past NEGLIGIBLE steps, too, where it is no longer formed, and from a step that a state goes on from."""
+    rng = np.random.default_rng(0)
+    mine, theta, steps = oracle.Nadam(0.01, beta_1, 0.999, 1e-3), rng.normal(size=N), rng.normal(size=(3 * NEGLIGIBLE, N))
+    state, expected = make_state(PLAN, "nadam", learning_rate=0.01, beta_1=beta_1, epsilon=1e-3), theta
+    for grad in steps:
+        before, expected = expected, mine.step(expected, grad)
+        theta[:] = before
+        apply_gradient(theta, grad, state)
+        np.testing.assert_allclose(theta - before, expected - before, rtol=0, atol=1e-15 * max(1, np.abs(before).max()))
+
+
+@pytest.mark.plain
+def test_what_is_negligible_in_nadam_changes_no_bit():
+    """Not even beside a beta_1 of 1."""
+    assert 1 - np.prod(1 - 0.5 * 0.96 ** (0.004 * np.arange(1, NEGLIGIBLE + 1))) == 1
+
+
+@pytest.mark.plain
 def test_a_gradient_of_zero_moves_nothing_at_rest():
-    for options in ({}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"rule": "adam"}):
+    for options in ({}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"rule": "adam"}, {"rule": "nadam"}):
         theta = np.arange(float(N))
         apply_gradient(theta, np.zeros(N), make_state(PLAN, **options))
         assert np.array_equal(theta, np.arange(float(N)))
 
 
 @pytest.mark.plain
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"rule": "adam"}])
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"rule": "adam"}, {"rule": "nadam"}])
 def test_a_penalty_is_left_to_those_who_know_the_layers(options):
     """A rule sees no layers, and so not which parameters are weights: `train_epoch` adds a penalty to the gradient."""
     with_it, without = np.arange(1.0, N + 1), np.arange(1.0, N + 1)
@@ -128,14 +150,22 @@ def test_one_compilation_for_each_dtype():
         step(dtype)
     before = set(apply_gradient.overloads)
     for dtype in DTYPES:
-        for options in ({"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"rule": "adam"}):
+        for options in ({"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"rule": "adam"}, {"rule": "nadam"}):
             step(dtype, **options)
     assert set(apply_gradient.overloads) == before
 
 
-@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "adam"])
-def test_steps_are_pytorchs(name):
+@pytest.fixture
+def torch():
+    """PyTorch in float64: Nadam's product of momenta is of its default dtype."""
     torch = pytest.importorskip("torch")
+    torch.set_default_dtype(torch.float64)
+    yield torch
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "adam", "nadam"])
+def test_steps_are_pytorchs(name, torch):
     rng = np.random.default_rng(0)
     theta, steps = rng.normal(size=N), [rng.normal(size=N) for _ in range(7)]
     theirs = torch.tensor(theta, requires_grad=True)
@@ -144,6 +174,7 @@ def test_steps_are_pytorchs(name):
         "momentum": (lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), {"momentum": 0.9}),
         "nesterov": (lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True), {"momentum": 0.9, "nesterov": True}),
         "adam": (lambda p: torch.optim.Adam(p, lr=0.1, eps=1e-3), {"rule": "adam", "epsilon": 1e-3}),
+        "nadam": (lambda p: torch.optim.NAdam(p, lr=0.1, eps=1e-3), {"rule": "nadam", "epsilon": 1e-3}),
     }[name]
     optimizer = optimizer([theirs])
     state = make_state(PLAN, learning_rate=0.1, **options)

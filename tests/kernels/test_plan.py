@@ -80,6 +80,7 @@ def test_states_hold_what_their_rule_needs():
         ("momentum", {"momentum": 0.9}),
         ("nesterov", {"momentum": 0.9, "nesterov": True}),
         ("adam", {"rule": "adam"}),
+        ("nadam", {"rule": "nadam"}),
     ):
         state = make_state(made, dtype="float32", **options)
         lengths[name] = (state.first.size, state.second.size)
@@ -89,8 +90,9 @@ def test_states_hold_what_their_rule_needs():
         assert not state.second.any()
         assert state.codes[1:].tolist() == [0, 0, 0]
     n = made.n_parameters
-    assert lengths == {"sgd": (0, 0), "momentum": (n, 0), "nesterov": (n, 0), "adam": (n, n)}
-    assert len({int(make_state(made, **o).codes[0]) for o in ({}, {"momentum": 0.9}, {"rule": "adam"})}) == 3
+    assert lengths == {"sgd": (0, 0), "momentum": (n, 0), "nesterov": (n, 0), "adam": (n, n), "nadam": (n, n)}
+    options = ({}, {"momentum": 0.9}, {"rule": "adam"}, {"rule": "nadam"})
+    assert len({int(make_state(made, **o).codes[0]) for o in options}) == 4
 
 
 def test_a_penalty_is_a_number_among_the_states():

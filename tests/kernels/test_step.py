@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels import apply_gradient, loss_and_grad, make_workspace, train_epoch
-from tileprop.kernels.optimizers import ADAM, ALPHA, MOMENTUM, NESTEROV, RULE, SGD, STEP, step_scalars, take_step
+from tileprop.kernels.optimizers import ADAM, ALPHA, MOMENTUM, NADAM, NESTEROV, RULE, SGD, STEP, step_scalars, take_step
 from tileprop.kernels.step import WHOLE_AT_ONCE
 from tileprop.kernels.workspace import GROUPS, PACKED, SCRATCH_ROWS
 from trainings import RULES, Training, make_training
@@ -87,8 +87,8 @@ def test_a_rule_on_a_stretch_is_apply_gradient(rule, dtype):
         apply_gradient(training.theta, grad, state)
         one_step(state.codes, state.scalars, step, w, grad, first, second)
     np.testing.assert_allclose(w, training.theta, rtol=1e-6 if dtype == "float32" else 1e-14)
-    assert first.any() == (state.codes[RULE] in (MOMENTUM, NESTEROV, ADAM))
-    assert second.any() == (state.codes[RULE] == ADAM)
+    assert first.any() == (state.codes[RULE] in (MOMENTUM, NESTEROV, ADAM, NADAM))
+    assert second.any() == (state.codes[RULE] in (ADAM, NADAM))
     assert (state.codes[RULE] == SGD) == (rule == "sgd")
 
 

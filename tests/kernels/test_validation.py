@@ -76,7 +76,7 @@ def test_activations_may_be_any_sequence(activation):
 
 
 def test_rules_are_refused_by_name():
-    with pytest.raises(ValueError, match="rule is 'adagrad'; it must be 'sgd', 'adam', 'rmsprop' or 'rprop'"):
+    with pytest.raises(ValueError, match="rule is 'adagrad'; it must be 'sgd', 'adam', 'nadam', 'rmsprop' or 'rprop'"):
         make_state(make_plan([2, 1]), "adagrad")
 
 

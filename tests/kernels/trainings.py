@@ -27,6 +27,10 @@ RULES: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
         {"rule": "adam", "learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-3, "epsilon_hat": True},
         lambda: oracle.Adam(0.01, 0.8, 0.99, 1e-3, epsilon_hat=True),
     ),
+    "nadam": (
+        {"rule": "nadam", "learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-3},
+        lambda: oracle.Nadam(0.01, 0.8, 0.99, 1e-3),
+    ),
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tileprop.kernels import make_plan
 from tileprop.kernels import optimizers as rules
-from tileprop.trainer import SGD, Adam, InputError, Network, RMSprop, Rprop
+from tileprop.trainer import SGD, Adam, InputError, Nadam, Network, RMSprop, Rprop
 
 PLAN = make_plan([2, 3, 1])
 RNG = np.random.default_rng(0)
@@ -20,6 +20,7 @@ X, T = RNG.normal(size=(60, 4)), RNG.normal(size=(60, 2))
         (SGD(momentum=1.0), rules.MOMENTUM, (13, 0)),
         (SGD(momentum=0.9, nesterov=True), rules.NESTEROV, (13, 0)),
         (Adam(), rules.ADAM, (13, 13)),
+        (Nadam(), rules.NADAM, (13, 13)),
         (RMSprop(), rules.RMSPROP, (13, 13)),
         (Rprop(), rules.RPROP, (13, 13)),
     ],
@@ -49,6 +50,7 @@ def test_adam_scalars():
         (lambda: SGD(momentum=1.1), "momentum is 1.1; it must be at least 0 and at most 1"),
         (lambda: Adam(beta_2=1.5), "Adam: beta_2 is 1.5"),
         (lambda: Adam(epsilon=0), "epsilon is 0; it must be above 0"),
+        (lambda: Nadam(beta_1=1), "Nadam: beta_1 is 1; it must be at least 0 and below 1"),
         (lambda: RMSprop(beta=1), "RMSprop: beta is 1; it must be at least 0 and below 1"),
         (lambda: Rprop(learning_rate=-1), "Rprop: learning_rate is -1"),
     ],
@@ -93,6 +95,16 @@ def adam(theta, g, memory):
     return theta - 0.01 * m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
 
 
+def nadam(theta, g, memory):
+    t = memory["t"]
+    mu, following = (0.9 * (1 - 0.5 * 0.96 ** (0.004 * i)) for i in (t, t + 1))
+    product = memory["product"] = memory.get("product", 1) * mu
+    m = memory["m"] = 0.9 * memory.get("m", 0) + 0.1 * g
+    v = memory["v"] = 0.999 * memory.get("v", 0) + 0.001 * g**2
+    ahead = following * m / (1 - product * following) + (1 - mu) * g / (1 - product)
+    return theta - 0.01 * ahead / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+
+
 def rmsprop(theta, g, memory):
     v = memory["v"] = 0.9 * memory.get("v", 0) + 0.1 * g**2
     u = memory["u"] = 0.8 * memory.get("u", 0) + g / (np.sqrt(v) + 1e-6)
@@ -108,6 +120,8 @@ def rprop(theta, g, memory):
 
 
 CASES = {
+    "nadam": (Nadam(0.01), nadam, {}),
+    "nadam, all": (Nadam(0.01), nadam, {"weight_decay": 0.2, "clip_norm": 0.1, "l1": 0.1, "alpha": 0.2}),
     "rmsprop": (RMSprop(0.01, 0.9, 0.8, 1e-6), rmsprop, {}),
     "rprop": (Rprop(0.01), rprop, {}),
     "sgd, l1": (SGD(0.1), sgd, {"l1": 0.3}),
@@ -149,10 +163,18 @@ def test_penalties_that_cannot_be(option, value):
         small().fit(X, T, **{option: value})
 
 
-def in_torch(make, network, batch_size, epochs=5):
-    """The weights that PyTorch comes to; make(weights, biases) -> its optimizer."""
+@pytest.fixture
+def torch():
+    """PyTorch in float64: Nadam's product of momenta is of its default dtype."""
     torch = pytest.importorskip("torch")
-    layers = [torch.nn.Linear(*W.shape).double() for W in network.weights]
+    torch.set_default_dtype(torch.float64)
+    yield torch
+    torch.set_default_dtype(torch.float32)
+
+
+def in_torch(torch, make, network, batch_size, epochs=5):
+    """The weights that PyTorch comes to; make(weights, biases) -> its optimizer."""
+    layers = [torch.nn.Linear(*W.shape) for W in network.weights]
     with torch.no_grad():
         for layer, W, b in zip(layers, network.weights, network.biases, strict=True):
             layer.weight.copy_(torch.tensor(W.T))
@@ -173,6 +195,7 @@ def in_torch(make, network, batch_size, epochs=5):
         (RMSprop(0.01, 0.9), {}, lambda optim, W, b: optim.RMSprop(W + b, lr=0.01, alpha=0.9)),
         (RMSprop(0.01, 0.9, 0.8), {}, lambda optim, W, b: optim.RMSprop(W + b, lr=0.01, alpha=0.9, momentum=0.8)),
         (Rprop(0.01), {}, lambda optim, W, b: optim.Rprop(W + b, lr=0.01)),
+        (Nadam(0.01), {}, lambda optim, W, b: optim.NAdam(W + b, lr=0.01)),
         (
             Adam(0.01),
             {"weight_decay": 0.1},
@@ -180,9 +203,9 @@ def in_torch(make, network, batch_size, epochs=5):
         ),
     ],
 )
-def test_steps_are_pytorchs(optimizer, options, make):
+def test_steps_are_pytorchs(optimizer, options, make, torch):
     trained = small()
-    expected = in_torch(make, small(), 20)
+    expected = in_torch(torch, make, small(), 20)
     trained.fit(X, T, epochs=5, batch_size=20, optimizer=optimizer, shuffle=False, **options)
     for mine, theirs in zip(trained.weights, expected, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-12)

@@ -29,7 +29,7 @@ class MLPClassifier(CompiledTraining, sklearn.neural_network.MLPClassifier):  # 
     activation : str or list of str
         One name for all hidden layers, or one for each.
 
-    optimizer : SGD, Adam, RMSprop or Rprop of `tileprop.trainer`, default=None
+    optimizer : SGD, Adam, Nadam, RMSprop or Rprop of `tileprop.trainer`, default=None
         To step with, in place of what solver (which must not be "lbfgs"), learning_rate_init, momentum, beta_1, ... say.
 
     l1 : float, default=0.0

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from ...kernels.activations import ACTIVATIONS as REGISTERED
 from ...kernels.losses import loss_names
-from ..optimizers import SGD, Adam, RMSprop, Rprop
+from ..optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 
 # scikit-learn's words, and ours.
 ACTIVATIONS = {"logistic": "sigmoid"}
@@ -41,7 +41,7 @@ def regression_losses() -> set[str]:
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "activation": [Registered(_hidden_activations), list, tuple],
-    "optimizer": [SGD, Adam, RMSprop, Rprop, None],
+    "optimizer": [SGD, Adam, Nadam, RMSprop, Rprop, None],
     "l1": [Interval(Real, 0, None, closed="left")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "clip_norm": [Interval(Real, 0, None, closed="neither"), None],

@@ -18,6 +18,7 @@ from ..callbacks import Running
 from ..errors import DivergenceError
 from ..network import PREDICT_ROWS, Network
 from ..optimizers import SGD, Adam, Optimizer
+from .callback_protocol import WithCallbacks
 from .options import ACTIVATIONS
 from .validation import Validating
 
@@ -30,7 +31,7 @@ def _dense(X: Any) -> np.ndarray:
     return dense
 
 
-class CompiledTraining(Validating):
+class CompiledTraining(Validating, WithCallbacks):
     """What both estimators do otherwise than scikit-learn's. `coefs_` and `intercepts_` are views of `network_.theta`."""
 
     network_: Network
@@ -87,11 +88,14 @@ class CompiledTraining(Validating):
         """
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together; one of them is missing")
+        self._tasks = self._begin_fit(X, y, sample_weight)
         self._validation = None if X_val is None else (X_val, y_val, sample_weight_val)
         try:
-            return self._fit(X, y, sample_weight=sample_weight)
+            self._fit(X, y, sample_weight=sample_weight)
+            self._tasks.end()
+            return self
         finally:
-            del self._validation
+            del self._validation, self._tasks
 
     def _validate_input(self: Any, *arguments: Any, **more: Any) -> tuple[Any, np.ndarray]:
         X, y = super()._validate_input(*arguments, **more)  # type: ignore[misc]
@@ -154,7 +158,7 @@ class CompiledTraining(Validating):
     def _fit_stochastic(
         self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, *scratch_and_incremental: Any
     ) -> None:
-        incremental = scratch_and_incremental[-1]
+        incremental, tasks = scratch_and_incremental[-1], self._tasks
         network = self._linked(anew=True)
         goes_on = incremental or (self.warm_start and self.keep_optimizer)
         if not goes_on or not hasattr(self, "_optimizer"):
@@ -190,21 +194,28 @@ class CompiledTraining(Validating):
             stops = self._no_improvement_count > self.n_iter_no_change and self._stops()
             if isinstance(self._optimizer, SGDOptimizer) and self.schedule is None:
                 running.learning_rate = self._optimizer.learning_rate
-            if not (stops or incremental) and self.n_iter_ == self.max_iter:
+            stops = tasks.end_epoch() or stops or incremental
+            if stops:
+                return True
+            if self.n_iter_ < self.max_iter:
+                tasks.begin_epoch()
+            else:
                 warnings.warn(
                     f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
                     "converged yet.",
                     ConvergenceWarning,
                     stacklevel=6,
                 )
-            return stops or incremental
+            return False
 
         # Short epochs may be made several at a time where nobody looks at the weights or draws from the generator after each.
         steady = self.solver == "adam" or self.learning_rate == "constant"
         seeded = isinstance(self.random_state, Integral) or not self.shuffle
-        after_epoch.losses_only = steady and seeded and not (self.early_stopping or incremental)  # type: ignore[attr-defined]
+        several = steady and seeded and not (self.early_stopping or incremental or tasks.watched)
+        after_epoch.losses_only = several  # type: ignore[attr-defined]
         self.n_iter_ = 0
         try:
+            tasks.begin_epoch()
             network.fit(
                 _dense(X),
                 self._targets(y),
@@ -242,6 +253,7 @@ class CompiledTraining(Validating):
                 ConvergenceWarning,
                 stacklevel=4,
             )
+        tasks.drop_epoch()
         if self.early_stopping:
             best = [*self._best_coefs, *self._best_intercepts]
             for view, values in zip([*network.weights, *network.biases], best, strict=True):

@@ -1,7 +1,9 @@
 """The estimators: scikit-learn's contract, and scikit-learn's answers."""
 
 import pickle
+import re
 import warnings
+from html import escape
 
 import joblib
 import numpy as np
@@ -178,6 +180,15 @@ def test_pickled_cloned_and_dumped(Estimator, tmp_path):
         assert np.shares_memory(copy.coefs_[0], copy.network_.theta)
     with pytest.raises(NotFittedError):
         clone(estimator).predict(X)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_shown_in_html_with_every_parameter(Estimator):
+    for estimator, state in ((Estimator(l1=0.25), "Not fitted"), (fitted(Estimator, l1=0.25), "Fitted")):
+        page = estimator._repr_html_()
+        assert f"<pre>{escape(repr(estimator))}</pre>" in page
+        assert f"<span>{state}</span>" in page
+        assert set(estimator.get_params()) == set(re.findall(r'<td class="param">(\w+)', page))
 
 
 def test_in_a_pipeline_and_a_grid():

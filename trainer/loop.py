@@ -131,7 +131,7 @@ def fit(
 
 def _dropout_rates(dropout: float | Sequence[float], n_hidden: int) -> list[float]:
     """One for each hidden layer."""
-    rates = [dropout] * n_hidden if isinstance(dropout, Real) else list(dropout)  # type: ignore[arg-type]
+    rates: list[Any] = [dropout] * n_hidden if isinstance(dropout, Real) else list(np.atleast_1d(np.asarray(dropout, object)))
     if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0.0 <= rate < 1.0 for rate in rates):
         raise InputError(
             f"dropout is {dropout!r}; it must be a rate, at least 0 and below 1, or a list of {n_hidden}, for each hidden layer"

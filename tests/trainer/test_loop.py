@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 from tileprop.kernels import make_plan, train_epoch
-from tileprop.kernels.optimizers import STEP
+from tileprop.kernels.optimizers import SEED, STEP
 from tileprop.trainer import SGD, Adam, InputError, Network, calls, loop, threads
 
 RNG = np.random.default_rng(11)
@@ -276,3 +276,52 @@ def test_the_layers_above_frozen_ones_learn_as_a_network_of_their_own():
 def test_layers_that_are_none():
     with pytest.raises(InputError, match="frozen_layers holds 2; this network's layers are 0 to 1"):
         small().fit(X, T, frozen_layers=[2])
+
+
+# Dropout -------------------------------------------------------------------------------------------------------------------
+
+
+def dropped_fit(dropout, n_threads=None, epochs=3, seed=1, optimizer=None):
+    network = Network([3, 30, 20, 2], "gelu", "identity", "squared_error", dtype="float64", random_state=seed)
+    rng = np.random.default_rng(3)
+    X, T = rng.normal(size=(64, 3)), rng.normal(size=(64, 2))
+    history = network.fit(X, T, epochs=epochs, batch_size=10, dropout=dropout, n_threads=n_threads, optimizer=optimizer)
+    return network, history
+
+
+def test_dropout_follows_from_the_networks_seed_alone():
+    reference = dropped_fit(0.3)[0].theta
+    assert np.array_equal(dropped_fit([0.3, 0.3], n_threads=2)[0].theta, reference)
+    assert not np.array_equal(dropped_fit([0.3, 0.2])[0].theta, reference)
+    assert not np.array_equal(dropped_fit(0.3, seed=2)[0].theta, reference)
+
+
+def test_a_fit_without_dropout_draws_nothing_for_it():
+    with_zero, without = dropped_fit(0.0)[0], dropped_fit([0.0, 0.0])[0]
+    assert np.array_equal(with_zero.theta, without.theta)
+    assert with_zero.generator.random() == without.generator.random()
+
+
+def test_a_state_that_goes_on_keeps_its_masks_seed():
+    network = Network([3, 30, 2], "tanh", "identity", dtype="float64")
+    state = Adam(0.01).state(network.plan, "float64")
+    X, T = np.eye(3), np.ones((3, 2))
+    network.fit(X, T, dropout=0.5, optimizer=state)
+    seed = state.scalars[SEED]
+    assert 1 <= seed < 1 << 32
+    network.fit(X, T, dropout=0.5, optimizer=state)
+    assert state.scalars[SEED] == seed
+
+
+def test_validation_is_without_dropout():
+    network = Network([3, 200, 1], "relu", "identity", dtype="float64")
+    X, T = np.random.default_rng(0).normal(size=(200, 3)), np.zeros((200, 1))
+    history = network.fit(X, T, optimizer=SGD(0.0), dropout=0.5, batch_size=200, validation_data=(X, T))
+    assert history.val_loss[0] == pytest.approx(network.loss(X, T), rel=1e-12)
+    assert history.loss[0] > history.val_loss[0]
+
+
+@pytest.mark.parametrize("dropout", [1.0, -0.1, [0.1], [0.1, 0.2, 0.3], "half", [0.1, None], np.nan])
+def test_rates_that_are_none_are_refused(dropout):
+    with pytest.raises(InputError, match=r"dropout is .*; it must be a rate, at least 0 and below 1, or a list of 2"):
+        dropped_fit(dropout)

@@ -37,7 +37,7 @@ def test_state(optimizer, rule, vectors, dtype):
 @pytest.mark.plain
 def test_adam_scalars():
     state = Adam(learning_rate=0.5, beta_1=0.8, beta_2=0.7, epsilon=1e-4, epsilon_hat=True).state(PLAN, "float64")
-    np.testing.assert_array_equal(state.scalars, [0.5, 0.0, 0.8, 0.7, 1e-4, 1.0, 0, 0, 0, 0])
+    np.testing.assert_array_equal(state.scalars, [0.5, 0.0, 0.8, 0.7, 1e-4, 1.0, 0, 0, 0, 0, 0])
 
 
 @pytest.mark.plain

@@ -7,7 +7,11 @@ from .activations import ACTIVATIONS as _ACTIVATIONS
 from .activations import register_activation
 from .activations.softmax import softmax, softmax_backward
 from .dense import dense_backward, dense_backward_input, dense_forward
-from .epoch import train_epoch
+from .derivatives.curvature import gauss_newton_vector, hessian_vector
+from .derivatives.gradient import loss_and_grad
+from .derivatives.jacobians import input_jacobian, parameter_jacobian, sample_gradients
+from .derivatives.pullback import backward, vjp
+from .epoch import train_epoch, train_step
 from .losses import LOSSES as _LOSSES
 from .losses import register_loss
 from .losses.entropies import binary_log_loss, binary_log_loss_backward, log_loss, log_loss_backward
@@ -21,9 +25,10 @@ from .losses.squares import (
     sum_squared_error,
     sum_squared_error_backward,
 )
-from .network import forward, loss_and_grad, predict
 from .optimizers import apply_gradient
 from .plan import Plan, State, make_plan, make_state
+from .prediction import forward, forward_loaded, load_parameters, predict
+from .single import predict_one
 from .workspace import Workspace, make_workspace
 
 elu, elu_backward = _ACTIVATIONS["elu"].forward, _ACTIVATIONS["elu"].backward
@@ -46,6 +51,7 @@ __all__ = [
     "State",
     "Workspace",
     "apply_gradient",
+    "backward",
     "binary_log_loss",
     "binary_log_loss_backward",
     "dense_backward",
@@ -56,16 +62,21 @@ __all__ = [
     "exp",
     "exp_backward",
     "forward",
+    "forward_loaded",
+    "gauss_newton_vector",
     "gaussian_nll",
     "gaussian_nll_backward",
     "gelu",
     "gelu_backward",
+    "hessian_vector",
     "huber",
     "huber_backward",
     "identity",
     "identity_backward",
+    "input_jacobian",
     "leaky_relu",
     "leaky_relu_backward",
+    "load_parameters",
     "log_loss",
     "log_loss_backward",
     "loss_and_grad",
@@ -76,15 +87,18 @@ __all__ = [
     "make_workspace",
     "mse",
     "mse_backward",
+    "parameter_jacobian",
     "poisson",
     "poisson_backward",
     "predict",
+    "predict_one",
     "quantile",
     "quantile_backward",
     "register_activation",
     "register_loss",
     "relu",
     "relu_backward",
+    "sample_gradients",
     "sigmoid",
     "sigmoid_backward",
     "silu",
@@ -100,4 +114,6 @@ __all__ = [
     "tanh",
     "tanh_backward",
     "train_epoch",
+    "train_step",
+    "vjp",
 ]

@@ -105,7 +105,7 @@ def group_passes(table, layout, S, X, T, weight, order, start, rows, scale, loss
                 here = min(block, count - row)
                 rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, first + row, area, row, here, key)
             x_at = area + layout[0, INPUTS] if order.size else (start + first) * n_in
-            add_gradient(table, layout, S, inputs, x_at, area, count, init, target, S.dtype.type(1.0), 0, 1, key)
+            add_gradient(table, layout, S, inputs, x_at, area, count, init, target, S.dtype.type(1.0), 0, 1, key, 0)
             init = target
 
 

@@ -89,6 +89,58 @@ def check_outputs(table, X, Y, most_rows):
 
 
 @leaf
+def check_one(table, x, y):
+    """x (n_in) and y (n_out) fit."""
+    if x.size != table[1, 0]:
+        raise ValueError("x has the wrong length for this plan (given, needed)", x.size, table[1, 0])
+    if y.size != table[table[0, 0], 1]:
+        raise ValueError("y has the wrong length for this plan (given, needed)", y.size, table[table[0, 0], 1])
+
+
+@leaf
+def check_kept(rows, most):
+    """The workspace keeps the activations of so many rows."""
+    if rows > most:
+        raise ValueError(
+            "X has more rows than work keeps activations of (given, most); make_workspace with derivatives=True, or use vjp",
+            rows,
+            most,
+        )
+
+
+@leaf
+def check_derivatives(input_stride):
+    """The workspace has room for derivatives to the inputs."""
+    if input_stride == 0:
+        raise ValueError("work has no room for derivatives to the inputs; give make_workspace derivatives=True")
+
+
+@leaf
+def check_like(X, dX):
+    if X.shape != dX.shape:
+        raise ValueError("dX needs the shape of X (rows and columns of dX, of X)", dX.shape[0], dX.shape[1], *X.shape)
+
+
+@leaf
+def check_jacobian(J, Y, columns):
+    """J (n, n_out, columns)."""
+    if J.shape[0] != Y.shape[0] or J.shape[1] != Y.shape[1] or J.shape[2] != columns:
+        raise ValueError("J has the wrong shape (given, then needed)", J.shape, (Y.shape[0], Y.shape[1], columns))
+
+
+@leaf
+def check_curvature(table, layout, tangents, loss_curvature, curvature, routine):
+    """The workspace has room for second derivatives, and all are known. curvature, routine: the columns of their addresses."""
+    if tangents == 0:
+        raise ValueError("work has no room for second derivatives; give make_workspace curvature=True")
+    if loss_curvature == 0:
+        raise ValueError("the loss has no second derivative; give register_loss a bend")
+    for layer in range(1, table.shape[0]):
+        if layout[layer, routine] != 0 and layout[layer, curvature] == 0:
+            raise ValueError("an activation has no second derivative (its layer); give register_activation a bend", layer)
+
+
+@leaf
 def check_training(state, n_parameters, order, n_rows, passes):
     """The state's vectors fit its rule and the plan, and order names rows of X, as many for each pass."""
     if passes == 0 or order.size % passes != 0:

@@ -20,7 +20,7 @@ from .workspace import BIASES, FROZEN, PACKED, ROWS, SUMS, WEIGHTS, WIDTH
 def whole_gradient(table, layout, S, X, x_at, rows, groups, part, parts, key):
     """This thread's rows of the gradient, in SUMS. key: as in `forward_rows`."""
     if groups == 0:
-        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts, key)
+        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts, key, 0)
     elif part == 0:
         sum_groups(layout, S, groups, 0, layout[0, PACKED])
 

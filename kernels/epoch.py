@@ -139,6 +139,19 @@ def train_epoch(plan, theta, state, X, T, weight, order, work):
     return passes_in_memory(plan, theta, state, X, T, weight, order, work)
 
 
+@kernel(read_only="X T weight")
+def train_step(plan, theta, state, X, T, weight, work):
+    """One step on the rows of X (n, n_in) with T (n, n_targets) and weight (n) or empty; their mean loss before it as a float.
+
+    theta and state OUT. n is at most the workspace's batch size. The same to the last bit as `train_epoch` on these rows.
+    """
+    if X.shape[0] > work.layout[0, BATCH]:
+        raise ValueError("X has more rows than the workspace's batch size (given, at most)", X.shape[0], work.layout[0, BATCH])
+    order = span(work.team, 0, 0)
+    check_epoch(plan, theta, state, X, T, weight, order, work)
+    return passes_in_memory(plan, theta, state, X, T, weight, order, work)
+
+
 # The two halves of `train_epoch` by themselves, since most networks need one: a third of the time to compile is saved.
 
 

@@ -1,4 +1,4 @@
-"""The matrix chain over all layers: forward, backward, loss and gradient.
+"""The matrix chain over all layers: forward, backward, gradient; what the kernels are made of.
 
     forward    a_0 = X,  z_l = a_{l-1} W_l + b_l,  a_l = f_l(z_l)
     backward   delta_L = dL/dz_L,  delta_{l-1} = (delta_l W_l^T) * f'_{l-1},  dW_l = a_{l-1}^T delta_l,  db_l = sum_rows delta_l
@@ -8,19 +8,14 @@ It runs in a workspace, on parameters in panels; `workspace.py` tells what lies 
 
 from __future__ import annotations
 
-import numpy as np
-
-from .checks import check_loss, check_outputs, check_parameters, check_rows, check_workspace
-from .dropout import KEEP_ALL, drop, kept_factor
-from .jit import kernel, leaf
-from .llvm import call_activation, call_loss, column_sums, dots, lanes_of, matrix, span
+from .dropout import drop, kept_factor
+from .jit import leaf
+from .llvm import call_activation, call_loss, column_sums, dots, lanes_of, span
 from .plan import BIASED, BIASES_AT, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from .products import IN_PANELS, pack, pack_transposed, product
 from .workspace import (
     ACTIVATIONS,
-    BATCH,
     BIASES,
-    BLOCK,
     DELTAS,
     DOTS,
     FROZEN,
@@ -30,14 +25,12 @@ from .workspace import (
     LOSS_ROUTINE,
     LOSS_THROUGH,
     OUTPUT_WIDTH,
-    OUTPUTS,
     PARAMETERS,
     PREACTIVATIONS,
     ROUTINE,
     ROWS,
     SCRATCH_ROWS,
     STRIDE,
-    SUMS,
     TRANSPOSED,
     WEIGHTS,
     WIDTH,
@@ -189,18 +182,19 @@ def layer_input(table, layout, S, X, x_at, area, layer, key):
 
 
 @leaf(read_only="X")
-def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, part, parts, key):
+def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, part, parts, key, shift):
     """Vectors in panels: target = init + scale * the gradient of an area's `rows` rows; init below 0 stands for zeros.
 
     The whole sum is made before it is added, so that weights are rounded once a step. X, x_at: the rows' inputs. part, parts:
     which rows of each layer's weights, and which layers' biases, are this thread's. key: as in `forward_rows`.
+    shift: deltas are taken from so many places further on.
     """
     for layer in range(1, table[0, N_LAYERS] + 1):
         if layout[layer, FROZEN]:
             continue
         source, source_at, source_row, factor = layer_input(table, layout, S, X, x_at, area, layer, key)
         d, stride, width, panel_rows = (
-            area + layout[layer, DELTAS],
+            area + shift + layout[layer, DELTAS],
             layout[layer, STRIDE],
             layout[layer, WIDTH],
             layout[layer, ROWS],
@@ -219,83 +213,3 @@ def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, par
         if table[0, BIASED] and layer % parts == part:
             at = layout[0, ZEROS] if init < 0 else init + layout[layer, BIASES]
             column_sums(S, d, stride, rows, width, at, target + layout[layer, BIASES], scale)
-
-
-# Kernels -------------------------------------------------------------------------------------------------------------------
-
-
-@kernel(read_only="theta X")
-def predict(plan, theta, X, Y, work):
-    """Y (n, n_out) OUT, the network's outputs for X (n, n_in), any number of rows."""
-    table, layout = plan.table, work.layout
-    check_workspace(table, layout)
-    check_parameters(table, theta, theta)
-    check_outputs(table, X, Y, X.shape[0])
-    S, inputs = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size)
-    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS], False)
-    last, n_in, n_out, block = table[0, N_LAYERS], X.shape[1], Y.shape[1], layout[0, BLOCK]
-    stride = layout[last, STRIDE]
-    for start in range(0, X.shape[0], block):
-        rows = min(block, X.shape[0] - start)
-        forward_rows(table, layout, S, inputs, start * n_in, 0, 0, rows, KEEP_ALL, 0)
-        outputs = matrix(S, layout[last, ACTIVATIONS], rows, stride)
-        for r in range(rows):
-            for j in range(n_out):
-                Y[start + r, j] = outputs[r, j]
-
-
-@kernel(read_only="theta X")
-def forward(plan, theta, X, work):
-    """The network's outputs Y (n, n_out) for X (n, n_in): a view into `work`, valid until the next call with it.
-
-    n is at most the workspace's batch size; `predict` takes any number of rows.
-    """
-    table, layout = plan.table, work.layout
-    check_workspace(table, layout)
-    rows, n_out = min(X.shape[0], layout[0, BATCH]), table[table[0, N_LAYERS], N_OUT]
-    at = layout[0, OUTPUTS]
-    Y = work.numbers[at : at + rows * n_out].reshape((rows, n_out))
-    check_outputs(table, X, Y, layout[0, BATCH])
-    predict(plan, theta, X, Y, work)
-    return Y
-
-
-@kernel(read_only="theta X T weight")
-def loss_and_grad(plan, theta, X, T, weight, grad, work):
-    """The loss, averaged over the rows (by `weight` where it is not empty), as a float; its gradient in grad (like theta) OUT.
-
-    X (n, n_in), T (n, n_targets), weight (n) or empty; any number of rows. An empty grad stands for the loss alone. Weights
-    that sum to zero give a loss and a gradient of zero.
-    """
-    table, layout = plan.table, work.layout
-    check_workspace(table, layout)
-    check_parameters(table, theta, grad if grad.size else theta)
-    check_rows(table, X, T, weight)
-    check_loss(plan, work, layout[0, LOSS_PARAMETERS])
-    S, inputs = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size)
-    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS], False)
-    if grad.size:
-        for layer in range(2, table[0, N_LAYERS] + 1):
-            refresh_transposed(layout, S, layer, 0, table[layer, N_IN])
-    n, n_in, block = X.shape[0], X.shape[1], layout[0, BLOCK]
-    total_weight = np.float64(n)
-    if weight.size:
-        total_weight = np.float64(0.0)
-        for i in range(n):
-            total_weight += weight[i]
-    scale = 1.0 / total_weight if total_weight != 0.0 else 0.0
-    sums = layout[0, SUMS]
-    total = np.float64(0.0)
-    for start in range(0, n, block):
-        rows = min(block, n - start)
-        forward_rows(table, layout, S, inputs, start * n_in, 0, 0, rows, KEEP_ALL, 0)
-        loss_rows(table, layout, S, T, weight, start, scale, work.losses, 0, 0, 0, rows)
-        for k in range((rows + layout[0, GRANULE] - 1) // layout[0, GRANULE]):
-            total += work.losses[k]
-        if grad.size:
-            backward_rows(table, layout, S, 0, 0, rows, KEEP_ALL, 0)
-            init = -1 if start == 0 else sums
-            add_gradient(table, layout, S, inputs, start * n_in, 0, rows, init, sums, S.dtype.type(1.0), 0, 1, KEEP_ALL)
-    if grad.size:
-        pack_parameters(table, layout, grad, S, sums, True)
-    return total * scale

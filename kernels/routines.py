@@ -13,6 +13,14 @@ A loss's routine            routine(code, S, y, d, rows, stride, n_out, T, first
     The weighted sum of the rows' losses. Outputs from place y on; T (n, n_targets) and weight (n) or empty, of which the rows
     from `first` on count; the loss's parameters from place `parameters` on. From d on OUT: dL/dy, each row times its weight
     and `scale`, or delta at once, where the loss says so.
+
+For second derivatives, a directional derivative of each number lies `tangents` places after it.
+
+An activation's curvature   curvature(S, x, y, d, tangents, rows, stride, width, backward)
+    Forward: the tangents of y, from those of x. Backward: those of d, from dL/da in d and its tangents to delta's.
+
+A loss's curvature          curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters) -> 0
+    From d on, tangents of y, overwritten by those of what the routine leaves in d.
 """
 
 from __future__ import annotations
@@ -23,31 +31,31 @@ from typing import Any
 import numpy as np
 
 from .jit import JIT_DISABLED
-from .llvm.calls import activation_types, loss_types, plain_routines
+from .llvm.calls import activation_types, curvature_types, loss_types, plain_routines
 
 Routine = Callable[..., Any]
 
-_addresses: dict[tuple[int, str, bool], int] = {}
+_TYPES = {"activation": activation_types, "loss": loss_types, "curvature": curvature_types}
+_addresses: dict[tuple[int, str, str], int] = {}
 _kept: list[Routine] = []
 
 
-def address_of(routine: Routine | None, real: np.dtype[Any], *, loss: bool = False) -> int:
+def address_of(routine: Routine | None, real: np.dtype[Any], kind: str) -> int:
     """Where a routine's machine code lies for float32 or float64; it is compiled, or read from the disk cache. 0 for None."""
     if routine is None:
         return 0
-    key = id(routine), real.name, loss
+    key = id(routine), real.name, kind
     if key not in _addresses:
         _kept.append(routine)  # its code must outlive every workspace, and its id must not be another's
-        _addresses[key] = _locate(routine, real, loss)
+        _addresses[key] = _locate(routine, real, kind)
     return _addresses[key]
 
 
-def _locate(routine: Any, real: np.dtype[Any], loss: bool) -> int:
+def _locate(routine: Any, real: np.dtype[Any], kind: str) -> int:
     if JIT_DISABLED:
         plain_routines.append(routine)
         return len(plain_routines) - 1
     from numba import from_dtype
 
-    types_of = loss_types if loss else activation_types
-    address: int = routine.address(types_of(from_dtype(real)))
+    address: int = routine.address(_TYPES[kind](from_dtype(real)))
     return address

@@ -151,9 +151,9 @@ def step_part(table, layout, S, X, x_at, rows, groups, rule, values, penalties, 
     plain = rule == SGD and not any_penalty(penalties)
     if groups == 0 and plain:
         parameters = layout[0, PARAMETERS]
-        add_gradient(table, layout, S, X, x_at, 0, rows, parameters, parameters, -values[0], part, parts, key)
+        add_gradient(table, layout, S, X, x_at, 0, rows, parameters, parameters, -values[0], part, parts, key, 0)
     elif groups == 0 and layout[0, PACKED] <= WHOLE_AT_ONCE:
-        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts, key)
+        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts, key, 0)
         sums = 1
     if sums and parts == 1 and not layout[0, ANY_FROZEN]:
         sum_groups(layout, S, sums, 0, layout[0, PACKED])

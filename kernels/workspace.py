@@ -33,17 +33,20 @@ from .validation import positive_integer, real_dtype
 # BLOCK: rows of a batch, of an area, and that one thread works through at a time. GROUPS: 0 where batches are taken directly.
 # AREA: numbers of one area. PACKED: of the parameters in panels. GRANULE: see below. ANY_FROZEN: whether any layer is.
 # ANY_DROPPED: whether any layer's units are, in training. LOSS_ROUTINE: its address. LOSS_THROUGH: whether it gives delta.
-# The others: where something begins in `numbers`.
+# LOSS_CURVATURE: the address of its second derivative, 0 without one. TANGENTS: where a second copy of `numbers` begins, which
+# holds directional derivatives of what lies in the first; 0 where there is none. INPUT_STRIDE: from one row's INPUT_DELTAS to
+# the next's. The others: where something begins in `numbers`.
 LOSS, TARGET_WIDTH, THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS = range(14)
 SCRATCH, OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, ANY_FROZEN = range(14, 21)
-LOSS_ROUTINE, LOSS_THROUGH, LOSS_PARAMETERS, ANY_DROPPED = range(21, 25)
+LOSS_ROUTINE, LOSS_THROUGH, LOSS_PARAMETERS, ANY_DROPPED, LOSS_CURVATURE = range(21, 26)
+TANGENTS, INPUT_DELTAS, INPUT_STRIDE = range(26, 29)
 # Row l + 1, for layer l. CODE: its activation's. ROUTINE: the address of that, 0 for the identity. ROWS, WIDTH: of its panels.
 # STRIDE: from one row's activations to the next's. WEIGHTS and BIASES count from PARAMETERS, FIRST, SECOND or a gradient's sum,
 # ACTIVATIONS, PREACTIVATIONS (the same place where they need not be kept) and DELTAS from an area's begin. DROPPED: at which
-# rate, as a part of 2^32.
+# rate, as a part of 2^32. CURVATURE: the address of the activation's second derivative, 0 without one.
 INPUT_WIDTH, OUTPUT_WIDTH, CODE, ROUTINE, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED = range(10)
-ACTIVATIONS, PREACTIVATIONS, DELTAS, DOTS, FROZEN, DROPPED = range(10, 16)
-_COLUMNS = 25
+ACTIVATIONS, PREACTIVATIONS, DELTAS, DOTS, FROZEN, DROPPED, CURVATURE = range(10, 17)
+_COLUMNS = 29
 
 # Activations and losses are taken over a granule of rows at a time, and a bound between two threads' rows falls on a multiple:
 # few rows, where a step is long enough (in rows x parameters) for several threads, and otherwise more, for fewer calls.
@@ -115,8 +118,18 @@ class Workspace(NamedTuple):
         return self._replace(passes=np.zeros((count, 3)))
 
 
-def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64", n_threads: int = 1) -> Workspace:
+def make_workspace(
+    plan: Plan,
+    batch_size: int = 32,
+    dtype: DTypeLike = "float64",
+    n_threads: int = 1,
+    *,
+    derivatives: bool = False,
+    curvature: bool = False,
+) -> Workspace:
     """Scratch memory for `plan` with batches of `batch_size` rows in float32 or float64, for at most n_threads threads.
+
+    derivatives: with room for those to the inputs and of single rows; curvature: and for second ones, twice as much memory.
 
     The plan's activations and loss are compiled, or read from the disk cache, where that has not happened yet.
     """
@@ -125,27 +138,31 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
     real = real_dtype(dtype)
     layout = np.zeros((plan.n_layers + 1, _COLUMNS), np.int64)
     top, layers = layout[0], layout[1:]
+    derivatives = derivatives or curvature
     top[THREADS], top[BATCH], top[TARGET_WIDTH] = threads, batch, plan.n_targets
     loss = loss_of(int(plan.table[0, PLAN_LOSS]))
     entries = [activation_of(int(code)) for code in plan.table[1:, ACTIVATION]]
-    top[LOSS], top[LOSS_THROUGH], top[LOSS_ROUTINE] = loss.code, loss.through, address_of(loss.routine, real, loss=True)
+    top[LOSS], top[LOSS_THROUGH], top[LOSS_ROUTINE] = loss.code, loss.through, address_of(loss.routine, real, "loss")
+    top[LOSS_CURVATURE] = address_of(loss.curvature, real, "loss") if curvature else 0
     place = _Places(_LINE_BYTES // real.itemsize)
 
     top[PARAMETERS] = 0
     for layer, (row, given, entry) in enumerate(zip(layers, plan.table[1:], entries, strict=True)):
         row[INPUT_WIDTH], row[OUTPUT_WIDTH], row[CODE] = given[N_IN], given[N_OUT], given[ACTIVATION]
-        row[ROUTINE] = address_of(entry.routine, real)
-        _set_widths(row, real, layer)
+        row[ROUTINE] = address_of(entry.routine, real, "activation")
+        _set_widths(row, real, layer > 0 or derivatives)
+        row[CURVATURE] = address_of(entry.curvature, real, "curvature") if curvature else 0
         row[WEIGHTS] = place.take(row[ROWS] * row[WIDTH])
         row[BIASES] = place.take(row[WIDTH])
     packed = top[PACKED] = place.end
     top[FIRST], top[SECOND] = place.take(packed), place.take(packed)
-    for row in layers[1:]:
-        row[DOTS] = batch <= MOST_DOT_ROWS and row[WIDTH] * real.itemsize >= SIMD.vector_bytes
+    for row in layers[0 if derivatives else 1 :]:
+        few = batch <= MOST_DOT_ROWS and not derivatives
+        row[DOTS] = few and row[WIDTH] * real.itemsize >= SIMD.vector_bytes
         row[TRANSPOSED] = place.take(0 if row[DOTS] else row[ROWS] * row[WIDTH])
     kept = sum(int(row[STRIDE]) for row, entry in zip(layers, entries, strict=True) if entry.from_input)
     row_numbers = plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers[:, STRIDE].sum()) + kept
-    _set_chunks(top, row_numbers, int(layers[:, STRIDE].max()))
+    _set_chunks(top, row_numbers, int(layers[:, STRIDE].max()), derivatives)
     top[SUMS] = place.take(packed * max(1, top[GROUPS]))
     top[ZEROS] = place.take(layers[:, WIDTH].max())
     top[SCRATCH] = place.take(threads * SCRATCH_ROWS * 3 * SIMD.vector_bytes // real.itemsize)
@@ -158,11 +175,15 @@ def make_workspace(plan: Plan, batch_size: int = 32, dtype: DTypeLike = "float64
     for row, entry in zip(layers, entries, strict=True):
         row[ACTIVATIONS], row[DELTAS] = place.take(chunk * row[STRIDE]), place.take(chunk * row[STRIDE])
         row[PREACTIVATIONS] = place.take(chunk * row[STRIDE]) if entry.from_input else row[ACTIVATIONS]
+    if derivatives:
+        top[INPUT_STRIDE] = layers[0, ROWS]
+        top[INPUT_DELTAS] = place.take(chunk * top[INPUT_STRIDE])
     top[AREA] = place.end - begin
     if top[GROUPS]:
         place.take((threads - 1) * top[AREA])
 
-    numbers = _zeros(place.end, real)
+    top[TANGENTS] = place.end if curvature else 0
+    numbers = _zeros(2 * place.end if curvature else place.end, real)
     numbers[top[LOSS_PARAMETERS] : top[LOSS_PARAMETERS] + len(plan.numbers)] = plan.numbers
     return Workspace(
         layout,
@@ -187,24 +208,24 @@ class _Places:
         return begin
 
 
-def _set_widths(row: np.ndarray, real: np.dtype, layer: int) -> None:
+def _set_widths(row: np.ndarray, real: np.dtype, transposed: bool) -> None:
     n_in, n_out = int(row[INPUT_WIDTH]), int(row[OUTPUT_WIDTH])
     lanes, line = SIMD.vector_bytes // real.itemsize, _LINE_BYTES // real.itemsize
     width = padded_width(n_out, lanes)
     # Rows an even number of lines apart fall on a few of the first-level cache's sets, and drive one another out.
     crowded = width >= 16 * line and width // line % 2 == 0
-    # The transpose is made in blocks of lanes x lanes. The first layer has none.
-    row[ROWS] = padded_width(n_in, lanes) if layer else n_in
+    # The transpose is made in blocks of lanes x lanes. In training the first layer has none.
+    row[ROWS] = padded_width(n_in, lanes) if transposed else n_in
     row[WIDTH], row[STRIDE] = width, width + (line if crowded else 0)
 
 
-def _set_chunks(top: np.ndarray, row_numbers: int, widest: int) -> None:
-    """How batches are taken. row_numbers: inputs, targets, activations and deltas of one row."""
+def _set_chunks(top: np.ndarray, row_numbers: int, widest: int, directly: bool) -> None:
+    """How batches are taken. row_numbers: inputs, targets, activations and deltas of one row. directly: in any case."""
     batch, packed = int(top[BATCH]), int(top[PACKED])
     rows = min(max(CHUNK_NUMBERS // row_numbers, FEWEST_CHUNK_ROWS), MOST_CHUNK_ROWS)
     chunks = -(-batch // rows)
     few, long = packed <= FEW_PARAMETERS, batch * row_numbers > LARGEST_AREA
-    if chunks >= FEWEST_CHUNKS and (few or long):
+    if chunks >= FEWEST_CHUNKS and (few or long) and not directly:
         groups = MOST_GROUPS if few else FEW_GROUPS
         groups = min(groups, chunks)
         # As many chunks in each group as in the next, as far as that goes.

@@ -36,24 +36,24 @@ def activation_of(code: int) -> Activation:
     raise ValueError(f"there is no activation with the code {code}; register_activation it under the name that it had")
 
 
-def register_activation(name: str, value: Callable[..., Any], slope: Callable[..., Any]) -> None:
+def register_activation(
+    name: str, value: Callable[..., Any], slope: Callable[..., Any], bend: Callable[..., Any] | None = None
+) -> None:
     """Make an activation of your own known under `name`, to networks, estimators and files.
 
-    value(x) and slope(x), its derivative: functions of one number, float32 or float64, that return a number of its type;
-    compiled with `@njit`. They must not raise. A name that was registered before gets the new formulas, in workspaces made from
-    then on. Register it in each process, before a network that names it is loaded.
+    value(x), slope(x), its derivative, and bend(x), the second one, which only second derivatives of a network need: functions
+    of one number, float32 or float64, that return a number of its type; compiled with `@njit`. They must not raise. A name
+    that was registered before gets the new formulas, in workspaces made from then on. Register it in each process, before a
+    network that names it is loaded.
 
     Raises ValueError for a name that is no identifier or a built-in activation's, TypeError for functions not compiled.
     """
     if not name.isidentifier() or (name in ACTIVATIONS and ACTIVATIONS[name].code < USERS):
         raise ValueError(f"name is {name!r}; it must be an identifier, and not that of a built-in activation")
-    check_compiled(value=value, slope=slope)
+    check_compiled(value=value, slope=slope, **({} if bend is None else {"bend": bend}))
     code = USERS + zlib.crc32(name.encode())
     other = next((entry.name for entry in ACTIVATIONS.values() if entry.code == code), name)
     if other != name:
         raise ValueError(f"name is {name!r}, whose code {other!r} has; choose another name")
-    text = f"{name}(x), element by element."
-    backward_text = f"dx = dy times {name}'s slope at x."
-    ACTIVATIONS[name] = elementwise(
-        name, code, value, slope, from_input=True, text=text, backward_text=backward_text, users=True
-    )
+    texts = {"text": f"{name}(x), element by element.", "backward_text": f"dx = dy times {name}'s slope at x."}
+    ACTIVATIONS[name] = elementwise(name, code, value, slope, bend, from_input=True, users=True, **texts)

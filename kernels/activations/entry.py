@@ -16,7 +16,7 @@ from ..naming import named
 
 @dataclass(frozen=True, eq=False)
 class Activation:
-    """forward(x, out=None) and backward(y, dy, out=None): kernels for arrays; routine: for networks, see `routines.py`.
+    """forward(x, out=None) and backward(y, dy, out=None): kernels for arrays; routine, curvature: see `routines.py`.
 
     from_input: whether the derivative is taken from the input, so that backward is backward(x, dy, out=None).
     """
@@ -26,6 +26,7 @@ class Activation:
     forward: Callable[..., Any]
     backward: Callable[..., Any]
     routine: Callable[..., Any] | None
+    curvature: Callable[..., Any] | None = None
     from_input: bool = False
 
 
@@ -49,6 +50,7 @@ def elementwise(
     code: int,
     value: Callable[..., Any],
     slope: Callable[..., Any],
+    bend: Callable[..., Any] | None,
     *,
     from_input: bool = False,
     text: str = "",
@@ -57,6 +59,7 @@ def elementwise(
 ) -> Activation:
     """An activation of single numbers: y = value(x), dy/dx = slope(y), or slope(x) where `from_input`. Both compiled.
 
+    bend: the derivative of slope, of the same variable; None where second derivatives are not known.
     text, backward_text: docstrings of the kernels. users: the formulas are a user's: neither kept in the disk cache, nor
     trusted with the zeros in the padding of rows.
     """
@@ -100,11 +103,28 @@ def elementwise(
                 padding = span(S, (d if backward else y) + row * stride + width, stride - width)
                 padding[:] = 0
 
+    def curvature(S, x, y, d, tangents, rows, stride, width, backward):
+        count = rows * stride
+        source, moves = span(S, x, count), span(S, tangents + x, count)
+        if backward:
+            deltas, result = span(S, d, count), span(S, tangents + d, count)
+            for i in range(count):
+                result[i] = slope(source[i]) * result[i] + bend(source[i]) * moves[i] * deltas[i]
+        else:
+            result = span(S, tangents + y, count)
+            for i in range(count):
+                result[i] = slope(source[i]) * moves[i]
+        if users:
+            for row in range(rows):
+                padding = span(S, tangents + (d if backward else y) + row * stride + width, stride - width)
+                padding[:] = 0
+
     return Activation(
         name,
         code,
         kernel(named(forward, name, text), elementwise=True, cached=not users),
         kernel(named(backward, f"{name}_backward", backward_text), elementwise=True, cached=not users),
         kernel(named(routine, f"{name}_routine"), cached=not users),
+        kernel(named(curvature, f"{name}_curvature"), cached=not users) if bend else None,
         from_input,
     )

@@ -1,12 +1,13 @@
 """Activations of single numbers: value and derivative of each, and the activation made of them.
 
-To add one: a value, a slope (of the output, or of the input), an entry in `ELEMENTWISE` with a code of its own. What each is
-the derivative of is in the entry's text.
+To add one: a value, a slope (of the output, or of the input), the slope's derivative, and an entry in `ELEMENTWISE` with a code
+of its own. What each is the derivative of is in the entry's text.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,6 +36,11 @@ def identity_slope(y):
 
 
 @leaf
+def no_bend(y):
+    return type(y)(0.0)
+
+
+@leaf
 def sigmoid_scalar(x):
     """1 / (1 + exp(-x)), subnormal where x is far below 0.
 
@@ -56,6 +62,11 @@ def sigmoid_slope(y):
 
 
 @leaf
+def sigmoid_bend(y):
+    return type(y)(1.0) - type(y)(2.0) * y
+
+
+@leaf
 def tanh_scalar(x):
     """(1 - e) / (1 + e), e = exp(-2|x|) = scale (1 + tail): 1 - e without e itself, which would cancel for small x."""
     real = type(x)
@@ -73,6 +84,11 @@ def tanh_slope(y):
     one = type(y)(1.0)
     d = one - abs(y)
     return one - y * y if d > type(y)(0.5) else d + d - d * d
+
+
+@leaf
+def tanh_bend(y):
+    return type(y)(-2.0) * y
 
 
 @leaf
@@ -123,6 +139,11 @@ def elu_slope(y):
 
 
 @leaf
+def elu_bend(y):
+    return type(y)(0.0) if y > type(y)(0.0) else type(y)(1.0)
+
+
+@leaf
 def sigmoid_parts(x):
     """e = exp(-|x|) as scale (1 + tail), and 1 + e, of which sigmoid(|x|) and sigmoid(-|x|) are made without cancelling."""
     real = type(x)
@@ -152,6 +173,17 @@ def silu_slope(x):
 
 
 @leaf
+def silu_bend(x):
+    """s (1 - s) (2 + x (1 - 2 s)), s = sigmoid(x)."""
+    real = type(x)
+    scale, tail, sum_ = sigmoid_parts(x)
+    e = scale + scale * tail
+    larger, smaller = real(1.0) / sum_, e / sum_
+    lead = larger - smaller  # 1 - 2 s, but for its sign
+    return larger * smaller * (real(2.0) - abs(x) * lead)
+
+
+@leaf
 def softplus_scalar(x):
     """max(x, 0) + log(1 + exp(-|x|)), in float64; what 1 + e loses is put back."""
     wide = _d(x)
@@ -166,6 +198,12 @@ def softplus_scalar(x):
 def softplus_slope(y):
     """1 - exp(-y), which is sigmoid(x)."""
     return -expm1_of_negative(-y)
+
+
+@leaf
+def softplus_bend(y):
+    """exp(-y)."""
+    return type(y)(1.0) + expm1_of_negative(-y)
 
 
 @leaf
@@ -185,20 +223,36 @@ def gelu_slope(x):
     return (below if x < real(0.0) else real(1.0) - below) + x * density
 
 
-ELEMENTWISE = (
+@leaf
+def gelu_bend(x):
+    """phi(x) (2 - x^2)."""
+    density, _ = normal_parts(x)
+    return density * (type(x)(2.0) - x * x)
+
+
+# In a network there is nothing to be done for it.
+_identity = replace(
     elementwise(
         "identity",
         IDENTITY,
         identity_scalar,
         identity_slope,
+        no_bend,
         text="x itself, element by element.",
         backward_text="dx = dy.",
     ),
+    routine=None,
+    curvature=None,
+)
+
+ELEMENTWISE = (
+    _identity,
     elementwise(
         "sigmoid",
         SIGMOID,
         sigmoid_scalar,
         sigmoid_slope,
+        sigmoid_bend,
         text="1 / (1 + exp(-x)), element by element.",
         backward_text="dx = dy y (1 - y), y = sigmoid(x).",
     ),
@@ -207,6 +261,7 @@ ELEMENTWISE = (
         TANH,
         tanh_scalar,
         tanh_slope,
+        tanh_bend,
         text="tanh(x), element by element.",
         backward_text="dx = dy (1 - y^2), y = tanh(x).",
     ),
@@ -215,6 +270,7 @@ ELEMENTWISE = (
         RELU,
         relu_scalar,
         relu_slope,
+        no_bend,
         text="max(x, 0), element by element.",
         backward_text="dx = dy where y > 0, else 0, y = relu(x).",
     ),
@@ -223,6 +279,7 @@ ELEMENTWISE = (
         EXP,
         exp_scalar,
         exp_slope,
+        identity_slope,
         text="exp(x), element by element. 0 where the result would be subnormal, infinite where it would be too large.",
         backward_text="dx = dy y, y = exp(x).",
     ),
@@ -231,6 +288,7 @@ ELEMENTWISE = (
         LEAKY_RELU,
         leaky_relu_scalar,
         leaky_relu_slope,
+        no_bend,
         text="x, or 0.01 x where x < 0, element by element (Maas, Hannun and Ng 2013).",
         backward_text="dx = dy where y > 0, else 0.01 dy, y = leaky_relu(x).",
     ),
@@ -239,6 +297,7 @@ ELEMENTWISE = (
         ELU,
         elu_scalar,
         elu_slope,
+        elu_bend,
         text="x, or exp(x) - 1 where x < 0, element by element (Clevert, Unterthiner and Hochreiter 2016).",
         backward_text="dx = dy where y > 0, else dy (1 + y), y = elu(x).",
     ),
@@ -247,6 +306,7 @@ ELEMENTWISE = (
         SILU,
         silu_scalar,
         silu_slope,
+        silu_bend,
         from_input=True,
         text="x sigmoid(x), element by element (Elfwing, Uchibe and Doya 2018; also called swish).",
         backward_text="dx = dy (s + x s (1 - s)), s = sigmoid(x); from x itself, not from silu(x).",
@@ -256,6 +316,7 @@ ELEMENTWISE = (
         GELU,
         gelu_scalar,
         gelu_slope,
+        gelu_bend,
         from_input=True,
         text="x Phi(x), Phi the normal distribution function itself, element by element (Hendrycks and Gimpel 2016).",
         backward_text="dx = dy (Phi(x) + x phi(x)), phi the normal density; from x itself, not from gelu(x).",
@@ -265,6 +326,7 @@ ELEMENTWISE = (
         SOFTPLUS,
         softplus_scalar,
         softplus_slope,
+        softplus_bend,
         text="log(1 + exp(x)), element by element.",
         backward_text="dx = dy (1 - exp(-y)), y = softplus(x).",
     ),

@@ -176,4 +176,22 @@ def softmax_routine(S, x, y, d, rows, stride, width, backward):
         softmax_loop(matrix(S, y, rows, stride), width)
 
 
-SOFTMAX_ENTRY = Activation("softmax", SOFTMAX, softmax, softmax_backward, softmax_routine)
+@kernel
+def softmax_curvature(S, x, y, d, tangents, rows, stride, width, backward):
+    """See `routines.py`. Of dx_j = y_j (g_j - sum_k y_k g_k), with tangents of y, of g, or of both."""
+    Y, moves = matrix(S, y, rows, stride), matrix(S, tangents + y, rows, stride)
+    if not backward:
+        softmax_backward_loop(Y, moves, width)
+        return
+    D, result = matrix(S, d, rows, stride), matrix(S, tangents + d, rows, stride)
+    softmax_backward_loop(Y, result, width)
+    for r in range(rows):
+        mean, change = _d(0.0), _d(0.0)
+        for j in range(width):
+            mean += _d(Y[r, j]) * _d(D[r, j])
+            change += _d(moves[r, j]) * _d(D[r, j])
+        for j in range(width):
+            result[r, j] += moves[r, j] * (_d(D[r, j]) - mean) - Y[r, j] * change
+
+
+SOFTMAX_ENTRY = Activation("softmax", SOFTMAX, softmax, softmax_backward, softmax_routine, softmax_curvature)

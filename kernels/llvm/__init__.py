@@ -5,7 +5,7 @@ place when the jit is off.
 """
 
 from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
-from .calls import call_activation, call_loss
+from .calls import call_activation, call_curvature, call_loss
 from .online import make_online
 from .subnormals import flush_subnormals, restore_mode
 from .sums import column_sums
@@ -16,6 +16,7 @@ __all__ = [
     "atomic_add",
     "atomic_read",
     "call_activation",
+    "call_curvature",
     "call_loss",
     "column_sums",
     "copy",

@@ -28,6 +28,11 @@ def loss_types(real: Any) -> tuple[Any, ...]:
     return types.int64, vector, *[types.int64] * 5, targets, types.int64, weight, types.float64, types.int64
 
 
+def curvature_types(real: Any) -> tuple[Any, ...]:
+    """The types of an activation's curvature: S, x, y, d, tangents, rows, stride, width, backward."""
+    return types.Array(real, 1, "C"), *[types.int64] * 7, types.boolean
+
+
 def _plain_call(address: int, *arguments: Any) -> Any:
     return plain_routines[address](*arguments)
 
@@ -71,5 +76,16 @@ def _compiled_loss(
     return types.float64(types.int64, *loss_types(S.dtype)), build
 
 
+@intrinsic
+def _compiled_curvature(
+    typing: Any, address: Any, S: Any, x: Any, y: Any, d: Any, tangents: Any, rows: Any, stride: Any, width: Any, backward: Any
+) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _call(context, builder, types.none, signature, arguments)
+
+    return types.none(types.int64, *curvature_types(S.dtype)), build
+
+
 call_activation = _plain_call if JIT_DISABLED else _compiled_activation
+call_curvature = _plain_call if JIT_DISABLED else _compiled_curvature
 call_loss = _plain_call if JIT_DISABLED else _compiled_loss

@@ -44,20 +44,23 @@ def loss_of(code: int) -> Loss:
     return LOSSES[code]
 
 
-def register_loss(name: str, value: Callable[..., Any], gradient: Callable[..., Any]) -> None:
+def register_loss(
+    name: str, value: Callable[..., Any], gradient: Callable[..., Any], bend: Callable[..., Any] | None = None
+) -> None:
     """Make a loss of your own known under `name`, to networks and estimators.
 
     value(y, t), a float, and gradient(y, t, dy), which writes dL/dy to dy: functions of one row's outputs y (n_out) and
-    targets t (n_out), vectors of float32 or float64, compiled with `@njit`. They must not raise. The loss is their mean over
-    the rows, weighted by sample weights. A name that was registered before gets the new formulas, in workspaces made from then
-    on. Register it in each process, before a network that names it is loaded.
+    targets t (n_out), vectors of float32 or float64, compiled with `@njit`; bend(y, t, u), which only second derivatives of a
+    network need, overwrites u (n_out) by the matrix of second derivatives times u. They must not raise. The loss is their
+    mean over the rows, weighted by sample weights. A name that was registered before gets the new formulas, in workspaces made
+    from then on. Register it in each process, before a network that names it is loaded.
 
     Raises ValueError for a name that a built-in loss has, or no identifier, TypeError for functions that are not compiled.
     """
     if not name.isidentifier() or any(loss.name == name and loss.code < USERS for loss in LOSSES.values()):
         raise ValueError(f"name is {name!r}; it must be an identifier, and not that of a built-in loss")
-    check_compiled(value=value, gradient=gradient)
+    check_compiled(value=value, gradient=gradient, **({} if bend is None else {"bend": bend}))
     code = USERS + zlib.crc32(name.encode())
     if code in LOSSES and LOSSES[code].name != name:
         raise ValueError(f"name is {name!r}, whose code {LOSSES[code].name!r} has; choose another name")
-    LOSSES[code] = row_loss(name, code, value, gradient, users=True)
+    LOSSES[code] = row_loss(name, code, value, gradient, bend, users=True)

@@ -15,7 +15,7 @@ from ..exponential import is_single, log1m_parts, log_parts
 from ..jit import kernel, leaf
 from ..llvm import matrix
 from .entry import BINARY_LOG_LOSS, LABEL_LOG_LOSS, LOG_LOSS, Loss
-from .sums import derivative_for, row_count, sum_of, weighted
+from .sums import derivative_for, difference_curvature, row_count, sum_of, weighted
 
 _d = np.float64
 
@@ -126,7 +126,7 @@ def entropy_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale,
 
 
 def _log_loss(code: int, value: Any, backward: Any, needs: str) -> Loss:
-    return Loss("log_loss", code, value, backward, entropy_routine, needs=needs, through=True)
+    return Loss("log_loss", code, value, backward, entropy_routine, difference_curvature, needs=needs, through=True)
 
 
 LOSSES = (

@@ -32,7 +32,7 @@ class Parameter:
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """value(Y, T) and backward(Y, T, out=None): kernels for arrays; routine: for networks, see `routines.py`.
+    """value(Y, T) and backward(Y, T, out=None): kernels for arrays; routine, curvature: for networks, see `routines.py`.
 
     needs: the only output activation that the loss goes with. through: whether the routine gives delta, the derivative through
     that activation, at once. heads: outputs for each target column; 0 for as many as the parameter has values. parameter: the
@@ -44,6 +44,7 @@ class Loss:
     value: Callable[..., Any]
     backward: Callable[..., Any]
     routine: Callable[..., Any]
+    curvature: Callable[..., Any] | None = None
     needs: str = ""
     through: bool = False
     heads: int = 1
@@ -55,6 +56,7 @@ def row_loss(
     code: int,
     value: Callable[..., Any],
     gradient: Callable[..., Any],
+    bend: Callable[..., Any] | None,
     *,
     needs: str = "",
     heads: int = 1,
@@ -65,11 +67,12 @@ def row_loss(
 ) -> Loss:
     """A loss made of one row's: value(y, t, p) a float, and gradient(y, t, p, dy), dy OUT. Both compiled.
 
-    y, dy (n_out), t (n_targets), p the parameter's values. text, backward_text: docstrings of the kernels. users: the formulas
+    bend(y, t, p, u): u OUT, times the matrix of second derivatives; None where they are not known. y, dy, u (n_out), t
+    (n_targets), p the parameter's values. text, backward_text: docstrings of the kernels. users: the formulas
     are a user's, take no p, and are not kept in the disk cache.
     """
     if users:
-        value, gradient = _without_parameters(value, gradient)
+        value, gradient, bend = _without_parameters(value, gradient, bend)
 
     def total_of(Y, T, p):
         check_same_rows(Y, T, heads if heads else p.size)
@@ -128,6 +131,18 @@ def row_loss(
             total += row_weight * value(outputs, t, p)
         return total
 
+    def curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
+        targets, columns = span(T, 0, T.size), T.shape[1]
+        p = span(S, parameters, n_out // columns if heads == 0 else 1)
+        for r in range(rows):
+            row_weight = _d(weight[first + r]) if weight.size else _d(1.0)
+            u = span(S, d + r * stride, n_out)
+            bend(span(S, y + r * stride, n_out), span(targets, (first + r) * columns, columns), p, u)
+            factor = S.dtype.type(row_weight * scale)
+            for j in range(n_out):
+                u[j] *= factor
+        return _d(0.0)
+
     cached = not users
     pair = (mean_with, backward_with) if parameter else (mean, backward)
     return Loss(
@@ -136,17 +151,21 @@ def row_loss(
         kernel(named(pair[0], name, text), elementwise=True, cached=cached),
         kernel(named(pair[1], f"{name}_backward", backward_text), elementwise=True, cached=cached),
         kernel(named(routine, f"{name}_routine"), read_only="T weight", cached=cached),
+        kernel(named(curvature, f"{name}_curvature"), read_only="T weight", cached=cached) if bend else None,
         needs=needs,
         heads=heads,
         parameter=parameter,
     )
 
 
-def _without_parameters(value: Callable[..., Any], gradient: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+def _without_parameters(value: Any, gradient: Any, bend: Any) -> tuple[Any, Any, Any]:
     def value_of_row(y, t, p):
         return value(y, t)
 
     def gradient_of_row(y, t, p, dy):
         gradient(y, t, dy)
 
-    return leaf(value_of_row), leaf(gradient_of_row)
+    def bend_of_row(y, t, p, u):
+        bend(y, t, u)
+
+    return leaf(value_of_row), leaf(gradient_of_row), leaf(bend_of_row) if bend else None

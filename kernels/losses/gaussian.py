@@ -36,12 +36,27 @@ def gaussian_gradient(y, t, p, dy):
         dy[columns + j] = _d(0.0) if at_floor else _d(0.5) * (_d(1.0) - d * d * precision)
 
 
+@leaf
+def gaussian_bend(y, t, p, u):
+    columns = t.size
+    for j in range(columns):
+        log_variance = max(_d(y[columns + j]), _d(LEAST_LOG_VARIANCE))
+        precision = exp_scalar(-log_variance)
+        d = _d(y[j]) - _d(t[j])
+        at_floor = _d(y[columns + j]) < _d(LEAST_LOG_VARIANCE)
+        mixed = _d(0.0) if at_floor else -d * precision
+        along, across = _d(u[j]), _d(u[columns + j])
+        u[j] = precision * along + mixed * across
+        u[columns + j] = _d(0.0) if at_floor else mixed * along + _d(0.5) * d * d * precision * across
+
+
 LOSSES = (
     row_loss(
         "gaussian_nll",
         GAUSSIAN_NLL,
         gaussian_value,
         gaussian_gradient,
+        gaussian_bend,
         needs="identity",
         heads=2,
         text=(

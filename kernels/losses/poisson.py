@@ -9,7 +9,7 @@ from ..exponential import LN2_HI, LN2_LO, log_series, log_split
 from ..jit import kernel, leaf
 from ..llvm import matrix
 from .entry import POISSON, Loss
-from .sums import derivative_for, divided, row_count, sum_of, weighted
+from .sums import derivative_for, difference_curvature, divided, row_count, sum_of, weighted
 
 _d = np.float64
 TINY, HUGE = np.finfo(_d).tiny, np.finfo(_d).max
@@ -105,4 +105,6 @@ def poisson_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale,
     return total
 
 
-LOSSES = (Loss("poisson", POISSON, poisson, poisson_backward, poisson_routine, needs="exp", through=True),)
+LOSSES = (
+    Loss("poisson", POISSON, poisson, poisson_backward, poisson_routine, difference_curvature, needs="exp", through=True),
+)

@@ -60,12 +60,25 @@ def quantile_gradient(y, t, p, dy):
         dy[j] = slope / y.dtype.type(y.size)
 
 
+@leaf
+def straight_bend(y, t, p, u):
+    """Of what is made of straight pieces."""
+    u[:] = y.dtype.type(0.0)
+
+
+@leaf
+def huber_bend(y, t, p, u):
+    for j in range(y.size):
+        u[j] = u[j] / y.dtype.type(y.size) if abs(y[j] - t[j]) <= p[0] else y.dtype.type(0.0)
+
+
 LOSSES = (
     row_loss(
         "mae",
         MAE,
         mae_value,
         mae_gradient,
+        straight_bend,
         text="Mean over outputs and rows of |y - t|. Y, T arrays of one shape; 1-D ones hold one output for each row.",
         backward_text="dL/dY = sign(y - t) / size, 0 where y = t.",
     ),
@@ -74,6 +87,7 @@ LOSSES = (
         HUBER,
         huber_value,
         huber_gradient,
+        huber_bend,
         parameter=Parameter("delta", 1.0, 0.0, np.inf),
         text="Mean over outputs and rows of d^2 / 2, or delta (d - delta / 2) where d = |y - t| > delta (Huber 1964).",
         backward_text="dL/dY = y - t, kept between -delta and delta, / size.",
@@ -83,6 +97,7 @@ LOSSES = (
         QUANTILE,
         quantile_value,
         quantile_gradient,
+        straight_bend,
         heads=0,
         parameter=Parameter("quantile", 0.5, 0.0, 1.0, many=True),
         text=(

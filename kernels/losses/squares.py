@@ -9,7 +9,7 @@ from ..errorfree import product_error, sum_error
 from ..jit import kernel, leaf
 from ..llvm import matrix
 from .entry import MSE, SQUARED_ERROR, SUM_SQUARED_ERROR, Loss
-from .sums import derivative_for, halved_difference, row_count
+from .sums import derivative_for, halved_difference, row_count, scale_rows
 
 _d = np.float64
 
@@ -92,8 +92,17 @@ def squares_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale,
     return total / outputs
 
 
+@kernel(read_only="T weight")
+def squares_curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
+    """See `routines.py`; for all three."""
+    outputs = _d(2.0) if code == SUM_SQUARED_ERROR else _d(n_out if code == MSE else 2 * n_out)
+    scale_rows(matrix(S, d, rows, stride), first, weight, scale * (_d(2.0) / outputs))
+    return _d(0.0)
+
+
+_routines = squares_routine, squares_curvature
 LOSSES = (
-    Loss("mse", MSE, mse, mse_backward, squares_routine),
-    Loss("squared_error", SQUARED_ERROR, squared_error, squared_error_backward, squares_routine),
-    Loss("sum_squared_error", SUM_SQUARED_ERROR, sum_squared_error, sum_squared_error_backward, squares_routine),
+    Loss("mse", MSE, mse, mse_backward, *_routines),
+    Loss("squared_error", SQUARED_ERROR, squared_error, squared_error_backward, *_routines),
+    Loss("sum_squared_error", SUM_SQUARED_ERROR, sum_squared_error, sum_squared_error_backward, *_routines),
 )

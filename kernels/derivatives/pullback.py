@@ -1,0 +1,68 @@
+"""From dL/dY, however it was made, back to parameters and inputs: the network inside a larger differentiable program."""
+
+from __future__ import annotations
+
+from ..checks import check_derivatives, check_kept, check_like, check_outputs, check_parameters, check_workspace
+from ..dropout import KEEP_ALL
+from ..jit import kernel, leaf
+from ..llvm import span
+from ..network import add_gradient, forward_rows, pack_parameters
+from ..workspace import BLOCK, CHUNK, INPUT_STRIDE, SUMS
+from .chain import load, seed_rows, take_input_deltas, transpose
+
+
+@leaf(read_only="X dY")
+def check_pullback(plan, X, dY, grad, dX, work):
+    check_workspace(plan.table, work.layout)
+    check_outputs(plan.table, X, dY, X.shape[0])
+    if grad.size:
+        check_parameters(plan.table, grad, grad)
+    if dX.size:
+        check_derivatives(work.layout[0, INPUT_STRIDE])
+        check_like(X, dX)
+
+
+@leaf(read_only="X dY")
+def pull_back(table, layout, S, X, dY, start, rows, grad, dX):
+    """Of rows from `start` on, whose activations lie in the area: their part of both derivatives, that of `grad` in SUMS."""
+    n_in = X.shape[1]
+    seed_rows(table, layout, S, span(dY, 0, dY.size), start, rows)
+    if grad.size:
+        sums, at = layout[0, SUMS], start * n_in
+        init, one = -1 if start == 0 else sums, S.dtype.type(1.0)
+        add_gradient(table, layout, S, span(X, 0, X.size), at, 0, rows, init, sums, one, 0, 1, KEEP_ALL, 0)
+    if dX.size:
+        take_input_deltas(table, layout, S, rows, span(dX, 0, dX.size), start * n_in, n_in)
+
+
+@kernel(read_only="X dY")
+def backward(plan, X, dY, grad, dX, work):
+    """After `forward` or `forward_loaded` with this X and `work`: grad, like theta, and dX, like X, OUT; either may be empty.
+
+    X (n, n_in), dY (n, n_out) the derivatives of any number to the outputs, which `forward` returned; grad: its derivatives to
+    the parameters, summed over the rows; dX: to the inputs. dX needs a workspace made with derivatives=True.
+    """
+    table, layout = plan.table, work.layout
+    check_pullback(plan, X, dY, grad, dX, work)
+    check_kept(X.shape[0], layout[0, CHUNK])
+    S = span(work.numbers, 0, work.numbers.size)
+    transpose(table, layout, S)
+    pull_back(table, layout, S, X, dY, 0, X.shape[0], grad, dX)
+    if grad.size:
+        pack_parameters(table, layout, grad, S, layout[0, SUMS], True)
+
+
+@kernel(read_only="theta X dY")
+def vjp(plan, theta, X, dY, grad, dX, work):
+    """The same for any number of rows, with a forward pass of its own: vector-Jacobian products."""
+    table, layout = plan.table, work.layout
+    check_pullback(plan, X, dY, grad, dX, work)
+    check_parameters(table, theta, theta)
+    S, inputs, block = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size), layout[0, BLOCK]
+    load(table, layout, theta, S, True)
+    for start in range(0, X.shape[0], block):
+        rows = min(block, X.shape[0] - start)
+        forward_rows(table, layout, S, inputs, start * X.shape[1], 0, 0, rows, KEEP_ALL, 0)
+        pull_back(table, layout, S, X, dY, start, rows, grad, dX)
+    if grad.size:
+        pack_parameters(table, layout, grad, S, layout[0, SUMS], True)

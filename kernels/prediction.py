@@ -1,0 +1,69 @@
+"""From rows to outputs."""
+
+from __future__ import annotations
+
+from .checks import check_outputs, check_parameters, check_workspace
+from .dropout import KEEP_ALL
+from .jit import kernel, leaf
+from .llvm import matrix, span
+from .network import forward_rows, pack_parameters
+from .plan import N_LAYERS, N_OUT
+from .workspace import ACTIVATIONS, BATCH, BLOCK, CHUNK, OUTPUTS, PARAMETERS, STRIDE
+
+
+@leaf(read_only="X")
+def outputs_of(table, layout, S, X, Y, keep):
+    """Y OUT, with the parameters that lie in panels. keep: every row's activations stay, so that a backward pass can follow."""
+    last, n_in, n_out, block = table[0, N_LAYERS], X.shape[1], Y.shape[1], layout[0, BLOCK]
+    inputs, stride = span(X, 0, X.size), layout[last, STRIDE]
+    for start in range(0, X.shape[0], block):
+        rows, held = min(block, X.shape[0] - start), start if keep else 0
+        forward_rows(table, layout, S, inputs, start * n_in, 0, held, rows, KEEP_ALL, 0)
+        outputs = matrix(S, layout[last, ACTIVATIONS] + held * stride, rows, stride)
+        for r in range(rows):
+            for j in range(n_out):
+                Y[start + r, j] = outputs[r, j]
+
+
+@kernel(read_only="theta X")
+def predict(plan, theta, X, Y, work):
+    """Y (n, n_out) OUT, the network's outputs for X (n, n_in), any number of rows."""
+    table, layout = plan.table, work.layout
+    check_workspace(table, layout)
+    check_parameters(table, theta, theta)
+    check_outputs(table, X, Y, X.shape[0])
+    S = span(work.numbers, 0, work.numbers.size)
+    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS], False)
+    outputs_of(table, layout, S, X, Y, False)
+
+
+@kernel(read_only="theta")
+def load_parameters(plan, theta, work):
+    """Put theta into `work` for calls of `forward_loaded`, until another kernel is called with `work`."""
+    check_workspace(plan.table, work.layout)
+    check_parameters(plan.table, theta, theta)
+    S = span(work.numbers, 0, work.numbers.size)
+    pack_parameters(plan.table, work.layout, theta, S, work.layout[0, PARAMETERS], False)
+
+
+@kernel(read_only="X")
+def forward_loaded(plan, X, work):
+    """`forward`, with the parameters that `load_parameters` put into `work`: for many calls with a few rows each."""
+    table, layout = plan.table, work.layout
+    check_workspace(table, layout)
+    rows, n_out = min(X.shape[0], layout[0, BATCH]), table[table[0, N_LAYERS], N_OUT]
+    at = layout[0, OUTPUTS]
+    Y = work.numbers[at : at + rows * n_out].reshape((rows, n_out))
+    check_outputs(table, X, Y, layout[0, BATCH])
+    outputs_of(table, layout, span(work.numbers, 0, work.numbers.size), X, Y, X.shape[0] <= layout[0, CHUNK])
+    return Y
+
+
+@kernel(read_only="theta X")
+def forward(plan, theta, X, work):
+    """The network's outputs Y (n, n_out) for X (n, n_in): a view into `work`, valid until the next call with it.
+
+    n is at most the workspace's batch size; `predict` takes any number of rows.
+    """
+    load_parameters(plan, theta, work)
+    return forward_loaded(plan, X, work)

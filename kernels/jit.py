@@ -49,13 +49,18 @@ REORDERED = {"contract", "nsz", "arcp", "reassoc"}
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
-def leaf(function: Callable[..., Any] | None = None, *, fastmath: set[str] = EXACT, read_only: str = "") -> Any:
-    """Compile a function that only kernels call. It needs no way in from Python and no place in the cache."""
+def leaf(
+    function: Callable[..., Any] | None = None, *, fastmath: set[str] = EXACT, read_only: str = "", inline: bool = False
+) -> Any:
+    """Compile a function that only kernels call. It needs no way in from Python and no place in the cache.
+
+    inline: it is to become part of its caller, however long it is.
+    """
     if function is None:
-        return functools.partial(leaf, fastmath=fastmath, read_only=read_only)
+        return functools.partial(leaf, fastmath=fastmath, read_only=read_only, inline=inline)
     if JIT_DISABLED:
         return function
-    options = _options(fastmath, no_cpython_wrapper=True)
+    options = _options(fastmath, no_cpython_wrapper=True, forceinline=inline)
     return _declare(KernelDispatcher(function, targetoptions=options, pipeline_class=LeafCompiler), read_only)
 
 

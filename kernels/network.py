@@ -119,7 +119,7 @@ def loss_rows(table, layout, S, T, weight, start, scale, losses, first, area, he
         at = area + (held + row) * stride
         losses[(first + row) // granule] = call_loss(
             layout[0, LOSS_ROUTINE], layout[0, LOSS], S, layout[last, ACTIVATIONS] + at, layout[last, DELTAS] + at, count,
-            stride, n_out, T, start + row, weight, scale, layout[0, LOSS_PARAMETERS],
+            stride, n_out, T, T.shape[1], weight, weight.size, start + row, scale, layout[0, LOSS_PARAMETERS],
         )  # fmt: skip
     if not layout[0, LOSS_THROUGH]:
         activate(layout, S, last, area, held, rows, n_out, True)

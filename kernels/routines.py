@@ -30,14 +30,57 @@ from typing import Any
 
 import numpy as np
 
-from .jit import JIT_DISABLED
-from .llvm.calls import activation_types, curvature_types, loss_types, plain_routines
+from .jit import JIT_DISABLED, kernel, leaf
+from .llvm.calls import (
+    activation_types,
+    curvature_types,
+    loss_types,
+    plain_routines,
+    read_only_matrix_at,
+    read_only_vector_at,
+    vector_at,
+)
+from .naming import named
 
 Routine = Callable[..., Any]
+
+# A vector's length where nobody asks for it.
+_UNKNOWN = 1 << 48
 
 _TYPES = {"activation": activation_types, "loss": loss_types, "curvature": curvature_types}
 _addresses: dict[tuple[int, str, str], int] = {}
 _kept: list[Routine] = []
+
+
+def activation_routine(function: Routine, cached: bool = True) -> Any:
+    """What `call_activation` calls, of a function as it stands above."""
+    body = leaf(function, inline=True)
+
+    def routine(S, x, y, d, rows, stride, width, backward):
+        body(vector_at(S, _UNKNOWN), x, y, d, rows, stride, width, backward)
+
+    return kernel(named(routine, f"{function.__name__}_by_address"), cached=cached)
+
+
+def curvature_routine(function: Routine, cached: bool = True) -> Any:
+    """What `call_curvature` calls."""
+    body = leaf(function, inline=True)
+
+    def routine(S, x, y, d, tangents, rows, stride, width, backward):
+        body(vector_at(S, _UNKNOWN), x, y, d, tangents, rows, stride, width, backward)
+
+    return kernel(named(routine, f"{function.__name__}_by_address"), cached=cached)
+
+
+def loss_routine(function: Routine, cached: bool = True) -> Any:
+    """What `call_loss` calls: a loss's routine, or its curvature."""
+    body = leaf(function, inline=True, read_only="T weight")
+
+    def routine(code, S, y, d, rows, stride, n_out, T, columns, weight, weights, first, scale, parameters):
+        targets, row_weights = read_only_matrix_at(T, first + rows, columns), read_only_vector_at(weight, weights)
+        return body(code, vector_at(S, _UNKNOWN), y, d, rows, stride, n_out, targets, first, row_weights, scale, parameters)
+
+    return kernel(named(routine, f"{function.__name__}_by_address"), cached=cached)
 
 
 def address_of(routine: Routine | None, real: np.dtype[Any], kind: str) -> int:

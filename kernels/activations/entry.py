@@ -12,6 +12,7 @@ from ..checks import check_same_shape
 from ..jit import kernel, leaf
 from ..llvm import copy, span
 from ..naming import named
+from ..routines import activation_routine, curvature_routine
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,7 @@ def elementwise(
         code,
         kernel(named(forward, name, text), elementwise=True, cached=not users),
         kernel(named(backward, f"{name}_backward", backward_text), elementwise=True, cached=not users),
-        kernel(named(routine, f"{name}_routine"), cached=not users),
-        kernel(named(curvature, f"{name}_curvature"), cached=not users) if bend else None,
+        activation_routine(named(routine, f"{name}_routine"), cached=not users),
+        curvature_routine(named(curvature, f"{name}_curvature"), cached=not users) if bend else None,
         from_input,
     )

@@ -12,6 +12,7 @@ from ..errorfree import product_error, sum_error
 from ..exponential import LOWEST_SINGLE, exp_parts, exp_split, is_single
 from ..jit import REORDERED, kernel, leaf
 from ..llvm import matrix, span
+from ..routines import activation_routine, curvature_routine
 from .entry import Activation, in_place, result_for
 from .formulas import SOFTMAX
 
@@ -167,7 +168,7 @@ def softmax_backward(y, dy, out=None):
     return dx
 
 
-@kernel
+@activation_routine
 def softmax_routine(S, x, y, d, rows, stride, width, backward):
     """See `routines.py`."""
     if backward:
@@ -176,7 +177,7 @@ def softmax_routine(S, x, y, d, rows, stride, width, backward):
         softmax_loop(matrix(S, y, rows, stride), width)
 
 
-@kernel
+@curvature_routine
 def softmax_curvature(S, x, y, d, tangents, rows, stride, width, backward):
     """See `routines.py`. Of dx_j = y_j (g_j - sum_k y_k g_k), with tangents of y, of g, or of both."""
     Y, moves = matrix(S, y, rows, stride), matrix(S, tangents + y, rows, stride)

@@ -109,12 +109,12 @@ def loss_tangents(table, layout, S, T, weight, start, scale, rows, whole):
     for row in range(0, rows, granule):
         count, at = min(granule, rows - row), row * stride
         total += call_loss(
-            layout[0, LOSS_ROUTINE], layout[0, LOSS], S, y + at, d + at, count, stride, n_out, T, start + row, weight, scale,
-            layout[0, LOSS_PARAMETERS],
+            layout[0, LOSS_ROUTINE], layout[0, LOSS], S, y + at, d + at, count, stride, n_out, T, T.shape[1], weight,
+            weight.size, start + row, scale, layout[0, LOSS_PARAMETERS],
         )  # fmt: skip
         call_loss(
-            layout[0, LOSS_CURVATURE], layout[0, LOSS], S, y + at, tangents + d + at, count, stride, n_out, T, start + row,
-            weight, scale, layout[0, LOSS_PARAMETERS],
+            layout[0, LOSS_CURVATURE], layout[0, LOSS], S, y + at, tangents + d + at, count, stride, n_out, T, T.shape[1],
+            weight, weight.size, start + row, scale, layout[0, LOSS_PARAMETERS],
         )  # fmt: skip
     if not layout[0, LOSS_THROUGH]:
         if whole:

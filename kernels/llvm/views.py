@@ -24,16 +24,16 @@ def _plain_matrix(vector: Any, start: int, rows: int, columns: int) -> Any:
     return vector[start : start + rows * columns].reshape((rows, columns))
 
 
-def _build_view(context: Any, builder: Any, result: Any, source: Any, value: Any, start: Any, shape: list[Any]) -> Any:
+def build_view(context: Any, builder: Any, result: Any, data: Any, shape: list[Any]) -> Any:
+    """An array of type `result` at a pointer, C-contiguous."""
     from numba.np.arrayobj import make_array, populate_array
 
-    array = make_array(source)(context, builder, value)
     view = make_array(result)(context, builder)
-    strides = [array.itemsize]
+    itemsize = context.get_constant(types.intp, result.dtype.bitwidth // 8)
+    strides = [itemsize]
     for extent in reversed(shape[1:]):
         strides.insert(0, builder.mul(strides[0], extent))
-    data = builder.gep(array.data, [start])
-    populate_array(view, data=data, shape=shape, strides=strides, itemsize=array.itemsize, meminfo=None)
+    populate_array(view, data=data, shape=shape, strides=strides, itemsize=itemsize, meminfo=None)
     return view._getvalue()
 
 
@@ -43,7 +43,8 @@ def _compiled_span(typing: Any, array: Any, start: Any, count: Any) -> Any:
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, start, count = arguments
-        return _build_view(context, builder, result, array, value, start, [count])
+        data = builder.gep(data_pointer(context, builder, array, value), [start])
+        return build_view(context, builder, result, data, [count])
 
     return result(array, types.intp, types.intp), build
 
@@ -54,7 +55,8 @@ def _compiled_matrix(typing: Any, vector: Any, start: Any, rows: Any, columns: A
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, start, rows, columns = arguments
-        return _build_view(context, builder, result, vector, value, start, [rows, columns])
+        data = builder.gep(data_pointer(context, builder, vector, value), [start])
+        return build_view(context, builder, result, data, [rows, columns])
 
     return result(vector, types.intp, types.intp, types.intp), build
 

@@ -14,6 +14,7 @@ from ..errorfree import product_error, sum_error
 from ..exponential import is_single, log1m_parts, log_parts
 from ..jit import kernel, leaf
 from ..llvm import matrix
+from ..routines import loss_routine
 from .entry import BINARY_LOG_LOSS, LABEL_LOG_LOSS, LOG_LOSS, Loss
 from .sums import derivative_for, difference_curvature, row_count, sum_of, weighted
 
@@ -100,7 +101,7 @@ def log_scalar(y):
     return log_parts(clipped(y))[0]
 
 
-@kernel(read_only="T weight")
+@loss_routine
 def entropy_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
     """See `routines.py`; for both, and for classes as one column of indices: an index that is none makes the loss NaN."""
     real = S.dtype.type

@@ -12,6 +12,7 @@ from ..checks import check_same_rows, check_same_shape
 from ..jit import kernel, leaf
 from ..llvm import span
 from ..naming import named
+from ..routines import loss_routine
 
 MSE, SQUARED_ERROR, LOG_LOSS, LABEL_LOG_LOSS, BINARY_LOG_LOSS, SUM_SQUARED_ERROR, POISSON = range(7)
 MAE, HUBER, QUANTILE, GAUSSIAN_NLL = range(7, 11)
@@ -150,8 +151,8 @@ def row_loss(
         code,
         kernel(named(pair[0], name, text), elementwise=True, cached=cached),
         kernel(named(pair[1], f"{name}_backward", backward_text), elementwise=True, cached=cached),
-        kernel(named(routine, f"{name}_routine"), read_only="T weight", cached=cached),
-        kernel(named(curvature, f"{name}_curvature"), read_only="T weight", cached=cached) if bend else None,
+        loss_routine(named(routine, f"{name}_routine"), cached=cached),
+        loss_routine(named(curvature, f"{name}_curvature"), cached=cached) if bend else None,
         needs=needs,
         heads=heads,
         parameter=parameter,

@@ -8,6 +8,7 @@ from ..errorfree import product_error, sum_error
 from ..exponential import LN2_HI, LN2_LO, log_series, log_split
 from ..jit import kernel, leaf
 from ..llvm import matrix
+from ..routines import loss_routine
 from .entry import POISSON, Loss
 from .sums import derivative_for, difference_curvature, divided, row_count, sum_of, weighted
 
@@ -89,7 +90,7 @@ def poisson_backward(Y, T, out=None):
     return dY
 
 
-@kernel(read_only="T weight")
+@loss_routine
 def poisson_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
     """See `routines.py`."""
     Y, D = matrix(S, y, rows, stride), matrix(S, d, rows, stride)

@@ -8,6 +8,7 @@ from ..checks import check_same_shape
 from ..errorfree import product_error, sum_error
 from ..jit import kernel, leaf
 from ..llvm import matrix
+from ..routines import loss_routine
 from .entry import MSE, SQUARED_ERROR, SUM_SQUARED_ERROR, Loss
 from .sums import derivative_for, halved_difference, row_count, scale_rows
 
@@ -74,7 +75,7 @@ def sum_squared_error_backward(Y, T, out=None):
     return dY
 
 
-@kernel(read_only="T weight")
+@loss_routine
 def squares_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
     """See `routines.py`; for all three."""
     Y, D = matrix(S, y, rows, stride), matrix(S, d, rows, stride)
@@ -92,7 +93,7 @@ def squares_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale,
     return total / outputs
 
 
-@kernel(read_only="T weight")
+@loss_routine
 def squares_curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
     """See `routines.py`; for all three."""
     outputs = _d(2.0) if code == SUM_SQUARED_ERROR else _d(n_out if code == MSE else 2 * n_out)

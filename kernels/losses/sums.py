@@ -9,9 +9,10 @@ import numpy as np
 
 from ..checks import check_same_shape
 from ..errorfree import product_error, sum_error
-from ..jit import kernel, leaf
+from ..jit import leaf
 from ..llvm import matrix
 from ..naming import named
+from ..routines import loss_routine
 
 _d = np.float64
 
@@ -62,7 +63,7 @@ def scale_rows(D, first, weight, scale):
             D[r, j] *= factor
 
 
-@kernel(read_only="T weight")
+@loss_routine
 def difference_curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
     """See `routines.py`; for losses whose delta is y - t."""
     scale_rows(matrix(S, d, rows, stride), first, weight, scale)

@@ -12,6 +12,19 @@ from .errors import InputError
 
 # To look at so few takes no longer than to add them up.
 FEW_ENTRIES = 1000
+# Entries looked at together, so that what that takes does not grow with the array.
+BLOCK = 1 << 20
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether every entry of a C-contiguous array is finite, in memory that does not depend on its size."""
+    if array.size > FEW_ENTRIES:
+        # The sum is finite for nearly all data; only where it is not are all entries looked at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(array.sum()):
+                return True
+    flat = array.reshape(-1)
+    return all(bool(np.isfinite(flat[i : i + BLOCK]).all()) for i in range(0, flat.size, BLOCK))
 
 
 def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any]) -> np.ndarray:
@@ -24,12 +37,7 @@ def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any]) -> np.ndarray:
     else:
         with np.errstate(over="ignore"):
             array = np.ascontiguousarray(given, dtype)
-    suspicious = True
-    if array.size > FEW_ENTRIES:
-        # The sum is finite for nearly all data, and needs no array of its own; only where it is not are all entries looked at.
-        with np.errstate(over="ignore", invalid="ignore"):
-            suspicious = not np.isfinite(array.sum())
-    if suspicious and not np.isfinite(array).all():
+    if not all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InputError(
             f"{name} holds {given[where]!s} at {list(where)}, which is no finite {dtype}; remove or fill such entries"

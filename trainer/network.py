@@ -40,7 +40,8 @@ class Network:
     "squared_error", "sum_squared_error", "mae", "huber" (with `delta`), "quantile" (with `quantile`, a level, or several with
     outputs for each), "log_loss" over softmax or sigmoid outputs, "poisson" over exp, "gaussian_nll" over identity outputs, the
     means and then the logarithms of the variances, or a registered one. dtype: "float32" or "float64". random_state: seed of
-    the initial weights and of the order of the batches. initial: "auto", "glorot" or "he".
+    the initial weights and of the order of the batches. initial: "auto", "glorot", "he", or the parameters, a vector like
+    theta, which becomes the network's own where its dtype fits.
 
     theta is the parameter vector; weights[l] (n_in, n_out) and biases[l] (n_out) are writable views of it.
     """
@@ -54,7 +55,7 @@ class Network:
         bias: bool = True,
         dtype: DTypeLike = "float32",
         random_state: int | np.random.Generator | None = 0,
-        initial: str = "auto",
+        initial: str | np.ndarray = "auto",
         quantile: float | Sequence[float] | None = None,
         delta: float | None = None,
     ) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from tileprop.kernels import make_plan
 from tileprop.trainer import InputError
-from tileprop.trainer.arrays import as_inputs, as_real, as_targets, as_weights
+from tileprop.trainer.arrays import BLOCK, all_finite, as_inputs, as_real, as_targets, as_weights
 
 pytestmark = pytest.mark.plain
 REALS = [np.dtype("float32"), np.dtype("float64")]
@@ -54,6 +54,18 @@ def test_entries_that_are_not_finite_are_named(bad):
     values[2, 1] = bad
     with pytest.raises(InputError, match=r"X holds -?(nan|inf) at \[2, 1\]"):
         as_inputs(values, 2, REALS[1])
+
+
+@pytest.mark.parametrize("size", [0, 5, 2000, BLOCK + 3])
+def test_all_finite(size):
+    values = np.full(size, np.finfo("f4").max, "f4")  # whose sum overflows
+    assert all_finite(values)
+    assert all_finite(np.arange(size))
+    for bad in (np.nan, -np.inf):
+        for at in (0, size - 1) if size else ():
+            broken = values.copy()
+            broken[at] = bad
+            assert not all_finite(broken)
 
 
 def test_entries_beyond_float32_are_named():

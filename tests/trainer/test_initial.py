@@ -48,3 +48,30 @@ def test_both_dtypes_start_from_the_same_numbers():
 def test_unknown_scheme():
     with pytest.raises(InputError, match="initial is 'xavier'; it must be one of auto, glorot, he"):
         Network([2, 1], initial="xavier")
+
+
+def test_parameters_in_place_of_a_scheme():
+    theta = np.arange(9, dtype="float32")
+    network = Network([2, 3], initial=theta)
+    assert network.theta is theta
+    assert np.shares_memory(network.weights[0], theta)
+    theta.flags.writeable = False
+    for given in (theta, theta.astype("float64")):
+        network = Network([2, 3], initial=given)
+        assert not np.shares_memory(network.theta, theta)
+        np.testing.assert_array_equal(network.theta, theta)
+        network.theta[:] = 0
+
+
+@pytest.mark.parametrize(
+    ("theta", "message"),
+    [
+        (np.ones(8), r"initial has shape \(8,\); a parameter vector of this network is \(9,\)"),
+        (np.ones((3, 3)), r"initial has shape \(3, 3\)"),
+        (np.full(9, np.nan), "initial holds nan"),
+        (np.full(9, "a"), "initial has dtype <U1"),
+    ],
+)
+def test_parameters_that_do_not_fit(theta, message):
+    with pytest.raises(InputError, match=message):
+        Network([2, 3], initial=theta)

@@ -1,13 +1,15 @@
 """Networks as safetensors files: tensors `weights.0`, `biases.0`, ...; the plan as JSON in the text metadata.
 
-Nothing is ever unpickled. Loading checks names, shapes and dtypes against the plan before a network is made.
+Nothing is ever unpickled. Loading checks names, shapes, dtypes and sizes, of the file and of the plan, before it takes memory
+for the parameters; they are read right into the network's vector. A file from anywhere gives a network or a ModelFormatError.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
+import reprlib
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +17,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels import Plan, make_plan
+from .arrays import all_finite
 from .errors import InputError, ModelFormatError
 from .extras import require
+from .tensor_files import DTYPES, MOST_BRACKETS, MOST_HEADER, Tensor, TensorFile, read_json, shortened
 
 if TYPE_CHECKING:
     from .network import Network
 
 FORMAT = "tileprop-network-1"
+# What the plan tells of a network, and as what.
+FIELDS = {"sizes": list, "activation": list, "output_activation": str, "loss": str, "bias": bool, "dtype": str}
+# Besides, of a loss that has one, its parameter: a number or several.
+PARAMETERS = ("quantile", "delta")
+REALS = ("float32", "float64")
 
 
 def save_network(
@@ -30,7 +39,11 @@ def save_network(
     arrays: dict[str, np.ndarray] | None = None,
     notes: dict[str, Any] | None = None,
 ) -> None:
-    """Write a network; `arrays` and `notes` (anything that JSON holds) travel along, for `load_network` to give back."""
+    """Write a network; `arrays` and `notes` (anything that JSON holds) travel along, for `load_network` to give back.
+
+    Raises InputError for what could not be loaded again: numbers that are not finite, arrays of anything but real numbers, and
+    more notes than 1 MiB.
+    """
     safetensors = require("safetensors.numpy", "saving a network")
     tensors = {f"extra.{name}": np.array(array, order="C") for name, array in (arrays or {}).items()}
     for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
@@ -38,14 +51,29 @@ def save_network(
         tensors[f"weights.{i}"] = np.array(W, order="C")
         if network.plan.bias:
             tensors[f"biases.{i}"] = np.array(b, order="C")
+    for name, tensor in tensors.items():
+        if tensor.dtype not in DTYPES.values() or not all_finite(tensor):
+            raise InputError(f"{name} ({tensor.dtype}) cannot be saved: all its entries must be real, finite numbers")
     plan = {**network.plan.arguments, "dtype": network.dtype.name}
     metadata = {"format": FORMAT, "plan": json.dumps(plan), "notes": json.dumps(notes or {})}
-    # Written beside its place and moved there whole: an interrupted save leaves the old file as it was.
+    # Not save_file, whose files nobody else may read, and whose errors are no OSErrors.
+    data = safetensors.save(tensors, metadata)
+    header = data[8 : 8 + int.from_bytes(data[:8], "little")]
+    brackets = header.count(b"[") + header.count(b"{")
+    if len(header) > MOST_HEADER or brackets > MOST_BRACKETS:
+        raise InputError(
+            f"names and notes take {len(header)} bytes, {brackets} lists and objects; "
+            f"at most {MOST_HEADER} and {MOST_BRACKETS} can be saved"
+        )
+    write_whole(path, data)
+
+
+def write_whole(path: str | PathLike[str], data: bytes) -> None:
+    """Write a file beside its place and move it there: an interrupted save leaves the old one as it was."""
     target = Path(path)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        # Not save_file, whose files nobody else may read, and whose errors are no OSErrors.
-        unfinished.write_bytes(safetensors.save(tensors, metadata))
+        unfinished.write_bytes(data)
         os.replace(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -55,35 +83,48 @@ def load_network(path: str | PathLike[str]) -> tuple[Network, dict[str, np.ndarr
     """A network and the arrays and notes that travelled along."""
     from .network import Network
 
-    safetensors = require("safetensors", "loading a network")
-    if not Path(path).is_file():
-        raise InputError(f"there is no file {path}")
+    with TensorFile(path) as file:
+        metadata = file.metadata
+        if metadata.get("format") != FORMAT:
+            found = reprlib.repr(metadata.get("format"))
+            raise ModelFormatError(f"{path} is no tileprop network: its format is {found}, not {FORMAT!r}")
+        described = read_json(metadata.get("plan", ""), f"the plan in {path}")
+        notes = read_json(metadata.get("notes", ""), f"the notes in {path}")
+        plan, dtype = _checked_plan(described, file.tensors, path)
+        theta = np.empty(plan.n_parameters, dtype)
+        for i, (W, b) in enumerate(zip(*plan.unflatten(theta), strict=True)):
+            file.read(f"weights.{i}", W)
+            if plan.bias:
+                file.read(f"biases.{i}", b)
+        arrays = {name.removeprefix("extra."): file.read(name) for name in file.tensors if name.startswith("extra.")}
+    return Network(**described, initial=theta), arrays, notes
+
+
+def _tells_a_network(described: Any) -> bool:
+    """Whether all fields are there and of their types, and no others."""
+    if not isinstance(described, dict):
+        return False
+    fields = {name: type(value) for name, value in described.items() if name not in PARAMETERS}
+    given = [described[name] for name in PARAMETERS if name in described]
+    return fields == FIELDS and all(type(n) is float for value in given for n in (value if type(value) is list else [value]))
+
+
+def _checked_plan(described: Any, tensors: dict[str, Tensor], path: str | PathLike[str]) -> tuple[Plan, np.dtype[Any]]:
+    """The plan and dtype that are described. The tensors are those of the plan, and fit."""
+    if not _tells_a_network(described):
+        raise ModelFormatError(f"{path}: the plan is {reprlib.repr(described)}; it must tell {', '.join(FIELDS)}")
+    if described["dtype"] not in REALS:
+        raise ModelFormatError(f"{path}: dtype is {reprlib.repr(described['dtype'])}; it must be {' or '.join(REALS)}")
+    sizes, dtype = described["sizes"], np.dtype(described["dtype"])
+    # Before a table is made of them.
+    if not all(type(n) is int for n in sizes) or len(sizes) - 1 != sum(name.startswith("weights.") for name in tensors):
+        raise ModelFormatError(f"{path}: sizes are {reprlib.repr(sizes)}, which are not those of the weights that are there")
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ModelFormatError(f"{path} is no tileprop network: its format is {metadata.get('format')!r}")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, a method of its own
-        described, notes = json.loads(metadata["plan"]), json.loads(metadata["notes"])
-        dtype = described.pop("dtype")
-        _check_tensors(tensors, make_plan(**described), np.dtype(dtype), path)
-        network = Network(**described, dtype=dtype)
-    except ModelFormatError:
-        raise
-    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFormatError(f"{path} is not a readable tileprop network: {error}") from error
-    for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
-        W[:] = tensors.pop(f"weights.{i}")
-        if network.plan.bias:
-            b[:] = tensors.pop(f"biases.{i}")
-    return network, {name.removeprefix("extra."): tensor for name, tensor in tensors.items()}, notes
-
-
-def _check_tensors(tensors: dict[str, np.ndarray], plan: Plan, dtype: np.dtype[Any], path: str | PathLike[str]) -> None:
-    """The plan's tensors are there, fit and are finite; checked before anything of the plan's size is allocated."""
-    sizes = plan.sizes
+        plan = make_plan(**{name: value for name, value in described.items() if name != "dtype"})
+    except (TypeError, ValueError) as error:
+        raise ModelFormatError(f"{path} describes no network: {shortened(error)}") from error
     shapes: dict[str, tuple[int, ...]] = {}
-    for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
+    for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         shapes[f"weights.{i}"] = (n_in, n_out)
         if plan.bias:
             shapes[f"biases.{i}"] = (n_out,)
@@ -92,8 +133,7 @@ def _check_tensors(tensors: dict[str, np.ndarray], plan: Plan, dtype: np.dtype[A
         if tensor is None or tensor.shape != shape or tensor.dtype != dtype:
             found = "missing" if tensor is None else f"{tensor.dtype} {tensor.shape}"
             raise ModelFormatError(f"{path}: tensor {name} is {found}; the plan needs {dtype} {shape}")
-        if not np.isfinite(tensor).all():
-            raise ModelFormatError(f"{path}: tensor {name} holds numbers that are not finite")
     unknown = [name for name in tensors if name not in shapes and not name.startswith("extra.")]
     if unknown:
-        raise ModelFormatError(f"{path} holds unknown tensors: {', '.join(unknown)}")
+        raise ModelFormatError(f"{path} holds unknown tensors: {', '.join(reprlib.repr(name) for name in unknown[:5])}")
+    return plan, dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -99,12 +100,12 @@ class Model:
             raise ModelFormatError(f"{path} holds a network without the scaling and names of a model; Network.load reads it")
         task, n_in, n_out = notes["task"], network.plan.sizes[0], network.plan.sizes[-1]
         if task not in TASKS:
-            raise ModelFormatError(f"{path}: task is {task!r}; it must be {' or '.join(TASKS)}")
+            raise ModelFormatError(f"{path}: task is {reprlib.repr(task)}; it must be {' or '.join(TASKS)}")
         features = _names(path, notes, "feature_names", n_in)
         classes = _names(path, notes, "class_names", n_out if task == CLASSIFICATION else 0)
         target_name = notes.get("target_name")
         if not isinstance(target_name, str):
-            raise ModelFormatError(f"{path}: target_name is {target_name!r}; it must be text")
+            raise ModelFormatError(f"{path}: target_name is {reprlib.repr(target_name)}; it must be text")
         target_scaling = _scaling(path, arrays, "target_scaling", n_out) if task == REGRESSION else None
         return cls(network, _scaling(path, arrays, "scaling", n_in), features, task, target_name, classes, target_scaling)
 
@@ -127,6 +128,6 @@ def _scaling(path: str | PathLike[str], arrays: dict[str, np.ndarray], name: str
 
 def _vector(path: str | PathLike[str], arrays: dict[str, np.ndarray], name: str, count: int) -> np.ndarray:
     array = arrays.get(name)
-    if array is None or array.shape != (count,) or array.dtype != np.float64 or not np.isfinite(array).all():
-        raise ModelFormatError(f"{path}: {name} is missing, or is not {count} finite float64 numbers")
+    if array is None or array.shape != (count,) or array.dtype != np.float64:
+        raise ModelFormatError(f"{path}: {name} is missing, or is not {count} float64 numbers")
     return array

@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Any
 from .callbacks import EarlyStopping
 from .displays import LossCurveDisplay
 from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError
+from .exchange import (
+    estimator_from_sklearn,
+    export_c,
+    export_onnx,
+    from_sklearn,
+    from_state_dict,
+    register_skl2onnx,
+    to_onnx,
+    to_state_dict,
+)
 from .extras import require
 from .history import History
 from .network import Network
@@ -42,7 +52,15 @@ __all__ = [
     "Rprop",
     "StepDecay",
     "WarmUp",
+    "estimator_from_sklearn",
     "explain",
+    "export_c",
+    "export_onnx",
+    "from_sklearn",
+    "from_state_dict",
+    "register_skl2onnx",
+    "to_onnx",
+    "to_state_dict",
 ]
 
 

@@ -11,11 +11,14 @@ from .errors import MissingExtraError
 # The package that provides a module, and the extra of tileprop that installs it.
 _EXTRAS = {
     "matplotlib": ("matplotlib", "plot"),
+    "onnx": ("onnx", "onnx"),
     "pyarrow": ("pyarrow", "tables"),
     "pytest": ("pytest", "test"),
     "rich": ("rich", "progress"),
     "safetensors": ("safetensors", "files"),
+    "skl2onnx": ("skl2onnx", "onnx"),
     "sklearn": ("scikit-learn", "sklearn"),
+    "torch": ("torch", "bench"),
 }
 
 

@@ -34,3 +34,33 @@ def product_error(a, b, p):
     a_high, b_high = upper_half(a), upper_half(b)
     a_low, b_low = a - a_high, b - b_high
     return ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+# Numbers in two parts, a + a_low and b + b_low, the second some last places of the first at most ----------------------------
+
+
+@leaf
+def sum_in_parts(a, a_low, b, b_low):
+    s = a + b
+    return s, sum_error(a, b, s) + (a_low + b_low)
+
+
+@leaf
+def product_in_parts(a, a_low, b, b_low):
+    p = a * b
+    return p, product_error(a, b, p) + (a * b_low + a_low * b)
+
+
+@leaf(fastmath=set())  # fused, a - q b would be exact, and the product's error taken off twice
+def quotient_in_parts(a, a_low, b, b_low):
+    q = a / b
+    p = q * b
+    return q, (((a - p) - product_error(q, b, p)) + (a_low - q * b_low)) / b
+
+
+@leaf
+def scaled_difference(whole, scale, part, part_low):
+    """whole - scale (part + part_low), rounded once, for a power of 2 `scale` or 0."""
+    first = scale * part
+    rest = whole - first
+    return rest + (sum_error(whole, -first, rest) - scale * part_low)

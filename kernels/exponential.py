@@ -35,6 +35,8 @@ _P8, _P9 = _d(2.76309151575838848981e-7), _d(2.5117672610427577245e-8)
 _L1, _L2, _L3 = _d(6.666666666666735130e-01), _d(3.999999999940941908e-01), _d(2.857142874366239149e-01)
 _L4, _L5, _L6 = _d(2.222219843214978396e-01), _d(1.818357216161805012e-01), _d(1.531383769920937332e-01)
 _L7 = _d(1.479819860511658591e-01)
+_A0, _A1, _A2 = _d(1.99999999981), _d(0.666666790264), _d(0.399987112469)
+_A3, _A4, _A5 = _d(0.286202074084), _d(0.213985605067), _d(0.24393908084)
 _MANTISSA, _SQRT2_BITS = np.int64(0x000FFFFFFFFFFFFF), np.int64(0x0006A09E667F3BCD)
 
 
@@ -68,6 +70,33 @@ def split_double(x, low):
 
 
 @leaf
+def split_double_finely(x, low):
+    """exp(x + low) = scale (1 + tail + rest), as `split_double` has it; the tail's rest makes it right to a tenth of an ulp."""
+    t = x * _LOG2E + _ROUND
+    n = t - _ROUND
+    whole, part = x - n * LN2_HI, n * LN2_LO - low
+    r = whole - part
+    r_low = (whole - r) - part
+    r2 = r * r
+    r4 = r2 * r2
+    q = ((_P0 + _P1 * r) + r2 * (_P2 + _P3 * r)) + r4 * (((_P4 + _P5 * r) + r2 * (_P6 + _P7 * r)) + r4 * (_P8 + _P9 * r))
+    curve = r2 * q
+    tail = r + curve
+    return tail, ((r - tail) + curve) + (r_low + r_low * tail), np.int64((_d(t).view(np.int64) << _SHIFT) + _ONE).view(_d)
+
+
+@leaf
+def split_for_single(x):
+    """exp(x) = scale (1 + tail) in float64, by float32's polynomial: to 5.7e-9. x as for `split_double`."""
+    t = x * _LOG2E + _ROUND
+    n = t - _ROUND
+    r = (x - n * LN2_HI) - n * LN2_LO
+    r2 = r * r
+    q = (_d(_P0_F) + _d(_P1_F) * r) + r2 * ((_d(_P2_F) + _d(_P3_F) * r) + r2 * _d(_P4_F))
+    return r + r2 * q, np.int64((_d(t).view(np.int64) << _SHIFT) + _ONE).view(_d)
+
+
+@leaf
 def exp_split(x):
     """exp(x) = scale (1 + tail), scale a power of 2, in x's own precision. NaN passes through."""
     if is_single(x):
@@ -81,6 +110,21 @@ def exp_split(x):
 def largest_split(x):
     """The largest x that `exp_split` takes, in x's own precision."""
     return type(x)(88.37) if is_single(x) else type(x)(709.4)
+
+
+@leaf
+def over_one_plus_exp(numerator, x):
+    """numerator / (1 + exp(x)), x clipped where exp(x) would be the largest number.
+
+    With exp(x) = scale (1 + tail), 1 + scale is exact, or what it loses is put back, so that the sum is rounded once.
+    """
+    one, farthest = type(x)(1.0), largest_split(x)
+    x = -farthest if -farthest > x else x  # in this form a minimum and a maximum, which pass NaN through
+    x = farthest if farthest < x else x
+    tail, scale = exp_split(x)
+    sum_ = one + scale
+    lost = one - (sum_ - scale)
+    return numerator / (sum_ + (scale * tail + lost))
 
 
 @leaf
@@ -165,3 +209,12 @@ def log1m_parts(y):
     u = _d(1.0) - y
     result, rest = log_parts(u)
     return result, rest + ((_d(1.0) - u) - y) / u
+
+
+@leaf
+def log1p_for_single(x):
+    """log(1 + x) in float64 for 0 <= x <= 1, to 1.1e-10: 2 artanh(s), s = x / (2 + x), interpolated at Chebyshev's nodes."""
+    s = x / (_d(2.0) + x)
+    z = s * s
+    w = z * z
+    return s * ((_A0 + _A1 * z) + w * ((_A2 + _A3 * z) + w * (_A4 + _A5 * z)))

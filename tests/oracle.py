@@ -45,13 +45,44 @@ def exact_softmax(x: Sequence[mpf]) -> list[mpf]:
         shifted = [v - max(x) for v in x]
     with mpmath.workprec(PRECISE_BITS):
         powers = [mpmath.exp(v) for v in shifted]
-        return [p / mpmath.fsum(powers) for p in powers]
+        total = mpmath.fsum(powers)
+        return [p / total for p in powers]
 
 
 def exact_exp(x: Iterable[mpf]) -> list[mpf]:
     """Far beyond either end it is cut: there it is zero, or infinite, in any dtype."""
     with mpmath.workprec(PRECISE_BITS):
-        return [mpmath.exp(max(min(v, mpf(10_000)), mpf(-10_000))) for v in x]
+        return [_far_exp(v) for v in x]
+
+
+def exact_leaky_relu(x: Iterable[mpf]) -> list[mpf]:
+    with mpmath.workprec(EXACT_BITS):
+        return [v if v >= 0 else v / 100 for v in x]
+
+
+def exact_elu(x: Iterable[mpf]) -> list[mpf]:
+    with mpmath.workprec(PRECISE_BITS):
+        return [v if v >= 0 else mpmath.expm1(max(v, mpf(-10_000))) for v in x]
+
+
+def exact_silu(x: Iterable[mpf]) -> list[mpf]:
+    with mpmath.workprec(PRECISE_BITS):
+        return [v / (1 + _far_exp(-v)) for v in x]
+
+
+def exact_gelu(x: Iterable[mpf]) -> list[mpf]:
+    with mpmath.workprec(PRECISE_BITS):
+        return [v * mpmath.ncdf(max(v, mpf(-200))) for v in x]
+
+
+def exact_softplus(x: Iterable[mpf]) -> list[mpf]:
+    with mpmath.workprec(PRECISE_BITS):
+        return [max(v, mpf(0)) + mpmath.log1p(_far_exp(-abs(v))) for v in x]
+
+
+def _far_exp(x: mpf) -> mpf:
+    """exp, cut where more bits would be of no use in any dtype."""
+    return mpmath.exp(max(min(x, mpf(10_000)), mpf(-10_000)))
 
 
 def exact_sigmoid_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
@@ -75,6 +106,34 @@ def exact_identity_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
 def exact_exp_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
     with mpmath.workprec(EXACT_BITS):
         return [d * v for v, d in zip(y, dy, strict=True)]
+
+
+def exact_leaky_relu_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
+    with mpmath.workprec(EXACT_BITS):
+        return [d if v > 0 else d / 100 for v, d in zip(y, dy, strict=True)]
+
+
+def exact_elu_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
+    with mpmath.workprec(EXACT_BITS):
+        return [d if v > 0 else d * (1 + v) for v, d in zip(y, dy, strict=True)]
+
+
+def exact_silu_backward(x: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
+    """From the input, as gelu's."""
+    with mpmath.workprec(PRECISE_BITS):
+        pairs = ((v, d, 1 / (1 + _far_exp(-v)), 1 / (1 + _far_exp(v))) for v, d in zip(x, dy, strict=True))
+        return [d * s * (1 + v * rest) for v, d, s, rest in pairs]
+
+
+def exact_gelu_backward(x: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
+    with mpmath.workprec(PRECISE_BITS):
+        near = [max(min(v, mpf(200)), mpf(-200)) for v in x]
+        return [d * (mpmath.ncdf(v) + v * mpmath.npdf(v)) for v, d in zip(near, dy, strict=True)]
+
+
+def exact_softplus_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
+    with mpmath.workprec(PRECISE_BITS):
+        return [-d * mpmath.expm1(-min(v, mpf(10_000))) for v, d in zip(y, dy, strict=True)]
 
 
 def exact_softmax_backward(y: Sequence[mpf], dy: Sequence[mpf]) -> list[mpf]:
@@ -186,7 +245,7 @@ def ulps_of_many(computed: np.ndarray, wide: np.ndarray) -> np.ndarray:
     """The same distances for many elements at once, from a reference in a wider float type."""
     info = np.finfo(computed.dtype)
     distance = np.abs(computed.astype(wide.dtype) - wide)
-    unit = np.ldexp(np.ones_like(wide), np.frexp(wide)[1] - (info.nmant + 1))
+    unit = np.ldexp(np.ones_like(wide), np.maximum(np.frexp(wide)[1], info.minexp) - (info.nmant + 1))
     return np.where(np.abs(wide) < info.tiny, np.where(distance <= info.tiny, 0.0, np.inf), distance / unit)
 
 

@@ -11,11 +11,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errorfree import sum_error
-from ..exponential import exp_parts, exp_scalar, exp_split, is_single, largest_split, log_parts
+from ..errorfree import scaled_difference, sum_error
+from ..exponential import (
+    exp_parts,
+    exp_scalar,
+    exp_split,
+    is_single,
+    log1p_for_single,
+    log_parts,
+    over_one_plus_exp,
+    split_double_finely,
+    split_for_single,
+)
 from ..jit import leaf
 from .entry import elementwise
-from .normal import normal_parts
+from .gates import gelu_bend, gelu_scalar, gelu_slope, silu_bend, silu_scalar, silu_slope
 
 IDENTITY, SIGMOID, TANH, RELU, SOFTMAX, EXP, LEAKY_RELU, ELU, SILU, GELU, SOFTPLUS = range(11)
 
@@ -42,17 +52,8 @@ def no_bend(y):
 
 @leaf
 def sigmoid_scalar(x):
-    """1 / (1 + exp(-x)), subnormal where x is far below 0.
-
-    With exp(-x) = scale (1 + tail), 1 + scale is exact, or what it loses is put back, so that the sum is rounded once.
-    """
-    one, farthest = type(x)(1.0), largest_split(x)
-    x = -farthest if -farthest > x else x  # in this form a minimum and a maximum, which pass NaN through
-    x = farthest if farthest < x else x
-    tail, scale = exp_split(-x)
-    sum_ = one + scale
-    lost = one - (sum_ - scale)
-    return one / (sum_ + (scale * tail + lost))
+    """1 / (1 + exp(-x)), subnormal where x is far below 0."""
+    return over_one_plus_exp(type(x)(1.0), -x)
 
 
 @leaf
@@ -143,91 +144,39 @@ def elu_bend(y):
     return type(y)(0.0) if y > type(y)(0.0) else type(y)(1.0)
 
 
-@leaf
-def sigmoid_parts(x):
-    """e = exp(-|x|) as scale (1 + tail), and 1 + e, of which sigmoid(|x|) and sigmoid(-|x|) are made without cancelling."""
-    real = type(x)
-    magnitude = abs(x)
-    magnitude = real(87.0) if is_single(x) and real(87.0) < magnitude else magnitude
-    magnitude = real(708.0) if real(708.0) < magnitude else magnitude
-    tail, scale = exp_split(-magnitude)
-    return scale, tail, real(1.0) + scale + scale * tail
-
-
-@leaf
-def silu_scalar(x):
-    scale, tail, sum_ = sigmoid_parts(x)
-    shrunk = x * scale
-    return (shrunk + shrunk * tail if x < type(x)(0.0) else x) / sum_
-
-
-@leaf
-def silu_slope(x):
-    """s + x s (1 - s), s = sigmoid(x)."""
-    one = type(x)(1.0)
-    scale, tail, sum_ = sigmoid_parts(x)
-    e = scale + scale * tail
-    larger, smaller = one / sum_, e / sum_
-    rest = larger * smaller * x
-    return (smaller if x < type(x)(0.0) else larger) + rest
-
-
-@leaf
-def silu_bend(x):
-    """s (1 - s) (2 + x (1 - 2 s)), s = sigmoid(x)."""
-    real = type(x)
-    scale, tail, sum_ = sigmoid_parts(x)
-    e = scale + scale * tail
-    larger, smaller = real(1.0) / sum_, e / sum_
-    lead = larger - smaller  # 1 - 2 s, but for its sign
-    return larger * smaller * (real(2.0) - abs(x) * lead)
-
-
-@leaf
+@leaf(inline=True)
 def softplus_scalar(x):
     """max(x, 0) + log(1 + exp(-|x|)), in float64; what 1 + e loses is put back."""
     wide = _d(x)
-    e, e_low = exp_parts(-abs(wide), _d(0.0))
+    a = abs(wide)
+    positive = wide if wide > _d(0.0) else _d(0.0)
+    if is_single(x):
+        a = _d(110.0) if _d(110.0) < a else a
+        tail, scale = split_for_single(-a)
+        return type(x)(log1p_for_single(scale + scale * tail) + positive)
+    e, e_low = exp_parts(-a, _d(0.0))
     u = _d(1.0) + e
     result, low = log_parts(u)
     rest = low + (sum_error(_d(1.0), e, u) + e_low) / u
-    return type(x)((result + rest) + (wide if wide > _d(0.0) else _d(0.0)))
+    return type(x)((result + rest) + positive)
 
 
-@leaf
+@leaf(inline=True)
 def softplus_slope(y):
     """1 - exp(-y), which is sigmoid(x)."""
-    return -expm1_of_negative(-y)
+    one, wide = _d(1.0), _d(y)
+    wide = _d(50.0) if _d(50.0) < wide else wide
+    if is_single(y):
+        tail, scale = split_for_single(-wide)
+        return type(y)((one - scale) - scale * tail)
+    tail, rest, scale = split_double_finely(-wide, _d(0.0))
+    return type(y)(scaled_difference(one - scale, scale, tail, rest))
 
 
 @leaf
 def softplus_bend(y):
     """exp(-y)."""
     return type(y)(1.0) + expm1_of_negative(-y)
-
-
-@leaf
-def gelu_scalar(x):
-    """x Phi(x), Phi the normal distribution; for positive x as x - x Phi(-x)."""
-    real = type(x)
-    _, below = normal_parts(x)
-    part = x * below
-    return part if x < real(0.0) else x - part
-
-
-@leaf
-def gelu_slope(x):
-    """Phi(x) + x phi(x)."""
-    real = type(x)
-    density, below = normal_parts(x)
-    return (below if x < real(0.0) else real(1.0) - below) + x * density
-
-
-@leaf
-def gelu_bend(x):
-    """phi(x) (2 - x^2)."""
-    density, _ = normal_parts(x)
-    return density * (type(x)(2.0) - x * x)
 
 
 # In a network there is nothing to be done for it.

@@ -1,93 +1,104 @@
-"""The normal distribution: its density, and its tail.
+"""The normal distribution: its density, and its tail, the integral of the density from a >= 0 to infinity.
 
-exp(x^2 / 2) times the tail is smooth and tends to 0 as 1 / x: times |x| + k it is a polynomial in (|x| - k) / (|x| + k), as in
-Shepherd and Laframboise 1981. Interpolated at Chebyshev's nodes, up to |x| = 14 (float32, to 1.2e-9) and 39 (float64, to
-4e-17), beyond which the result is below the smallest normal number.
+exp(a^2 / 2) times the tail is smooth and tends to 0 as 1 / a: times a + k it is a polynomial in (a - k) / (a + k), as in
+Shepherd and Laframboise 1981. Interpolated at Chebyshev's nodes, up to a = 14 (k = 3, to 1.2e-9, for float32) and 39 (k = 5, to
+1.8e-17, for float64), beyond which what is made of it is below the smallest normal number.
+
+For float32 all is plain float64. For float64 numbers come in two parts (`errorfree.py`), good to a quarter of a last place.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..errorfree import product_error
-from ..exponential import LOWEST_DOUBLE, LOWEST_SINGLE, exp_split, is_single, split_double
+from ..errorfree import product_error, product_in_parts, quotient_in_parts, sum_error, sum_in_parts
+from ..exponential import LOWEST_DOUBLE, split_double_finely, split_for_single
 from ..jit import leaf
 
-_f, _d = np.float32, np.float64
-_SHIFT_F, _SHIFT = _f(3.0), _d(4.0)
-_DENSITY_AT_0 = _d(0.3989422804014326779)  # 1 / sqrt(2 pi)
+_d = np.float64
 
+# The density at 0, 1 / sqrt(2 pi), in two parts.
+DENSITY_AT_0, DENSITY_AT_0_LOW = _d(0.3989422804014327), _d(-2.4923272022777301e-17)
+
+_SHIFT_F = _d(3.0)
 _F = tuple(
-    _f(c)
+    _d(c)
     for c in (
         0.7290836907, -0.5093319902, 0.2300176797, -0.04726272769, -0.01046231116, 0.006969689543, 0.001024157668,
         -0.001033891348, -0.0002444839421, 0.0001328259087, 5.517462394e-5,
     )
 )  # fmt: skip
+
+_SHIFT = _d(5.0)
 _D = tuple(
     _d(c)
     for c in (
-        0.75528513041575148, -0.60789664197189176, 0.38713740074221888, -0.18652185795969416, 0.060396574890699464,
-        -0.007540188965593059, -0.0034796923622425333, 0.0016308184418903596, 0.00013334425401904912,
-        -0.00023109481831937621, -1.9078665316613574e-6, 3.5144181157760973e-5, 7.1500559592160987e-7,
-        -5.9188927317632364e-6, -6.2513210404786802e-7, 1.0198048518135173e-6, 2.6368248576407625e-7,
-        -1.5426320536771074e-7, -7.6380820534904503e-8, 1.457859334703646e-8, 1.392402399350171e-8,
-        7.2695454790266895e-11, -9.6534254202285047e-10,
+        0.769193049750063, -0.6653825028900567, 0.4953056159699764, -0.31353315667130455, 0.1650203661703847,
+        -0.06911863870631016, 0.020795066799883178, -0.0029933767705085422, -0.0007978693984660701, 0.0005448990647731298,
+        -5.937572800991586e-05, -4.97628142705858e-05, 1.6681213742042063e-05, 3.9809021578680414e-06,
+        -2.76926709599743e-06, -3.366153681012471e-07, 4.331410356862585e-07, 4.2274993740065346e-08,
+        -6.594221662477223e-08, -9.31356099432606e-09, 7.66307180076004e-09, 1.753048401408232e-09,
+        -1.5877468827473365e-10,
     )
 )  # fmt: skip
+# What the first four lose when they are rounded.
+_D_LOW = tuple(_d(c) for c in (-1.51953e-17, 3.69296e-17, 3.88249e-18, 2.33008e-18))
+
+
+# For float32 ---------------------------------------------------------------------------------------------------------------
 
 
 @leaf
-def polynomial_single(t):
-    """Even and odd powers apart, which halves the chain."""
+def bell_for_single(a):
+    """exp(-a^2 / 2), for a up to 37."""
+    tail, scale = split_for_single(_d(-0.5) * a * a)
+    return scale + scale * tail
+
+
+@leaf
+def tail_ratio_for_single(a):
+    """exp(a^2 / 2) times the tail."""
+    sum_ = a + _SHIFT_F
+    t = (a - _SHIFT_F) / sum_
     c, s = _F, t * t
+    # Even and odd powers apart, which halves the chain.
     even = c[2] + s * (c[4] + s * (c[6] + s * (c[8] + s * c[10])))
-    even = c[0] + s * even
     odd = c[1] + s * (c[3] + s * (c[5] + s * (c[7] + s * c[9])))
-    return even + t * odd
+    return ((c[0] + s * even) + t * odd) / sum_
 
 
-@leaf
-def polynomial_double(t):
-    c, s = _D, t * t
+# For float64, in two parts -------------------------------------------------------------------------------------------------
+
+
+@leaf(inline=True)
+def bell_in_parts(a):
+    """exp(-a^2 / 2) = scale (e + e_low): e, e_low, and scale, a power of 2, or 0 where the result would be subnormal."""
+    half = _d(-0.5) * a
+    exponent = half * a
+    vanishes = exponent < LOWEST_DOUBLE
+    low = _d(0.0) if vanishes else product_error(half, a, exponent)
+    tail, rest, scale = split_double_finely(LOWEST_DOUBLE if vanishes else exponent, low)
+    e, e_low = sum_in_parts(_d(1.0), _d(0.0), tail, rest)
+    return e, e_low, _d(0.0) if vanishes else scale
+
+
+@leaf(inline=True)
+def tail_ratio_in_parts(a):
+    """exp(a^2 / 2) times the tail."""
+    sum_, difference = a + _SHIFT, a - _SHIFT
+    sum_low, difference_low = sum_error(a, _SHIFT, sum_), sum_error(a, -_SHIFT, difference)
+    t, t_low = quotient_in_parts(difference, difference_low, sum_, sum_low)
+    c, c_low, s = _D, _D_LOW, t * t
     even = c[14] + s * (c[16] + s * (c[18] + s * (c[20] + s * c[22])))
-    even = c[6] + s * (c[8] + s * (c[10] + s * (c[12] + s * even)))
-    even = c[0] + s * (c[2] + s * (c[4] + s * even))
+    even = c[4] + s * (c[6] + s * (c[8] + s * (c[10] + s * (c[12] + s * even))))
     odd = c[13] + s * (c[15] + s * (c[17] + s * (c[19] + s * c[21])))
     odd = c[5] + s * (c[7] + s * (c[9] + s * (c[11] + s * odd)))
-    odd = c[1] + s * (c[3] + s * odd)
-    return even + t * odd
-
-
-@leaf
-def bell(a):
-    """exp(-a^2 / 2), a >= 0, with the rounding error of a^2 put back; 0 where it would be subnormal."""
-    real = type(a)
-    wide = _d(a)
-    half = _d(-0.5) * wide
-    exponent = half * wide
-    if is_single(a):
-        x = _f(exponent)
-        lost = _f(exponent - _d(x))
-        vanishes = x < LOWEST_SINGLE
-        tail, scale = exp_split(LOWEST_SINGLE if vanishes else x)
-        tail += lost + lost * tail
-        return real(0.0) if vanishes else real(scale + scale * tail)
-    vanishes_too = exponent < LOWEST_DOUBLE
-    low = product_error(half, wide, exponent)
-    wide_tail, wide_scale = split_double(LOWEST_DOUBLE if vanishes_too else exponent, _d(0.0) if vanishes_too else low)
-    return real(0.0) if vanishes_too else real(wide_scale + wide_scale * wide_tail)
-
-
-@leaf
-def normal_parts(x):
-    """phi(x), and Phi(-|x|): the normal density, and its integral from |x| to infinity."""
-    real = type(x)
-    a = abs(x)
-    a = real(40.0) if real(40.0) < a else a
-    e = bell(a)
-    shift = real(_SHIFT_F) if is_single(x) else real(_SHIFT)
-    sum_ = a + shift
-    t = (a - shift) / sum_
-    p = real(polynomial_single(_f(t))) if is_single(x) else real(polynomial_double(_d(t)))
-    return real(_DENSITY_AT_0) * e, e * p / sum_
+    p, p_low = product_in_parts(even + t * odd, _d(0.0), t, t_low)
+    p, p_low = sum_in_parts(c[3], c_low[3], p, p_low)
+    p, p_low = product_in_parts(p, p_low, t, t_low)
+    p, p_low = sum_in_parts(c[2], c_low[2], p, p_low)
+    p, p_low = product_in_parts(p, p_low, t, t_low)
+    p, p_low = sum_in_parts(c[1], c_low[1], p, p_low)
+    p, p_low = product_in_parts(p, p_low, t, t_low)
+    p, p_low = sum_in_parts(c[0], c_low[0], p, p_low)
+    return quotient_in_parts(p, p_low, sum_, sum_low)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numba import njit
+from tileprop.kernels import errorfree
 from tileprop.kernels.errorfree import product_error, sum_error
 
 pytestmark = pytest.mark.plain
@@ -23,6 +25,26 @@ def sum_and_error(a, b):
 def product_and_error(a, b):
     p = a * b
     return p, product_error(a, b, p)
+
+
+@njit
+def sum_in_parts(a, a_low, b, b_low):
+    return errorfree.sum_in_parts(a, a_low, b, b_low)
+
+
+@njit
+def product_in_parts(a, a_low, b, b_low):
+    return errorfree.product_in_parts(a, a_low, b, b_low)
+
+
+@njit
+def quotient_in_parts(a, a_low, b, b_low):
+    return errorfree.quotient_in_parts(a, a_low, b, b_low)
+
+
+@njit
+def scaled_difference(whole, scale, part, part_low):
+    return errorfree.scaled_difference(whole, scale, part, part_low)
 
 
 # Kept from overflow, and from sums or products whose error would be subnormal.
@@ -70,3 +92,34 @@ def test_errors_are_not_always_zero(a, b):
 def test_known_errors_of_sums(a, b, error):
     assert sum_and_error(a, b)[1] == error
     assert sum_and_error(b, a)[1] == error
+
+
+# Numbers in two parts --------------------------------------------------------------------------------------------------------
+
+parts = st.tuples(st.one_of(st.floats(0.01, 100), st.floats(-100, -0.01)), st.floats(-1, 1)).map(
+    lambda pair: (pair[0], pair[1] * np.spacing(abs(pair[0])))
+)
+
+
+def fraction(pair):
+    return Fraction(pair[0]) + Fraction(pair[1])
+
+
+@given(parts, parts)
+def test_operations_on_two_parts_keep_twice_the_digits(a, b):
+    left, right = fraction(a), fraction(b)
+    largest = max(abs(left), abs(right))
+    assert abs(fraction(sum_in_parts(*a, *b)) - (left + right)) <= largest / 2**100
+    for operation, exact in ((product_in_parts, left * right), (quotient_in_parts, left / right)):
+        result = operation(*a, *b)
+        assert abs(fraction(result) - exact) <= abs(exact) / 2**98
+        assert abs(result[1]) <= 4 * np.spacing(abs(result[0]))
+
+
+@given(st.sampled_from([0.0, 1.0, 7.5]), st.integers(-200, 4), parts)
+def test_a_scaled_difference_is_rounded_once(whole, power, part):
+    exact = Fraction(whole) - Fraction(2.0**power) * fraction(part)
+    result = scaled_difference(whole, 2.0**power, *part)
+    largest = max(whole, 2.0**power * abs(part[0]))
+    assert abs(Fraction(result) - exact) <= Fraction(np.spacing(abs(result))) / 2 + Fraction(largest) / 2**100
+    assert scaled_difference(whole, 0.0, *part) == whole

@@ -20,6 +20,26 @@ def exp_split(x):
 
 
 @njit
+def split_double_finely(x, low):
+    return exponential.split_double_finely(x, low)
+
+
+@njit
+def split_for_single(x):
+    return exponential.split_for_single(x)
+
+
+@njit
+def over_one_plus_exp(numerator, x):
+    return exponential.over_one_plus_exp(numerator, x)
+
+
+@njit
+def log1p_for_single(x):
+    return exponential.log1p_for_single(x)
+
+
+@njit
 def scale_factors(scale):
     return exponential.scale_factors(scale)
 
@@ -91,6 +111,46 @@ def test_exp_split(dtype, data):
     with mpmath.workprec(oracle.PRECISE_BITS):
         relative = abs(mpmath.mpf(scale) * (1 + mpmath.mpf(tail)) / exact - 1)
         assert relative <= float(np.finfo(dtype).eps) / 2
+
+
+@given(st.one_of(st.floats(-708.3, 709.4), st.floats(-1, 1)), st.floats(-0.5, 0.5))
+def test_a_split_with_a_finer_tail(x, fraction):
+    """Three times as good as one number could hold."""
+    low = fraction * np.spacing(abs(x))
+    for shift in (0.0, low):
+        tail, rest, scale = (float(part) for part in split_double_finely(x, shift))
+        assert abs(rest) <= np.spacing(abs(tail)) + 2.0**-60
+        (exact,) = precise(mpmath.exp, x, shift)
+        with mpmath.workprec(oracle.PRECISE_BITS):
+            assert abs(mpmath.mpf(scale) * (1 + mpmath.mpf(tail) + mpmath.mpf(rest)) / exact - 1) <= 2.0**-55
+
+
+@given(st.one_of(st.floats(-708.3, 709.4), st.floats(-1, 1)))
+def test_a_split_for_float32(x):
+    tail, scale = (float(part) for part in split_for_single(x))
+    (exact,) = precise(mpmath.exp, x)
+    with mpmath.workprec(oracle.PRECISE_BITS):
+        assert abs(mpmath.mpf(scale) * (1 + mpmath.mpf(tail)) / exact - 1) <= 5.7e-9
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(data=st.data())
+def test_over_one_plus_exp(dtype, data):
+    width, end = (32, 88) if dtype is np.float32 else (64, 709)
+    x = data.draw(st.one_of(st.floats(-end, end, width=width), st.floats(-1, 1, width=width)))
+    numerator = data.draw(st.floats(1, 2, width=width))
+    with mpmath.workprec(oracle.PRECISE_BITS):
+        exact = numerator / (1 + mpmath.exp(x))
+    assert oracle.ulps(over_one_plus_exp(dtype(numerator), dtype(x)), [exact], dtype) <= 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_over_one_plus_exp_is_clipped_at_its_ends(dtype):
+    one = dtype(1)
+    at_end = over_one_plus_exp(one, dtype(largest_split(one)))
+    assert 0 < over_one_plus_exp(one, dtype(np.inf)) == at_end < np.finfo(dtype).tiny
+    assert over_one_plus_exp(one, dtype(-np.inf)) == 1
+    assert np.isnan(over_one_plus_exp(one, dtype(np.nan)))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -169,6 +229,14 @@ def test_log1m_keeps_the_rounding_of_its_argument(y):
     assert parts_ulps(result, rest, precise(mpmath.log, 1.0, -y)[0]) <= 0.5
 
 
+@given(st.one_of(st.floats(0, 1), st.floats(0, 1e-6), st.sampled_from([1.0, 2.0**-1000])))
+def test_log1p_for_float32(x):
+    (exact,) = precise(mpmath.log1p, x)
+    with mpmath.workprec(oracle.PRECISE_BITS):
+        assert abs(mpmath.mpf(float(log1p_for_single(x))) - exact) <= 1.1e-10 * exact + 1e-320
+
+
 def test_nan_passes_through_the_logarithms():
     assert np.isnan(log_parts(np.nan)[0])
     assert np.isnan(log1m_parts(np.nan)[0])
+    assert np.isnan(log1p_for_single(np.nan))

@@ -177,13 +177,21 @@ def _plain_elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _elementwise(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call with arrays of one float dtype, at least 1-D; a result for numbers alone is a number again."""
+    """Call with arrays of one float dtype, at least 1-D; a result for numbers alone is a number again.
+
+    Python's own numbers take on the dtype of the others. An `out` of another dtype is filled all the same.
+    """
     if all(isinstance(a, np.ndarray) and a.ndim and a.dtype in _REALS for a in args):
         return function(*args, **kwargs)
     arrays = [np.asarray(a) for a in args]
-    single = all(a.dtype == np.float32 for a in arrays)
+    typed = [array for a, array in zip(args, arrays, strict=True) if type(a) not in (bool, int, float)] or arrays
+    single = all(a.dtype == np.float32 for a in typed)
     prepared = [np.atleast_1d(a).astype(np.float32 if single else np.float64, copy=False) for a in arrays]
     result = function(*prepared, **kwargs)
+    for given, used in zip(args, prepared, strict=True):
+        if result is used and result is not given and isinstance(given, np.ndarray):
+            given[...] = result.reshape(given.shape)
+            return given
     return result.reshape(()).item() if isinstance(result, np.ndarray) and all(a.ndim == 0 for a in arrays) else result
 
 

@@ -24,6 +24,16 @@ def check_same_rows(Y, T, heads):
 
 
 @leaf
+def check_loss_parameter(p, single, low, high):
+    """A loss's parameter: one number where `single`, and all between its bounds."""
+    if single and p.size != 1:
+        raise ValueError("the loss takes one number as its parameter (given)", p.size)
+    for k in range(p.size):
+        if not low < p[k] < high:
+            raise ValueError("the loss's parameter is out of bounds (given, above, below)", p[k], low, high)
+
+
+@leaf
 def check_workspace(table, layout):
     """The workspace was made for a plan of these sizes and activations."""
     rows = table.shape[0] if layout.shape[0] == table.shape[0] else 0

@@ -156,7 +156,7 @@ def exp_scalar(x):
 
 @leaf
 def exp_parts(x, low):
-    """exp(x + low) in float64 as a sum of two numbers, for x <= 0 and |low| at most half an ulp of x.
+    """exp(x + low) in float64 as a sum of two numbers, for x <= 709 and |low| at most half an ulp of x.
 
     The second is the rounding error of the first. 0 where the result is below the smallest normal number.
     """

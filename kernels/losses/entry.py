@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_same_rows, check_same_shape
+from ..checks import check_loss_parameter, check_same_rows, check_same_shape
 from ..jit import kernel, leaf
 from ..llvm import span
 from ..naming import named
 from ..routines import loss_routine
+from .sums import added, rounded
 
 MSE, SQUARED_ERROR, LOG_LOSS, LABEL_LOG_LOSS, BINARY_LOG_LOSS, SUM_SQUARED_ERROR, POISSON = range(7)
 MAE, HUBER, QUANTILE, GAUSSIAN_NLL = range(7, 11)
@@ -62,38 +63,44 @@ def row_loss(
     needs: str = "",
     heads: int = 1,
     parameter: Parameter | None = None,
+    averaged: bool = False,
     text: str = "",
     backward_text: str = "",
     users: bool = False,
 ) -> Loss:
-    """A loss made of one row's: value(y, t, p) a float, and gradient(y, t, p, dy), dy OUT. Both compiled.
+    """A loss made of one row's: value(y, t, p), a number in two parts, and gradient(y, t, p, dy), dy OUT. Both compiled.
 
     bend(y, t, p, u): u OUT, times the matrix of second derivatives; None where they are not known. y, dy, u (n_out), t
-    (n_targets), p the parameter's values. text, backward_text: docstrings of the kernels. users: the formulas
-    are a user's, take no p, and are not kept in the disk cache.
+    (n_targets), p the parameter's values. averaged: the loss is their mean over the outputs, besides that over the rows. text,
+    backward_text: docstrings of the kernels. users: the formulas are a user's, value(y, t), one number, and gradient(y, t, dy);
+    they are not kept in the disk cache.
     """
     if users:
-        value, gradient, bend = _without_parameters(value, gradient, bend)
+        value, gradient, bend = _users_formulas(value, gradient, bend)
+    single = parameter is not None and not parameter.many
+    low, high = (parameter.low, parameter.high) if parameter else (0.0, 0.0)
 
     def total_of(Y, T, p):
+        check_loss_parameter(p, single, low, high)
         check_same_rows(Y, T, heads if heads else p.size)
         outputs, targets = np.ascontiguousarray(Y), np.ascontiguousarray(T)
         n, n_out = Y.shape[0], Y.size // max(Y.shape[0], 1)
-        total = _d(0.0)
+        total = _d(0.0), _d(0.0)
         for r in range(n):
-            total += value(span(outputs, r * n_out, n_out), span(targets, r * (T.size // n), T.size // n), p)
-        return total / n
+            total = added(total, value(span(outputs, r * n_out, n_out), span(targets, r * (T.size // n), T.size // n), p))
+        return rounded(total) / (n * n_out if averaged else n)
 
     def derivative_of(Y, T, p, out):
+        check_loss_parameter(p, single, low, high)
         check_same_rows(Y, T, heads if heads else p.size)
         outputs, targets = np.ascontiguousarray(Y), np.ascontiguousarray(T)
         n, n_out = Y.shape[0], Y.size // max(Y.shape[0], 1)
-        result = np.empty(Y.shape, Y.dtype)
+        result, dy = np.empty(Y.shape, Y.dtype), np.empty(n_out, _d)
         for r in range(n):
-            dy = span(result, r * n_out, n_out)
+            row = span(result, r * n_out, n_out)
             gradient(span(outputs, r * n_out, n_out), span(targets, r * (T.size // n), T.size // n), p, dy)
             for j in range(n_out):
-                dy[j] /= n
+                row[j] = dy[j] / (n * n_out if averaged else n)
         if out is None:
             return result
         check_same_shape(Y, out)
@@ -126,11 +133,11 @@ def row_loss(
                 span(S, d + r * stride, n_out),
             )
             gradient(outputs, t, p, dy)
-            factor = S.dtype.type(row_weight * scale)
+            factor = S.dtype.type(row_weight * scale / (n_out if averaged else 1))
             for j in range(n_out):
                 dy[j] *= factor
-            total += row_weight * value(outputs, t, p)
-        return total
+            total += row_weight * rounded(value(outputs, t, p))
+        return total / (n_out if averaged else 1)
 
     def curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
         targets, columns = span(T, 0, T.size), T.shape[1]
@@ -139,7 +146,7 @@ def row_loss(
             row_weight = _d(weight[first + r]) if weight.size else _d(1.0)
             u = span(S, d + r * stride, n_out)
             bend(span(S, y + r * stride, n_out), span(targets, (first + r) * columns, columns), p, u)
-            factor = S.dtype.type(row_weight * scale)
+            factor = S.dtype.type(row_weight * scale / (n_out if averaged else 1))
             for j in range(n_out):
                 u[j] *= factor
         return _d(0.0)
@@ -159,9 +166,9 @@ def row_loss(
     )
 
 
-def _without_parameters(value: Any, gradient: Any, bend: Any) -> tuple[Any, Any, Any]:
+def _users_formulas(value: Any, gradient: Any, bend: Any) -> tuple[Any, Any, Any]:
     def value_of_row(y, t, p):
-        return value(y, t)
+        return _d(value(y, t)), _d(0.0)
 
     def gradient_of_row(y, t, p, dy):
         gradient(y, t, dy)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exponential import exp_scalar
+from ..exponential import exp_parts
 from ..jit import leaf
 from .entry import GAUSSIAN_NLL, row_loss
+from .sums import added, difference, rounded, times
 
 _d = np.float64
 
@@ -15,12 +16,26 @@ LEAST_LOG_VARIANCE = -30.0
 
 
 @leaf
+def half_residual(m, t, deviation):
+    """(m - t) / 2 times `deviation`, in two parts; halved, the difference cannot overflow."""
+    return times(difference(_d(0.5) * _d(m), _d(0.5) * _d(t)), deviation)
+
+
+@leaf
+def inverse_deviation(log_variance):
+    """exp(-s / 2), in two parts; for an s up to 1416, beyond which it is 0."""
+    return exp_parts(_d(-0.5) * max(_d(log_variance), _d(LEAST_LOG_VARIANCE)), _d(0.0))
+
+
+@leaf
 def gaussian_value(y, t, p):
-    columns, total = t.size, _d(0.0)
+    columns, total = t.size, (_d(0.0), _d(0.0))
     for j in range(columns):
-        log_variance = max(_d(y[columns + j]), _d(LEAST_LOG_VARIANCE))
-        d = _d(t[j]) - _d(y[j])
-        total += _d(0.5) * (log_variance + d * d * exp_scalar(-log_variance))
+        log_variance = y[columns + j]
+        z = half_residual(y[j], t[j], inverse_deviation(log_variance))
+        square, low = times(z, z)
+        total = added(total, (_d(0.5) * max(_d(log_variance), _d(LEAST_LOG_VARIANCE)), _d(0.0)))
+        total = added(total, (_d(2.0) * square, _d(2.0) * low))
     return total
 
 
@@ -28,26 +43,26 @@ def gaussian_value(y, t, p):
 def gaussian_gradient(y, t, p, dy):
     columns = t.size
     for j in range(columns):
-        log_variance = max(_d(y[columns + j]), _d(LEAST_LOG_VARIANCE))
-        precision = exp_scalar(-log_variance)
-        d = _d(y[j]) - _d(t[j])
-        dy[j] = d * precision
-        at_floor = _d(y[columns + j]) < _d(LEAST_LOG_VARIANCE)
-        dy[columns + j] = _d(0.0) if at_floor else _d(0.5) * (_d(1.0) - d * d * precision)
+        log_variance = y[columns + j]
+        deviation = inverse_deviation(log_variance)
+        z = half_residual(y[j], t[j], deviation)
+        square, low = times(z, z)
+        dy[j] = _d(2.0) * rounded(times(z, deviation))
+        at_floor = _d(log_variance) < _d(LEAST_LOG_VARIANCE)
+        dy[columns + j] = _d(0.0) if at_floor else rounded(added((_d(0.5), _d(0.0)), (_d(-2.0) * square, _d(-2.0) * low)))
 
 
 @leaf
 def gaussian_bend(y, t, p, u):
     columns = t.size
     for j in range(columns):
-        log_variance = max(_d(y[columns + j]), _d(LEAST_LOG_VARIANCE))
-        precision = exp_scalar(-log_variance)
-        d = _d(y[j]) - _d(t[j])
-        at_floor = _d(y[columns + j]) < _d(LEAST_LOG_VARIANCE)
-        mixed = _d(0.0) if at_floor else -d * precision
-        along, across = _d(u[j]), _d(u[columns + j])
-        u[j] = precision * along + mixed * across
-        u[columns + j] = _d(0.0) if at_floor else mixed * along + _d(0.5) * d * d * precision * across
+        log_variance = y[columns + j]
+        at_floor = _d(log_variance) < _d(LEAST_LOG_VARIANCE)
+        deviation = inverse_deviation(log_variance)[0]
+        z = _d(2.0) * rounded(half_residual(y[j], t[j], inverse_deviation(log_variance)))
+        along, across = _d(u[j]), _d(0.0) if at_floor else _d(u[columns + j])
+        u[j] = deviation * (deviation * along - z * across)
+        u[columns + j] = _d(0.0) if at_floor else z * (_d(0.5) * z * across - deviation * along)
 
 
 LOSSES = (

@@ -6,58 +6,72 @@ import numpy as np
 
 from ..jit import leaf
 from .entry import HUBER, MAE, QUANTILE, Parameter, row_loss
+from .sums import added, difference, times
 
 _d = np.float64
 
 
 @leaf
+def distance(y, t):
+    """|y - t| in two parts."""
+    high, low = difference(y, t)
+    return (-high, -low) if high < _d(0.0) else (high, low)
+
+
+@leaf
 def mae_value(y, t, p):
-    total = _d(0.0)
+    total = _d(0.0), _d(0.0)
     for j in range(y.size):
-        total += abs(_d(y[j]) - _d(t[j]))
-    return total / y.size
+        total = added(total, distance(y[j], t[j]))
+    return total
 
 
 @leaf
 def mae_gradient(y, t, p, dy):
     one = y.dtype.type(1.0)
-    part = one / y.dtype.type(y.size)
     for j in range(y.size):
-        dy[j] = part if y[j] > t[j] else (-part if y[j] < t[j] else one - one)
+        dy[j] = one if y[j] > t[j] else (-one if y[j] < t[j] else y[j] - t[j])
 
 
 @leaf
 def huber_value(y, t, p):
-    delta, total = _d(p[0]), _d(0.0)
+    delta, total = _d(p[0]), (_d(0.0), _d(0.0))
     for j in range(y.size):
-        d = abs(_d(y[j]) - _d(t[j]))
-        total += _d(0.5) * d * d if d <= delta else delta * (d - _d(0.5) * delta)
-    return total / y.size
+        d = distance(y[j], t[j])
+        half = _d(0.5) * d[0], _d(0.5) * d[1]
+        if d[0] > delta:
+            beyond, low = difference(d[0], _d(0.5) * delta)
+            total = added(total, times((delta, _d(0.0)), (beyond, low + d[1])))
+        else:
+            total = added(total, times(d, half))
+    return total
 
 
 @leaf
 def huber_gradient(y, t, p, dy):
     for j in range(y.size):
-        dy[j] = min(max(y[j] - t[j], -p[0]), p[0]) / y.dtype.type(y.size)
+        dy[j] = min(max(y[j] - t[j], -p[0]), p[0])
 
 
 @leaf
 def quantile_value(y, t, p):
-    columns, total = t.size, _d(0.0)
+    columns, total = t.size, (_d(0.0), _d(0.0))
     for j in range(y.size):
         level = _d(p[j // columns])
-        d = _d(t[j % columns]) - _d(y[j])
-        total += level * d if d > _d(0.0) else (level - _d(1.0)) * d
-    return total / y.size
+        d = difference(y[j], t[j % columns])
+        if d[0] < _d(0.0):
+            total = added(total, times((-level, _d(0.0)), d))
+        else:
+            total = added(total, times(difference(_d(1.0), level), d))
+    return total
 
 
 @leaf
 def quantile_gradient(y, t, p, dy):
     columns, one = t.size, y.dtype.type(1.0)
     for j in range(y.size):
-        level, above = p[j // columns], y[j] - t[j % columns]
-        slope = one - level if above > 0 else (-level if above < 0 else one - one)
-        dy[j] = slope / y.dtype.type(y.size)
+        level, d = p[j // columns], y[j] - t[j % columns]
+        dy[j] = one - level if d > 0 else (-level if d < 0 else d)
 
 
 @leaf
@@ -69,7 +83,7 @@ def straight_bend(y, t, p, u):
 @leaf
 def huber_bend(y, t, p, u):
     for j in range(y.size):
-        u[j] = u[j] / y.dtype.type(y.size) if abs(y[j] - t[j]) <= p[0] else y.dtype.type(0.0)
+        u[j] = u[j] if abs(y[j] - t[j]) <= p[0] else y.dtype.type(0.0)
 
 
 LOSSES = (
@@ -79,6 +93,7 @@ LOSSES = (
         mae_value,
         mae_gradient,
         straight_bend,
+        averaged=True,
         text="Mean over outputs and rows of |y - t|. Y, T arrays of one shape; 1-D ones hold one output for each row.",
         backward_text="dL/dY = sign(y - t) / size, 0 where y = t.",
     ),
@@ -88,6 +103,7 @@ LOSSES = (
         huber_value,
         huber_gradient,
         huber_bend,
+        averaged=True,
         parameter=Parameter("delta", 1.0, 0.0, np.inf),
         text="Mean over outputs and rows of d^2 / 2, or delta (d - delta / 2) where d = |y - t| > delta (Huber 1964).",
         backward_text="dL/dY = y - t, kept between -delta and delta, / size.",
@@ -98,6 +114,7 @@ LOSSES = (
         quantile_value,
         quantile_gradient,
         straight_bend,
+        averaged=True,
         heads=0,
         parameter=Parameter("quantile", 0.5, 0.0, 1.0, many=True),
         text=(

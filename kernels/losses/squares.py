@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..checks import check_same_shape
-from ..errorfree import product_error, sum_error
 from ..jit import kernel, leaf
 from ..llvm import matrix
 from ..routines import loss_routine
 from .entry import MSE, SQUARED_ERROR, SUM_SQUARED_ERROR, Loss
-from .sums import derivative_for, halved_difference, row_count, scale_rows
+from .sums import derivative_for, difference, halved_difference, row_count, scale_rows, sum_of, times
 
 _d = np.float64
 
 
 @leaf
-def sum_of_squares(Y, T):
-    """sum (y - t)^2 in float64, with the rounding errors carried along."""
-    check_same_shape(Y, T)
-    total, error = _d(0.0), _d(0.0)
-    for i in range(Y.size):
-        y, t = _d(Y.flat[i]), -_d(T.flat[i])
-        d = y + t
-        p = d * d
-        previous = total
-        total = previous + p
-        error += sum_error(previous, p, total) + (product_error(d, d, p) + _d(2.0) * d * sum_error(y, t, d))
-    return total + error if total < _d(np.inf) else total  # an overflow is infinite, not NaN
+def square_parts(y, t):
+    """(y - t)^2, in two parts."""
+    d = difference(y, t)
+    return times(d, d)
+
+
+sum_of_squares = sum_of(square_parts, "sum_of_squares")
 
 
 @kernel(elementwise=True)

@@ -34,6 +34,34 @@ def derivative_for(Y, T, out):
 
 
 @leaf
+def added(total, parts):
+    """A sum in two parts and one more number in two parts; the second part gathers what the first loses."""
+    result = total[0] + parts[0]
+    return result, total[1] + (sum_error(total[0], parts[0], result) + parts[1])
+
+
+@leaf
+def rounded(total):
+    """A number in two parts as one; an overflow is infinite, not NaN."""
+    return total[0] + total[1] if abs(total[0]) < _d(np.inf) else total[0]
+
+
+@leaf
+def difference(y, t):
+    """y - t in two parts."""
+    y, t = _d(y), -_d(t)
+    result = y + t
+    return result, sum_error(y, t, result)
+
+
+@leaf
+def times(a, b):
+    """The product of two numbers in two parts, again in two parts."""
+    product = a[0] * b[0]
+    return product, product_error(a[0], b[0], product) + (a[0] * b[1] + a[1] * b[0])
+
+
+@leaf
 def weighted(factor, parts):
     """factor times a number in two parts, again in two parts."""
     product = factor * parts[0]
@@ -75,11 +103,9 @@ def sum_of(parts: Callable[..., Any], name: str) -> Any:
 
     def total_of(Y, T):
         check_same_shape(Y, T)
-        total, error = _d(0.0), _d(0.0)
+        total = _d(0.0), _d(0.0)
         for i in range(Y.size):
-            p, low = parts(Y.flat[i], T.flat[i])
-            previous, total = total, total + p
-            error += sum_error(previous, p, total) + low
-        return total + error if total < _d(np.inf) else total  # an overflow is infinite, not NaN
+            total = added(total, parts(Y.flat[i], T.flat[i]))
+        return rounded(total)
 
     return leaf(named(total_of, name))

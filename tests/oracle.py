@@ -206,6 +206,86 @@ def exact_binary_log_loss_backward(y: Sequence[mpf], t: Sequence[mpf], n_rows: i
         return [(a - b) / (a * (1 - a)) / n_rows for a, b in zip(y, t, strict=True)]
 
 
+def exact_mae(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> mpf:
+    with mpmath.workprec(EXACT_BITS):
+        return sum((abs(a - b) for a, b in zip(y, t, strict=True)), mpf(0)) / len(y)
+
+
+def exact_mae_backward(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> list[mpf]:
+    with mpmath.workprec(EXACT_BITS):
+        return [mpmath.sign(a - b) / len(y) for a, b in zip(y, t, strict=True)]
+
+
+def exact_huber(y: Sequence[mpf], t: Sequence[mpf], n_rows: int, delta: Sequence[mpf]) -> mpf:
+    with mpmath.workprec(EXACT_BITS):
+        distances = [abs(a - b) for a, b in zip(y, t, strict=True)]
+        terms = (d * d / 2 if d <= delta[0] else delta[0] * (d - delta[0] / 2) for d in distances)
+        return sum(terms, mpf(0)) / len(y)
+
+
+def exact_huber_backward(y: Sequence[mpf], t: Sequence[mpf], n_rows: int, delta: Sequence[mpf]) -> list[mpf]:
+    with mpmath.workprec(EXACT_BITS):
+        return [min(max(a - b, -delta[0]), delta[0]) / len(y) for a, b in zip(y, t, strict=True)]
+
+
+def _levels_and_targets(
+    y: Sequence[mpf], t: Sequence[mpf], n_rows: int, levels: Sequence[mpf]
+) -> Iterable[tuple[mpf, mpf, mpf]]:
+    """Each output with its target and its level: a row's outputs are all targets at the first level, then at the next."""
+    columns = len(t) // n_rows
+    for i, output in enumerate(y):
+        row, j = divmod(i, columns * len(levels))
+        yield output, t[row * columns + j % columns], levels[j // columns]
+
+
+def exact_quantile(y: Sequence[mpf], t: Sequence[mpf], n_rows: int, levels: Sequence[mpf]) -> mpf:
+    with mpmath.workprec(EXACT_BITS):
+        terms = (max(q * (b - a), (q - 1) * (b - a)) for a, b, q in _levels_and_targets(y, t, n_rows, levels))
+        return sum(terms, mpf(0)) / len(y)
+
+
+def exact_quantile_backward(y: Sequence[mpf], t: Sequence[mpf], n_rows: int, levels: Sequence[mpf]) -> list[mpf]:
+    with mpmath.workprec(EXACT_BITS):
+        slopes = [(1 - q if a > b else -q if a < b else mpf(0)) for a, b, q in _levels_and_targets(y, t, n_rows, levels)]
+        return [slope / len(y) for slope in slopes]
+
+
+def _means_and_log_variances(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> list[tuple[mpf, mpf, mpf]]:
+    """m, s and t of each target: a row's outputs are all means, then all s, none of which counts as less than -30."""
+    columns = len(t) // n_rows
+    rows = [y[start : start + 2 * columns] for start in range(0, len(y), 2 * columns)]
+    return [(row[j], max(row[columns + j], mpf(-30)), t[i * columns + j]) for i, row in enumerate(rows) for j in range(columns)]
+
+
+def exact_gaussian_nll(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> mpf:
+    return _gaussian_terms(y, t, n_rows, magnitudes=False)
+
+
+def exact_gaussian_nll_magnitude(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> mpf:
+    """The same, but of all terms' magnitudes: a sum of which some are negative is no more exact than a part of this."""
+    return _gaussian_terms(y, t, n_rows, magnitudes=True)
+
+
+def _gaussian_terms(y: Sequence[mpf], t: Sequence[mpf], n_rows: int, magnitudes: bool) -> mpf:
+    with mpmath.workprec(EXACT_BITS):
+        parts = [(s, (b - m) ** 2) for m, s, b in _means_and_log_variances(y, t, n_rows)]
+        terms = ((abs(s) if magnitudes else s) + square * mpmath.exp(-s, prec=PRECISE_BITS) for s, square in parts)
+        return sum(terms, mpf(0)) / 2 / n_rows
+
+
+def exact_gaussian_nll_backward(y: Sequence[mpf], t: Sequence[mpf], n_rows: int) -> list[mpf]:
+    columns = len(t) // n_rows
+    with mpmath.workprec(EXACT_BITS):
+        slopes = []
+        for m, s, b in _means_and_log_variances(y, t, n_rows):
+            precision = mpmath.exp(-s, prec=PRECISE_BITS)
+            slopes.append(((m - b) * precision / n_rows, (1 - (m - b) ** 2 * precision) / 2 / n_rows))
+        rows = [slopes[start : start + columns] for start in range(0, len(t), columns)]
+        result = [pair[k] for row in rows for k in (0, 1) for pair in row]
+        at_floor = [i % (2 * columns) >= columns and y[i] < -30 for i in range(len(y))]
+        return [mpf(0) if floor else slope for slope, floor in zip(result, at_floor, strict=True)]
+
+
 def clipped(y: np.ndarray) -> np.ndarray:
     """Probabilities kept inside [eps, 1 - eps] of their own dtype: both log losses do this first."""
     eps = np.finfo(y.dtype).eps
@@ -217,8 +297,8 @@ def numbers(array: Any) -> list[mpf]:
     return [mpf(float(v)) for v in np.asarray(array).ravel()]
 
 
-def ulps(computed: Any, exact: Sequence[mpf], dtype: Any) -> float:
-    """Largest distance of `computed` from `exact` in units in the last place of the exact value in `dtype`.
+def ulps(computed: Any, exact: Sequence[mpf], dtype: Any, units_of: Sequence[mpf] | None = None) -> float:
+    """Largest distance of `computed` from `exact` in units in the last place of the exact value, or of `units_of`, in `dtype`.
 
     Below the smallest normal number a distance of at most that number counts as none, a larger one as infinite. Above the
     largest number, infinity of the right sign counts as exact.
@@ -227,11 +307,11 @@ def ulps(computed: Any, exact: Sequence[mpf], dtype: Any) -> float:
     digits = info.nmant + 1
     worst = 0.0
     with mpmath.workprec(EXACT_BITS):
-        for value, true in zip(np.asarray(computed, np.float64).ravel(), exact, strict=True):
+        for value, true, sized in zip(np.asarray(computed, np.float64).ravel(), exact, units_of or exact, strict=True):
             if np.isnan(value):
                 return np.inf
-            unit = mpf(2) ** (int(mpmath.frexp(true)[1]) - digits)
-            if abs(true) < mpf(float(info.tiny)):
+            unit = mpf(2) ** (int(mpmath.frexp(sized)[1]) - digits)
+            if abs(sized) < mpf(float(info.tiny)):
                 distance = 0.0 if abs(mpf(float(value)) - true) <= mpf(float(info.tiny)) else np.inf
             elif abs(true) + unit / 2 >= mpf(2) ** int(info.maxexp):
                 distance = 0.0 if value == float(mpmath.sign(true)) * np.inf else np.inf

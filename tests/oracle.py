@@ -7,6 +7,7 @@ float64, one sample at a time, every derivative as a whole Jacobian.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -338,8 +339,11 @@ class Network:
 
     sizes: Sequence[int]
     activations: Sequence[str]  # one for each layer
-    loss: str  # "mse", "squared_error", "sum_squared_error", "log_loss", "label_log_loss", "binary_log_loss" or "poisson"
+    # "mse", "squared_error", "sum_squared_error", "log_loss", "label_log_loss", "binary_log_loss", "poisson", "mae", "huber",
+    # "quantile" or "gaussian_nll"
+    loss: str
     bias: bool = True
+    parameters: Sequence[float] = ()  # Huber's delta; the quantiles' levels
 
     @property
     def layers(self) -> list[slice]:
@@ -373,8 +377,22 @@ def activate(name: str, z: np.ndarray) -> np.ndarray:
         return e / e.sum()
     if name == "exp":
         return np.exp(z)
+    if name == "leaky_relu":
+        return np.array([v if v > 0 else 0.01 * v for v in z])
+    if name == "elu":
+        return np.array([v if v > 0 else math.expm1(v) for v in z])
+    if name == "silu":
+        return z * activate("sigmoid", z)
+    if name == "gelu":
+        return z * normal_distribution(z)
+    if name == "softplus":
+        return np.logaddexp(0, z)
     assert name == "identity"
     return z.copy()
+
+
+def normal_distribution(z: np.ndarray) -> np.ndarray:
+    return np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in z])
 
 
 def jacobian(name: str, z: np.ndarray, a: np.ndarray) -> np.ndarray:
@@ -389,11 +407,22 @@ def jacobian(name: str, z: np.ndarray, a: np.ndarray) -> np.ndarray:
         return np.diag(a) - np.outer(a, a)
     if name == "exp":
         return np.diag(a)
+    if name == "leaky_relu":
+        return np.diag([1.0 if v > 0 else 0.01 for v in z])
+    if name == "elu":
+        return np.diag([1.0 if v > 0 else math.exp(v) for v in z])
+    if name == "silu":
+        s = activate("sigmoid", z)
+        return np.diag(s + z * s * (1 - s))
+    if name == "gelu":
+        return np.diag(normal_distribution(z) + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi))
+    if name == "softplus":
+        return np.diag(activate("sigmoid", z))
     assert name == "identity"
     return np.eye(len(z))
 
 
-def row_loss(name: str, y: np.ndarray, t: np.ndarray) -> float:
+def row_loss(name: str, y: np.ndarray, t: np.ndarray, parameters: Sequence[float] = ()) -> float:
     if name == "mse":
         return float(np.mean((y - t) ** 2))
     if name == "squared_error":
@@ -406,12 +435,24 @@ def row_loss(name: str, y: np.ndarray, t: np.ndarray) -> float:
         return -sum(q * np.log(p) for p, q in zip(y, t, strict=True) if q != 0)
     if name == "label_log_loss":
         return -np.log(y[int(t[0])])
+    if name == "mae":
+        return float(np.mean(np.abs(y - t)))
+    if name == "huber":
+        (delta,) = parameters
+        return float(np.mean([d * d / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2) for d in y - t]))
+    if name == "quantile":
+        # All targets at the first level, then at the next.
+        pairs = zip(np.repeat(parameters, len(t)), y, np.tile(t, len(parameters)), strict=True)
+        return float(np.mean([q * (b - a) if b > a else (1 - q) * (a - b) for q, a, b in pairs]))
+    if name == "gaussian_nll":
+        m, s = y[: len(t)], np.maximum(y[len(t) :], -30)
+        return float(np.sum(s + (t - m) ** 2 / np.exp(s)) / 2)
     assert name == "binary_log_loss"
     return -sum(q * np.log(p) + (1 - q) * np.log1p(-p) for p, q in zip(y, t, strict=True))
 
 
-def row_loss_slope(name: str, y: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """dL/dy of one row."""
+def row_loss_slope(name: str, y: np.ndarray, t: np.ndarray, parameters: Sequence[float] = ()) -> np.ndarray:
+    """dL/dy of one row; 0 at the kink of a loss, where output and target meet."""
     if name == "mse":
         return 2 * (y - t) / len(y)
     if name == "squared_error":
@@ -424,6 +465,18 @@ def row_loss_slope(name: str, y: np.ndarray, t: np.ndarray) -> np.ndarray:
         return -t / y
     if name == "label_log_loss":
         return np.array([-1 / p if j == int(t[0]) else 0.0 for j, p in enumerate(y)])
+    if name == "mae":
+        return np.sign(y - t) / len(y)
+    if name == "huber":
+        (delta,) = parameters
+        return np.array([d if abs(d) <= delta else delta * np.sign(d) for d in y - t]) / len(y)
+    if name == "quantile":
+        pairs = zip(np.repeat(parameters, len(t)), y, np.tile(t, len(parameters)), strict=True)
+        return np.array([(1 - q if a > b else -q) if a != b else 0.0 for q, a, b in pairs]) / len(y)
+    if name == "gaussian_nll":
+        m, s = y[: len(t)], np.maximum(y[len(t) :], -30)
+        by_log_variance = np.where(y[len(t) :] < -30, 0, (1 - (t - m) ** 2 / np.exp(s)) / 2)
+        return np.concatenate([(m - t) / np.exp(s), by_log_variance])
     assert name == "binary_log_loss"
     return (y - t) / (y * (1 - y))
 
@@ -444,9 +497,10 @@ def forward(network: Network, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
 
 
 def nearest_kink(network: Network, theta: np.ndarray, x: np.ndarray) -> float:
-    """How close a pre-activation of a relu comes to zero, where the derivative jumps."""
+    """How close a pre-activation of a relu or the like comes to zero, where the derivative (elu: the second one) jumps."""
     zs, _ = forward_row(network, theta, x)
-    return min((float(np.abs(z).min()) for z, name in zip(zs, network.activations, strict=True) if name == "relu"), default=1.0)
+    bent = ("relu", "leaky_relu", "elu")
+    return min((float(np.abs(z).min()) for z, name in zip(zs, network.activations, strict=True) if name in bent), default=1.0)
 
 
 def row_loss_and_grad(
@@ -454,14 +508,15 @@ def row_loss_and_grad(
 ) -> tuple[float, np.ndarray]:
     zs, activations = forward_row(network, theta, x, stored_as)
     layers = network.unflatten(theta)
-    slope = row_loss_slope(network.loss, activations[-1], np.asarray(t, np.float64))
+    slope = row_loss_slope(network.loss, activations[-1], np.asarray(t, np.float64), network.parameters)
     grads: list[np.ndarray] = []
     for layer in reversed(range(len(layers))):
         delta = slope @ jacobian(network.activations[layer], zs[layer], activations[layer + 1])
         dW = np.outer(activations[layer], delta)
         grads.insert(0, np.concatenate([dW.ravel(), delta if network.bias else []]))
         slope = (layers[layer][0] @ delta).astype(stored_as).astype(np.float64)
-    return row_loss(network.loss, activations[-1], np.asarray(t, np.float64)), np.concatenate(grads)
+    loss = row_loss(network.loss, activations[-1], np.asarray(t, np.float64), network.parameters)
+    return loss, np.concatenate(grads)
 
 
 def loss_and_grad(

@@ -15,8 +15,14 @@ from numba.core.errors import TypingError
 from tileprop.kernels import Plan, Workspace, forward, loss_and_grad, make_plan, make_workspace, predict
 from tileprop.kernels.workspace import BATCH, BLOCK, GROUPS, WIDTH, ZEROS
 
-ACTIVATIONS = ["identity", "sigmoid", "tanh", "relu", "softmax", "exp"]
-LOSSES = ["mse", "squared_error", "sum_squared_error", "log_loss", "label_log_loss", "binary_log_loss", "poisson"]
+UNBOUNDED = ["leaky_relu", "elu", "silu", "gelu", "softplus"]
+ACTIVATIONS = ["identity", "sigmoid", "tanh", "relu", "softmax", "exp", *UNBOUNDED]
+SQUARES = ["mse", "squared_error", "sum_squared_error"]
+# "quantiles" is "quantile" with several levels.
+KINKED = ["mae", "huber", "quantile", "quantiles"]
+LOSSES = [*SQUARES, "log_loss", "label_log_loss", "binary_log_loss", "poisson", *KINKED, "gaussian_nll"]
+# What the oracle's network has besides its loss.
+PARAMETERS = {"huber": (0.5,), "quantile": (0.3,), "quantiles": (0.125, 0.5, 0.75)}
 DTYPES = ["float32", "float64"]
 # Largest deviation of a layer's gradient, as a part of that layer's largest entry.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
@@ -28,6 +34,8 @@ MARGIN = {"float32": 3e-4, "float64": 1e-5}
 
 # Rows with a pre-activation beyond this are left out where there is an exp, which makes such soon: tanh loses its slope there.
 LARGEST = 4.0
+# Rows with a mean, or a logarithm of a variance, beyond these are left out: float32 holds too little of such a residual.
+MEANS, LOG_VARIANCES = 6.0, (-2.0, 4.0)
 
 without_jit = bool(config.DISABLE_JIT)
 
@@ -52,6 +60,14 @@ class Problem:
         return self.weight if self.weight.size else None
 
 
+def described(sizes: list[int], activations: list[str], loss: str, bias: bool = True, n_targets: int = 0) -> oracle.Network:
+    """The oracle's network, with as many outputs as the loss needs for each target; n_targets unless 0."""
+    parameters = PARAMETERS.get(loss, ())
+    heads = {"quantiles": len(parameters), "gaussian_nll": 2}.get(loss, 1)
+    sizes = [*sizes[:-1], heads * (n_targets or sizes[-1])]
+    return oracle.Network(sizes, activations, "quantile" if loss == "quantiles" else loss, bias, parameters)
+
+
 def plan_of(network: oracle.Network) -> Plan:
     return make_plan(
         network.sizes,
@@ -60,6 +76,8 @@ def plan_of(network: oracle.Network) -> Plan:
         loss="log_loss" if "log_loss" in network.loss else network.loss,
         bias=network.bias,
         n_targets=1 if network.loss == "label_log_loss" else None,
+        delta=network.parameters[0] if network.loss == "huber" else None,
+        quantile=network.parameters if network.loss == "quantile" else None,
     )
 
 
@@ -72,13 +90,27 @@ def random_theta(network: oracle.Network, rng: np.random.Generator) -> np.ndarra
     return np.concatenate(parts)
 
 
-def targets_away_from(Y: np.ndarray, loss: str, rng: np.random.Generator) -> np.ndarray:
-    """Targets that keep a distance from the outputs Y: where they meet, y - t cancels, and no float32 gradient is right."""
-    n, n_out = Y.shape
+def targets_away_from(Y: np.ndarray, network: oracle.Network, rng: np.random.Generator) -> np.ndarray:
+    """Targets that keep a distance from the outputs Y: where they meet, y - t cancels, and no float32 gradient is right.
+
+    From kinks of the loss, too: there rounding decides the derivative.
+    """
+    loss, (n, n_out) = network.loss, Y.shape
+    if loss == "gaussian_nll":
+        m, s = np.split(Y, 2, axis=1)
+        return m + np.exp(s / 2) * rng.choice([-2, -0.5, 0.5, 2], m.shape) * rng.uniform(0.9, 1.1, m.shape)
+    if loss == "quantile":
+        levels = len(network.parameters)
+        outputs = Y.reshape(n, levels, n_out // levels)
+        near = np.take_along_axis(outputs, rng.integers(0, outputs.shape[1], (n, 1, outputs.shape[2])), 1)[:, 0]
+        T = near + rng.choice([-1, 1], near.shape) * rng.uniform(0.1, 1, near.shape)
+        return np.where(np.abs(outputs - T[:, None]).min(axis=1) < 0.1, outputs.max(axis=1) + 0.5, T)
     if loss == "poisson":
         return np.where(rng.random(Y.shape) < 0.3, 0.0, Y * rng.choice([0.3, 2.5], Y.shape))
-    if loss in ("mse", "squared_error", "sum_squared_error"):
-        return Y + rng.choice([-1, 1], Y.shape) * rng.uniform(0.1, 1, Y.shape)
+    if loss in (*SQUARES, "mae", "huber"):
+        distances = rng.uniform(0.1, 1, Y.shape)
+        distances += 0.1 * (np.abs(distances - PARAMETERS["huber"][0]) < 0.05)
+        return Y + rng.choice([-1, 1], Y.shape) * distances
     if loss == "binary_log_loss":
         T = rng.random(Y.shape) if rng.random() < 0.5 else rng.integers(0, 2, Y.shape).astype(float)
         return np.where(np.abs(T - Y) < 0.1, Y < 0.5, T)
@@ -111,15 +143,24 @@ def make_problem(
         if network.loss == "binary_log_loss":
             clear &= Y.max(axis=1) < 1 - MARGIN[dtype]
         X, Y = X[clear], Y[clear]
-    T = targets_away_from(Y, network.loss, rng).astype(dtype)
+    if network.loss == "gaussian_nll":
+        m, s = np.split(Y, 2, axis=1)
+        clear = (np.abs(m) < MEANS) & (s > LOG_VARIANCES[0]) & (s < LOG_VARIANCES[1])
+        X, Y = X[clear.all(axis=1)], Y[clear.all(axis=1)]
+    T = targets_away_from(Y, network, rng).astype(dtype)
+    if network.activations[-1] == "softmax" and network.loss in KINKED and Y.shape[1] > 1:
+        # Left out: rows whose slopes are all the same. Through softmax nothing is left of these but rounding errors.
+        slopes = [oracle.row_loss_slope(network.loss, y, t, network.parameters) for y, t in zip(Y, T, strict=True)]
+        uneven = np.array([np.ptp(slope) > 0.01 for slope in slopes], bool)
+        X, T = X[uneven], T[uneven]
     weight = (rng.integers(0, 3, len(X)) * rng.uniform(0.5, 1.5) if weighted else np.zeros(0)).astype(dtype)
     return Problem(network, plan_of(network), theta, X, T, weight)
 
 
 def fitting(loss: str, activation: str) -> str:
-    """The output activation: the log losses and the Poisson loss ask for theirs."""
+    """The output activation: some losses ask for theirs."""
     wanted = {"log_loss": "softmax", "label_log_loss": "softmax", "binary_log_loss": "sigmoid", "poisson": "exp"}
-    return wanted.get(loss, activation)
+    return (wanted | {"gaussian_nll": "identity"}).get(loss, activation)
 
 
 def calmed(activations: list[str]) -> list[str]:
@@ -137,7 +178,8 @@ def networks(draw: st.DrawFn) -> oracle.Network:
     activations[-1] = fitting(loss, activations[-1])
     if loss == "label_log_loss":
         sizes[-1] = max(2, sizes[-1])
-    return oracle.Network(sizes, calmed(activations), loss, draw(st.booleans()))
+    few_targets = draw(st.integers(1, 3)) if loss in ("quantiles", "gaussian_nll") else 0
+    return described(sizes, calmed(activations), loss, draw(st.booleans()), few_targets)
 
 
 @st.composite
@@ -279,7 +321,7 @@ def test_gradient_by_finite_differences(activation, loss, depth):
 
     The differences are of the loss in float64: in float32 there would be nothing left of them.
     """
-    network = oracle.Network([2] + [3] * depth, calmed([activation] * (depth - 1) + [fitting(loss, activation)]), loss)
+    network = described([2] + [3] * depth, calmed([activation] * (depth - 1) + [fitting(loss, activation)]), loss)
     rng = np.random.default_rng(60 + depth)
     for _ in range(20):
         problem = make_problem(network, 8, "float64", rng, kink=0.02)
@@ -316,11 +358,16 @@ def torch_gradient(problem: Problem) -> tuple[float, np.ndarray]:
         "relu": torch.relu,
         "softmax": lambda z: torch.softmax(z, dim=1),
         "exp": torch.exp,
+        "leaky_relu": functional.leaky_relu,
+        "elu": functional.elu,
+        "silu": functional.silu,
+        "gelu": functional.gelu,
+        "softplus": functional.softplus,
     }
     theta = torch.tensor(problem.theta, requires_grad=True)
     T, weight = torch.tensor(problem.T), torch.tensor(problem.weight)
     A, start = torch.tensor(problem.X), 0
-    sizes, name = problem.network.sizes, problem.network.loss
+    sizes, name, parameters = problem.network.sizes, problem.network.loss, problem.network.parameters
     for n_in, n_out, activation in zip(sizes[:-1], sizes[1:], problem.network.activations, strict=True):
         W = theta[start : start + n_in * n_out].reshape(n_in, n_out)
         start += n_in * n_out
@@ -338,6 +385,17 @@ def torch_gradient(problem: Problem) -> tuple[float, np.ndarray]:
         rows = functional.cross_entropy(Z, T, reduction="none")
     elif name == "label_log_loss":
         rows = functional.cross_entropy(Z, T[:, 0].long(), reduction="none")
+    elif name == "mae":
+        rows = functional.l1_loss(A, T, reduction="none").mean(dim=1)
+    elif name == "huber":
+        rows = functional.huber_loss(A, T, reduction="none", delta=parameters[0]).mean(dim=1)
+    elif name == "quantile":
+        levels = torch.tensor(parameters, dtype=A.dtype).repeat_interleave(T.shape[1])
+        D = T.repeat(1, len(parameters)) - A
+        rows = torch.maximum(levels * D, (levels - 1) * D).mean(dim=1)
+    elif name == "gaussian_nll":
+        m, s = A.chunk(2, dim=1)
+        rows = functional.gaussian_nll_loss(m, T, s.exp(), reduction="none", eps=float(np.exp(-30))).sum(dim=1)
     else:
         rows = functional.binary_cross_entropy_with_logits(Z, T, reduction="none").sum(dim=1)
     loss = (rows * weight).sum() / weight.sum()
@@ -349,7 +407,7 @@ def torch_gradient(problem: Problem) -> tuple[float, np.ndarray]:
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradient_is_pytorchs(activation, loss):
     names = [activation, "tanh", activation, fitting(loss, activation)]
-    network = oracle.Network([5, 7, 4, 6, 3], calmed(names), loss)
+    network = described([5, 7, 4, 6, 3], calmed(names), loss)
     problem = make_problem(network, 12, "float64", np.random.default_rng(70), weighted=True)
     their_loss, theirs = torch_gradient(problem)
     loss_value, ours = gradient(problem)
@@ -362,9 +420,8 @@ def test_gradient_is_pytorchs(activation, loss):
 
 
 def some_problem(loss: str = "mse", rows: int = 6, weighted: bool = False, dtype: str = "float64") -> Problem:
-    return make_problem(
-        oracle.Network([3, 4, 3], ["sigmoid", fitting(loss, "tanh")], loss), rows, dtype, np.random.default_rng(80), weighted
-    )
+    network = described([3, 4, 3], ["sigmoid", fitting(loss, "tanh")], loss)
+    return make_problem(network, rows, dtype, np.random.default_rng(80), weighted)
 
 
 @pytest.mark.plain
@@ -417,6 +474,32 @@ def test_a_label_without_an_output_makes_the_loss_nan(label):
     problem = some_problem("label_log_loss")
     problem.T[2, 0] = label
     assert np.isnan(gradient(problem)[0])
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("loss", KINKED)
+def test_no_slope_where_output_and_target_meet(loss):
+    """The oracle's choice at the kink; other outputs of the same row have theirs."""
+    network = described([2, 2], ["identity"], loss)
+    problem = make_problem(network, 3, "float64", np.random.default_rng(81))
+    problem.theta[:] = np.round(4 * problem.theta)
+    problem.X[:] = np.round(4 * problem.X)
+    problem.T[:] = oracle.forward(network, problem.theta, problem.X)[:, :2]
+    problem.T[1, 1] += 1.5
+    check_against_oracle(problem)
+    problem.X, problem.T = problem.X[:1], problem.T[:1]
+    assert gradient(problem)[1].any() == (loss == "quantiles")  # at the first level alone they meet
+
+
+@pytest.mark.plain
+def test_a_variance_at_its_floor_has_no_slope():
+    network = described([2, 1], ["identity"], "gaussian_nll")
+    problem = make_problem(network, 3, "float64", np.random.default_rng(82))
+    problem.theta[-1] = -40
+    check_against_oracle(problem)
+    _, biases = problem.plan.unflatten(gradient(problem)[1])
+    assert biases[0][0] != 0
+    assert biases[0][1] == 0
 
 
 @pytest.mark.plain
@@ -517,7 +600,7 @@ def test_one_compilation_for_each_dtype():
         for activation in ACTIVATIONS:
             for depth in (1, 2, 7):
                 names = [activation] * (depth - 1) + [fitting(loss, activation)]
-                network = oracle.Network([3] * (depth + 1), calmed(names), loss, bias=bool(depth % 2))
+                network = described([3] * (depth + 1), calmed(names), loss, bias=bool(depth % 2))
                 for dtype in DTYPES:
                     gradient(make_problem(network, 5, dtype, rng, weighted=bool(depth % 2)))
     assert set(loss_and_grad.overloads) == before

@@ -108,7 +108,12 @@ def make_training(
 
 def oracle_epoch(training: Training, rule: Any) -> oracle.Epoch:
     plan = training.plan
-    network = oracle.Network(plan.sizes, plan.activations, plan.loss, plan.bias)
+    loss = plan.loss
+    if loss == "log_loss" and plan.activations[-1] == "sigmoid":
+        loss = "binary_log_loss"
+    elif loss == "log_loss" and plan.n_targets < plan.sizes[-1]:
+        loss = "label_log_loss"
+    network = oracle.Network(plan.sizes, plan.activations, loss, plan.bias, plan.numbers)
     return oracle.epoch(
         network,
         training.theta,

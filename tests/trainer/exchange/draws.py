@@ -30,7 +30,8 @@ FORMULAS = {
 def drawn_networks(count: int, seed: int, dtype: str | None = None) -> Iterator[tuple[Network, np.ndarray]]:
     """Networks and inputs X (n, n_in) in their dtype.
 
-    Left out are the few (2%, with exp for the most part) whose outputs in float32 are off by more than 1e-6 max|Y| themselves.
+    Left out are the few (5%, ill-conditioned ones) whose outputs in float32 are themselves off by more than 5e-7 max|Y| from
+    those in float64: another program in float32 may be as far off the other way, and 1e-6 is the closest bound of the tests.
     """
     draw = np.random.default_rng(seed)
     while count:
@@ -45,7 +46,7 @@ def drawn_networks(count: int, seed: int, dtype: str | None = None) -> Iterator[
             sizes, names[:-1], names[-1], bias=network.plan.bias, dtype="float64", initial=network.theta.astype(float)
         )
         Y, exact = network.predict(X), wide.predict(X)
-        if np.isfinite(exact).all() and np.isfinite(Y).all() and np.abs(Y - exact).max() <= 1e-6 * np.abs(exact).max():
+        if np.isfinite(exact).all() and np.isfinite(Y).all() and np.abs(Y - exact).max() <= 5e-7 * np.abs(exact).max():
             count -= 1
             yield network, X
 

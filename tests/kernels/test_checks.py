@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import njit
-from tileprop.kernels import forward, loss_and_grad, make_plan, make_workspace, predict, sigmoid
+from tileprop.kernels import Plan, forward, loss_and_grad, make_plan, make_workspace, predict, sigmoid
 
 pytestmark = pytest.mark.plain
 
@@ -57,6 +57,21 @@ REFUSED_GRADIENTS = {
     "too many weights": ({"weight": np.ones(7)}, "weight needs one entry for each row", (7, 6)),
     "workspace": ({"work": make_workspace(make_plan([1, 1]), 8)}, "work was made for another plan", ()),
     "workspace of other layers": ({"work": make_workspace(make_plan([3, 4, 3]), 8)}, "work was made for another plan", ()),
+    "workspace of another activation": (
+        {"work": make_workspace(make_plan([3, 4, 2], activation="tanh"), 8)},
+        "work was made for another plan",
+        (),
+    ),
+    "workspace of another output activation": (
+        {"work": make_workspace(make_plan([3, 4, 2], output_activation="tanh"), 8)},
+        "work was made for another plan",
+        (),
+    ),
+    "workspace of another loss": (
+        {"work": make_workspace(make_plan([3, 4, 2], loss="mae"), 8)},
+        "work was made for another plan's loss",
+        (),
+    ),
 }
 
 
@@ -67,6 +82,16 @@ REFUSED_OUTPUTS = {
     "columns of Y": ({"Y": np.zeros((6, 1))}, "Y has the wrong number of columns", (1, 2)),
     "workspace": ({"work": make_workspace(make_plan([1, 1]), 8)}, "work was made for another plan", ()),
     "workspace of other layers": ({"work": make_workspace(make_plan([3, 4, 3]), 8)}, "work was made for another plan", ()),
+    "workspace of another activation": (
+        {"work": make_workspace(make_plan([3, 4, 2], activation="tanh"), 8)},
+        "work was made for another plan",
+        (),
+    ),
+    "workspace of another output activation": (
+        {"work": make_workspace(make_plan([3, 4, 2], output_activation="tanh"), 8)},
+        "work was made for another plan",
+        (),
+    ),
 }
 
 REFUSED_ENTRIES = {
@@ -75,6 +100,16 @@ REFUSED_ENTRIES = {
     "too many rows": ({"X": np.zeros((9, 3))}, "X has more rows than the workspace's batch size", (9, 8)),
     "workspace": ({"work": make_workspace(make_plan([1, 1]), 8)}, "work was made for another plan", ()),
     "workspace of other layers": ({"work": make_workspace(make_plan([3, 4, 3]), 8)}, "work was made for another plan", ()),
+    "workspace of another activation": (
+        {"work": make_workspace(make_plan([3, 4, 2], activation="tanh"), 8)},
+        "work was made for another plan",
+        (),
+    ),
+    "workspace of another output activation": (
+        {"work": make_workspace(make_plan([3, 4, 2], output_activation="tanh"), 8)},
+        "work was made for another plan",
+        (),
+    ),
 }
 
 
@@ -105,6 +140,53 @@ def test_outputs_are_refused(what):
 @pytest.mark.parametrize("what", REFUSED_ENTRIES)
 def test_forward_is_refused(what):
     check_refused(forward, ENTRY, REFUSED_ENTRIES[what])
+
+
+def loss_of(plan: Plan, made_for: Plan, kernel: Any = loss_and_grad, dtype: str = "float64") -> float:
+    theta, grad = np.zeros(plan.n_parameters, dtype), np.zeros(plan.n_parameters, dtype)
+    X, T = np.ones((6, plan.sizes[0]), dtype), np.full((6, plan.n_targets), 0.5, dtype)
+    return kernel(plan, theta, X, T, np.zeros(0, dtype), grad, make_workspace(made_for, 8, dtype))
+
+
+LOSSES_APART = {
+    "delta": ([3, 2], {"loss": "huber", "delta": 0.25}, {"loss": "huber", "delta": 0.5}),
+    "one level": ([3, 2], {"loss": "quantile", "quantile": 0.25}, {"loss": "quantile", "quantile": 0.5}),
+    "last level": ([3, 2], {"loss": "quantile", "quantile": [0.25, 0.5]}, {"loss": "quantile", "quantile": [0.25, 0.75]}),
+}
+
+
+@pytest.mark.parametrize("kernel", [loss_and_grad, compiled_loss_and_grad])
+@pytest.mark.parametrize("what", LOSSES_APART)
+def test_a_workspace_for_other_parameters_of_the_loss_is_refused(what, kernel):
+    sizes, own, others = LOSSES_APART[what]
+    with pytest.raises(ValueError, match="work was made for other parameters of the loss"):
+        loss_of(make_plan(sizes, **own), make_plan(sizes, **others), kernel)
+    assert np.isfinite(loss_of(make_plan(sizes, **own), make_plan(sizes, **own), kernel))
+
+
+@pytest.mark.parametrize("kernel", [loss_and_grad, compiled_loss_and_grad])
+def test_a_workspace_for_other_columns_of_targets_is_refused(kernel):
+    """Of one loss, and as many outputs."""
+    options = {"output_activation": "identity", "loss": "quantile"}
+    two, four = make_plan([3, 4], quantile=[0.25, 0.5], **options), make_plan([3, 4], quantile=0.25, **options)
+    assert (two.n_targets, four.n_targets) == (2, 4)
+    with pytest.raises(ValueError, match=r"work was made for another plan \(its columns of T") as caught:
+        loss_of(two, four, kernel)
+    assert caught.value.args[1:] == (4, 2)
+
+
+@pytest.mark.parametrize("delta", [0.1, 1 / 3])
+def test_parameters_of_the_loss_may_be_rounded_to_float32(delta):
+    plan = make_plan([3, 2], loss="huber", delta=delta)
+    assert np.isfinite(loss_of(plan, plan, dtype="float32"))
+
+
+def test_outputs_ask_for_no_loss():
+    """A workspace for another loss serves where none is taken."""
+    given = arguments(work=make_workspace(make_plan([3, 4, 2], loss="mae"), 8))
+    call(predict, OUTPUTS, given)
+    assert (given["Y"] == 0.5).all()
+    assert (call(forward, ENTRY, given) == 0.5).all()
 
 
 def test_compiled_callers_are_guarded_as_well():

@@ -622,6 +622,16 @@ WRONG: dict[str, tuple[Callable[[Training], None], str, tuple[int, int]]] = {
         "work was made for another plan",
         (),
     ),
+    "workspace of another activation": (
+        set_field(work=make_workspace(make_plan([3, 5, 2], "elu"), 5)),
+        "work was made for another plan",
+        (),
+    ),
+    "workspace of another loss": (
+        set_field(work=make_workspace(make_plan([3, 5, 2], "tanh", loss="mae"), 5)),
+        "work was made for another plan's loss",
+        (),
+    ),
     "more threads than room": (
         lambda t: set_field(work=t.work.member(0, 2))(t),
         "work was made for fewer threads",
@@ -656,6 +666,16 @@ def test_a_workspace_for_fewer_target_columns_is_refused():
     training.work = make_workspace(make_plan([3, 5, 4], n_targets=1, **options), 5)
     with pytest.raises(ValueError, match="work was made for another plan"):
         training.run()
+
+
+@pytest.mark.plain
+def test_a_workspace_for_other_parameters_of_the_loss_is_refused():
+    training = make_training(loss="huber", delta=0.5)
+    before = training.theta.copy()
+    training.work = make_workspace(make_plan([3, 5, 2], "tanh", loss="huber", delta=0.25), 5)
+    with pytest.raises(ValueError, match="work was made for other parameters of the loss"):
+        training.run()
+    assert np.array_equal(training.theta, before)
 
 
 @pytest.mark.plain

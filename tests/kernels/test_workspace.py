@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tileprop.kernels import Plan, Workspace, make_plan, make_workspace
+from tileprop.kernels.activations import ACTIVATIONS as ENTRIES
+from tileprop.kernels.losses import LOSSES as LOSS_ENTRIES
+from tileprop.kernels.losses.entry import LABEL_LOG_LOSS
 from tileprop.kernels.processor import SIMD
 from tileprop.kernels.workspace import (
     ACTIVATIONS,
@@ -16,6 +22,7 @@ from tileprop.kernels.workspace import (
     BIASES,
     BLOCK,
     CHUNK,
+    CODE,
     DELTAS,
     DOTS,
     FEW_PARAMETERS,
@@ -26,6 +33,10 @@ from tileprop.kernels.workspace import (
     INPUT_WIDTH,
     INPUTS,
     LARGEST_AREA,
+    LOSS,
+    LOSS_PARAMETERS,
+    LOSS_ROUTINE,
+    LOSS_THROUGH,
     MEAN,
     MOST_GROUPS,
     OUTPUT_WIDTH,
@@ -33,6 +44,8 @@ from tileprop.kernels.workspace import (
     PACKED,
     PARAMETERS,
     PENALTY,
+    PREACTIVATIONS,
+    ROUTINE,
     ROW_WEIGHTS,
     ROWS,
     SCRATCH,
@@ -53,6 +66,8 @@ pytestmark = pytest.mark.plain
 DTYPES = ["float32", "float64"]
 LINE = 64
 SIZES = st.lists(st.one_of(st.integers(1, 12), st.integers(1, 300), st.sampled_from([1024, 2000])), min_size=2, max_size=5)
+LABELS = {"output_activation": "softmax", "loss": "log_loss", "n_targets": 1}
+LEVELS = {"loss": "quantile", "quantile": [0.125, 0.5, 0.75]}
 BATCHES = st.one_of(st.integers(1, 40), st.integers(1, 3000), st.sampled_from([4096, 10_000]))
 
 
@@ -63,6 +78,7 @@ def places(plan: Plan, work: Workspace) -> list[tuple[str, int, int]]:
     panel = SCRATCH_ROWS * 3 * SIMD.vector_bytes // work.numbers.itemsize
     found = [("zeros", ZEROS, layers[:, WIDTH].max()), ("scratch", SCRATCH, top[THREADS] * panel)]
     found += [("outputs", OUTPUTS, top[BATCH] * plan.sizes[-1]), ("first", FIRST, packed), ("second", SECOND, packed)]
+    found += [("parameters of the loss", LOSS_PARAMETERS, len(plan.numbers))]
     result = [(name, int(top[at]), int(top[at] + size)) for name, at, size in found]
     for vector, begin in [("parameters", top[PARAMETERS])] + [
         (f"sum {g}", top[SUMS] + g * packed) for g in range(max(1, groups))
@@ -84,16 +100,20 @@ def places(plan: Plan, work: Workspace) -> list[tuple[str, int, int]]:
             ("weights", top[ROW_WEIGHTS], 1),
         ]
         parts += [(f"activations {k}", row[ACTIVATIONS], row[STRIDE]) for k, row in enumerate(layers)]
+        kept = [k for k, name in enumerate(plan.activations) if ENTRIES[name].from_input]
+        parts += [(f"pre-activations {k}", layers[k, PREACTIVATIONS], layers[k, STRIDE]) for k in kept]
         parts += [(f"deltas {k}", row[DELTAS], row[STRIDE]) for k, row in enumerate(layers)]
         result += [(f"{name} of area {area}", shift + int(at), shift + int(at + chunk * width)) for name, at, width in parts]
     return result
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@given(sizes=SIZES, batch=BATCHES, threads=st.integers(1, 9), labels=st.booleans())
-def test_places_do_not_overlap_and_begin_on_cache_lines(dtype, sizes, batch, threads, labels):
-    options = {"output_activation": "softmax", "loss": "log_loss", "n_targets": 1} if labels else {}
-    plan = make_plan(sizes, **options)
+@given(sizes=SIZES, batch=BATCHES, threads=st.integers(1, 9), data=st.data())
+def test_places_do_not_overlap_and_begin_on_cache_lines(dtype, sizes, batch, threads, data):
+    loss = data.draw(st.sampled_from([LABELS, {}, {"loss": "huber"}, LEVELS]))
+    sizes = [*sizes[:-1], sizes[-1] * len(loss.get("quantile", [0.5]))]
+    activations = data.draw(st.lists(st.sampled_from(sorted(ENTRIES)), min_size=len(sizes) - 2, max_size=len(sizes) - 2))
+    plan = make_plan(sizes, activations, **{"output_activation": "gelu", **loss})
     work = make_workspace(plan, batch, dtype, threads)
     assert work.numbers.dtype == dtype
     base = work.numbers.ctypes.data
@@ -105,6 +125,32 @@ def test_places_do_not_overlap_and_begin_on_cache_lines(dtype, sizes, batch, thr
         end = stop
     assert end <= work.numbers.size
     assert work.layout[0, PACKED] == work.layout[0, FIRST] - work.layout[0, PARAMETERS]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ENTRIES)
+def test_pre_activations_have_a_place_of_their_own_where_they_are_needed(name, dtype):
+    work = make_workspace(make_plan([3, 4, 2], name, "identity"), 5, dtype)
+    hidden, output = work.layout[1:]
+    assert (hidden[PREACTIVATIONS] != hidden[ACTIVATIONS]) == (name in ("silu", "gelu"))
+    assert output[PREACTIVATIONS] == output[ACTIVATIONS]
+    assert hidden[CODE] == ENTRIES[name].code
+    assert (hidden[ROUTINE] == 0) == (name == "identity")
+    assert output[ROUTINE] == 0
+
+
+@pytest.mark.parametrize("loss", LOSS_ENTRIES.values(), ids=lambda loss: f"{loss.name}-{loss.code}")
+def test_a_loss_has_its_routine_and_its_parameters(loss):
+    several = {"quantile": LEVELS["quantile"]} if loss.heads == 0 else {}
+    n_targets = 1 if loss.code == LABEL_LOG_LOSS else None
+    plan = make_plan([3, 6], output_activation=loss.needs or "tanh", loss=loss.name, n_targets=n_targets, **several)
+    top = make_workspace(plan, 5, "float32").layout[0]
+    assert top[LOSS] == loss.code
+    assert top[LOSS_THROUGH] == (loss.needs in ("softmax", "sigmoid", "exp"))
+    assert top[LOSS_ROUTINE] != 0
+    numbers = make_workspace(plan, 5, "float32").numbers[top[LOSS_PARAMETERS] :][: len(plan.numbers)]
+    assert numbers.tolist() == plan.numbers.astype(np.float32).tolist()
+    assert numbers.size == {"huber": 1, "quantile": 3}.get(loss.name, 0)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -213,3 +259,12 @@ def test_parts_of_a_workspace_and_two_of_them_share_no_memory():
     one, two = make_workspace(make_plan([2, 3, 1]), 4), make_workspace(make_plan([2, 3, 1]), 4)
     assert not any(np.shares_memory(a, b) for a in one for b in two)
     assert not any(np.shares_memory(a, b) for i, a in enumerate(one) for b in one[i + 1 :])
+
+
+@pytest.mark.parametrize("copy_of", [pickle.dumps, copy.deepcopy, copy.copy])
+def test_workspaces_are_not_copied(copy_of):
+    """They hold addresses of machine code, which are another process's."""
+    work = make_workspace(make_plan([2, 3, 1]), 4)
+    for made in (work, work.member(0, 1), work.frozen([0])):
+        with pytest.raises(TypeError, match="a Workspace cannot be pickled or deep-copied; make_workspace makes another one"):
+            copy_of(made)

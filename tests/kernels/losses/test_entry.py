@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from cases import DTYPES, PARAMETERS
 from numba import njit
+from tileprop.kernels.llvm import call_loss
 from tileprop.kernels.losses import LOSSES
 from tileprop.kernels.losses.entry import LABEL_LOG_LOSS, Loss, Parameter, row_loss
 from tileprop.kernels.losses.sums import difference
+from tileprop.kernels.routines import address_of
 
 pytestmark = pytest.mark.plain
 
@@ -47,6 +49,12 @@ def through_activation(loss: Loss, Y: np.ndarray, slopes: np.ndarray) -> np.ndar
     return slopes @ jacobians[loss.needs]
 
 
+@njit
+def called(address, code, S, y, d, rows, stride, n_out, T, weight, first, scale, parameters):
+    columns, weights = T.shape[1], weight.size
+    return call_loss(address, code, S, y, d, rows, stride, n_out, T, columns, weight, weights, first, scale, parameters)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("loss", "parameter"), CASES)
@@ -61,7 +69,8 @@ def test_routines_are_the_kernels_row_by_row(loss, parameter, dtype, weighted):
     S[y:d].reshape(ROWS, stride)[:, :n_out] = Y
     S[at : at + len(parameter)] = parameter
     before = S.copy()
-    total = loss.routine(loss.code, S, y, d, ROWS, stride, n_out, T, BEFORE, weight, scale, at)
+    address = address_of(loss.routine, np.dtype(dtype), "loss")
+    total = called(address, loss.code, S, y, d, ROWS, stride, n_out, T, weight, BEFORE, scale, at)
 
     targets = T[BEFORE:]
     if loss.code == LABEL_LOG_LOSS:
@@ -78,6 +87,25 @@ def test_routines_are_the_kernels_row_by_row(loss, parameter, dtype, weighted):
     assert total == pytest.approx(wanted, rel=tolerance)
     deltas[:, :n_out] = 77
     assert np.array_equal(S, before)
+
+
+@pytest.mark.parametrize(("loss", "parameter"), CASES)
+def test_curvatures_are_derivatives_of_what_routines_leave(loss, parameter):
+    n_out = COLUMNS * (loss.heads or len(parameter))
+    Y, T = rows_for(loss, n_out, "float64")
+    weight = np.linspace(0.5, 2.0, len(T))
+    direction = np.random.default_rng(9).normal(size=Y.shape)
+
+    def left(Y, U, routine):
+        S = np.concatenate([Y.ravel(), U.ravel(), parameter])
+        address = address_of(routine, np.dtype("float64"), "loss")
+        places = 0, Y.size, ROWS, n_out, n_out
+        called(address, loss.code, S, *places, T, weight, BEFORE, 0.125, 2 * Y.size)
+        return S[Y.size : 2 * Y.size]
+
+    step = 1e-5
+    ahead, behind = (left(Y + k * step * direction, 0 * Y, loss.routine) for k in (1, -1))
+    np.testing.assert_allclose(left(Y, direction, loss.curvature), (ahead - behind) / (2 * step), rtol=1e-7, atol=1e-9)
 
 
 # Made of one row's formulas -------------------------------------------------------------------------------------------------
@@ -113,7 +141,7 @@ def users_gradient(y, t, dy):
 
 def made(value: Any = value, **options: Any) -> Loss:
     """Not kept in the disk cache, where the next one would be taken for this one."""
-    loss = row_loss("product", 99, value, gradient, parameter=Parameter("factor", 2.0, 0.0, 10.0), **options)
+    loss = row_loss("product", 99, value, gradient, None, parameter=Parameter("factor", 2.0, 0.0, 10.0), **options)
     for kernel in (loss.value, loss.backward, loss.routine):
         kernel.kept = False
     return loss
@@ -142,14 +170,15 @@ def test_an_entry_says_what_it_was_made_of():
     assert loss.parameter == Parameter("factor", 2.0, 0.0, 10.0)
     assert (loss.value.__name__, loss.value.__doc__) == ("product", "A product.")
     assert (loss.backward.__name__, loss.backward.__doc__) == ("product_backward", "Its slope.")
-    assert loss.routine.__name__ == "product_routine"
+    assert loss.routine.__name__ == "product_routine_by_address"
+    assert loss.curvature is None
     with pytest.raises(dataclasses.FrozenInstanceError):
         loss.code = 3
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_users_formulas_take_no_parameter_and_give_one_number(dtype):
-    loss = row_loss("product", 99, users_value, users_gradient, users=True)
+    loss = row_loss("product", 99, users_value, users_gradient, None, users=True)
     outputs, targets = Y.astype(dtype), T.astype(dtype)
     assert loss.value(outputs, targets) == (5 + 12 + 21 + 32)
     assert loss.backward(outputs, targets).tolist() == [[5, 6], [7, 8]]

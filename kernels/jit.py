@@ -94,8 +94,9 @@ def _options(fastmath: set[str], **more: Any) -> dict[str, Any]:
 
 
 def _declare(dispatcher: KernelDispatcher, read_only: str) -> KernelDispatcher:
-    names = list(inspect.signature(dispatcher.py_func).parameters)
-    dispatcher.read_only = frozenset(names.index(name) for name in read_only.split())
+    if read_only:
+        names = list(inspect.signature(dispatcher.py_func).parameters)
+        dispatcher.read_only = frozenset(names.index(name) for name in read_only.split())
     return dispatcher
 
 

@@ -56,7 +56,7 @@ def activation_names(activation: str | Sequence[str], output_activation: str, n_
     arguments += [("activation", name) for name in hidden] + [("output_activation", output_activation)]
     for argument, name in arguments:
         if name not in ACTIVATIONS:
-            raise ValueError(f"{argument} is {name!r}; it must be one of {', '.join(ACTIVATIONS)}")
+            raise ValueError(f"{argument} is {name!r}; it must be one of {', '.join(ACTIVATIONS)}, or a registered one")
     return [*hidden, output_activation]
 
 
@@ -64,7 +64,7 @@ def chosen_loss(name: str, output_activation: str) -> Loss:
     """The loss of this name that goes with the output activation; with softmax the one over rows of targets."""
     candidates = [loss for loss in LOSSES.values() if loss.name == name]
     if not candidates:
-        raise ValueError(f"loss is {name!r}; it must be one of {', '.join(loss_names())}")
+        raise ValueError(f"loss is {name!r}; it must be one of {', '.join(loss_names())}, or a registered one")
     for loss in candidates:
         if loss.needs in ("", output_activation):
             return loss

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .. import kernels
 from ..kernels import Plan, State, Workspace, make_plan, make_workspace
 from ..kernels.activations import ACTIVATIONS
+from ..kernels.losses import loss_names
 from ..kernels.validation import real_dtype
 from . import files, loop
 from .arrays import as_inputs, as_real, as_targets, as_weights
@@ -73,10 +74,17 @@ class Network:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("weights", "biases", "_spare")}
+        kept = {name: value for name, value in vars(self).items() if name not in ("weights", "biases", "_spare")}
+        return {**kept, "names": (self.plan.activations, self.plan.loss)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        activations, loss = state["names"]
+        for name in activations:
+            if name not in ACTIVATIONS:
+                raise ValueError(f"the network has an activation {name!r}; register_activation it before unpickling")
+        if loss not in loss_names():
+            raise ValueError(f"the network has a loss {loss!r}; register_loss it before unpickling")
+        vars(self).update({name: value for name, value in state.items() if name != "names"})
         # Copied or unpickled apart from theta, the views would no longer be views of it.
         self.weights, self.biases = self.plan.unflatten(self._theta)
         self._spare = []

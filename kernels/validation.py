@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .activations import ACTIVATIONS
-from .losses import LOSSES, Loss, loss_names
-from .losses.entry import LABEL_LOG_LOSS, LOG_LOSS
+from .losses import LOSSES, loss_names
+from .losses.entry import LABEL_LOG_LOSS, LOG_LOSS, Loss
 
 # Offsets are int64 and theta is one array: beyond this many parameters a size was mistyped.
 MOST_PARAMETERS = 1 << 40
@@ -75,12 +75,12 @@ def chosen_loss(name: str, output_activation: str) -> Loss:
 def loss_parameters(loss: Loss, **given: Any) -> np.ndarray:
     """The values of a loss's parameter, of those given by name (or None); its default where it is not."""
     parameter = loss.parameter
-    for name, value in given.items():
-        if value is not None and (parameter is None or parameter.name != name):
-            raise ValueError(f"{name} is {value!r}; loss {loss.name!r} has no such parameter")
+    for name, other in given.items():
+        if other is not None and (parameter is None or parameter.name != name):
+            raise ValueError(f"{name} is {other!r}; loss {loss.name!r} has no such parameter")
     if parameter is None:
         return np.zeros(0)
-    value = given.get(parameter.name)
+    value: Any = given.get(parameter.name)
     try:
         values = np.atleast_1d(np.asarray(parameter.default if value is None else value, np.float64))
     except (TypeError, ValueError):

@@ -51,7 +51,7 @@ def elementwise(
     code: int,
     value: Callable[..., Any],
     slope: Callable[..., Any],
-    bend: Callable[..., Any] | None,
+    bend: Any,
     *,
     from_input: bool = False,
     text: str = "",

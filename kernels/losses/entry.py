@@ -58,7 +58,7 @@ def row_loss(
     code: int,
     value: Callable[..., Any],
     gradient: Callable[..., Any],
-    bend: Callable[..., Any] | None,
+    bend: Any,
     *,
     needs: str = "",
     heads: int = 1,

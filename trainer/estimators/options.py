@@ -17,7 +17,7 @@ from ..optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 ACTIVATIONS = {"logistic": "sigmoid"}
 
 
-class Registered(StrOptions):
+class Registered(StrOptions):  # type: ignore[misc]
     """Names among those that `names` gives when a value is checked, so that users' own are among them."""
 
     def __init__(self, names: Callable[[], set[str]]) -> None:

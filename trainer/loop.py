@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,14 +131,12 @@ def fit(
 
 def _dropout_rates(dropout: float | Sequence[float], n_hidden: int) -> list[float]:
     """One for each hidden layer."""
-    rates: list[Any] = (
-        [dropout] * n_hidden if isinstance(dropout, (int, float)) else list(np.atleast_1d(np.asarray(dropout, object)))
-    )
-    if len(rates) != n_hidden or not all(isinstance(rate, (int, float)) and 0.0 <= rate < 1.0 for rate in rates):
+    rates = [dropout] * n_hidden if isinstance(dropout, Real) else list(np.atleast_1d(np.asarray(dropout, object)))
+    if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0.0 <= float(rate) < 1.0 for rate in rates):
         raise InputError(
             f"dropout is {dropout!r}; it must be a rate, at least 0 and below 1, or a list of {n_hidden}, for each hidden layer"
         )
-    return rates
+    return [float(rate) for rate in rates]
 
 
 def _validation(network: Network, data: tuple[Any, ...] | None) -> Callable[[], float] | None:

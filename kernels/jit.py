@@ -206,11 +206,16 @@ def _as_read_only(array: Any) -> Any:
     return array
 
 
-def check_compiled(**functions: Any) -> None:
-    """Raise TypeError where a function is not one that kernels can call: `@njit` makes it so."""
-    for name, function in functions.items():
+def check_compiled(**functions: tuple[Any, str]) -> None:
+    """Raise TypeError where a function, given with its arguments' names, takes others, or is not compiled with `@njit`."""
+    for name, (function, wanted) in functions.items():
         if not (callable(function) if JIT_DISABLED else isinstance(function, CPUDispatcher)):
             raise TypeError(f"{name} is {function!r}; it must be a function compiled with numba's @njit")
+        signature = inspect.signature(getattr(function, "py_func", function))
+        try:
+            signature.bind(*wanted.split(", "))
+        except TypeError:
+            raise TypeError(f"{name} takes the arguments {signature}; it must take ({wanted})") from None
 
 
 class StaleKernels(OSError):

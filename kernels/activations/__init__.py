@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..jit import check_compiled
+from ..naming import RegisteredName, check_new_name
 from .entry import Activation, elementwise
 from .formulas import ELEMENTWISE
 from .softmax import SOFTMAX_ENTRY
@@ -27,6 +28,7 @@ ACTIVATIONS: dict[str, Activation] = {entry.name: entry for entry in (*ELEMENTWI
 
 # Codes of users' activations: from here on, by their names, so that they are the same in every process.
 USERS = 1 << 32
+_formulas: dict[int, tuple[Any, ...]] = {}
 
 
 def activation_of(code: int) -> Activation:
@@ -39,7 +41,7 @@ def activation_of(code: int) -> Activation:
 
 def register_activation(
     name: str, value: Callable[..., Any], slope: Callable[..., Any], bend: Callable[..., Any] | None = None
-) -> None:
+) -> str:
     """Make an activation of your own known under `name`, to networks, estimators and files.
 
     value(x), slope(x), its derivative, and bend(x), the second one, which only second derivatives of a network need: functions
@@ -47,14 +49,23 @@ def register_activation(
     that was registered before gets the new formulas, in workspaces made from then on. Register it in each process, before a
     network that names it is loaded.
 
-    Raises ValueError for a name that is no identifier or a built-in activation's, TypeError for functions not compiled.
+    Returns the name, a string that carries the formulas along where it is pickled: an estimator that was given this one has its
+    activation in worker processes, too.
+
+    Raises ValueError for a name that is no identifier or a built-in activation's, TypeError for functions that are not compiled
+    or take other arguments.
     """
-    if not name.isidentifier() or (name in ACTIVATIONS and ACTIVATIONS[name].code < USERS):
-        raise ValueError(f"name is {name!r}; it must be an identifier, and not that of a built-in activation")
-    check_compiled(value=value, slope=slope, **({} if bend is None else {"bend": bend}))
+    check_new_name(name, "activation", [entry.name for entry in ACTIVATIONS.values() if entry.code < USERS])
+    check_compiled(value=(value, "x"), slope=(slope, "x"))
+    if bend is not None:
+        check_compiled(bend=(bend, "x"))
     code = USERS + zlib.crc32(name.encode())
-    other = next((entry.name for entry in ACTIVATIONS.values() if entry.code == code), name)
-    if other != name:
-        raise ValueError(f"name is {name!r}, whose code {other!r} has; choose another name")
-    texts = {"text": f"{name}(x), element by element.", "backward_text": f"dx = dy times {name}'s slope at x."}
-    ACTIVATIONS[name] = elementwise(name, code, value, slope, bend, from_input=True, users=True, **texts)
+    known = next((entry for entry in ACTIVATIONS.values() if entry.code == code), None)
+    if known is not None and known.name != name:
+        raise ValueError(f"name is {name!r}, whose code {known.name!r} has; choose another name")
+    formulas = value, slope, bend
+    if known is None or _formulas[code] != formulas:
+        texts = {"text": f"{name}(x), element by element.", "backward_text": f"dx = dy times {name}'s slope at x."}
+        ACTIVATIONS[str(name)] = elementwise(str(name), code, *formulas, from_input=True, users=True, **texts)
+        _formulas[code] = formulas
+    return RegisteredName(name, register_activation, formulas)

@@ -18,16 +18,20 @@ ACTIVATIONS = {"logistic": "sigmoid"}
 
 
 class Registered(StrOptions):  # type: ignore[misc]
-    """Names among those that `names` gives when a value is checked, so that users' own are among them."""
+    """Names among those that `names` gives when a value is checked, so that users' own, by `register`, are among them."""
 
-    def __init__(self, names: Callable[[], set[str]]) -> None:
-        self._names = names
+    def __init__(self, names: Callable[[], set[str]], register: str) -> None:
+        self._names, self._register = names, register
         super().__init__(names())
 
     def is_satisfied_by(self, value: Any) -> bool:
         """See `StrOptions`."""
         self.options = self._names()
         return bool(super().is_satisfied_by(value))
+
+    def __str__(self) -> str:
+        own = f"one of your own, which {self._register} made known in this process (what it returns is known in others, too)"
+        return f"a str among {{{', '.join(map(repr, sorted(self.options)))}}}, or {own}"
 
 
 def _hidden_activations() -> set[str]:
@@ -40,7 +44,7 @@ def regression_losses() -> set[str]:
 
 
 CONSTRAINTS: dict[str, list[Any]] = {
-    "activation": [Registered(_hidden_activations), list, tuple],
+    "activation": [Registered(_hidden_activations, "register_activation"), list, tuple],
     "optimizer": [SGD, Adam, Nadam, RMSprop, Rprop, None],
     "l1": [Interval(Real, 0, None, closed="left")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],

@@ -83,7 +83,7 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
         **sklearn.neural_network.MLPRegressor._parameter_constraints,
-        "loss": [Registered(regression_losses)],
+        "loss": [Registered(regression_losses, "register_loss")],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "delta": [Interval(Real, 0, None, closed="neither")],
         **CONSTRAINTS,

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import oracle
 import pytest
@@ -23,10 +28,15 @@ from cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
+from numba.core import config
 from tileprop import kernels
-from tileprop.kernels.losses import LOSSES, loss_names, loss_of
+from tileprop.kernels import loss_and_grad, make_plan, make_state, make_workspace, register_loss, train_epoch
+from tileprop.kernels.losses import LOSSES, USERS, loss_names, loss_of
+from tileprop.kernels.optimizers import DIVERGED, STATUS
 
 pytestmark = pytest.mark.plain
+
+without_jit = bool(config.DISABLE_JIT)
 
 
 def some(name: str, rows: int = 3, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -240,11 +250,12 @@ def test_callers_compiled_by_numba(name):
 def test_the_table_names_each_loss_once():
     assert all(code == loss.code for code, loss in LOSSES.items())
     assert loss_names() == list(dict.fromkeys(loss.name for loss in LOSSES.values()))
-    assert {*loss_names(), "binary_log_loss"} == set(NAMES)
+    builtin = {loss.name for loss in LOSSES.values() if loss.code < USERS}
+    assert builtin == set(NAMES) - {"binary_log_loss"}
 
 
 def test_kernels_of_the_table_are_the_public_ones():
-    for loss in LOSSES.values():
+    for loss in [loss for loss in LOSSES.values() if loss.code < USERS]:
         name = "binary_log_loss" if loss.needs == "sigmoid" else loss.name
         assert loss.value is getattr(kernels, name)
         assert loss.backward is getattr(kernels, f"{name}_backward")
@@ -252,3 +263,191 @@ def test_kernels_of_the_table_are_the_public_ones():
         assert loss.backward.__doc__
         assert loss_of(loss.code) is loss
     assert sorted(CLASSIFICATION) == ["binary_log_loss", "log_loss"]
+
+
+# Users' own ------------------------------------------------------------------------------------------------------------------
+
+
+@njit
+def own_mae(y, t):
+    total = 0.0
+    for j in range(y.size):
+        total += abs(y[j] - t[j])
+    return total / y.size
+
+
+@njit
+def own_mae_slope(y, t, dy):
+    for j in range(y.size):
+        dy[j] = np.sign(y[j] - t[j]) / y.size
+
+
+@njit
+def own_squares(y, t):
+    total = 0.0
+    for j in range(y.size):
+        total += 0.5 * (y[j] - t[j]) ** 2
+    return total
+
+
+@njit
+def own_squares_slope(y, t, dy):
+    for j in range(y.size):
+        dy[j] = y[j] - t[j]
+
+
+OWN = {"mae": (own_mae, own_mae_slope), "sum_squared_error": (own_squares, own_squares_slope)}
+
+
+@pytest.fixture
+def table() -> Iterator[None]:
+    """As it was before, afterwards."""
+    before = dict(LOSSES)
+    yield
+    LOSSES.clear()
+    LOSSES.update(before)
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[dict[str, str]]:
+    """OWN under names of their own; their routines are compiled once."""
+    names = {name: register_loss(f"own_{name}", *functions) for name, functions in OWN.items()}
+    yield names
+    for code in [code for code, loss in LOSSES.items() if loss.name in names.values()]:
+        del LOSSES[code]
+
+
+def trained(loss: str, dtype: str) -> tuple[Any, ...]:
+    """The loss and gradient of a network, and its parameters after two epochs, weighted and in another order."""
+    plan = make_plan([3, 5, 2], "tanh", "identity", loss)
+    rng = np.random.default_rng(3)
+    theta = rng.uniform(-1, 1, plan.n_parameters).astype(dtype)
+    X, T = rng.normal(size=(40, 3)).astype(dtype), rng.normal(size=(40, 2)).astype(dtype)
+    weight, order = rng.uniform(0.5, 2, 40).astype(dtype), rng.permutation(40)
+    state, work = make_state(plan, "adam", dtype, learning_rate=0.01), make_workspace(plan, 7, dtype)
+    grad = np.empty_like(theta)
+    first = loss_and_grad(plan, theta, X, T, weight, grad, work)
+    losses = [train_epoch(plan, theta, state, X, T, weight, order, work) for _ in range(2)]
+    return first, losses, grad, theta
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OWN)
+def test_a_users_loss_trains_as_the_built_in_one_does(own, name, dtype):
+    tolerance = 1e-4 if dtype == "float32" else 1e-12
+    for mine, builtin in zip(trained(own[name], dtype), trained(name, dtype), strict=True):
+        np.testing.assert_allclose(mine, builtin, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_users_loss_has_kernels_for_arrays_as_well(own, name):
+    loss = next(loss for loss in LOSSES.values() if loss.name == own[name])
+    Y, T = some(name)
+    assert loss.value(Y, T) == pytest.approx(value(name, Y, T), rel=1e-15)
+    np.testing.assert_allclose(loss.backward(Y, T), backward(name, Y, T), rtol=1e-15)
+
+
+def test_plans_know_it_by_name(own):
+    plan = make_plan([2, 3], loss="own_mae")
+    assert plan.loss == "own_mae"
+    assert plan.arguments["loss"] == "own_mae"
+    assert type(plan.loss) is str
+    assert plan.n_targets == 3
+    assert plan.table[0, 2] == USERS + zlib.crc32(b"own_mae")
+    assert "own_mae" in loss_names()
+    with pytest.raises(ValueError, match=r"delta is 1\.0; loss 'own_mae' has no such parameter"):
+        make_plan([2, 3], loss="own_mae", delta=1.0)
+
+
+def test_another_one_under_the_same_name(table):
+    """Workspaces made from then on have the new one."""
+    register_loss("own", *OWN["mae"])
+    plan = make_plan([1, 1], output_activation="identity", loss="own")
+    theta, X, T, none = np.array([1.0, 0.0]), np.array([[3.0]]), np.array([[1.0]]), np.zeros(0)
+    before = make_workspace(plan, 1)
+    assert loss_and_grad(plan, theta, X, T, none, none, before) == 2
+    code = make_plan([1, 1], loss="own").table[0, 2]
+    entry = LOSSES[int(code)]
+    register_loss("own", *OWN["mae"])
+    assert LOSSES[int(code)] is entry  # the same formulas are not compiled again
+    register_loss("own", *OWN["sum_squared_error"])
+    assert make_plan([1, 1], loss="own").table[0, 2] == code
+    assert loss_and_grad(plan, theta, X, T, none, none, before) == 2
+    assert loss_and_grad(plan, theta, X, T, none, none, make_workspace(plan, 1)) == 2.0**2 / 2
+    register_loss("own", own_mae, own_squares_slope)
+    assert LOSSES[int(code)] is not entry
+
+
+def test_a_code_that_nobody_registered():
+    with pytest.raises(ValueError, match="there is no loss with the code 77; register_loss it under the name that it had"):
+        loss_of(77)
+    plan = make_plan([2, 1])
+    plan.table[0, 2] = USERS + 5
+    for use in (lambda: plan.loss, lambda: plan.arguments, lambda: make_workspace(plan), lambda: repr(plan.loss_parameter)):
+        with pytest.raises(ValueError, match="there is no loss with the code"):
+            use()
+
+
+def test_names_that_are_taken(table):
+    builtin = [loss.name for loss in LOSSES.values() if loss.code < USERS]
+    for name in ("", "two words", "3d", None, *builtin):
+        with pytest.raises(ValueError, match="it must be an identifier, and not that of a built-in loss"):
+            register_loss(name, *OWN["mae"])
+
+
+def test_names_with_one_code(table, monkeypatch):
+    monkeypatch.setattr(zlib, "crc32", lambda data: 7)
+    register_loss("first", *OWN["mae"])
+    with pytest.raises(ValueError, match="name is 'second', whose code 'first' has; choose another name"):
+        register_loss("second", *OWN["mae"])
+
+
+@pytest.mark.parametrize("place", ["value", "gradient", "bend"])
+@pytest.mark.parametrize("bad", [3, "own_mae", *([] if without_jit else [np.abs, own_mae_slope.py_func])])
+def test_what_is_not_compiled(table, place, bad):
+    functions = {"value": own_mae, "gradient": own_mae_slope, place: bad}
+    with pytest.raises(TypeError, match=rf"{place} is .*; it must be a function compiled with numba's @njit"):
+        register_loss("own", **functions)
+    assert "own" not in loss_names()
+
+
+def test_what_takes_other_arguments(table):
+    with pytest.raises(TypeError, match=r"value takes the arguments \(y, t, dy\); it must take \(y, t\)"):
+        register_loss("own", own_mae_slope, own_mae_slope)
+    with pytest.raises(TypeError, match=r"gradient takes the arguments \(y, t\); it must take \(y, t, dy\)"):
+        register_loss("own", own_mae, own_mae)
+    with pytest.raises(TypeError, match=r"bend takes the arguments \(y, t\); it must take \(y, t, u\)"):
+        register_loss("own", own_mae, own_mae_slope, own_mae)
+    assert "own" not in loss_names()
+
+
+@pytest.mark.skipif(without_jit, reason="as plain Python, it raises")
+def test_a_value_that_raises_is_not_a_number(table):
+    """It stops a training where it is, as any loss does that is not finite."""
+
+    @njit
+    def fails(y, t):
+        if t[0] > 2:
+            raise ValueError("of no use")
+        return own_squares(y, t)
+
+    plan = make_plan([1, 1], output_activation="identity", loss=register_loss("own", fails, own_squares_slope))
+    theta, state, X = np.array([1.0, 0.0]), make_state(plan, learning_rate=0.1), np.ones((4, 1))
+    T = np.array([[1.0], [2.0], [3.0], [1.0]])
+    loss = train_epoch(plan, theta, state, X, T, np.zeros(0), np.zeros(0, np.int64), make_workspace(plan, 1))
+    assert np.isnan(loss)
+    assert state.codes[1:].tolist() == [2, 2, DIVERGED]
+    assert state.codes[STATUS] == DIVERGED
+    assert np.isfinite(theta).all()
+
+
+def test_its_name_registers_it_where_it_is_unpickled(table):
+    data = pickle.dumps({"loss": register_loss("own", *OWN["mae"])})
+    code = USERS + zlib.crc32(b"own")
+    entry = LOSSES[code]
+    assert pickle.loads(data) == {"loss": "own"}
+    assert without_jit or LOSSES[code] is entry
+    del LOSSES[code]
+    assert pickle.loads(data) == {"loss": "own"}
+    Y, T = some("mae")
+    assert LOSSES[code].value(Y, T) == pytest.approx(kernels.mae(Y, T), rel=1e-15)

@@ -32,6 +32,7 @@ import numba
 import numpy as np
 from numba import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache, _CacheLocator
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.errors import TypingError
 from numba.core.registry import CPUDispatcher
 
@@ -106,14 +107,9 @@ class KernelDispatcher(CPUDispatcher):
     read_only: frozenset[int] = frozenset()
     kept = False
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.read_only:
-            given = list(args)
-            for i in self.read_only:
-                if i < len(given):
-                    given[i] = _as_read_only(given[i])
-            args = tuple(given)
-        return super().__call__(*args, **kwargs)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._served: set[tuple[Any, ...]] = set()  # types of arguments beyond those declared
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Typing of a call from an `@njit` function: only the declared specialisation is ever compiled."""
@@ -123,18 +119,24 @@ class KernelDispatcher(CPUDispatcher):
         return template, pysig, given, {}
 
     def compile(self, sig: Any) -> Any:
-        # Finding the cache's files takes a millisecond a kernel, which an import need not wait for.
-        if self.kept and isinstance(self._cache, NullCache) and cache_folder() is not None:
-            self.enable_caching()
         args, _ = numba.core.sigutils.normalize_signature(sig)
-        with compiling():
-            entry_point = super().compile(self._declared(args))
-        for result in self.overloads.values():
-            constants = result.environment.consts
-            if not any(isinstance(constant, SourceGuard) for constant in constants):
-                constants.append(SourceGuard())
-                if self._compiler.pipeline_class is not LeafCompiler:  # leaves have no machine code to connect
-                    connect_environments(result)
+        declared = self._declared(args)
+        with global_compiler_lock:  # threads that meet a kernel for the first time
+            # Finding the cache's files takes a millisecond a kernel, which an import need not wait for.
+            if self.kept and isinstance(self._cache, NullCache) and cache_folder() is not None:
+                self.enable_caching()
+            with compiling():
+                entry_point = super().compile(declared)
+            for result in self.overloads.values():
+                constants = result.environment.consts
+                if not any(isinstance(constant, SourceGuard) for constant in constants):
+                    constants.append(SourceGuard())
+                    if self._compiler.pipeline_class is not LeafCompiler:  # leaves have no machine code to connect
+                        connect_environments(result)
+            if args != declared and args not in self._served:
+                # Calls from Python with writable arrays go straight there: read-only views of them would take 3 us a call.
+                self._served.add(args)
+                self._insert([given._code for given in args], entry_point, False)
         return entry_point
 
     def enable_caching(self) -> None:
@@ -197,13 +199,6 @@ def _elementwise(function: Callable[..., Any], args: tuple[Any, ...], kwargs: di
 
 
 _REALS = (np.dtype(np.float32), np.dtype(np.float64))
-
-
-def _as_read_only(array: Any) -> Any:
-    if isinstance(array, np.ndarray) and array.flags.writeable:
-        array = array.view()
-        array.flags.writeable = False
-    return array
 
 
 def check_compiled(**functions: tuple[Any, str]) -> None:

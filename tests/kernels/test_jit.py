@@ -6,6 +6,7 @@ Each test runs a copy of the kernels in processes of their own; only small kerne
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import os
 import pickle
@@ -373,6 +374,29 @@ def test_writable_and_read_only_arrays_share_one_specialisation():
     X.flags.writeable = W.flags.writeable = False
     kernels.dense_forward(Z, X, W, b)
     assert len(kernels.dense_forward.overloads) == before
+
+
+@compiled_only
+def test_calls_from_python_with_writable_arrays_go_straight_to_the_machine_code(monkeypatch):
+    """After the first one; with any of them writable."""
+    Z, X, W, b = np.empty((2, 2)), np.ones((2, 3)), np.ones((3, 2)), np.zeros(2)
+    arrays = X, W, b
+    calls = []
+    for writable in itertools.product([True, False], repeat=3):
+        given = [array.view() for array in arrays]
+        for array, flag in zip(given, writable, strict=True):
+            array.flags.writeable = flag
+        calls.append(given)
+        kernels.dense_forward(Z, *given)
+    asked = []
+    compile_before = jit.KernelDispatcher.compile
+    monkeypatch.setattr(jit.KernelDispatcher, "compile", lambda self, sig: asked.append(sig) or compile_before(self, sig))
+    for given in calls:
+        Z[:] = 0
+        kernels.dense_forward(Z, *given)
+        assert (Z == 3).all()
+        kernels.dense_forward(Z, X=given[0], W=given[1], b=given[2])
+    assert not asked
 
 
 @compiled_only

@@ -13,8 +13,10 @@ from llvmlite import binding
 from numba import _dynfunc
 from numba.core import cgutils, typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler, CompileResult
+from numba.core.compiler import Compiler, CompileResult, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager
+
+from .borrowing import BorrowingLowering
 
 
 class LeafLibrary(JITCodeLibrary):
@@ -81,7 +83,7 @@ _LEAF_PASSES = (
     typed_passes.NopythonTypeInference,
     typed_passes.IRLegalization,
     typed_passes.AnnotateTypes,
-    typed_passes.NativeLowering,
+    BorrowingLowering,
     typed_passes.NoPythonBackend,
 )
 
@@ -109,6 +111,13 @@ class KernelCompiler(Compiler):
         library = KernelLibrary(targetctx.codegen(), "kernel")
         library.enable_object_caching()
         super().__init__(typingctx, targetctx, library, *rest)
+
+    def define_pipelines(self) -> list[PassManager]:
+        manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        manager.passes = [
+            (BorrowingLowering if kind is typed_passes.NativeLowering else kind, text) for kind, text in manager.passes
+        ]
+        return [manager]
 
 
 def connect_environments(result: CompileResult) -> None:

@@ -14,8 +14,8 @@ from .derivatives.pullback import backward, vjp
 from .epoch import train_epoch, train_step
 from .losses import LOSSES as _LOSSES
 from .losses import register_loss
+from .losses.codes import GAUSSIAN_NLL, HUBER, MAE, QUANTILE
 from .losses.entropies import binary_log_loss, binary_log_loss_backward, log_loss, log_loss_backward
-from .losses.entry import GAUSSIAN_NLL, HUBER, MAE, QUANTILE
 from .losses.poisson import poisson, poisson_backward
 from .losses.squares import (
     mse,

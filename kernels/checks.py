@@ -120,15 +120,33 @@ def check_kept(rows, most):
 
 @leaf
 def check_derivatives(input_stride):
-    """The workspace has room for derivatives to the inputs."""
+    """The workspace has room for derivatives to inputs and targets, and of single rows."""
     if input_stride == 0:
-        raise ValueError("work has no room for derivatives to the inputs; give make_workspace derivatives=True")
+        raise ValueError("work has no room for such derivatives; give make_workspace derivatives=True")
+
+
+@leaf
+def check_targets(address, labels):
+    """The loss's derivative to the targets is known."""
+    if labels:
+        raise ValueError("T holds class indices, which have no derivative; give T a column for each output")
+    if address == 0:
+        raise ValueError("the loss has no derivative to its targets; give register_loss a target_gradient")
 
 
 @leaf
 def check_like(X, dX):
+    """A derivative to X, or to T, is like it."""
     if X.shape != dX.shape:
-        raise ValueError("dX needs the shape of X (rows and columns of dX, of X)", dX.shape[0], dX.shape[1], *X.shape)
+        raise ValueError("dX, or dT, needs the shape of X, or T (given, needed)", dX.shape, X.shape)
+
+
+@leaf
+def check_row_gradients(G, rows, n_parameters):
+    if G.shape[0] != rows or G.shape[1] != n_parameters:
+        raise ValueError(
+            "G needs a row for each of X's, and a column for each parameter (given, needed)", G.shape, (rows, n_parameters)
+        )
 
 
 @leaf

@@ -22,7 +22,7 @@ from .activations.formulas import (
 )
 from .jit import leaf
 from .llvm import copy, make_online
-from .losses.entry import MSE, SQUARED_ERROR
+from .losses.codes import MSE, SQUARED_ERROR
 from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SGD, STOPPED, WEIGHT_DECAY, step_scalars
 from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from .workspace import ANY_DROPPED, ANY_FROZEN, BATCH, SCRATCH

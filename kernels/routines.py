@@ -21,6 +21,9 @@ An activation's curvature   curvature(S, x, y, d, tangents, rows, stride, width,
 
 A loss's curvature          curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters) -> 0
     From d on, tangents of y, overwritten by those of what the routine leaves in d.
+
+A loss's targets            targets(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters) -> 0
+    From d on, what the routine leaves there, overwritten by dL/dT: as many numbers of each row as T has columns.
 """
 
 from __future__ import annotations

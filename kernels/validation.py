@@ -12,7 +12,8 @@ from numpy.typing import DTypeLike
 
 from .activations import ACTIVATIONS
 from .losses import LOSSES, loss_names
-from .losses.entry import LABEL_LOG_LOSS, LOG_LOSS, Loss
+from .losses.codes import LABEL_LOG_LOSS, LOG_LOSS
+from .losses.entry import Loss
 
 # Offsets are int64 and theta is one array: beyond this many parameters a size was mistyped.
 MOST_PARAMETERS = 1 << 40

@@ -35,18 +35,20 @@ from .validation import positive_integer, real_dtype
 # ANY_DROPPED: whether any layer's units are, in training. LOSS_ROUTINE: its address. LOSS_THROUGH: whether it gives delta.
 # LOSS_CURVATURE: the address of its second derivative, 0 without one. TANGENTS: where a second copy of `numbers` begins, which
 # holds directional derivatives of what lies in the first; 0 where there is none. INPUT_STRIDE: from one row's INPUT_DELTAS to
-# the next's. The others: where something begins in `numbers`.
+# the next's. STACK: rows that there is room for of deltas, more than a chunk's where those of several outputs are stacked.
+# LOSS_TARGETS: the address of the loss's derivative to targets, 0 without one. The others: where something begins in `numbers`.
 LOSS, TARGET_WIDTH, THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS = range(14)
 SCRATCH, OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, ANY_FROZEN = range(14, 21)
 LOSS_ROUTINE, LOSS_THROUGH, LOSS_PARAMETERS, ANY_DROPPED, LOSS_CURVATURE = range(21, 26)
-TANGENTS, INPUT_DELTAS, INPUT_STRIDE = range(26, 29)
+TANGENTS, INPUT_DELTAS, INPUT_STRIDE, STACK, LOSS_TARGETS = range(26, 31)
 # Row l + 1, for layer l. CODE: its activation's. ROUTINE: the address of that, 0 for the identity. ROWS, WIDTH: of its panels.
 # STRIDE: from one row's activations to the next's. WEIGHTS and BIASES count from PARAMETERS, FIRST, SECOND or a gradient's sum,
 # ACTIVATIONS, PREACTIVATIONS (the same place where they need not be kept) and DELTAS from an area's begin. DROPPED: at which
-# rate, as a part of 2^32. CURVATURE: the address of the activation's second derivative, 0 without one.
+# rate, as a part of 2^32. CURVATURE: the address of the activation's second derivative, 0 without one. SLOPES: of a block of
+# rows, where derivatives of several outputs are stacked.
 INPUT_WIDTH, OUTPUT_WIDTH, CODE, ROUTINE, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED = range(10)
-ACTIVATIONS, PREACTIVATIONS, DELTAS, DOTS, FROZEN, DROPPED, CURVATURE = range(10, 17)
-_COLUMNS = 29
+ACTIVATIONS, PREACTIVATIONS, DELTAS, DOTS, FROZEN, DROPPED, CURVATURE, SLOPES = range(10, 18)
+_COLUMNS = 31
 
 # Activations and losses are taken over a granule of rows at a time, and a bound between two threads' rows falls on a multiple:
 # few rows, where a step is long enough (in rows x parameters) for several threads, and otherwise more, for fewer calls.
@@ -69,6 +71,8 @@ FEW_GROUPS = 4
 MOST_DOT_ROWS = 3
 # Step rules with a state take the gradient of so many weight rows of a panel at a time.
 SCRATCH_ROWS = 64
+# Rows of derivatives that are taken through the layers together: as many outputs' as that is, for a block of rows.
+STACKED_ROWS = 128
 _LINE_BYTES = 64
 # Columns of Workspace.passes: the mean loss, its rows weighted by their sample weights; the same with each batch's mean
 # weighted by its number of rows, as scikit-learn has it; the penalty on weights, likewise.
@@ -81,7 +85,7 @@ class Workspace(NamedTuple):
     It holds addresses of machine code, and so is of no use in another process.
     """
 
-    layout: np.ndarray  # int64 (n_layers + 1, 20)
+    layout: np.ndarray  # int64 (n_layers + 1, 31)
     numbers: np.ndarray  # of the parameters' dtype
     losses: np.ndarray  # float64: of each granule of a batch; last, each layer's sum of squared weights
     control: np.ndarray  # int64: a non-zero entry 0 asks a running epoch to stop after its step; then the threads' counters
@@ -129,7 +133,8 @@ def make_workspace(
 ) -> Workspace:
     """Scratch memory for `plan` with batches of `batch_size` rows in float32 or float64, for at most n_threads threads.
 
-    derivatives: with room for those to the inputs and of single rows; curvature: and for second ones, twice as much memory.
+    derivatives: with room for those to inputs, to targets and of single rows; curvature: and for second ones, twice as much
+    memory.
 
     The plan's activations and loss are compiled, or read from the disk cache, where that has not happened yet.
     """
@@ -144,6 +149,7 @@ def make_workspace(
     entries = [activation_of(int(code)) for code in plan.table[1:, ACTIVATION]]
     top[LOSS], top[LOSS_THROUGH], top[LOSS_ROUTINE] = loss.code, loss.through, address_of(loss.routine, real, "loss")
     top[LOSS_CURVATURE] = address_of(loss.curvature, real, "loss") if curvature else 0
+    top[LOSS_TARGETS] = address_of(loss.targets, real, "loss") if derivatives else 0
     place = _Places(_LINE_BYTES // real.itemsize)
 
     top[PARAMETERS] = 0
@@ -172,12 +178,14 @@ def make_workspace(
     begin, chunk = place.end, top[CHUNK]
     top[INPUTS], top[TARGETS] = place.take(chunk * plan.sizes[0]), place.take(chunk * plan.n_targets)
     top[ROW_WEIGHTS] = place.take(chunk)
+    stack = top[STACK] = max(chunk, STACKED_ROWS) if derivatives else chunk
     for row, entry in zip(layers, entries, strict=True):
-        row[ACTIVATIONS], row[DELTAS] = place.take(chunk * row[STRIDE]), place.take(chunk * row[STRIDE])
+        row[ACTIVATIONS], row[DELTAS] = place.take(chunk * row[STRIDE]), place.take(stack * row[STRIDE])
         row[PREACTIVATIONS] = place.take(chunk * row[STRIDE]) if entry.from_input else row[ACTIVATIONS]
+        row[SLOPES] = place.take(min(chunk, STACKED_ROWS) * row[STRIDE] if derivatives else 0)
     if derivatives:
         top[INPUT_STRIDE] = layers[0, ROWS]
-        top[INPUT_DELTAS] = place.take(chunk * top[INPUT_STRIDE])
+        top[INPUT_DELTAS] = place.take(stack * top[INPUT_STRIDE])
     top[AREA] = place.end - begin
     if top[GROUPS]:
         place.take((threads - 1) * top[AREA])

@@ -24,7 +24,7 @@ from typing import Any
 from ..jit import check_compiled
 from ..naming import RegisteredName, check_new_name
 from . import entropies, gaussian, poisson, robust, squares
-from .entry import Loss, row_loss
+from .entry import Loss, row_loss, targets_of_rows
 
 LOSSES: dict[int, Loss] = {
     loss.code: loss for module in (squares, entropies, poisson, robust, gaussian) for loss in module.LOSSES
@@ -48,15 +48,20 @@ def loss_of(code: int) -> Loss:
 
 
 def register_loss(
-    name: str, value: Callable[..., Any], gradient: Callable[..., Any], bend: Callable[..., Any] | None = None
+    name: str,
+    value: Callable[..., Any],
+    gradient: Callable[..., Any],
+    bend: Callable[..., Any] | None = None,
+    target_gradient: Callable[..., Any] | None = None,
 ) -> str:
     """Make a loss of your own known under `name`, to networks and estimators.
 
     value(y, t), a float, and gradient(y, t, dy), which writes dL/dy to dy: functions of one row's outputs y (n_out) and
     targets t (n_out), vectors of float32 or float64, compiled with `@njit`; bend(y, t, u), which only second derivatives of a
-    network need, overwrites u (n_out) by the matrix of second derivatives times u. They must not raise. The loss is their
-    mean over the rows, weighted by sample weights. A name that was registered before gets the new formulas, in workspaces made
-    from then on. Register it in each process, before a network that names it is loaded.
+    network need, overwrites u (n_out) by the matrix of second derivatives times u; target_gradient(y, t, dt) writes dL/dt to
+    dt (n_targets), for derivatives to the targets. They must not raise. The loss is their mean over the rows, weighted by
+    sample weights. A name that was registered before gets the new formulas, in workspaces made from then on. Register it in
+    each process, before a network that names it is loaded.
 
     Returns the name, a string that carries the formulas along where it is pickled: an estimator that was given this one has its
     loss in worker processes, too.
@@ -68,11 +73,15 @@ def register_loss(
     check_compiled(value=(value, "y, t"), gradient=(gradient, "y, t, dy"))
     if bend is not None:
         check_compiled(bend=(bend, "y, t, u"))
+    if target_gradient is not None:
+        check_compiled(target_gradient=(target_gradient, "y, t, dt"))
     code = USERS + zlib.crc32(name.encode())
     known = LOSSES.get(code)
     if known is not None and known.name != name:
         raise ValueError(f"name is {name!r}, whose code {known.name!r} has; choose another name")
-    formulas = value, gradient, bend
+    formulas = value, gradient, bend, target_gradient
     if known is None or _formulas[code] != formulas:
-        LOSSES[code], _formulas[code] = row_loss(str(name), code, *formulas, users=True), formulas
+        targets = None if target_gradient is None else targets_of_rows(name, target_gradient)
+        LOSSES[code] = row_loss(str(name), code, value, gradient, bend, targets, users=True)
+        _formulas[code] = formulas
     return RegisteredName(name, register_loss, formulas)

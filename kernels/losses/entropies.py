@@ -15,8 +15,10 @@ from ..exponential import is_single, log1m_parts, log_parts
 from ..jit import kernel, leaf
 from ..llvm import matrix
 from ..routines import loss_routine
-from .entry import BINARY_LOG_LOSS, LABEL_LOG_LOSS, LOG_LOSS, Loss
-from .sums import derivative_for, difference_curvature, row_count, sum_of, weighted
+from .codes import BINARY_LOG_LOSS, LABEL_LOG_LOSS, LOG_LOSS
+from .differences import difference_curvature
+from .entry import Loss
+from .sums import derivative_for, row_count, sum_of, weighted
 
 _d = np.float64
 
@@ -126,8 +128,21 @@ def entropy_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale,
     return total
 
 
+@loss_routine
+def entropy_targets(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
+    """See `routines.py`: -log y, less -log(1 - y) where outputs are apart."""
+    Y, D = matrix(S, y, rows, stride), matrix(S, d, rows, stride)
+    for r in range(rows):
+        factor = (_d(weight[first + r]) if weight.size else _d(1.0)) * scale
+        for j in range(n_out):
+            rest = log1m_parts(clipped(Y[r, j]))[0] if code == BINARY_LOG_LOSS else _d(0.0)
+            D[r, j] = (rest - log_scalar(Y[r, j])) * factor
+    return _d(0.0)
+
+
 def _log_loss(code: int, value: Any, backward: Any, needs: str) -> Loss:
-    return Loss("log_loss", code, value, backward, entropy_routine, difference_curvature, needs=needs, through=True)
+    targets = None if code == LABEL_LOG_LOSS else entropy_targets
+    return Loss("log_loss", code, value, backward, entropy_routine, difference_curvature, targets, needs, through=True)
 
 
 LOSSES = (

@@ -15,9 +15,6 @@ from ..naming import named
 from ..routines import loss_routine
 from .sums import added, rounded
 
-MSE, SQUARED_ERROR, LOG_LOSS, LABEL_LOG_LOSS, BINARY_LOG_LOSS, SUM_SQUARED_ERROR, POISSON = range(7)
-MAE, HUBER, QUANTILE, GAUSSIAN_NLL = range(7, 11)
-
 _d = np.float64
 
 
@@ -34,7 +31,7 @@ class Parameter:
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """value(Y, T) and backward(Y, T, out=None): kernels for arrays; routine, curvature: for networks, see `routines.py`.
+    """value(Y, T) and backward(Y, T, out=None): kernels for arrays; routine, curvature, targets: for networks (`routines.py`).
 
     needs: the only output activation that the loss goes with. through: whether the routine gives delta, the derivative through
     that activation, at once. heads: outputs for each target column; 0 for as many as the parameter has values. parameter: the
@@ -47,6 +44,7 @@ class Loss:
     backward: Callable[..., Any]
     routine: Callable[..., Any]
     curvature: Callable[..., Any] | None = None
+    targets: Callable[..., Any] | None = None
     needs: str = ""
     through: bool = False
     heads: int = 1
@@ -59,6 +57,7 @@ def row_loss(
     value: Callable[..., Any],
     gradient: Callable[..., Any],
     bend: Any,
+    targets: Callable[..., Any] | None = None,
     *,
     needs: str = "",
     heads: int = 1,
@@ -71,9 +70,9 @@ def row_loss(
     """A loss made of one row's: value(y, t, p), a number in two parts, and gradient(y, t, p, dy), dy OUT. Both compiled.
 
     bend(y, t, p, u): u OUT, times the matrix of second derivatives; None where they are not known. y, dy, u (n_out), t
-    (n_targets), p the parameter's values. averaged: the loss is their mean over the outputs, besides that over the rows. text,
-    backward_text: docstrings of the kernels. users: the formulas are a user's, value(y, t), one number, and gradient(y, t, dy);
-    they are not kept in the disk cache.
+    (n_targets), p the parameter's values. targets: a loss's targets, see `routines.py`. averaged: the loss is their mean over
+    the outputs, besides that over the rows. text, backward_text: docstrings of the kernels. users: the formulas are a user's,
+    value(y, t), one number, and gradient(y, t, dy); they are not kept in the disk cache.
     """
     if users:
         value, gradient, bend = _users_formulas(value, gradient, bend)
@@ -160,6 +159,7 @@ def row_loss(
         kernel(named(pair[1], f"{name}_backward", backward_text), elementwise=True, cached=cached),
         loss_routine(named(routine, f"{name}_routine"), cached=cached),
         loss_routine(named(curvature, f"{name}_curvature"), cached=cached) if bend else None,
+        targets,
         needs=needs,
         heads=heads,
         parameter=parameter,
@@ -177,3 +177,19 @@ def _users_formulas(value: Any, gradient: Any, bend: Any) -> tuple[Any, Any, Any
         bend(y, t, u)
 
     return leaf(value_of_row), leaf(gradient_of_row), leaf(bend_of_row) if bend else None
+
+
+def targets_of_rows(name: str, target_gradient: Callable[..., Any]) -> Callable[..., Any]:
+    """A loss's targets, see `routines.py`, of a user's target_gradient(y, t, dt) of one row, dt OUT."""
+
+    def targets(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
+        columns = T.shape[1]
+        for r in range(rows):
+            dt = span(S, d + r * stride, columns)
+            target_gradient(span(S, y + r * stride, n_out), span(T, (first + r) * columns, columns), dt)
+            factor = S.dtype.type((_d(weight[first + r]) if weight.size else _d(1.0)) * scale)
+            for j in range(columns):
+                dt[j] *= factor
+        return _d(0.0)
+
+    return loss_routine(named(targets, f"{name}_targets"), cached=False)

@@ -6,7 +6,9 @@ import numpy as np
 
 from ..exponential import exp_parts
 from ..jit import leaf
-from .entry import GAUSSIAN_NLL, row_loss
+from .codes import GAUSSIAN_NLL
+from .differences import difference_targets
+from .entry import row_loss
 from .sums import added, difference, rounded, times
 
 _d = np.float64
@@ -72,6 +74,7 @@ LOSSES = (
         gaussian_value,
         gaussian_gradient,
         gaussian_bend,
+        difference_targets,
         needs="identity",
         heads=2,
         text=(

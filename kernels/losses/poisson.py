@@ -9,8 +9,10 @@ from ..exponential import LN2_HI, LN2_LO, log_series, log_split
 from ..jit import kernel, leaf
 from ..llvm import matrix
 from ..routines import loss_routine
-from .entry import POISSON, Loss
-from .sums import derivative_for, difference_curvature, divided, row_count, sum_of, weighted
+from .codes import POISSON
+from .differences import difference_curvature
+from .entry import Loss
+from .sums import derivative_for, divided, row_count, sum_of, weighted
 
 _d = np.float64
 TINY, HUGE = np.finfo(_d).tiny, np.finfo(_d).max
@@ -106,6 +108,18 @@ def poisson_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale,
     return total
 
 
-LOSSES = (
-    Loss("poisson", POISSON, poisson, poisson_backward, poisson_routine, difference_curvature, needs="exp", through=True),
-)
+@loss_routine
+def poisson_targets(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
+    """See `routines.py`: log(t / y), minus infinity where t is 0."""
+    Y, D = matrix(S, y, rows, stride), matrix(S, d, rows, stride)
+    for r in range(rows):
+        factor = (_d(weight[first + r]) if weight.size else _d(1.0)) * scale
+        for j in range(n_out):
+            t = _d(T[first + r, j])
+            slope = np.log(t / _d(Y[r, j])) if t != _d(0.0) else -_d(np.inf)
+            D[r, j] = slope * factor if factor != _d(0.0) else _d(0.0)
+    return _d(0.0)
+
+
+_routines = poisson_routine, difference_curvature, poisson_targets
+LOSSES = (Loss("poisson", POISSON, poisson, poisson_backward, *_routines, needs="exp", through=True),)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..jit import leaf
-from .entry import HUBER, MAE, QUANTILE, Parameter, row_loss
+from .codes import HUBER, MAE, QUANTILE
+from .differences import difference_targets
+from .entry import Parameter, row_loss
 from .sums import added, difference, times
 
 _d = np.float64
@@ -93,6 +95,7 @@ LOSSES = (
         mae_value,
         mae_gradient,
         straight_bend,
+        difference_targets,
         averaged=True,
         text="Mean over outputs and rows of |y - t|. Y, T arrays of one shape; 1-D ones hold one output for each row.",
         backward_text="dL/dY = sign(y - t) / size, 0 where y = t.",
@@ -103,6 +106,7 @@ LOSSES = (
         huber_value,
         huber_gradient,
         huber_bend,
+        difference_targets,
         averaged=True,
         parameter=Parameter("delta", 1.0, 0.0, np.inf),
         text="Mean over outputs and rows of d^2 / 2, or delta (d - delta / 2) where d = |y - t| > delta (Huber 1964).",
@@ -114,6 +118,7 @@ LOSSES = (
         quantile_value,
         quantile_gradient,
         straight_bend,
+        difference_targets,
         averaged=True,
         heads=0,
         parameter=Parameter("quantile", 0.5, 0.0, 1.0, many=True),

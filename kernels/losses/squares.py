@@ -7,8 +7,10 @@ import numpy as np
 from ..jit import kernel, leaf
 from ..llvm import matrix
 from ..routines import loss_routine
-from .entry import MSE, SQUARED_ERROR, SUM_SQUARED_ERROR, Loss
-from .sums import derivative_for, difference, halved_difference, row_count, scale_rows, sum_of, times
+from .codes import MSE, SQUARED_ERROR, SUM_SQUARED_ERROR
+from .differences import difference_targets, scale_rows
+from .entry import Loss
+from .sums import derivative_for, difference, halved_difference, row_count, sum_of, times
 
 _d = np.float64
 
@@ -94,7 +96,7 @@ def squares_curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scal
     return _d(0.0)
 
 
-_routines = squares_routine, squares_curvature
+_routines = squares_routine, squares_curvature, difference_targets
 LOSSES = (
     Loss("mse", MSE, mse, mse_backward, *_routines),
     Loss("squared_error", SQUARED_ERROR, squared_error, squared_error_backward, *_routines),

@@ -10,9 +10,7 @@ import numpy as np
 from ..checks import check_same_shape
 from ..errorfree import product_error, sum_error
 from ..jit import leaf
-from ..llvm import matrix
 from ..naming import named
-from ..routines import loss_routine
 
 _d = np.float64
 
@@ -80,22 +78,6 @@ def divided(a, b):
 def halved_difference(y, t):
     """(y - t) / 2 in float64; unlike y - t it cannot overflow."""
     return _d(0.5) * _d(y) - _d(0.5) * _d(t)
-
-
-@leaf(read_only="weight")
-def scale_rows(D, first, weight, scale):
-    """D (rows, stride) OUT: each row times its weight, from `first` on, where there are weights, and `scale`."""
-    for r in range(D.shape[0]):
-        factor = D.dtype.type((_d(weight[first + r]) if weight.size else _d(1.0)) * scale)
-        for j in range(D.shape[1]):
-            D[r, j] *= factor
-
-
-@loss_routine
-def difference_curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
-    """See `routines.py`; for losses whose delta is y - t."""
-    scale_rows(matrix(S, d, rows, stride), first, weight, scale)
-    return _d(0.0)
 
 
 def sum_of(parts: Callable[..., Any], name: str) -> Any:

@@ -11,7 +11,8 @@ from cases import DTYPES, PARAMETERS
 from numba import njit
 from tileprop.kernels.llvm import call_loss
 from tileprop.kernels.losses import LOSSES
-from tileprop.kernels.losses.entry import LABEL_LOG_LOSS, Loss, Parameter, row_loss
+from tileprop.kernels.losses.codes import LABEL_LOG_LOSS
+from tileprop.kernels.losses.entry import Loss, Parameter, row_loss
 from tileprop.kernels.losses.sums import difference
 from tileprop.kernels.routines import address_of
 

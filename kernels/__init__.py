@@ -8,9 +8,10 @@ from .activations import register_activation
 from .activations.softmax import softmax, softmax_backward
 from .dense import dense_backward, dense_backward_input, dense_forward
 from .derivatives.curvature import gauss_newton_vector, hessian_vector
-from .derivatives.gradient import loss_and_grad
+from .derivatives.gradient import input_gradient, loss_and_grad
 from .derivatives.jacobians import input_jacobian, parameter_jacobian, sample_gradients
 from .derivatives.pullback import backward, vjp
+from .derivatives.targets import target_gradient
 from .epoch import train_epoch, train_step
 from .losses import LOSSES as _LOSSES
 from .losses import register_loss
@@ -73,6 +74,7 @@ __all__ = [
     "huber_backward",
     "identity",
     "identity_backward",
+    "input_gradient",
     "input_jacobian",
     "leaky_relu",
     "leaky_relu_backward",
@@ -113,6 +115,7 @@ __all__ = [
     "sum_squared_error_backward",
     "tanh",
     "tanh_backward",
+    "target_gradient",
     "train_epoch",
     "train_step",
     "vjp",

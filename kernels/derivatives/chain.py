@@ -1,4 +1,4 @@
-"""Pieces of the chain that only derivatives need: seeds at the output, deltas at the inputs, totals of weights."""
+"""Pieces of the chain that derivatives share: parameters to start from, losses of a block, seeds, deltas at the inputs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,36 @@ import numpy as np
 
 from ..dropout import KEEP_ALL
 from ..jit import leaf
-from ..llvm import copy, span
-from ..network import activate, backward_rows, pack_parameters, read_only, refresh_transposed
+from ..llvm import copy, matrix
+from ..network import activate, backward_rows, loss_rows, pack_parameters, read_only, refresh_transposed
 from ..plan import N_IN, N_LAYERS, N_OUT
 from ..products import IN_PANELS, product
-from ..workspace import DELTAS, INPUT_DELTAS, INPUT_STRIDE, PARAMETERS, ROWS, STRIDE, TRANSPOSED, WIDTH, ZEROS
+from ..workspace import (
+    ACTIVATIONS,
+    DELTAS,
+    GRANULE,
+    INPUT_DELTAS,
+    INPUT_STRIDE,
+    PARAMETERS,
+    ROWS,
+    STRIDE,
+    TRANSPOSED,
+    WIDTH,
+    ZEROS,
+)
 
 
 @leaf
-def load(table, layout, theta, S, backward):
-    """Parameters into panels; for a backward pass the transposed weights, too, as far down as they are kept."""
+def load(table, layout, theta, S, lowest):
+    """Parameters into panels, and transposed weights of the layers from `lowest` on: what a backward pass needs."""
     pack_parameters(table, layout, theta, S, layout[0, PARAMETERS], False)
-    if backward:
-        transpose(table, layout, S)
+    transpose(table, layout, S, lowest)
 
 
 @leaf
-def transpose(table, layout, S):
-    """The transposed weights, from those in panels."""
-    for layer in range(1 if layout[0, INPUT_STRIDE] else 2, table[0, N_LAYERS] + 1):
+def transpose(table, layout, S, lowest):
+    """The transposed weights of the layers from `lowest` on, from those in panels."""
+    for layer in range(lowest, table[0, N_LAYERS] + 1):
         refresh_transposed(layout, S, layer, 0, table[layer, N_IN])
 
 
@@ -39,6 +50,26 @@ def scale_of(weight, rows):
     return 1.0 / total if total != 0.0 else 0.0
 
 
+@leaf(read_only="T weight")
+def block_loss(table, layout, S, T, weight, start, scale, losses, rows):
+    """After `forward_rows`: the weighted sum of the losses of rows from `start` on; their deltas at the output."""
+    loss_rows(table, layout, S, T, weight, start, scale, losses, 0, 0, 0, rows)
+    total = np.float64(0.0)
+    for k in range((rows + layout[0, GRANULE] - 1) // layout[0, GRANULE]):
+        total += losses[k]
+    return total
+
+
+@leaf
+def take_outputs(table, layout, S, Y, start, rows):
+    """Y[start : start + rows] OUT, from the area."""
+    last = table[0, N_LAYERS]
+    outputs = matrix(S, layout[last, ACTIVATIONS], rows, layout[last, STRIDE])
+    for r in range(rows):
+        for j in range(Y.shape[1]):
+            Y[start + r, j] = outputs[r, j]
+
+
 @leaf(read_only="dY")
 def seed_rows(table, layout, S, dY, start, rows):
     """dL/dY of rows from `start` on into the output layer's place for deltas, and from there down through all layers."""
@@ -46,43 +77,29 @@ def seed_rows(table, layout, S, dY, start, rows):
     n_out, stride = table[last, N_OUT], layout[last, STRIDE]
     for r in range(rows):
         copy(S, layout[last, DELTAS] + r * stride, dY, (start + r) * n_out, n_out)
-    deltas_from_outputs(table, layout, S, rows)
-
-
-@leaf
-def seed_unit(table, layout, S, unit, rows):
-    """The same for dy_unit / dy: 1 in one column."""
-    last = table[0, N_LAYERS]
-    n_out, stride = table[last, N_OUT], layout[last, STRIDE]
-    for r in range(rows):
-        deltas = span(S, layout[last, DELTAS] + r * stride, n_out)
-        deltas[:] = 0.0
-        deltas[unit] = 1.0
-    deltas_from_outputs(table, layout, S, rows)
-
-
-@leaf
-def deltas_from_outputs(table, layout, S, rows):
-    """Deltas of all layers from dL/dy, where the output layer's lie."""
-    last = table[0, N_LAYERS]
-    activate(layout, S, last, 0, 0, rows, table[last, N_OUT], True)
+    activate(layout, S, last, 0, 0, rows, n_out, True)
     backward_rows(table, layout, S, 0, 0, rows, KEEP_ALL, 0)
+
+
+@leaf
+def backward_product(layout, S, layer, d, transposed, init, init_row, to, rows, n_out):
+    """Deltas of a layer, from place d on, times the transpose of its weights, from place `to` on."""
+    below = layout[layer - 1, STRIDE] if layer > 1 else layout[0, INPUT_STRIDE]
+    product(
+        read_only(S), d, layout[layer, STRIDE], 1, S, transposed, IN_PANELS, layout[layer, WIDTH],
+        init, init_row, 1 if init_row else 0, to, below, 1, 0, rows, layout[layer, ROWS], n_out, n_out, S.dtype.type(1.0),
+    )  # fmt: skip
 
 
 @leaf
 def input_deltas(table, layout, S, rows):
     """dL/dx of rows from their deltas of the first layer."""
-    stride, at, to = layout[1, STRIDE], layout[1, DELTAS], layout[0, INPUT_STRIDE]
-    product(
-        read_only(S), at, stride, 1, S, layout[1, TRANSPOSED], IN_PANELS, layout[1, WIDTH], layout[0, ZEROS], 0, 0,
-        layout[0, INPUT_DELTAS], to, 1, 0, rows, layout[1, ROWS], table[1, N_OUT], table[1, N_OUT], S.dtype.type(1.0),
-    )  # fmt: skip
+    zeros, to, transposed = layout[0, ZEROS], layout[0, INPUT_DELTAS], layout[1, TRANSPOSED]
+    backward_product(layout, S, 1, layout[1, DELTAS], transposed, zeros, 0, to, rows, table[1, N_OUT])
 
 
 @leaf
-def take_input_deltas(table, layout, S, rows, out, at, step):
-    """The same, each row to place at + row * step of a vector OUT."""
-    input_deltas(table, layout, S, rows)
-    n_in = table[1, N_IN]
+def take_input_deltas(table, layout, S, unit, rows, out, at, step):
+    """Of so many rows, each to place at + row * step of a vector OUT. unit: which of a stack's, see `stacks.py`."""
     for r in range(rows):
-        copy(out, at + r * step, S, layout[0, INPUT_DELTAS] + r * layout[0, INPUT_STRIDE], n_in)
+        copy(out, at + r * step, S, layout[0, INPUT_DELTAS] + (unit * rows + r) * layout[0, INPUT_STRIDE], table[1, N_IN])

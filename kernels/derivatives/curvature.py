@@ -46,7 +46,7 @@ from ..workspace import (
     WIDTH,
     ZEROS,
 )
-from .chain import load, scale_of, transpose
+from .chain import backward_product, load, scale_of, transpose
 
 
 @leaf
@@ -126,16 +126,6 @@ def loss_tangents(table, layout, S, T, weight, start, scale, rows, whole):
 
 
 @leaf
-def backward_product(layout, S, layer, d, transposed, init, init_row, to, rows, n_out):
-    """Deltas of a layer, from place d on, times the transpose of its weights, from place `to` on."""
-    below = layout[layer - 1, STRIDE]
-    product(
-        read_only(S), d, layout[layer, STRIDE], 1, S, transposed, IN_PANELS, layout[layer, WIDTH],
-        init, init_row, 1 if init_row else 0, to, below, 1, 0, rows, layout[layer, ROWS], n_out, n_out, S.dtype.type(1.0),
-    )  # fmt: skip
-
-
-@leaf
 def backward_tangents(table, layout, S, rows, whole):
     """R delta of all hidden layers, from those at the output; `whole`: and their deltas, whose tangents take part."""
     tangents, zeros = layout[0, TANGENTS], layout[0, ZEROS]
@@ -173,7 +163,7 @@ def load_direction(table, layout, v, S):
     """v into panels, and transposed: as it is done with theta, but where tangents lie."""
     tangents = layout[0, TANGENTS]
     pack_parameters(table, layout, v, S, tangents + layout[0, PARAMETERS], False)
-    transpose(table, layout, span(S, tangents, S.size - tangents))
+    transpose(table, layout, span(S, tangents, S.size - tangents), 2)
 
 
 @leaf(read_only="theta X T weight v")
@@ -186,7 +176,7 @@ def along(plan, theta, X, T, weight, v, Hv, work, whole):
     check_loss(plan, work, layout[0, LOSS_PARAMETERS])
     check_curvature(table, layout, layout[0, TANGENTS], layout[0, LOSS_CURVATURE], CURVATURE, ROUTINE)
     S, inputs, block = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size), layout[0, BLOCK]
-    load(table, layout, theta, S, True)
+    load(table, layout, theta, S, 2)
     load_direction(table, layout, v, S)
     scale, sums, total = scale_of(weight, X.shape[0]), layout[0, SUMS], np.float64(0.0)
     for start in range(0, X.shape[0], block):

@@ -8,7 +8,7 @@ from ..jit import kernel, leaf
 from ..llvm import span
 from ..network import add_gradient, forward_rows, pack_parameters
 from ..workspace import BLOCK, CHUNK, INPUT_STRIDE, SUMS
-from .chain import load, seed_rows, take_input_deltas, transpose
+from .chain import input_deltas, load, seed_rows, take_input_deltas, transpose
 
 
 @leaf(read_only="X dY")
@@ -32,7 +32,17 @@ def pull_back(table, layout, S, X, dY, start, rows, grad, dX):
         init, one = -1 if start == 0 else sums, S.dtype.type(1.0)
         add_gradient(table, layout, S, span(X, 0, X.size), at, 0, rows, init, sums, one, 0, 1, KEEP_ALL, 0)
     if dX.size:
-        take_input_deltas(table, layout, S, rows, span(dX, 0, dX.size), start * n_in, n_in)
+        input_deltas(table, layout, S, rows)
+        take_input_deltas(table, layout, S, 0, rows, span(dX, 0, dX.size), start * n_in, n_in)
+
+
+@leaf
+def take_gradient(table, layout, S, rows, grad):
+    """grad OUT, from SUMS; zeros where there were no rows."""
+    if rows == 0:
+        grad[:] = grad.dtype.type(0.0)
+    elif grad.size:
+        pack_parameters(table, layout, grad, S, layout[0, SUMS], True)
 
 
 @kernel(read_only="X dY")
@@ -46,10 +56,10 @@ def backward(plan, X, dY, grad, dX, work):
     check_pullback(plan, X, dY, grad, dX, work)
     check_kept(X.shape[0], layout[0, CHUNK])
     S = span(work.numbers, 0, work.numbers.size)
-    transpose(table, layout, S)
-    pull_back(table, layout, S, X, dY, 0, X.shape[0], grad, dX)
-    if grad.size:
-        pack_parameters(table, layout, grad, S, layout[0, SUMS], True)
+    transpose(table, layout, S, 1 if dX.size else 2)
+    if X.shape[0]:
+        pull_back(table, layout, S, X, dY, 0, X.shape[0], grad, dX)
+    take_gradient(table, layout, S, X.shape[0], grad)
 
 
 @kernel(read_only="theta X dY")
@@ -59,10 +69,9 @@ def vjp(plan, theta, X, dY, grad, dX, work):
     check_pullback(plan, X, dY, grad, dX, work)
     check_parameters(table, theta, theta)
     S, inputs, block = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size), layout[0, BLOCK]
-    load(table, layout, theta, S, True)
+    load(table, layout, theta, S, 1 if dX.size else 2)
     for start in range(0, X.shape[0], block):
         rows = min(block, X.shape[0] - start)
         forward_rows(table, layout, S, inputs, start * X.shape[1], 0, 0, rows, KEEP_ALL, 0)
         pull_back(table, layout, S, X, dY, start, rows, grad, dX)
-    if grad.size:
-        pack_parameters(table, layout, grad, S, layout[0, SUMS], True)
+    take_gradient(table, layout, S, X.shape[0], grad)

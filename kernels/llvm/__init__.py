@@ -7,6 +7,7 @@ place when the jit is off.
 from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
 from .calls import call_activation, call_curvature, call_loss
 from .online import make_online
+from .outer import outer
 from .subnormals import flush_subnormals, restore_mode
 from .sums import column_sums
 from .tile import dots, lanes_of, make_tile, panel, transpose_block
@@ -27,6 +28,7 @@ __all__ = [
     "make_tile",
     "matrix",
     "nap",
+    "outer",
     "panel",
     "pause",
     "restore_mode",

@@ -58,7 +58,8 @@ def target_gradient(plan, theta, X, T, weight, dT, work):
         forward_rows(table, layout, S, inputs, start * X.shape[1], 0, 0, rows, KEEP_ALL, 0)
         for routine in (layout[0, LOSS_ROUTINE], layout[0, LOSS_TARGETS]):
             total += call_loss(
-                routine, layout[0, LOSS], S, y, d, rows, stride, n_out, T, start, weight, scale, layout[0, LOSS_PARAMETERS]
+                routine, layout[0, LOSS], S, y, d, rows, stride, n_out, T, T.shape[1], weight, weight.size, start, scale,
+                layout[0, LOSS_PARAMETERS],
             )
         for r in range(rows):
             copy(out, (start + r) * columns, S, d + r * stride, columns)

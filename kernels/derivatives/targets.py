@@ -16,7 +16,7 @@ from ..checks import (
 from ..dropout import KEEP_ALL
 from ..jit import kernel
 from ..llvm import call_loss, copy, span
-from ..losses.entry import LABEL_LOG_LOSS
+from ..losses.codes import LABEL_LOG_LOSS
 from ..network import forward_rows
 from ..plan import N_LAYERS, N_OUT
 from ..workspace import (
@@ -58,7 +58,20 @@ def target_gradient(plan, theta, X, T, weight, dT, work):
         forward_rows(table, layout, S, inputs, start * X.shape[1], 0, 0, rows, KEEP_ALL, 0)
         for routine in (layout[0, LOSS_ROUTINE], layout[0, LOSS_TARGETS]):
             total += call_loss(
-                routine, layout[0, LOSS], S, y, d, rows, stride, n_out, T, T.shape[1], weight, weight.size, start, scale,
+                routine,
+                layout[0, LOSS],
+                S,
+                y,
+                d,
+                rows,
+                stride,
+                n_out,
+                T,
+                T.shape[1],
+                weight,
+                weight.size,
+                start,
+                scale,
                 layout[0, LOSS_PARAMETERS],
             )
         for r in range(rows):

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ...kernels.activations import ACTIVATIONS
+from ...kernels.losses import loss_names
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -20,13 +26,17 @@ examples:
   tileprop explain --sizes 3,4,2 --x 0.1,0.2,0.3 --t 0,1
   tileprop explain --sizes 2,3,1 --x "0,0;0,1;1,0;1,1" --t 0,1,1,0 --activation tanh
   tileprop explain --sizes 2,4,4,3 --activation relu,tanh --output-activation softmax --loss log_loss --x 1,2 --t 2
+  tileprop explain --sizes 2,3,2 --activation gelu --output-activation identity --loss quantile --quantile 0.1,0.9 --x 1,2 --t 2
+  tileprop explain --run runs/iris --x 5.1,3.5,1.4,0.2 --t 0
 """
-# What --sizes needs, and what may go with it; --document knows all of these itself.
+# What --sizes needs, and what may go with it; --document knows all of these itself, and --run those of the network.
 NEEDED = ("sizes", "x", "t")
 DEFAULTS: dict[str, Any] = {
     "activation": "sigmoid",
     "output_activation": "sigmoid",
     "loss": "mse",
+    "quantile": "",
+    "delta": None,
     "seed": 0,
     "learning_rate": 0.1,
     "no_bias": False,
@@ -45,16 +55,21 @@ def add_explain_command(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("--document", type=int, choices=(1, 2), help="the example of document 1 or 2, beside what it prints")
+    parser.add_argument("--run", metavar="RUN", help="the trained network of a run folder, or of a model's file")
     parser.add_argument("--sizes", metavar="N,N,...", help="widths from the inputs to the outputs")
-    parser.add_argument("--x", metavar="X,X,...", help="the inputs of a sample, or of several, row by row")
-    parser.add_argument("--t", metavar="T,T,...", help="its targets; or a class, for log_loss over softmax")
+    parser.add_argument(
+        "--x", metavar="X,X,...", help="the inputs of a sample, or of several, row by row; a run's in its own units"
+    )
+    parser.add_argument("--t", metavar="T,T,...", help="its targets; or a class, counted from 0, for log_loss over softmax")
     # The defaults are filled in later, so that what was given is known.
     network = parser.add_argument_group("network")
     network.add_argument(
         "--activation", metavar="NAME,...", help="of the hidden layers, one or one for each (default: sigmoid)"
     )
-    network.add_argument("--output-activation", metavar="NAME", help="identity, sigmoid (default), tanh, relu or softmax")
-    network.add_argument("--loss", metavar="NAME", help="mse (default), squared_error or log_loss")
+    network.add_argument("--output-activation", metavar="NAME", help=f"{', '.join(ACTIVATIONS)} (default: sigmoid)")
+    network.add_argument("--loss", metavar="NAME", help=f"{', '.join(loss_names())} (default: mse)")
+    network.add_argument("--quantile", metavar="Q,...", help="of the loss quantile: a level, or several (default: 0.5)")
+    network.add_argument("--delta", type=float, metavar="X", help="of the loss huber (default: 1)")
     network.add_argument("--no-bias", action="store_true", default=None, help="leave out the biases")
     network.add_argument("--seed", type=int, metavar="N", help="of the initial weights (default: 0)")
     network.add_argument("--learning-rate", type=float, metavar="X", help="of the step (default: 0.1)")
@@ -63,7 +78,7 @@ def add_explain_command(subparsers: Any) -> None:
 
 def run_explain(args: argparse.Namespace) -> int:
     """Print the page."""
-    page = _document(args) if args.document is not None else _network(args)
+    page = _document(args) if args.document is not None else _saved(args) if args.run is not None else _network(args)
     print(page.markdown() if args.format == "markdown" else page.text(), end="")
     return 0
 
@@ -71,10 +86,40 @@ def run_explain(args: argparse.Namespace) -> int:
 def _document(args: argparse.Namespace) -> Explanation:
     from ..explanation.explain import explain_document
 
-    for name in (*NEEDED, *DEFAULTS):
+    for name in ("run", *NEEDED, *DEFAULTS):
         if getattr(args, name) is not None:
             raise InputError(f"{_option(name)} does not go with --document, which has a network and a sample of its own")
     return explain_document(args.document)
+
+
+def _saved(args: argparse.Namespace) -> Explanation:
+    from ..arrays import as_inputs
+    from ..explanation.explain import explain
+    from ..files import load_network
+    from ..runs.model import Model
+    from ..runs.record import model_file
+
+    for name in ("sizes", *DEFAULTS):
+        if name != "learning_rate" and getattr(args, name) is not None:
+            raise InputError(f"{_option(name)} does not go with --run, which has a network of its own")
+    for name in ("x", "t"):
+        if getattr(args, name) is None:
+            raise InputError(f"{_option(name)} is missing: --run needs --x and --t")
+    rate = DEFAULTS["learning_rate"] if args.learning_rate is None else args.learning_rate
+    x, t = _numbers("x", args.x), _numbers("t", args.t)
+    path = model_file(Path(args.run))
+    network, arrays, notes = load_network(path)
+    if notes:
+        model = Model.from_parts(path, network, arrays, notes)
+        x = model.scaled(as_inputs(np.atleast_2d(x), len(model.feature_names), np.dtype(np.float64), "--x"))
+        targets = np.asarray(t)
+        if model.target_scaling is not None and targets.size == len(x) * len(model.target_scaling.mean):
+            t = model.target_scaling.apply(targets.reshape(len(x), -1))
+        print("tileprop: note: standardised as in training: the page's x is not the --x that was given", file=sys.stderr)
+    try:
+        return explain(network, x, t, rate)
+    except (TypeError, ValueError) as error:
+        raise InputError(_as_options(str(error))) from None
 
 
 def _network(args: argparse.Namespace) -> Explanation:
@@ -91,6 +136,7 @@ def _network(args: argparse.Namespace) -> Explanation:
         raise InputError(f"--seed is {given['seed']}; it must be at least 0")
     sizes = [_whole(width) for width in args.sizes.split(",")]
     x, t = _numbers("x", args.x), _numbers("t", args.t)
+    levels = _numbers("quantile", given["quantile"]) if given["quantile"] else [None]
     names = given["activation"].split(",")
     try:
         network = Network(
@@ -101,6 +147,8 @@ def _network(args: argparse.Namespace) -> Explanation:
             bias=not given["no_bias"],
             dtype="float64",
             random_state=given["seed"],
+            quantile=levels[0] if len(levels) == 1 else levels,
+            delta=given["delta"],
         )
         return explain(network, x, t, given["learning_rate"])
     except (TypeError, ValueError) as error:

@@ -7,7 +7,8 @@ differences of rounded numbers that keep too few digits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,21 @@ MOST_TERMS = 6
 LEAST_DIFFERENCE = 1e-4
 # A pocket calculator ends at 1e99.
 MOST_EXPONENT = 200.0
+
+_EXPONENTIALS = ("sigmoid", "softmax", "exp", "silu", "softplus")
+# The sums inside a slope, of z and a, that must not be lost.
+_SLOPE_PARTS: dict[str, Callable[[float, float], list[float]]] = {
+    "sigmoid": lambda z, a: [1 - a],
+    "tanh": lambda z, a: [1 - abs(a)],
+    "elu": lambda z, a: [1.0 if a > 0 else 1 + a],
+    "silu": lambda z, a: [_sigmoid(z), 1 + z * _sigmoid(-z)],
+    "gelu": lambda z, a: [a / z if z else 0.5, a / z + z * math.exp(-z * z / 2) / math.sqrt(2 * math.pi) if z else 0.5],
+    "softplus": lambda z, a: [a],
+}
+
+
+def _sigmoid(z: float) -> float:
+    return 0.0 if z < -MOST_EXPONENT else 1 / (1 + math.exp(-z))
 
 
 @dataclass(frozen=True)
@@ -52,70 +68,59 @@ class Arithmetic:
 
     def activation(self, name: str, z: np.ndarray, a: np.ndarray) -> str:
         """z, a (n, n_out)."""
-        if name in ("sigmoid", "softmax") and np.abs(z[0]).max() > MOST_EXPONENT:
+        if name in _EXPONENTIALS and np.abs(z[0]).max() > MOST_EXPONENT:
             return ""
         if name == "softmax":
             powers = [f"exp({number(entry, self.decimals)})" for entry in z[0]]
             return self.line(powers, a[0, 0], f"{powers[0]} / ({{}})")
-        inside = self.put(z[0, 0]) if name == "sigmoid" else number(z[0, 0], self.decimals)
-        pattern = {"sigmoid": "1 / (1 + exp(-{}))", "tanh": "tanh({})", "relu": "max(0, {})"}.get(name)
+        # Sums with 1 that cancel, or that leave little more than 1.
+        if (name in ("elu", "softplus") and self.lost(a[0, 0])) or (name == "gelu" and self.lost(a[0, 0] / (z[0, 0] or 1.0))):
+            return ""
+        if name == "elu" and z[0, 0] > 0:
+            return ""
+        plain = name in ("tanh", "relu", "exp", "elu", "softplus")
+        pattern = {
+            "sigmoid": "1 / (1 + exp(-{}))",
+            "tanh": "tanh({})",
+            "relu": "max(0, {})",
+            "exp": "exp({})",
+            "leaky_relu": "max(0.01 * {0}, {0})",
+            "elu": "exp({}) - 1",
+            "silu": "{0} / (1 + exp(-{0}))",
+            "gelu": "{0} * (1 + erf({0} / sqrt(2))) / 2",
+            "softplus": "ln(1 + exp({}))",
+        }.get(name)
+        inside = number(z[0, 0], self.decimals) if plain else self.put(z[0, 0])
         return self.line([inside], a[0, 0], pattern) if pattern else ""
-
-    # Loss ------------------------------------------------------------------------------------------------------------------
-
-    def loss(self, name: str, output_activation: str, Y: np.ndarray, T: np.ndarray, value: float) -> str:
-        """Y, T (n, n_out)."""
-        pairs = [(self.put(y), self.put(t)) for y, t in zip(Y.flat, T.flat, strict=True)]
-        by = Y.size if name == "mse" else 2 * Y.size if name == "squared_error" else len(Y)
-        over = f" / {by}" if by > 1 else ""
-        if self.lost(Y - T) or (name == "log_loss" and np.minimum(Y, 1 - Y).min() < LEAST_DIFFERENCE):
-            return ""
-        if name != "log_loss":
-            terms = [f"({y} - {t})^2" for y, t in pairs]
-            return self.line(terms, value, f"({{}}){over}" if len(terms) > 1 else f"{{}}{over}")
-        if output_activation == "softmax":
-            terms = [f"{t} * ln({y})" for y, t in pairs]
-        else:
-            terms = [f"{t} * ln({y}) + (1 - {t}) * ln(1 - {y})" for y, t in pairs]
-        return self.line(terms, value, f"-({{}}){over}")
-
-    def loss_derivative(self, name: str, output_activation: str, Y: np.ndarray, T: np.ndarray, value: float) -> str:
-        """Y, T (n, n_out); value of the first entry of dL/dy."""
-        y, t = self.put(Y[0, 0]), self.put(T[0, 0])
-        by = Y.size if name != "log_loss" else len(Y)
-        over = f" / {by}" if by > 1 else ""
-        if self.lost(Y[0, 0] - T[0, 0]) or (name == "log_loss" and min(Y[0, 0], 1 - Y[0, 0]) < LEAST_DIFFERENCE):
-            return ""
-        if name == "mse":
-            term = f"2 * ({y} - {t}){over}"
-        elif name == "squared_error":
-            term = f"({y} - {t}){over}" if over else f"{y} - {t}"
-        elif output_activation == "softmax":
-            term = f"-{t} / ({by} * {y})" if by > 1 else f"-{t} / {y}"
-        else:
-            below = f"{by} * {y} * (1 - {y})" if by > 1 else f"{y} * (1 - {y})"
-            term = f"({y} - {t}) / ({below})"
-        return self.line([term], value)
 
     # Backward --------------------------------------------------------------------------------------------------------------
 
-    def delta(self, name: str, a: np.ndarray, da: np.ndarray, delta: np.ndarray) -> str:
-        """a, da = dL/da, delta (n, n_out)."""
-        y, g = self.put(a[0, 0]), self.put(da[0, 0])
-        if self.lost(1 - abs(a[0, 0])) and name in ("sigmoid", "tanh"):
+    def delta(self, name: str, z: np.ndarray, a: np.ndarray, da: np.ndarray, delta: np.ndarray) -> str:
+        """z, a, da = dL/da, delta (n, n_out)."""
+        x, y, g = self.put(z[0, 0]), self.put(a[0, 0]), self.put(da[0, 0])
+        if name == "silu" and abs(z[0, 0]) > MOST_EXPONENT:
+            return ""
+        if name in _SLOPE_PARTS and self.lost(np.array(_SLOPE_PARTS[name](z[0, 0], a[0, 0]))):
             return ""
         if name == "softmax":
             if self.lost(delta[0, 0]):
                 return ""
             return self.line(self.products(a[0], da[0]), delta[0, 0], f"{y} * ({g} - ({{}}))")
+        positive = a[0, 0] > 0
         pattern = {
             "sigmoid": f"{g} * {y} * (1 - {y})",
             "tanh": f"{g} * (1 - {y}^2)",
-            "relu": f"{g} * {1 if a[0, 0] > 0 else 0}",
+            "relu": f"{g} * {1 if positive else 0}",
+            "exp": f"{g} * {y}",
+            "leaky_relu": f"{g} * {1 if positive else 0.01}",
+            "elu": f"{g} * 1" if positive else f"{g} * (1 + {y})",
+            "silu": f"{g} / (1 + exp(-{x})) * (1 + {x} / (1 + exp({number(z[0, 0], self.decimals)})))",
+            "gelu": f"{g} * ((1 + erf({x} / sqrt(2))) / 2 + {x} * exp(-{x}^2 / 2) / sqrt(2 * pi))",
+            "softplus": f"{g} * (1 - exp(-{y}))",
         }.get(name)
         return self.line([pattern], delta[0, 0]) if pattern else ""
 
-    def delta_of_log_loss(self, Y: np.ndarray, T: np.ndarray, delta: np.ndarray) -> str:
+    def short_delta(self, Y: np.ndarray, T: np.ndarray, delta: np.ndarray) -> str:
         """Y, T, delta (n, n_out)."""
         if self.lost(Y[0, 0] - T[0, 0]):
             return ""

@@ -6,13 +6,16 @@ Each is computed by the public kernel of its name. At the end the gradient is co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import kernels
 from ...kernels.activations import ACTIVATIONS
+from ...kernels.losses import Loss
+from ...kernels.losses import loss_of as loss_with_code
+from ...kernels.losses.gaussian import LEAST_LOG_VARIANCE
+from ...kernels.plan import LOSS
 from ..arrays import as_inputs, as_targets
 from ..errors import InputError
 from ..network import Network
@@ -40,7 +43,7 @@ class Steps:
 
     network: Network  # as it was before the step
     X: np.ndarray  # (n, n_in)
-    T: np.ndarray  # (n, n_out)
+    T: np.ndarray  # (n, n_targets)
     Z: list[np.ndarray]  # pre-activations (n, n_out), one array for each layer
     A: list[np.ndarray]  # activations (n, n_out); the last one is y
     loss: float
@@ -72,19 +75,19 @@ def work_through(network: Network, x: ArrayLike, t: ArrayLike, learning_rate: fl
 
 
 def samples(network: Network, x: ArrayLike, t: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """X (n, n_in) and T (n, n_out) from one sample or a batch, and the targets as `loss_and_grad` takes them.
+    """X (n, n_in) and T (n, n_targets) from one sample or a batch, and the targets as `loss_and_grad` takes them.
 
     The last two differ for class labels alone, which T holds as rows of zeros with a one.
     """
     plan = network.plan
     X, T = np.atleast_1d(x), np.asarray(t)
     if X.shape == (plan.sizes[0],):
-        X, T = X.reshape(1, -1), T.reshape(1, -1) if T.shape == (plan.sizes[-1],) else np.atleast_1d(T)
+        X, T = X.reshape(1, -1), T.reshape(1, -1) if T.shape == (plan.n_targets,) else np.atleast_1d(T)
     X = as_inputs(X, plan.sizes[0], network.dtype, "x")
     if len(X) == 0:
         raise InputError("x has no rows; give at least one sample")
     targets = as_targets(T, plan, len(X), network.dtype, "t")
-    if targets.shape[1] != plan.sizes[-1]:
+    if targets.shape[1] != plan.n_targets:
         return X, np.eye(plan.sizes[-1], dtype=network.dtype)[targets[:, 0].astype(int)], T
     return X, targets, targets
 
@@ -110,16 +113,17 @@ def forward(network: Network, X: np.ndarray) -> tuple[list[np.ndarray], list[np.
 
 
 def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.ndarray], T: np.ndarray) -> Backward:
-    """The chain rule from the loss back to every parameter: X (n, n_in), Z and A of every layer, T (n, n_out)."""
+    """The chain rule from the loss back to every parameter: X (n, n_in), Z and A of every layer, T (n, n_targets)."""
     grad = np.zeros_like(network.theta)
     dW, db = network.unflatten(grad)
     names = network.plan.activations
     inputs = [X, *A[:-1]]
     dA, deltas = list(A), list(A)
-    dA[-1] = loss_kernel(network, "_backward")(A[-1], T)
+    loss = loss_entry(network)
+    dA[-1] = loss.backward(A[-1], T, *loss_parameter(network))
     for layer in reversed(range(len(A))):
-        if layer == len(A) - 1 and network.plan.loss == "log_loss":
-            # The factor 1/y of dL/dy cancels against the activation's slope, so that a saturated y does no harm.
+        if layer == len(A) - 1 and loss.through:
+            # What dL/dy has below the line cancels against the activation's slope, so that a saturated y does no harm.
             deltas[layer] = (A[layer] - T) / network.dtype.type(len(T))
         else:
             entry = ACTIVATIONS[names[layer]]
@@ -131,16 +135,20 @@ def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.nd
     return Backward(dA, deltas, grad, dW, db)
 
 
-def loss_kernel(network: Network, suffix: str = "") -> Any:
-    """The public kernel of the network's loss, or with "_backward" that of its derivative."""
-    name = network.plan.loss
-    binary = name == "log_loss" and network.plan.activations[-1] == "sigmoid"
-    return getattr(kernels, ("binary_log_loss" if binary else name) + suffix)
+def loss_entry(network: Network) -> Loss:
+    """What the kernels know of the network's loss."""
+    return loss_with_code(int(network.plan.table[0, LOSS]))
+
+
+def loss_parameter(network: Network) -> list[np.ndarray]:
+    """What the kernels of the network's loss take after T."""
+    numbers = network.plan.numbers
+    return [numbers.astype(network.dtype)] if numbers.size else []
 
 
 def loss_of(network: Network, Y: np.ndarray, T: np.ndarray) -> float:
     """The loss of outputs Y (n, n_out)."""
-    return float(loss_kernel(network)(Y, T))
+    return float(loss_entry(network).value(Y, T, *loss_parameter(network)))
 
 
 def check_gradient(steps: Steps, targets: np.ndarray) -> None:
@@ -164,9 +172,25 @@ def largest_term(steps: Steps) -> float:
     sizes = [np.abs(steps.X, dtype=np.float64)]
     for W, b, a in zip(weights, steps.network.biases, steps.A, strict=True):
         sizes.append(sizes[-1] @ W + np.abs(a) + (np.abs(b) if b.size else 0.0))
-    terms = (sizes[-1] + np.abs(steps.T)) / len(steps.X)
+    terms = slope_terms(steps, sizes[-1])
     largest = float(terms.max())
     for W, inputs in zip(reversed(weights), reversed(sizes[:-1]), strict=True):
         largest = max(largest, float((inputs.T @ terms).max()))
         terms = terms @ W.T
     return largest
+
+
+def slope_terms(steps: Steps, sizes: np.ndarray) -> np.ndarray:
+    """The largest sums of magnitudes behind dL/dz of the outputs, whose own are `sizes` (n, n_out)."""
+    plan, Y, n = steps.network.plan, steps.A[-1], len(steps.X)
+    T = np.tile(steps.T, plan.sizes[-1] // plan.n_targets)
+    terms: np.ndarray = (sizes + np.abs(T)) / n
+    if plan.loss == "gaussian_nll":
+        means, variances = np.hsplit(Y, 2)
+        weights = (1 + np.abs(means - steps.T)) * np.exp(-np.maximum(variances, LEAST_LOG_VARIANCE))
+        terms *= np.tile(weights, 2)
+    elif plan.loss in ("mae", "quantile"):
+        # Where y is t but for rounding, it may be on either side, and its slope then has the other sign.
+        eps = np.finfo(steps.network.dtype).eps
+        terms[np.abs(Y - T) <= 64 * eps * sizes] += 1 / eps
+    return terms

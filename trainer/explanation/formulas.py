@@ -1,4 +1,4 @@
-"""The formulas of a dense network by activation and loss, each as plain text and as LaTeX.
+"""The formulas of a dense network by activation, each as plain text and as LaTeX; those of the losses are in `losses.py`.
 
 In text a formula reads `z1 = x W1 + b1`: matrices side by side are multiplied, `*` works entry by entry, `^T` transposes. The
 LaTeX keeps to what GitHub, KaTeX and MathJax all render, so it has no backslash before a sign: Markdown would take it away.
@@ -41,6 +41,16 @@ IN_SENTENCES = {
     "dL/da1 = delta2 W2^T": r"\partial L / \partial a_1 = \delta_2 W_2^{\top}",
     "delta2 = dL/dy * y * (1 - y)": r"\delta_2 = \partial L / \partial y \odot y \odot (1 - y)",
     "dL/dW2": r"\partial L / \partial W_2",
+    "sigmoid(z)": r"\sigma(z)",
+    "exp(z)": "e^z",
+    "1 - exp(-a)": "1 - e^{-a}",
+    "Phi": r"\Phi",
+    "Phi(z)": r"\Phi(z)",
+    "Phi(z) = (1 + erf(z / sqrt(2))) / 2": r"\Phi(z) = (1 + \mathrm{erf}(z / \sqrt 2)) / 2",
+    "phi(z) = exp(-z^2 / 2) / sqrt(2 pi)": r"\varphi(z) = e^{-z^2 / 2} / \sqrt{2 \pi}",
+    "Phi(z) + z phi(z)": r"\Phi(z) + z \varphi(z)",
+    "sigmoid(z) + z sigmoid(z) (1 - sigmoid(z))": r"\sigma(z) + z \sigma(z) (1 - \sigma(z))",
+    "t * ln(t / y)": r"t \ln (t / y)",
 }
 
 
@@ -87,6 +97,26 @@ def equation(left: Formula, right: Formula) -> Formula:
     return Formula(f"{left.text} = {right.text}", f"{left.latex} = {right.latex}")
 
 
+def in_parentheses(formula: Formula) -> Formula:
+    return Formula(f"({formula.text})", rf"\left( {formula.latex} \right)")
+
+
+def compound(formula: Formula) -> bool:
+    """Whether a formula needs parentheses as part of a sum or a quotient."""
+    outside, depth = "", 0
+    for sign in formula.text:
+        depth += (sign == "(") - (sign == ")")
+        outside += sign if depth == 0 else ""
+    return any(sign in outside for sign in (" + ", " - ", " where "))
+
+
+def divided(formula: Formula, by: int) -> Formula:
+    if by == 1:
+        return formula
+    text = in_parentheses(formula).text if compound(formula) else formula.text
+    return Formula(f"{text} / {by}", rf"\frac{{{formula.latex}}}{{{by}}}")
+
+
 def filled(pattern: Formula, **symbols: Formula) -> Formula:
     """A pattern with {z}, {a}, {g} replaced by symbols; other braces stay."""
     text, latex = pattern.text, pattern.latex
@@ -105,7 +135,15 @@ _ACTIVATIONS = {
     "tanh": Formula("tanh({z})", r"\tanh({z})"),
     "relu": Formula("max(0, {z})", r"\max(0, {z})"),
     "softmax": Formula("exp({zj}) / sum over k of exp({zk})", r"\frac{e^{{zj}}}{\sum_k e^{{zk}}}"),
+    "exp": Formula("exp({z})", r"e^{{z}}"),
+    "leaky_relu": Formula("max(0.01 {z}, {z})", r"\max(0.01 {z}, {z})"),
+    "elu": Formula("{z} where {z} > 0, else exp({z}) - 1", r"{z} \text{ where } {z} \gt 0, \text{ else } e^{{z}} - 1"),
+    "silu": Formula("{z} * sigmoid({z}) = {z} / (1 + exp(-{z}))", r"{z} \odot \sigma({z}) = \frac{{z}}{1 + e^{-{z}}}"),
+    "gelu": Formula("{z} * Phi({z})", r"{z} \odot \Phi({z})"),
+    "softplus": Formula("ln(1 + exp({z}))", r"\ln(1 + e^{{z}})"),
 }
+# One that a user registered.
+_REGISTERED = Formula("f({z})", "f({z})")
 
 
 def pre_activation(layer: Layer, bias: bool) -> Formula:
@@ -121,77 +159,44 @@ def activation(layer: Layer, name: str) -> Formula:
     """a = f(z)."""
     z, a = layer.symbol("z"), layer.output
     left = entry(a, "j") if name == "softmax" else a
-    return equation(left, filled(_ACTIVATIONS[name], z=z, zj=entry(z, "j"), zk=entry(z, "k")))
-
-
-# Loss ----------------------------------------------------------------------------------------------------------------------
-
-
-def loss(name: str, output_activation: str, rows: int, outputs: int) -> Formula:
-    """L of y and t, averaged over the rows."""
-    if name == "log_loss":
-        if output_activation == "softmax":
-            right = Formula("- sum of t * ln(y)", r"- \sum t \odot \ln y")
-        else:
-            right = Formula(
-                "- sum of (t * ln(y) + (1 - t) * ln(1 - y))", r"- \sum \left( t \odot \ln y + (1 - t) \odot \ln (1 - y) \right)"
-            )
-        return equation(Formula("L", "L"), divided(right, rows))
-    size = rows * outputs
-    square = Formula("(y - t)^2", "(y - t)^2") if size == 1 else Formula("sum of (y - t)^2", r"\sum (y - t)^2")
-    return equation(Formula("L", "L"), divided(square, size if name == "mse" else 2 * size))
-
-
-def loss_derivative(name: str, output_activation: str, rows: int, outputs: int) -> Formula:
-    """dL/dy."""
-    if name == "mse":
-        right = divided(Formula("2 (y - t)", "2 (y - t)"), rows * outputs)
-    elif name == "squared_error":
-        right = averaged_difference(rows * outputs)
-    elif output_activation == "softmax":
-        right = (
-            Formula("- t / y", r"- \frac{t}{y}") if rows == 1 else Formula(f"- t / ({rows} y)", rf"- \frac{{t}}{{{rows} y}}")
-        )
-    else:
-        below = "y (1 - y)" if rows == 1 else f"{rows} y (1 - y)"
-        right = Formula(f"(y - t) / ({below})", rf"\frac{{y - t}}{{{below}}}")
-    return equation(derivative(Formula("y", "y")), right)
-
-
-def averaged_difference(by: int) -> Formula:
-    return Formula("y - t", "y - t") if by == 1 else Formula(f"(y - t) / {by}", rf"\frac{{y - t}}{{{by}}}")
-
-
-def divided(formula: Formula, by: int) -> Formula:
-    return formula if by == 1 else Formula(f"{formula.text} / {by}", rf"\frac{{{formula.latex}}}{{{by}}}")
+    return equation(left, filled(_ACTIVATIONS.get(name, _REGISTERED), z=z, zj=entry(z, "j"), zk=entry(z, "k")))
 
 
 # Backward ------------------------------------------------------------------------------------------------------------------
 
-# delta = dL/dz from g = dL/da and a.
+# delta = dL/dz from g = dL/da and a, or z.
 _DELTAS = {
     "identity": Formula("{g}", "{g}"),
     "sigmoid": Formula("{g} * {a} * (1 - {a})", r"{g} \odot {a} \odot (1 - {a})"),
     "tanh": Formula("{g} * (1 - {a}^2)", r"{g} \odot (1 - {a}^2)"),
     "relu": Formula("{g} * (1 where {a} > 0, else 0)", r"{g} \odot (1 \text{ where } {a} \gt 0, \text{ else } 0)"),
     "softmax": Formula("{aj} * ({gj} - sum over k of {ak} * {gk})", r"{aj} \left( {gj} - \sum_k {ak} {gk} \right)"),
+    "exp": Formula("{g} * {a}", r"{g} \odot {a}"),
+    "leaky_relu": Formula("{g} * (1 where {a} > 0, else 0.01)", r"{g} \odot (1 \text{ where } {a} \gt 0, \text{ else } 0.01)"),
+    "elu": Formula("{g} * (1 where {a} > 0, else 1 + {a})", r"{g} \odot (1 \text{ where } {a} \gt 0, \text{ else } 1 + {a})"),
+    "silu": Formula(
+        "{g} * sigmoid({z}) * (1 + {z} * (1 - sigmoid({z})))", r"{g} \odot \sigma({z}) \odot (1 + {z} \odot (1 - \sigma({z})))"
+    ),
+    "gelu": Formula("{g} * (Phi({z}) + {z} * phi({z}))", r"{g} \odot (\Phi({z}) + {z} \odot \varphi({z}))"),
+    "softplus": Formula("{g} * (1 - exp(-{a}))", r"{g} \odot (1 - e^{-{a}})"),
 }
+_REGISTERED_DELTA = Formula("{g} * f'({z})", r"{g} \odot f'({z})")
 
 
 def delta(layer: Layer, name: str) -> Formula:
-    """delta = dL/da f'(z), with f' taken from a."""
+    """delta = dL/da f'(z), with f' taken from a where that tells it."""
     a, left = layer.output, layer.symbol("delta")
     if name == "softmax":
         left = entry(left, "j")
-    symbols = {"g": derivative(a), "a": a}
+    symbols = {"g": derivative(a), "a": a, "z": layer.symbol("z")}
     for index in "jk":
         symbols |= {f"a{index}": entry(a, index), f"g{index}": derivative(entry(a, index))}
-    return equation(left, filled(_DELTAS[name], **symbols))
+    return equation(left, filled(_DELTAS.get(name, _REGISTERED_DELTA), **symbols))
 
 
-def delta_of_log_loss(layer: Layer, rows: int) -> Formula:
+def short_delta(layer: Layer, rows: int) -> Formula:
     """delta = y - t, averaged over the rows."""
-    return equation(layer.symbol("delta"), averaged_difference(rows))
+    return equation(layer.symbol("delta"), divided(Formula("y - t", "y - t"), rows))
 
 
 def weight_gradient(layer: Layer) -> Formula:

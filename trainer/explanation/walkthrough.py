@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...kernels.activations import ACTIVATIONS, USERS
 from . import formulas
 from .arithmetic import Arithmetic
-from .chain_rule import Steps
+from .chain_rule import Steps, loss_entry
 from .decimals import in_latex, number
 from .formulas import Formula, Layer
+from .losses import loss_blocks
 from .page import Block, Prose, Quantity, Section, Together
 
 READING = Prose(
@@ -20,7 +22,6 @@ FORWARD = Prose(
     "From the inputs to the outputs, layer by layer. Each unit adds up its inputs, every one times its weight; with the bias, "
     "where there is one, that sum is {z}. The activation function makes the unit's output from it."
 )
-LOSS = Prose("One number says how far {y} is from {t}. Its slope against {y} is where the way back begins.")
 BACKWARD = Prose(
     "From the outputs back to the inputs: the chain rule, one factor at a time. In each layer {dL/da} times the slope of the "
     "activation gives {delta}. From {delta} come the gradients of the layer's own parameters and, through its weights, {dL/da} "
@@ -30,6 +31,15 @@ CHECK = Prose(
     "These steps were compared with `loss_and_grad`, the compiled function that training rests on: it gives the same loss and "
     "the same gradient."
 )
+
+# What stands behind a sign in an activation's formula.
+SIGNS = {
+    "gelu": Prose(
+        "{Phi} is the normal distribution function, {Phi(z) = (1 + erf(z / sqrt(2))) / 2}, the probability that a standard "
+        "normal number is below {z}. gelu lets {z} pass in this proportion."
+    ),
+    "silu": Prose("silu lets {z} pass in the proportion {sigmoid(z)}."),
+}
 
 # What the slope of each activation is.
 SLOPES = {
@@ -41,9 +51,24 @@ SLOPES = {
         "Each output of softmax depends on every {z} in its row. The slope of {a[k]} against {z[j]} is {a[j] (1 - a[j])} where "
         "{k = j}, and {-a[k] a[j]} elsewhere. Times {dL/da[k]} and summed over k, that comes down to this:"
     ),
+    "exp": Prose("exp is its own slope, so {dL/da} is multiplied by {a}."),
+    "leaky_relu": Prose(
+        "leaky_relu has slope 1 where its output is positive and 0.01 elsewhere, where a hundredth of {dL/da} comes through."
+    ),
+    "elu": Prose("elu has slope 1 where its output is positive; elsewhere its slope is {exp(z)}, which is {1 + a}."),
+    "silu": Prose(
+        "silu is a product, {z} times {sigmoid(z)}, and its slope has a term for each factor: {sigmoid(z) + z sigmoid(z) (1 - "
+        "sigmoid(z))}. It does not follow from the output, which two different {z} may have in common; {z} is kept for it."
+    ),
+    "gelu": Prose(
+        "gelu is a product, {z} times {Phi(z)}, and its slope has a term for each factor: {Phi(z) + z phi(z)}, where {phi(z) = "
+        "exp(-z^2 / 2) / sqrt(2 pi)}, the normal density, is the slope of {Phi}. It does not follow from the output, which two "
+        "different {z} may have in common; {z} is kept for it."
+    ),
+    "softplus": Prose("The slope of softplus is {sigmoid(z)}, which follows from its output: {1 - exp(-a)}."),
 }
 
-# Why delta is y - t for the log losses.
+# Why delta is y - t for the log losses, and for poisson.
 SHORT_CUTS = {
     "sigmoid": Prose(
         "{dL/dy} has {y (1 - y)} below the line, and the slope of the sigmoid is {y (1 - y)}: the two cancel, and {y - "
@@ -54,7 +79,13 @@ SHORT_CUTS = {
         "{k = j}, and {-y[k] y[j]} elsewhere. Times {dL/dy[k] = -t[k] / y[k]} and summed over k, {y[k]} cancels, and "
         "{y[j] (sum of t) - t[j]} remains. The {t} of a row add up to 1, so {y - t} is left."
     ),
+    "exp": Prose("{dL/dy} is {(y - t) / y}, and the slope of exp is {y}: the two cancel, and {y - t} is left."),
 }
+
+
+def registered_slope(name: str) -> Prose:
+    """Of an activation that a user registered."""
+    return Prose(f"Here {{f'}} is the slope that was registered with `{name}`, taken at {{z}}.")
 
 
 def walkthrough(steps: Steps, decimals: int) -> tuple[Section, ...]:
@@ -118,28 +149,23 @@ class Walkthrough:
         name, z, a = steps.network.plan.activations[i], steps.Z[i], steps.A[i]
         W, b = steps.network.weights[i], steps.network.biases[i]
         weighted = self.arithmetic.pre_activation(steps.inputs[i], W, b, z)
+        notes: list[Block] = []
+        if ACTIVATIONS[name].code >= USERS:
+            notes.append(Prose(f"Here {{f}} stands for the activation `{name}`, which its user registered."))
+        elif name in SIGNS and name not in steps.network.plan.activations[:i]:
+            notes.append(SIGNS[name])
         return Section(
             self.heading(layer),
             (
                 Quantity(formulas.pre_activation(layer, steps.network.plan.bias), z, weighted),
+                *notes,
                 Quantity(formulas.activation(layer, name), a, self.arithmetic.activation(name, z, a)),
             ),
             level=2,
         )
 
     def loss(self) -> Section:
-        steps = self.steps
-        names = steps.network.plan.loss, steps.network.plan.activations[-1]
-        Y, T, dY = steps.A[-1], steps.T, steps.backward.dA[-1]
-        slope = self.arithmetic.loss_derivative(*names, Y, T, dY[0, 0])
-        return Section(
-            "The loss",
-            (
-                LOSS,
-                Quantity(formulas.loss(*names, *Y.shape), steps.loss, self.arithmetic.loss(*names, Y, T, steps.loss)),
-                Quantity(formulas.loss_derivative(*names, *Y.shape), dY, slope),
-            ),
-        )
+        return Section("The loss", tuple(loss_blocks(self.steps, self.arithmetic)))
 
     # From the loss to the new parameters -----------------------------------------------------------------------------------
 
@@ -163,15 +189,15 @@ class Walkthrough:
         steps, i = self.steps, layer.number - 1
         names = steps.network.plan.activations
         name, a, delta = names[i], steps.A[i], steps.backward.deltas[i]
-        short_cut = steps.network.plan.loss == "log_loss"
+        short_cut = loss_entry(steps.network).through
         if short_cut and layer.number == layer.count:
             yield SHORT_CUTS[name]
-            formula = formulas.delta_of_log_loss(layer, len(delta))
-            yield Quantity(formula, delta, self.arithmetic.delta_of_log_loss(a, steps.T, delta))
+            formula = formulas.short_delta(layer, len(delta))
+            yield Quantity(formula, delta, self.arithmetic.short_delta(a, steps.T, delta))
         else:
             if name not in names[i + 1 : len(names) - short_cut]:
-                yield SLOPES[name]
-            shown = self.arithmetic.delta(name, a, steps.backward.dA[i], delta)
+                yield SLOPES[name] if name in SLOPES else registered_slope(name)
+            shown = self.arithmetic.delta(name, steps.Z[i], a, steps.backward.dA[i], delta)
             yield Quantity(formulas.delta(layer, name), delta, shown)
 
     def update(self) -> Section:

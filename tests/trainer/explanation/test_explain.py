@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import njit
 from tileprop import kernels
 from tileprop.kernels import activations as registered
+from tileprop.kernels import register_activation, register_loss
+from tileprop.kernels.losses import LOSSES
+from tileprop.kernels.losses.entry import MSE
 from tileprop.trainer import InputError, Network
 from tileprop.trainer.explanation.chain_rule import StepsDisagreeError
 from tileprop.trainer.explanation.documents import DOCUMENTS
@@ -20,36 +24,51 @@ from tileprop.trainer.explanation.page import Quantity, Together
 pytestmark = pytest.mark.plain
 
 PAGE = Path(__file__).parents[3] / "docs" / "worked-examples.md"
-ACTIVATIONS = ["identity", "sigmoid", "tanh", "relu", "softmax"]
-HEADS = [(name, loss) for name in ACTIVATIONS for loss in ("mse", "squared_error")]
-HEADS += [("softmax", "log_loss"), ("sigmoid", "log_loss")]
+ACTIVATIONS = list(registered.ACTIVATIONS)
+# Output activation, loss, and the loss's parameter.
+DIFFERENCES = [("mse",), ("squared_error",), ("sum_squared_error",), ("mae",), ("huber", {"delta": 0.3})]
+DIFFERENCES += [("quantile", {"quantile": 0.8}), ("quantile", {"quantile": [0.25, 0.75]})]
+HEADS = [(name, *loss) for name in ACTIVATIONS for loss in DIFFERENCES]
+HEADS += [("softmax", "log_loss"), ("sigmoid", "log_loss"), ("exp", "poisson"), ("identity", "gaussian_nll")]
+SHORT_CUTS = ("log_loss", "poisson")
 
 
 def make_problem(hidden, head, widths, rows, bias=True, seed=0):
     """A network with biases that are not zero, and samples for it: (network, X, T)."""
-    output, loss = head
-    network = Network(widths, hidden, output, loss, bias, "float64", seed)
+    output, loss, parameter = (*head, {})[:3]
+    n_targets = widths[-1]
+    if loss == "gaussian_nll" or isinstance(parameter.get("quantile"), list):
+        widths = [*widths[:-1], 2 * n_targets]
+    network = Network(widths, hidden, output, loss, bias, "float64", seed, **parameter)
     generator = np.random.default_rng([seed, rows])
     for b in network.biases:
         b[:] = generator.normal(0.0, 0.3, b.shape)
-    T = generator.uniform(0.1, 0.9, (rows, widths[-1]))
+    if hidden == "exp":
+        network.theta *= 0.3  # or exp of exp would be beyond all numbers
+    T = generator.uniform(0.1, 0.9, (rows, n_targets))
     if head == ("softmax", "log_loss"):
         T /= T.sum(axis=1, keepdims=True)
     return network, generator.normal(size=(rows, widths[0])), T
 
 
-problems = st.builds(
-    make_problem,
-    hidden=st.sampled_from(ACTIVATIONS),
-    head=st.sampled_from(HEADS),
-    widths=st.lists(st.integers(1, 4), min_size=2, max_size=4),
-    rows=st.integers(1, 3),
-    bias=st.booleans(),
-    seed=st.integers(0, 1000),
-)
+def problems_of(heads):
+    return st.builds(
+        make_problem,
+        hidden=st.sampled_from(ACTIVATIONS),
+        head=st.sampled_from(heads),
+        widths=st.lists(st.integers(1, 4), min_size=2, max_size=4),
+        rows=st.integers(1, 3),
+        bias=st.booleans(),
+        seed=st.integers(0, 1000),
+    )
+
+
+problems = problems_of(HEADS)
+# Every loss over every activation that it goes with, and every activation in a hidden layer; one sample and several.
 ONE_OF_EACH = [
-    make_problem(hidden, head, [2, 3, 2], rows) for hidden, head in zip(ACTIVATIONS * 3, HEADS, strict=False) for rows in (1, 2)
+    make_problem(ACTIVATIONS[i % len(ACTIVATIONS)], head, [2, 3, 2], 1 + i % 2) for i, head in enumerate(HEADS + HEADS[-4:])
 ]
+ONE_OF_EACH += [make_problem(hidden, ("identity", "mse"), [1, 2, 1], 1) for hidden in ACTIVATIONS]
 
 
 def quantities(page):
@@ -77,8 +96,8 @@ def test_steps_add_up_to_the_gradient(problem, learning_rate):
     np.testing.assert_array_equal(network.theta, theta)
 
 
-@given(problems.filter(lambda problem: problem[0].plan.loss == "log_loss"))
-def test_the_short_cut_of_the_log_losses_is_the_chain_rule(problem):
+@given(problems_of([head for head in HEADS if head[1] in SHORT_CUTS]))
+def test_the_short_cut_of_some_losses_is_the_chain_rule(problem):
     network, X, T = problem
     steps = explain(network, X, T).steps
     slope = getattr(kernels, f"{network.plan.activations[-1]}_backward")
@@ -100,6 +119,9 @@ def test_a_wrong_step_is_noticed(monkeypatch, kernel):
     if kernel == "sigmoid_backward":
         entry = dataclasses.replace(registered.ACTIVATIONS["sigmoid"], backward=wrong)
         monkeypatch.setitem(registered.ACTIVATIONS, "sigmoid", entry)
+    elif kernel.startswith("mse"):
+        half = {"backward" if kernel.endswith("backward") else "value": wrong}
+        monkeypatch.setitem(LOSSES, MSE, dataclasses.replace(LOSSES[MSE], **half))
     with pytest.raises(StepsDisagreeError, match=r"the stepwise (loss|gradient) is not that of loss_and_grad"):
         explain(network, X, T)
 
@@ -116,6 +138,33 @@ def test_one_sample_however_it_is_given():
     assert explain(network, X[0].tolist(), T[0].tolist()).text() == explain(network, X, T).text()
     single, X, T = make_problem("tanh", ("identity", "mse"), [1, 3, 1], 1)
     assert explain(single, X[0, 0], T[0, 0]).text() == explain(single, X, T).text()
+
+
+def test_targets_of_losses_with_several_outputs_for_each():
+    """One for each target column: a sample's may be a single number."""
+    for loss, arguments in (("quantile", {"quantile": [0.1, 0.5, 0.9]}), ("gaussian_nll", {})):
+        network = Network([2, 3 if arguments else 2], "tanh", "identity", loss, dtype="float64", **arguments)
+        pages = [explain(network, [1, 2], t) for t in (0.5, [0.5], [[0.5]])]
+        assert len({page.text() for page in pages}) == 1
+        assert pages[0].steps.loss == pytest.approx(network.loss([[1, 2]], [[0.5]]), rel=1e-14)
+
+
+def test_an_output_that_is_its_target():
+    """The slope of an absolute error is 0 there, and jumps next to it: rounding may decide."""
+    for loss in ("mae", "quantile"):
+        network, X, _ = make_problem("tanh", ("sigmoid", loss), [3, 4, 2], 3)
+        Y = network.predict(X)
+        assert explain(network, X, Y).steps.loss == pytest.approx(0, abs=1e-15)
+        explain(network, X, np.nextafter(Y, 1))
+
+
+def test_a_variance_below_the_least():
+    network = Network([1, 2], output_activation="identity", loss="gaussian_nll", dtype="float64")
+    network.theta = [0, 0, 0.25, -40.0]
+    page = explain(network, 1, 0.25)
+    assert "An entry of s below -30 counts as that" in page.text()
+    assert page.steps.backward.dA[-1].tolist() == [[0, 0]]
+    assert "below -30" not in explain(Network([1, 2], output_activation="identity", loss="gaussian_nll"), 1, 0.25).text()
 
 
 @pytest.mark.parametrize(("x", "t"), [([0.1, 0.2], 2), ([0.1, 0.2], [2]), ([[0.1, 0.2], [1, 2]], [2, 0])])
@@ -154,7 +203,21 @@ def test_bad_learning_rate(rate):
 
 # What the page says --------------------------------------------------------------------------------------------------------
 
-FUNCTIONS = {"exp": np.exp, "tanh": np.tanh, "ln": np.log, "max": np.maximum, "sigmoid": lambda z: 1 / (1 + np.exp(-z))}
+FUNCTIONS = {
+    "exp": np.exp,
+    "tanh": np.tanh,
+    "ln": np.log,
+    "max": np.maximum,
+    "min": np.minimum,
+    "sign": np.sign,
+    "where": np.where,
+    "sqrt": np.sqrt,
+    "pi": np.pi,
+    "erf": np.vectorize(math.erf),
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "Phi": lambda z: (1 + np.vectorize(math.erf)(z / np.sqrt(2))) / 2,
+    "phi": lambda z: np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi),
+}
 
 
 def arithmetic(page):
@@ -182,15 +245,26 @@ def test_arithmetic_of_any_network(problem):
     assert_arithmetic_is_true(explain(*problem))
 
 
+LOG_LOSSES = [("softmax", "log_loss"), ("sigmoid", "log_loss")]
+BENT = [(name, "squared_error") for name in ("elu", "silu", "gelu", "softplus", "leaky_relu")]
+
+
 @pytest.mark.parametrize(
     ("scale", "head"),
-    [(1e5, HEADS[-1]), (1e5, HEADS[-2]), (1e3, HEADS[-1]), (1e3, HEADS[-2]), (1e2, HEADS[2]), (10.0, HEADS[4])],
+    [
+        *((scale, head) for scale in (1e5, 1e3) for head in LOG_LOSSES),
+        (1e2, ("sigmoid", "mse")),
+        (10.0, ("tanh", "mse")),
+        *((scale, head) for scale in (1e3, 30.0, 5.0, -5.0, -30.0, -1e3) for head in [*BENT, ("identity", "huber")]),
+        *((scale, head) for scale in (30.0, 10.0, -10.0, -30.0) for head in [("exp", "mse"), ("exp", "poisson")]),
+        *((scale, ("identity", "gaussian_nll")) for scale in (10.0, -10.0, 300.0)),
+    ],
 )
 def test_arithmetic_of_saturated_outputs(scale, head):
     network, X, _ = make_problem("sigmoid", head, [2, 3, 2], 1)
     network.weights[-1][:] *= scale
     for targets in ([0.0, 1.0], [1.0, 0.0]):
-        assert_arithmetic_is_true(explain(network, X[0], targets))
+        assert_arithmetic_is_true(explain(network, X[0], targets, 0.0))  # a step might make numbers that are infinite
 
 
 def value_of(formula, symbols):
@@ -199,16 +273,36 @@ def value_of(formula, symbols):
         return symbols[rows[1]].sum(axis=0)
     if total := re.fullmatch(r"(- |)sum of (.*?)(?: / (\d+))?", formula):
         return (-1 if total[1] else 1) * np.sum(value_of(total[2], symbols)) / int(total[3] or 1)
-    if where := re.fullmatch(r"(\S+) \* \(1 where (\w+) > 0, else 0\)", formula):
-        return np.where(symbols[where[2]] > 0, symbols[where[1]], 0.0)
+    if levels := re.fullmatch(r"(\w+) for each level", formula):
+        return np.tile(symbols[levels[1]], symbols["q"].size // symbols[levels[1]].shape[1])
+    formula = re.sub(r"\|([^|]*)\|", r"abs(\1)", as_call(formula))
     code, previous = "", ""
-    for token in re.findall(r"new \w+|dL/d\w+|\d+(?:\.\d+)?|\w+|\^T|\^2|\S", formula):
+    for token in re.findall(r"new \w+|dL/d\w+|\d+(?:\.\d+)?|\w+|\^T|\^2|<=|\S", formula):
         left = previous in symbols or previous in ("^T", ")") or previous[:1].isdigit()
         if left and (token in symbols or token == "("):
             code += "*" if previous[0].isdigit() or token == "(" else "@"
         code += {"^T": ".T", "^2": "**2"}.get(token) or (f"S[{token!r}]" if token in symbols else token)
         previous = token
-    return eval(code, {"S": symbols}, FUNCTIONS)
+    value = eval(code, {"S": symbols}, FUNCTIONS)
+    return np.hstack(value) if isinstance(value, tuple) else value
+
+
+def as_call(formula):
+    """`A where C, else B`, as far as the parentheses around it reach, as `where(C, A, B)`."""
+    middle = formula.find(" where ")
+    if middle < 0:
+        return formula
+    start, depth = middle, 0
+    while start > 0 and (depth or formula[start - 1] != "("):
+        start -= 1
+        depth += (formula[start] == ")") - (formula[start] == "(")
+    end, depth = middle, 0
+    while end < len(formula) and (depth or formula[end] != ")"):
+        depth += (formula[end] == "(") - (formula[end] == ")")
+        end += 1
+    then, rest = formula[start:end].split(" where ", 1)
+    condition, other = rest.split(", else ", 1)
+    return as_call(f"{formula[:start]}where({condition}, {then}, {other}){formula[end:]}")
 
 
 @pytest.mark.parametrize("problem", ONE_OF_EACH)
@@ -232,15 +326,19 @@ SPELLINGS = [
     (r"\\frac\{\\partial L\}\{\\partial ([^{}]*)\}", r"dL/d\1"),
     (r"\^\{\\top\}", "^T"),
     (r"e\^\{([^{}]*)\}", r"exp(\1)"),
+    (r"e\^-s", "exp(-s)"),
+    (r"\\mathrm\{sign\}", "sign"),
     (r"\\sum_\{\\mathrm\{rows\}\} (\S+)", r"sum of \1 over the rows"),
     (r"\\sum_k", "sum over k of"),
     (r"\\sum", "sum of"),
     (r"\\text\{([^{}]*)\}", r"\1"),
-    (r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"\1 / \2"),
+    *[(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"\1 / \2")] * 2,  # the inner, then the outer
     (r"\\gt", ">"),
+    (r"\\le(?!f)", "<="),
     (r"\\sigma", "sigmoid"),
+    (r"\\varphi", "phi"),
     (r"\\(odot|left|right)", ""),
-    (r"\\(?=delta|tanh|max|ln)", ""),
+    (r"\\(?=delta|tanh|max|min|ln|Phi)", ""),
     (r"[\s*()]", ""),
 ]
 
@@ -264,7 +362,11 @@ def test_text_is_plain(problem):
 
 @pytest.mark.parametrize("problem", ONE_OF_EACH)
 def test_markdown_suits_github(problem):
-    lines = explain(*problem).markdown().splitlines()
+    assert_markdown_suits_github(explain(*problem))
+
+
+def assert_markdown_suits_github(page):
+    lines = page.markdown().splitlines()
     marks = [i for i, line in enumerate(lines) if line == "$$"]
     assert len(marks) % 2 == 0
     for start, end in zip(marks[::2], marks[1::2], strict=True):
@@ -273,7 +375,7 @@ def test_markdown_suits_github(problem):
         assert lines[end + 1] == ""
     for line in lines:
         # Markdown takes the backslash from before a sign; GitHub refuses some macros.
-        assert not re.search(r"\\[^a-z]|\\(operatorname|mbox|def|newcommand)", line)
+        assert not re.search(r"\\[^a-zA-Z]|\\(operatorname|mbox|def|newcommand)", line)
         formulas = [lines[i + 1] for i in marks[::2]] + re.findall(r"\$([^$]+)\$", line)
         for formula in formulas:
             assert formula == formula.strip()
@@ -307,17 +409,24 @@ def test_wide_layers_are_abridged():
 @pytest.mark.parametrize("problem", ONE_OF_EACH)
 def test_each_slope_is_explained_once(problem):
     page = " ".join(explain(*problem).text().split())
+    plan = problem[0].plan
+    chained = plan.activations[:-1] if plan.loss in SHORT_CUTS else plan.activations
     for name, opening in {
         "identity": "The identity has slope 1",
         "sigmoid": "The slope of the sigmoid follows from its output",
         "tanh": "The slope of tanh follows from its output",
-        "relu": "relu has slope 1 where",
+        "relu": " relu has slope 1 where",
         "softmax": "that comes down to this",
+        "exp": "exp is its own slope",
+        "leaky_relu": "leaky_relu has slope 1 where",
+        "elu": " elu has slope 1 where",
+        "silu": "silu is a product",
+        "gelu": "gelu is a product",
+        "softplus": "The slope of softplus is sigmoid(z)",
     }.items():
-        plan = problem[0].plan
-        chained = plan.activations[:-1] if plan.loss == "log_loss" else plan.activations
         assert page.count(opening) == (name in chained)
-    assert page.count("y - t is left") == (plan.loss == "log_loss")
+    assert page.count("y - t is left") == (plan.loss in SHORT_CUTS)
+    assert page.count("Phi is the normal distribution function") == ("gelu" in plan.activations)
 
 
 def test_what_the_step_did_to_the_loss():
@@ -338,6 +447,66 @@ def test_as_an_object():
     assert str(page) == page.text()
     assert page._repr_markdown_() == page.markdown()
     assert repr(page) == "<Explanation: One step of gradient descent through a 1-1 network>"
+
+
+# What users registered ------------------------------------------------------------------------------------------------------
+
+
+@njit
+def own_square(x):
+    return x * x
+
+
+@njit
+def own_square_slope(x):
+    return x + x
+
+
+@njit
+def own_error(y, t):
+    total = 0.0
+    for j in range(y.size):
+        total += (y[j] - t[j]) ** 2
+    return total / y.size
+
+
+@njit
+def own_error_gradient(y, t, dy):
+    for j in range(y.size):
+        dy[j] = 2 * (y[j] - t[j]) / y.size
+
+
+@pytest.fixture
+def own():
+    """An activation and a loss of a user's, for the time of a test."""
+    before = dict(registered.ACTIVATIONS), dict(LOSSES)
+    register_activation("own_square", own_square, own_square_slope)
+    register_loss("own_error", own_error, own_error_gradient)
+    yield
+    for table, kept in zip((registered.ACTIVATIONS, LOSSES), before, strict=True):
+        table.clear()
+        table.update(kept)
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_page_about_what_users_registered(rows):
+    """A plain wording, and the right figures."""
+    page = explain(*make_problem("own_square", ("own_square", "own_error"), [2, 3, 2], rows))
+    steps = page.steps
+    np.testing.assert_allclose(steps.A[0], steps.Z[0] ** 2, rtol=1e-15)
+    np.testing.assert_allclose(steps.backward.dA[-1], (steps.A[-1] - steps.T) / rows, rtol=1e-13)
+    np.testing.assert_allclose(steps.backward.deltas[0], 2 * steps.Z[0] * steps.backward.dA[0], rtol=1e-14)
+    text = " ".join(page.text().split())
+    assert text.count("Here f stands for the activation own_square, which its user registered.") == 2
+    assert text.count("Here f' is the slope that was registered with own_square, taken at z.") == 1
+    assert "The loss is own_error, which its user registered; here E stands for it, row by row." in text
+    for formula in ("a1 = f(z1)", "y = f(z2)", "delta2 = dL/dy * f'(z2)", "delta1 = dL/da1 * f'(z1)"):
+        assert f" {formula} " in text
+    assert ("L = E(y, t)" if rows == 1 else "L = sum of E(y, t) / 2") in text
+    assert ("dL/dy = dE/dy" if rows == 1 else "dL/dy = dE/dy / 2") in text
+    assert_arithmetic_is_true(page)
+    assert_markdown_suits_github(page)
 
 
 # The documents -------------------------------------------------------------------------------------------------------------

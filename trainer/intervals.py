@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from statistics import NormalDist
 
 import numpy as np
@@ -14,7 +15,10 @@ COVERAGE = 0.9
 
 
 def middle(plan: Plan, Y: np.ndarray) -> np.ndarray:
-    """Of outputs Y (n, n_out) those (n, n_targets) that predict the targets: gaussian_nll's means, the middle quantile."""
+    """Of outputs Y (n, n_out) those (n, n_targets) that predict the targets: gaussian_nll's means, the middle quantile.
+
+    Of an even number of quantiles, the upper one of the two in the middle.
+    """
     k = plan.n_targets
     first = (len(plan.numbers) // 2) * k if plan.loss == "quantile" else 0
     return Y[:, first : first + k] if plan.loss in ("quantile", "gaussian_nll") else Y
@@ -23,20 +27,20 @@ def middle(plan: Plan, Y: np.ndarray) -> np.ndarray:
 def interval(plan: Plan, Y: np.ndarray, coverage: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper bounds (n, n_targets) of intervals with `coverage` of the targets; see `Network.predict_interval`."""
     k = plan.n_targets
+    if coverage is not None and not (isinstance(coverage, Real) and 0.0 < coverage < 1.0):
+        raise InputError(f"coverage is {coverage!r}; it must be a number above 0 and below 1")
     if plan.loss == "gaussian_nll":
-        coverage = COVERAGE if coverage is None else coverage
-        if not 0.0 < coverage < 1.0:
-            raise InputError(f"coverage is {coverage!r}; it must be above 0 and below 1")
+        coverage = COVERAGE if coverage is None else float(coverage)
         deviations = NormalDist().inv_cdf(0.5 + 0.5 * coverage)
         half = Y.dtype.type(deviations) * np.exp(np.maximum(Y[:, k:], LEAST_LOG_VARIANCE) / 2)
         return Y[:, :k] - half, Y[:, :k] + half
     if plan.loss != "quantile" or len(plan.numbers) < 2:
         raise InputError(
-            f"loss {plan.loss!r} learns no interval; train with loss='gaussian_nll', or loss='quantile' with several levels"
+            "this network's loss learns no interval; train with loss='gaussian_nll', or loss='quantile' with several levels"
         )
     learned = float(plan.numbers[-1] - plan.numbers[0])
     if coverage is not None and abs(coverage - learned) > 1e-9:
         raise InputError(f"coverage is {coverage!r}; the outermost quantiles that were learned hold {learned:g}, leave it out")
-    # Learned apart, two quantiles may cross: put in order they are never worse (Chernozhukov et al. 2010).
-    first, last = Y[:, :k], Y[:, -k:]
-    return np.minimum(first, last), np.maximum(first, last)
+    # Learned apart, quantiles may cross: put in order they are never worse (Chernozhukov et al. 2010).
+    quantiles = Y.reshape(len(Y), len(plan.numbers), k)
+    return quantiles.min(axis=1), quantiles.max(axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .checks import check_outputs, check_parameters, check_workspace
 from .dropout import KEEP_ALL
 from .jit import kernel, leaf
-from .llvm import matrix, span
+from .llvm import held_matrix, matrix, span
 from .network import forward_rows, pack_parameters
 from .plan import N_LAYERS, N_OUT
 from .workspace import ACTIVATIONS, BATCH, BLOCK, CHUNK, OUTPUTS, PARAMETERS, STRIDE
@@ -52,8 +52,7 @@ def forward_loaded(plan, X, work):
     table, layout = plan.table, work.layout
     check_workspace(table, layout)
     rows, n_out = min(X.shape[0], layout[0, BATCH]), table[table[0, N_LAYERS], N_OUT]
-    at = layout[0, OUTPUTS]
-    Y = work.numbers[at : at + rows * n_out].reshape((rows, n_out))
+    Y = held_matrix(work.numbers, layout[0, OUTPUTS], rows, n_out)
     check_outputs(table, X, Y, layout[0, BATCH])
     outputs_of(table, layout, span(work.numbers, 0, work.numbers.size), X, Y, X.shape[0] <= layout[0, CHUNK])
     return Y

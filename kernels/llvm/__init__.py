@@ -11,7 +11,7 @@ from .outer import outer
 from .subnormals import flush_subnormals, restore_mode
 from .sums import column_sums
 from .tile import dots, lanes_of, make_tile, panel, transpose_block
-from .views import copy, matrix, span
+from .views import copy, held_matrix, matrix, span
 
 __all__ = [
     "atomic_add",
@@ -23,6 +23,7 @@ __all__ = [
     "copy",
     "dots",
     "flush_subnormals",
+    "held_matrix",
     "lanes_of",
     "make_online",
     "make_tile",

@@ -1,7 +1,7 @@
 """Views of stretches of a vector, that count no reference to the memory's owner.
 
 Numba's own slices count one with an atomic operation each, and take longer to compile. The owner must outlive these: they
-never leave a kernel.
+never leave a kernel. `held_matrix` does count one, for what a kernel returns.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def _plain_matrix(vector: Any, start: int, rows: int, columns: int) -> Any:
     return vector[start : start + rows * columns].reshape((rows, columns))
 
 
-def build_view(context: Any, builder: Any, result: Any, data: Any, shape: list[Any]) -> Any:
-    """An array of type `result` at a pointer, C-contiguous."""
+def build_view(context: Any, builder: Any, result: Any, data: Any, shape: list[Any], owner: Any = None) -> Any:
+    """An array of type `result` at a pointer, C-contiguous; with a reference to its owner, a meminfo, where that is given."""
     from numba.np.arrayobj import make_array, populate_array
 
     view = make_array(result)(context, builder)
@@ -33,7 +33,9 @@ def build_view(context: Any, builder: Any, result: Any, data: Any, shape: list[A
     strides = [itemsize]
     for extent in reversed(shape[1:]):
         strides.insert(0, builder.mul(strides[0], extent))
-    populate_array(view, data=data, shape=shape, strides=strides, itemsize=itemsize, meminfo=None)
+    populate_array(view, data=data, shape=shape, strides=strides, itemsize=itemsize, meminfo=owner)
+    if owner is not None:
+        context.nrt.incref(builder, result, view._getvalue())
     return view._getvalue()
 
 
@@ -49,22 +51,36 @@ def _compiled_span(typing: Any, array: Any, start: Any, count: Any) -> Any:
     return result(array, types.intp, types.intp), build
 
 
-@intrinsic
-def _compiled_matrix(typing: Any, vector: Any, start: Any, rows: Any, columns: Any) -> Any:
+def _type_matrix(vector: Any, held: bool) -> Any:
+    from numba.np.arrayobj import make_array
+
     result = types.Array(vector.dtype, 2, "C", readonly=not vector.mutable)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, start, rows, columns = arguments
-        data = builder.gep(data_pointer(context, builder, vector, value), [start])
-        return build_view(context, builder, result, data, [rows, columns])
+        array = make_array(vector)(context, builder, value)
+        data = builder.gep(array.data, [start])
+        return build_view(context, builder, result, data, [rows, columns], array.meminfo if held else None)
 
     return result(vector, types.intp, types.intp, types.intp), build
+
+
+@intrinsic
+def _compiled_matrix(typing: Any, vector: Any, start: Any, rows: Any, columns: Any) -> Any:
+    return _type_matrix(vector, False)
+
+
+@intrinsic
+def _compiled_held_matrix(typing: Any, vector: Any, start: Any, rows: Any, columns: Any) -> Any:
+    return _type_matrix(vector, True)
 
 
 # span(array, start, count): (count,), entries of a C-contiguous array of any number of dimensions, from `start` on.
 span = _plain_span if JIT_DISABLED else _compiled_span
 # matrix(vector, start, rows, columns): (rows, columns), C-contiguous, entries of a vector from `start` on.
 matrix = _plain_matrix if JIT_DISABLED else _compiled_matrix
+# The same, with a reference to the memory's owner.
+held_matrix = _plain_matrix if JIT_DISABLED else _compiled_held_matrix
 
 
 def _plain_copy(target: Any, to: int, source: Any, start: int, count: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from numba import njit
 from numba.core import config
 from numba.core.errors import TypingError
-from tileprop.kernels.llvm import copy, matrix, span
+from tileprop.kernels.llvm import copy, held_matrix, matrix, span
 
 pytestmark = pytest.mark.plain
 
@@ -17,6 +19,11 @@ pytestmark = pytest.mark.plain
 @njit
 def copied_matrix(vector, start, rows, columns):
     return matrix(vector, start, rows, columns).copy()
+
+
+@njit
+def returned_matrix(vector, start, rows, columns):
+    return held_matrix(vector, start, rows, columns)
 
 
 @njit
@@ -118,3 +125,21 @@ def test_views_count_no_references():
     total, own = build(100)
     assert total == 6 * 97
     assert (own == 1).all()
+
+
+def test_a_held_matrix_may_be_returned_and_outlives_its_vector():
+    vector = np.arange(12.0)
+    made = returned_matrix(vector, 2, 3, 3)
+    assert np.shares_memory(made, vector)
+    assert made.flags.c_contiguous
+    count = sys.getrefcount(vector)
+    more = [returned_matrix(vector, 0, 1, 1) for _ in range(5)]
+    assert [view.tolist() for view in more] == [[[0.0]]] * 5
+    if not config.DISABLE_JIT:
+        assert sys.getrefcount(vector) == count + 5
+    del more
+    assert sys.getrefcount(vector) == count
+    del vector
+    others = [np.full(12, -1.0) for _ in range(1000)]
+    assert made.tolist() == [[2, 3, 4], [5, 6, 7], [8, 9, 10]]
+    del others

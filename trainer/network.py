@@ -14,7 +14,7 @@ from ..kernels import Plan, State, Workspace, make_plan, make_workspace
 from ..kernels.activations import ACTIVATIONS
 from ..kernels.losses import loss_names
 from ..kernels.validation import real_dtype
-from . import files, loop
+from . import derivatives, files, loop
 from .arrays import as_inputs, as_real, as_targets, as_weights
 from .callbacks import Callback
 from .calls import Shuffle
@@ -155,6 +155,42 @@ class Network:
         grad = np.empty_like(self._theta)
         work = make_workspace(plan, min(len(X), PREDICT_ROWS), self.dtype)
         return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, grad, work)), grad
+
+    # Other derivatives -----------------------------------------------------------------------------------------------------
+
+    def input_gradient(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """The mean loss's gradient to the inputs, like X (n, n_in)."""
+        return derivatives.input_gradient(self, X, T, sample_weight)
+
+    def target_gradient(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """The mean loss's gradient to the targets (n, n_targets). Raises InputError for class labels."""
+        return derivatives.target_gradient(self, X, T, sample_weight)
+
+    def sample_gradients(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """The gradient of each row's loss, times its weight: (n, n_parameters). Their weighted mean is `loss_and_grad`'s."""
+        return derivatives.sample_gradients(self, X, T, sample_weight)
+
+    def input_jacobian(self, X: ArrayLike) -> np.ndarray:
+        """Derivatives of each output to the inputs of its row: (n, n_out, n_in)."""
+        return derivatives.input_jacobian(self, X)
+
+    def parameter_jacobian(self, X: ArrayLike) -> np.ndarray:
+        """Derivatives of each output of each row to theta: (n, n_out, n_parameters)."""
+        return derivatives.parameter_jacobian(self, X)
+
+    def vjp(self, X: ArrayLike, dY: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """From derivatives dY (n, n_out) to the outputs for X back to theta, summed over the rows, and to X: (grad, dX)."""
+        return derivatives.vjp(self, X, dY)
+
+    def hessian_vector(self, X: ArrayLike, T: ArrayLike, v: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Second derivatives of the mean loss at theta times a vector v, like theta. Exact, and no matrix is formed."""
+        return derivatives.curvature_vector(kernels.hessian_vector, self, X, T, v, sample_weight)
+
+    def gauss_newton_vector(
+        self, X: ArrayLike, T: ArrayLike, v: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> np.ndarray:
+        """The same with the Gauss-Newton matrix, which is never negative for losses convex in the outputs."""
+        return derivatives.curvature_vector(kernels.gauss_newton_vector, self, X, T, v, sample_weight)
 
     # Training --------------------------------------------------------------------------------------------------------------
 

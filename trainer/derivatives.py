@@ -1,0 +1,118 @@
+"""Derivatives of a network, for arrays as users have them: checked, with a workspace that is kept between calls.
+
+Rows are worked through in blocks, so that memory beyond the result is bounded, whatever their number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import kernels
+from ..kernels import Plan, Workspace, make_workspace
+from .arrays import as_inputs, as_real
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .network import Network
+
+# Rows of a block.
+ROWS = 128
+# Workspaces larger than this are not kept.
+KEPT_BYTES = 1 << 25
+
+_Key = tuple[int, bool]
+_spare: WeakKeyDictionary[Network, dict[_Key, Workspace]] = WeakKeyDictionary()
+
+
+class Borrowed:
+    """A workspace for a `with` statement: the one that the network has kept, or a new one. No two threads have the same."""
+
+    def __init__(self, network: Network, plan: Plan, curvature: bool = False) -> None:
+        self.key = plan.n_targets, curvature
+        self.kept = _spare.setdefault(network, {})
+        work = self.kept.pop(self.key, None)
+        self.work = make_workspace(plan, ROWS, network.dtype, derivatives=True, curvature=curvature) if work is None else work
+
+    def __enter__(self) -> Workspace:
+        return self.work
+
+    def __exit__(self, *error: object) -> None:
+        if self.work.numbers.nbytes <= KEPT_BYTES:
+            self.kept[self.key] = self.work
+
+
+def input_jacobian(network: Network, X: ArrayLike) -> np.ndarray:
+    plan, X = network.plan, as_inputs(X, network.plan.sizes[0], network.dtype)
+    Y = np.empty((len(X), plan.sizes[-1]), network.dtype)
+    J = np.empty((*Y.shape, plan.sizes[0]), network.dtype)
+    with Borrowed(network, plan) as work:
+        kernels.input_jacobian(plan, network.theta, X, Y, J, work)
+    return J
+
+
+def parameter_jacobian(network: Network, X: ArrayLike) -> np.ndarray:
+    plan, X = network.plan, as_inputs(X, network.plan.sizes[0], network.dtype)
+    Y = np.empty((len(X), plan.sizes[-1]), network.dtype)
+    J = np.empty((*Y.shape, plan.n_parameters), network.dtype)
+    with Borrowed(network, plan) as work:
+        kernels.parameter_jacobian(plan, network.theta, X, Y, J, work)
+    return J
+
+
+def sample_gradients(network: Network, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
+    plan, X, T, weight = network.prepared(X, T, sample_weight)
+    G = np.empty((len(X), plan.n_parameters), network.dtype)
+    with Borrowed(network, plan) as work:
+        kernels.sample_gradients(plan, network.theta, X, T, weight, G, work)
+    return G
+
+
+def input_gradient(network: Network, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
+    plan, X, T, weight = network.prepared(X, T, sample_weight)
+    dX = np.empty_like(X)
+    with Borrowed(network, plan) as work:
+        kernels.input_gradient(plan, network.theta, X, T, weight, dX, work)
+    return dX
+
+
+def target_gradient(network: Network, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
+    plan, X, T, weight = network.prepared(X, T, sample_weight)
+    if T.shape[1] != network.plan.n_targets:
+        raise InputError(
+            f"T holds class labels, which have no derivative; give ({len(X)}, {plan.sizes[-1]}), a column for each class"
+        )
+    dT = np.empty_like(T)
+    with Borrowed(network, plan) as work:
+        kernels.target_gradient(plan, network.theta, X, T, weight, dT, work)
+    return dT
+
+
+def curvature_vector(
+    kernel: Any, network: Network, X: ArrayLike, T: ArrayLike, v: ArrayLike, sample_weight: ArrayLike | None
+) -> np.ndarray:
+    """kernel: `hessian_vector` or `gauss_newton_vector`."""
+    plan, X, T, weight = network.prepared(X, T, sample_weight)
+    direction = as_real("v", v, network.dtype)
+    if direction.shape != network.theta.shape:
+        raise InputError(f"v has shape {direction.shape}; it must be {network.theta.shape}, laid out like theta")
+    result = np.empty_like(network.theta)
+    with Borrowed(network, plan, curvature=True) as work:
+        kernel(plan, network.theta, X, T, weight, direction, result, work)
+    return result
+
+
+def vjp(network: Network, X: ArrayLike, dY: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    plan, X = network.plan, as_inputs(X, network.plan.sizes[0], network.dtype)
+    seeds, shape = as_real("dY", dY, network.dtype), (len(X), plan.sizes[-1])
+    if seeds.shape == (len(X),) and shape[1] == 1:
+        seeds = seeds.reshape(shape)
+    if seeds.shape != shape:
+        raise InputError(f"dY has shape {seeds.shape}; it must be {shape}, like the network's outputs for X")
+    grad, dX = np.empty_like(network.theta), np.empty_like(X)
+    with Borrowed(network, plan) as work:
+        kernels.vjp(plan, network.theta, X, seeds, grad, dX, work)
+    return grad, dX

@@ -19,6 +19,7 @@ from .exchange import (
     to_state_dict,
 )
 from .extras import require
+from .gradient_check import check_gradients
 from .history import History
 from .network import Network
 from .optimizers import SGD, Adam, Nadam, RMSprop, Rprop
@@ -52,6 +53,7 @@ __all__ = [
     "Rprop",
     "StepDecay",
     "WarmUp",
+    "check_gradients",
     "estimator_from_sklearn",
     "explain",
     "export_c",

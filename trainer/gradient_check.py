@@ -90,7 +90,7 @@ class GradientReport:
         return not any(part.failed for part in self.parts)
 
     def __str__(self) -> str:
-        lines = [("", "entries", "largest error", "at", "analytic", "numeric", "verdict")]
+        lines: list[tuple[str, ...]] = [("", "entries", "largest error", "at", "analytic", "numeric", "verdict")]
         lines += [part.cells() for part in self.parts]
         widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
         table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -65,7 +65,16 @@ def register_activation(
         raise ValueError(f"name is {name!r}, whose code {known.name!r} has; choose another name")
     formulas = value, slope, bend
     if known is None or _formulas[code] != formulas:
-        texts = {"text": f"{name}(x), element by element.", "backward_text": f"dx = dy times {name}'s slope at x."}
-        ACTIVATIONS[str(name)] = elementwise(str(name), code, *formulas, from_input=True, users=True, **texts)
+        ACTIVATIONS[str(name)] = elementwise(
+            str(name),
+            code,
+            value,
+            slope,
+            bend,
+            from_input=True,
+            text=f"{name}(x), element by element.",
+            backward_text=f"dx = dy times {name}'s slope at x.",
+            users=True,
+        )
         _formulas[code] = formulas
     return RegisteredName(name, register_activation, formulas)

@@ -136,7 +136,7 @@ def _network(args: argparse.Namespace) -> Explanation:
         raise InputError(f"--seed is {given['seed']}; it must be at least 0")
     sizes = [_whole(width) for width in args.sizes.split(",")]
     x, t = _numbers("x", args.x), _numbers("t", args.t)
-    levels = _numbers("quantile", given["quantile"]) if given["quantile"] else [None]
+    levels: list[Any] = _numbers("quantile", given["quantile"]) if given["quantile"] else [None]
     names = given["activation"].split(",")
     try:
         network = Network(

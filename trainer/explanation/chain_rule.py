@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from ... import kernels
 from ...kernels.activations import ACTIVATIONS
-from ...kernels.losses import Loss
 from ...kernels.losses import loss_of as loss_with_code
+from ...kernels.losses.entry import Loss
 from ...kernels.losses.gaussian import LEAST_LOG_VARIANCE
 from ...kernels.plan import LOSS
 from ..arrays import as_inputs, as_targets

@@ -29,8 +29,8 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         learned) or a registered one.
 
     quantile : float or list of float, default=0.5
-        With loss="quantile": the level, or several, rising; `predict` then gives the middle one, `predict_interval` the
-        outermost.
+        With loss="quantile": the level, or several, rising; `predict` then gives the middle one (of an even number, the upper
+        of two), `predict_interval` the outermost.
 
     delta : float, default=1.0
         With loss="huber": differences up to this count by their squares.
@@ -182,9 +182,8 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         return _as_predicted(middle(self._linked().plan, self._forward_pass_fast(X, check_input=check_input)))
 
     def _initialize(self, y: np.ndarray, layer_units: list[int], dtype: Any) -> None:
-        # One list for all that scikit-learn makes after this.
-        layer_units[-1] *= heads_of(self.loss, **self._loss_parameters())
-        super()._initialize(y, layer_units, dtype)
+        outputs = layer_units[-1] * heads_of(self.loss, **self._loss_parameters())
+        super()._initialize(y, [*layer_units[:-1], outputs], dtype)
 
     def _loss_parameters(self) -> dict[str, Any]:
         given = {"quantile": {"quantile": self.quantile}, "huber": {"delta": self.delta}}

@@ -151,8 +151,9 @@ class CompiledTraining(Validating, WithCallbacks):
                 raise ValueError(f"{name} needs solver='sgd' or 'adam'; solver='lbfgs' does not know it")
         if self._validation is not None:
             raise ValueError("X_val needs solver='sgd' or 'adam'; solver='lbfgs' does not look at a validation set")
-        self._linked(anew=True)
-        super()._fit_lbfgs(_dense(X), *rest)  # type: ignore[misc]
+        sizes = self._linked(anew=True).plan.sizes
+        # Not scikit-learn's sizes, which in a warm start have one output for each target whatever the loss.
+        super()._fit_lbfgs(_dense(X), *rest[:-1], sizes)  # type: ignore[misc]
         self._linked(anew=True)
 
     def _fit_stochastic(

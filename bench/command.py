@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..trainer.extras import available
+from . import derivatives
 from .crossover import BATCHES, WIDTHS, run_crossover
 from .draw import COUNT, drawn_events, ranges
 from .estimators import TABLES, run_estimators
@@ -36,6 +37,7 @@ examples:
   tileprop bench crossover --peers jax,numpy           where a peer overtakes ours
   tileprop bench exact                                 sigmoid, tanh and exp for every finite float32
   tileprop bench estimators --tables digits            our MLPClassifier beside scikit-learn's
+  tileprop bench derivatives --quick                   Jacobians, Hessian products and more beside PyTorch and JAX
   tileprop bench micro --only "sigmoid and float32"    some kernels
 """
 
@@ -146,6 +148,25 @@ def add_bench_command(subparsers: Any) -> None:
         "--tables", type=Names(TABLES), default=list(TABLES), metavar="NAMES", help=f"of {','.join(TABLES)}"
     )
 
+    others = kinds.add_parser(
+        "derivatives",
+        help="Jacobians, per-sample gradients, Hessian-vector products beside PyTorch and JAX",
+        description="Time derivatives other than the gradient beside PyTorch and JAX: one thread, results compared first.",
+        allow_abbrev=False,
+    )
+    quantities, problems, peers = derivatives.QUANTITIES, derivatives.NAMES, derivatives.PEERS
+    others.add_argument(
+        "--quantities", type=Names(quantities), default=list(quantities), metavar="NAMES", help=",".join(quantities)
+    )
+    others.add_argument(
+        "--problems", type=Names(problems), default=list(problems), metavar="NAMES", help=f"of {','.join(problems)}"
+    )
+    others.add_argument("--batches", type=sizes, default=derivatives.BATCHES, metavar="N,N", help="default: 1,10,100,1000")
+    others.add_argument("--dtype", choices=("float32", "float64", "both"), default="both")
+    others.add_argument("--peers", type=Names(peers), default=list(peers), metavar="NAMES", help=f"of {','.join(peers)}")
+    others.add_argument("--quick", action="store_true", help="few short rounds")
+    others.add_argument("--out", type=Path, metavar="DIR", help="write derivatives.json and derivatives.md here")
+
     micro = kinds.add_parser(
         "micro",
         help="every public kernel by itself",
@@ -175,6 +196,10 @@ def run_bench(args: argparse.Namespace) -> int:
         return run_exact(args.sample)
     if args.benchmark == "estimators":
         return run_estimators(args.tables)
+    if args.benchmark == "derivatives":
+        dtypes = ("float64", "float32") if args.dtype == "both" else (args.dtype,)
+        peers = [derivatives.PEERS[name] for name in args.peers]
+        return derivatives.run_derivatives(args.problems, args.quantities, args.batches, dtypes, peers, args.quick, args.out)
     if args.benchmark == "micro":
         from .micro_run import run_micro
 

@@ -25,7 +25,7 @@ class Task:
     holds class labels (n), integers.
 
     `Problem` tells the settings. "mse" is the mean over rows and outputs, "log_loss" the mean over rows. Batches in the order
-    of the rows, which the batch size divides.
+    of the rows, which the batch size divides. quantity: what is computed in place of training, see `derivatives.py`.
     """
 
     X: np.ndarray
@@ -41,6 +41,7 @@ class Task:
     epsilon: float
     epsilon_hat: bool
     threads: int
+    quantity: str = ""
 
     def layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Copies of the initial W (n_in, n_out) and b (n_out) of each layer."""

@@ -71,6 +71,8 @@ def test_defaults():
         ("race --dtype float16", "invalid choice"),
         ("crossover --widths 2,x", "whole numbers"),
         ("crossover --batches 0", "whole numbers"),
+        ("derivatives --quantities hessian", "'hessian' is none of input_gradient"),
+        ("derivatives --problems tiny", "'tiny' is none of small, mid"),
         ("", "required"),
     ],
 )
@@ -209,3 +211,18 @@ def test_a_small_race_from_end_to_end(documents, monkeypatch, capsys):
     printed = capsys.readouterr()
     assert "NumPy" in printed.out
     assert "tiny 2-2-1, batch 1, float32, 1 thread: checking" in printed.err
+
+
+def test_derivatives(documents, monkeypatch, tmp_path):
+    calls = []
+    monkeypatch.setattr(command.derivatives, "run_derivatives", lambda *arguments: calls.append(arguments) or 0)
+    assert run("derivatives") == 0
+    names, quantities, batches, dtypes, peers, quick, out = calls[0]
+    assert (names, batches) == (["small", "mid"], (1, 10, 100, 1000))
+    assert quantities == list(command.derivatives.QUANTITIES)
+    assert (dtypes, quick, out) == (("float64", "float32"), False, None)
+    assert [side.name for side in peers] == ["torch", "jax"]
+    run("derivatives", "--quick", "--batches", "3,1", "--dtype", "float32", "--peers", "jax", "--out", str(tmp_path))
+    assert calls[1][2:4] == ([3, 1], ("float32",))
+    assert calls[1][5:] == (True, tmp_path)
+    assert documents.calls == 2

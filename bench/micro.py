@@ -9,6 +9,7 @@ by multiply-adds for matrix products and the chain, by parameters for a step. Ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,25 @@ def softmax(x: Array) -> Array:
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
+def logistic(x: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def normal(x: Array) -> Array:
+    """The normal distribution function."""
+    return np.asarray((1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2)
+
+
+def gaussian_nll(Y: Array, T: Array) -> Any:
+    mean, s = np.split(Y, 2, axis=1)
+    return ((s + (T - mean) ** 2 * np.exp(-s)) / 2).sum() / len(Y)
+
+
+def gaussian_nll_backward(Y: Array, T: Array) -> Array:
+    mean, s = np.split(Y, 2, axis=1)
+    return np.hstack([(mean - T) * np.exp(-s), (1 - (T - mean) ** 2 * np.exp(-s)) / 2]) / len(Y)
+
+
 # x -> y; y, dL/dy -> dL/dx.
 ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
     "identity": (lambda x: x, lambda y, dy: dy),
@@ -42,6 +62,12 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], 
     "relu": (lambda x: np.maximum(x, 0), lambda y, dy: dy * (y > 0)),
     "exp": (np.exp, lambda y, dy: dy * y),
     "softmax": (softmax, lambda y, dy: y * (dy - (y * dy).sum(axis=-1, keepdims=True))),
+    "leaky_relu": (lambda x: np.where(x > 0, x, 0.01 * x), lambda y, dy: np.where(y > 0, dy, 0.01 * dy)),
+    "elu": (lambda x: np.where(x > 0, x, np.expm1(x)), lambda y, dy: dy * np.where(y > 0, 1, 1 + y)),
+    "softplus": (lambda x: np.logaddexp(0, x), lambda y, dy: -dy * np.expm1(-y)),
+    # These take x in place of y.
+    "silu": (lambda x: x * logistic(x), lambda x, dy: dy * (logistic(x) + x * logistic(x) * (1 - logistic(x)))),
+    "gelu": (lambda x: x * normal(x), lambda x, dy: dy * (normal(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi))),
 }
 # Y, T -> the loss; Y, T -> dL/dY.
 LOSSES: dict[str, tuple[Callable[[Array, Array], Any], Callable[[Array, Array], Array]]] = {
@@ -54,7 +80,25 @@ LOSSES: dict[str, tuple[Callable[[Array, Array], Any], Callable[[Array, Array], 
         lambda Y, T: -(T * np.log(Y) + (1 - T) * np.log1p(-Y)).sum(axis=-1).mean(),
         lambda Y, T: (Y - T) / (Y * (1 - Y)) / len(Y),
     ),
+    "mae": (lambda Y, T: np.abs(Y - T).mean(), lambda Y, T: np.sign(Y - T) / Y.size),
+    "huber": (
+        lambda Y, T: np.where(np.abs(Y - T) > 0.3, 0.3 * (np.abs(Y - T) - 0.15), (Y - T) ** 2 / 2).mean(),
+        lambda Y, T: np.clip(Y - T, -0.3, 0.3) / Y.size,
+    ),
+    "quantile": (
+        lambda Y, T: np.maximum(0.3 * (T - Y), -0.7 * (T - Y)).mean(),
+        lambda Y, T: np.where(Y > T, 0.7, -0.3) / Y.size,
+    ),
+    "gaussian_nll": (gaussian_nll, gaussian_nll_backward),
 }
+# delta, and the level.
+PARAMETERS = {"huber": (0.3,), "quantile": (0.3,)}
+
+
+def arguments_of_loss(name: str, dtype: str) -> tuple[Array, Array]:
+    """Y and T."""
+    Y, T = drawn(dtype, SHAPE, 0.05, 0.95), drawn(dtype, SHAPE, 0, 1, seed=1)
+    return Y, np.ascontiguousarray(T[:, : SHAPE[1] // 2]) if name == "gaussian_nll" else T
 
 
 def drawn(dtype: str, shape: int | tuple[int, ...], low: float = -1.0, high: float = 1.0, seed: int = 0) -> Array:
@@ -120,19 +164,19 @@ def test_activation_backward(benchmark: BenchmarkFixture, name: str, dtype: str)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss(benchmark: BenchmarkFixture, name: str, dtype: str) -> None:
-    Y, T = drawn(dtype, SHAPE, 0.05, 0.95), drawn(dtype, SHAPE, 0, 1, seed=1)
-    kernel = getattr(kernels, name)
-    agree(kernel(Y, T), LOSSES[name][0](*double(Y, T)), dtype)
-    timed(benchmark, "losses", dtype, Y.size, kernel, Y, T)
+    Y, T = arguments_of_loss(name, dtype)
+    kernel, more = getattr(kernels, name), PARAMETERS.get(name, ())
+    agree(kernel(Y, T, *more), LOSSES[name][0](*double(Y, T)), dtype)
+    timed(benchmark, "losses", dtype, Y.size, kernel, Y, T, *more)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_backward(benchmark: BenchmarkFixture, name: str, dtype: str) -> None:
-    Y, T = drawn(dtype, SHAPE, 0.05, 0.95), drawn(dtype, SHAPE, 0, 1, seed=1)
-    kernel, out = getattr(kernels, f"{name}_backward"), np.empty_like(Y)
-    agree(kernel(Y, T, out), LOSSES[name][1](*double(Y, T)), dtype)
-    timed(benchmark, "losses backward", dtype, Y.size, kernel, Y, T, out)
+    Y, T = arguments_of_loss(name, dtype)
+    kernel, more = getattr(kernels, f"{name}_backward"), PARAMETERS.get(name, ())
+    agree(kernel(Y, T, *more), LOSSES[name][1](*double(Y, T)), dtype)
+    timed(benchmark, "losses backward", dtype, Y.size, kernel, Y, T, *more)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -175,6 +219,34 @@ def test_forward(benchmark: BenchmarkFixture, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_load_parameters(benchmark: BenchmarkFixture, dtype: str) -> None:
+    chain = Chain(dtype)
+    args = chain.plan, chain.theta, chain.work
+    kernels.load_parameters(*args)
+    agree(kernels.forward_loaded(chain.plan, chain.X[:8], chain.work), chain.outputs(8), dtype)
+    timed(benchmark, "chain", dtype, chain.theta.size, kernels.load_parameters, *args)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_forward_loaded(benchmark: BenchmarkFixture, dtype: str) -> None:
+    chain, rows = Chain(dtype), CHAIN.batch_size
+    kernels.load_parameters(chain.plan, chain.theta, chain.work)
+    args = chain.plan, chain.X[:rows], chain.work
+    agree(kernels.forward_loaded(*args), chain.outputs(rows), dtype)
+    timed(benchmark, "chain", dtype, rows * CHAIN.n_weights, kernels.forward_loaded, *args)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_predict_one(benchmark: BenchmarkFixture, dtype: str) -> None:
+    chain = Chain(dtype)
+    y = np.empty(chain.T.shape[1], dtype)
+    args = chain.plan, chain.theta, chain.X[0], y, chain.work
+    kernels.predict_one(*args)
+    agree(y, chain.outputs(1)[0], dtype)
+    timed(benchmark, "chain", dtype, CHAIN.n_weights, kernels.predict_one, *args)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_predict(benchmark: BenchmarkFixture, dtype: str) -> None:
     chain = Chain(dtype)
     Y = np.empty_like(chain.T)
@@ -196,6 +268,16 @@ def test_loss_and_grad(benchmark: BenchmarkFixture, dtype: str) -> None:
     chain.numpy.step(*double(chain.X[:rows], chain.T[:rows]))
     agree(grad, (before - chain.numpy.theta()) / CHAIN.learning_rate, dtype, digits_lost=3)
     timed(benchmark, "chain", dtype, CHAIN.flops_per_step // 2, kernels.loss_and_grad, *args)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_train_step(benchmark: BenchmarkFixture, dtype: str) -> None:
+    chain, rows = Chain(dtype), CHAIN.batch_size
+    args = chain.plan, chain.theta, chain.state, chain.X[:rows], chain.T[:rows], chain.ones, chain.work
+    kernels.train_step(*args)
+    chain.numpy.step(*double(chain.X[:rows], chain.T[:rows]))
+    agree(chain.theta, chain.numpy.theta(), dtype)
+    timed(benchmark, "chain", dtype, CHAIN.flops_per_step // 2, kernels.train_step, *args)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -310,6 +310,6 @@ def test_networks_on_disk(tmp_path, registered):
         assert lines == [str(network.predict(np.array([[0.5, -1.0]])).tolist())] * 2
     else:
         assert lines[0] == "ValueError: the network has an activation 'own_tanh'; register_activation it before unpickling"
-        assert lines[1].startswith(f"{ModelFormatError.__name__}: network.safetensors is not a readable tileprop network")
+        assert lines[1].startswith(f"{ModelFormatError.__name__}: network.safetensors describes no network")
         assert "activation is 'own_tanh'; it must be one of identity, " in lines[1]
         assert lines[1].endswith("or a registered one")

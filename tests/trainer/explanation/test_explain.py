@@ -14,7 +14,7 @@ from tileprop import kernels
 from tileprop.kernels import activations as registered
 from tileprop.kernels import register_activation, register_loss
 from tileprop.kernels.losses import LOSSES
-from tileprop.kernels.losses.entry import MSE
+from tileprop.kernels.losses.codes import MSE
 from tileprop.trainer import InputError, Network
 from tileprop.trainer.explanation.chain_rule import StepsDisagreeError
 from tileprop.trainer.explanation.documents import DOCUMENTS

@@ -119,6 +119,39 @@ def test_targets_that_do_not_fit():
         as_targets([0.0, 2.0], make_plan([1, 1], loss="log_loss"), 2, REALS[1])
 
 
+SEVERAL = {
+    "gaussian_nll": make_plan([2, 4], output_activation="identity", loss="gaussian_nll"),
+    "quantile": make_plan([2, 6], loss="quantile", quantile=[0.1, 0.5, 0.9]),
+}
+
+
+@pytest.mark.parametrize("loss", SEVERAL)
+def test_targets_of_losses_with_several_outputs_for_each(loss):
+    """Two targets, whatever the number of outputs."""
+    T = [[-1e6, 2.5], [0.0, -3.0], [7.0, 1e6]]
+    assert as_targets(T, SEVERAL[loss], 3, REALS[1]).tolist() == T
+    for wrong in (np.ones((3, 1)), np.ones(3), np.ones((3, SEVERAL[loss].sizes[-1]))):
+        with pytest.raises(InputError, match=r"T has shape .*; the network takes \(3, 2\)$"):
+            as_targets(wrong, SEVERAL[loss], 3, REALS[1])
+    with pytest.raises(InputError, match=r"T holds nan at \[1, 0\], which is no finite float64"):
+        as_targets([[1, 2], [np.nan, 2], [1, 2]], SEVERAL[loss], 3, REALS[1])
+
+
+@pytest.mark.parametrize(("loss", "n_out"), [("mae", 1), ("huber", 1), ("quantile", 1), ("gaussian_nll", 2)])
+def test_single_targets_may_have_one_dimension(loss, n_out):
+    """And are no labels, though they be whole numbers."""
+    plan = make_plan([2, n_out], output_activation="identity", loss=loss)
+    assert as_targets([0, -2, 7], plan, 3, REALS[0]).tolist() == [[0], [-2], [7]]
+    assert as_targets([0, -2, 7], plan, 3, REALS[0]).dtype == np.float32
+
+
+@pytest.mark.parametrize("loss", ["mae", "huber", "gaussian_nll"])
+def test_whole_numbers_are_no_labels(loss):
+    plan = make_plan([2, 4], output_activation="identity", loss=loss)
+    with pytest.raises(InputError, match=r"T has shape \(3,\); the network takes \(3, \d\)$"):
+        as_targets([0, 2, 1], plan, 3, REALS[0])
+
+
 def test_counts_may_be_any_numbers_from_zero_on():
     assert as_targets([0, 2.5, 1e6], RATES, 3, REALS[1]).tolist() == [[0], [2.5], [1e6]]
 

@@ -39,5 +39,18 @@ def test_a_pages_examples_run(page, tmp_path, monkeypatch):
             exec(compile("\n" * line + found.group(1), page, "exec"), names)
 
 
+def test_what_contributing_quotes_stands_in_the_sources():
+    """Each block has pieces of files; a line `# path` begins a file's, a line `...` leaves something out."""
+    text = (DOCS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    quoted = set()
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        for path, pieces in re.findall(r"^# (\S+\.py)\n(.*?)(?=^# \S+\.py\n|\Z)", block, re.DOTALL | re.MULTILINE):
+            source = (DOCS.parent / path).read_text(encoding="utf-8")
+            for piece in re.split(r"^\.\.\.\n", pieces, flags=re.MULTILINE):
+                assert piece in source, f"{path}:\n{piece}"
+                quoted.add(path)
+    assert len(quoted) == 6
+
+
 def test_there_are_pages():
     assert {"estimators", "files"} <= {page.stem for page in PAGES}

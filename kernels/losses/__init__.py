@@ -10,7 +10,7 @@ mae, huber, quantile   means over outputs and rows of other functions of y - t; 
 gaussian_nll      sum over targets of (s + (t - m)^2 exp(-s)) / 2, outputs m and s, averaged over the rows
 
 Sums run in float64 and carry their rounding errors along: losses and derivatives are within 2 units in the last place of the
-exact value; those of gaussian_nll, whose terms may cancel, of its largest term.
+exact value; those of gaussian_nll, whose terms may cancel, of the sum of their magnitudes.
 
 In a plan a loss has an integer code. To add one: a value and a gradient of one row, and an entry in a tuple `LOSSES`.
 """

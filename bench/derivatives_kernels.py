@@ -23,7 +23,9 @@ class Computation:
             "hessian_vector": theta.shape,
         }
         self.result = np.empty(shapes[task.quantity], real)
-        given = {"hessian_vector": (X, T, none, direction(theta))}.get(task.quantity, (X, T, none))
+        given: tuple[np.ndarray, ...] = X, T, none
+        if task.quantity == "hessian_vector":
+            given = X, T, none, direction(theta)
         if task.quantity.endswith("jacobian"):
             given = X, np.empty((n, n_out), real)
         self.kernel = getattr(kernels, task.quantity)

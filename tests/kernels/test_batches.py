@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import njit
-from tileprop.kernels import batches, network
+from tileprop.kernels import batches
 from tileprop.kernels.optimizers import LEARNING_RATE, RUNNING, STEP, STOPPED
 from tileprop.kernels.step import WHOLE_AT_ONCE
 from tileprop.kernels.threads import BARRIER, STOP
@@ -29,11 +29,6 @@ LOSSES: list[tuple[str, str, dict[str, Any]]] = [
     ("quantile", "gelu", {"quantile": [0.1, 0.5, 0.8]}),
     ("gaussian_nll", "identity", {}),
 ]
-
-
-@njit
-def shares(count, unit, parts):
-    return [network.share(count, unit, part, parts) for part in range(parts)]
 
 
 @njit
@@ -187,20 +182,6 @@ def test_threads_are_refused_together():
     training = make_training(n_threads=2)
     with pytest.raises(ValueError, match="work was made for fewer threads"):
         training.run_by(3)
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("unit", [1, 8, 16])
-@pytest.mark.parametrize("count", [0, 1, 7, 8, 16, 17, 100, 129])
-def test_shares_make_up_the_whole(count, unit):
-    for parts in (1, 2, 3, 8, 150):
-        end = 0
-        for first, last in shares(count, unit, parts):
-            assert min(first, count) == end
-            assert first % unit == 0
-            assert last % unit == 0 or last == count
-            end = max(end, last)
-        assert end == count
 
 
 @pytest.mark.plain

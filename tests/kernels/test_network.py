@@ -1,638 +1,103 @@
-"""The matrix chain against the slow oracle, finite differences and PyTorch: every activation, loss, depth and block count."""
+"""Pieces of the matrix chain by themselves; what it computes as a whole is in `derivatives/test_gradient.py`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-import oracle
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from numba import njit
-from numba.core import config
-from numba.core.errors import TypingError
-from tileprop.kernels import Plan, Workspace, forward, loss_and_grad, make_plan, make_workspace, predict
-from tileprop.kernels.workspace import BATCH, BLOCK, GROUPS, WIDTH, ZEROS
+from tileprop.kernels import make_plan, make_workspace, network
+from tileprop.kernels.llvm import span
+from tileprop.kernels.workspace import DOTS, PACKED, PARAMETERS, SUMS, TRANSPOSED
 
-UNBOUNDED = ["leaky_relu", "elu", "silu", "gelu", "softplus"]
-ACTIVATIONS = ["identity", "sigmoid", "tanh", "relu", "softmax", "exp", *UNBOUNDED]
-SQUARES = ["mse", "squared_error", "sum_squared_error"]
-# "quantiles" is "quantile" with several levels.
-KINKED = ["mae", "huber", "quantile", "quantiles"]
-LOSSES = [*SQUARES, "log_loss", "label_log_loss", "binary_log_loss", "poisson", *KINKED, "gaussian_nll"]
-# What the oracle's network has besides its loss.
-PARAMETERS = {"huber": (0.5,), "quantile": (0.3,), "quantiles": (0.125, 0.5, 0.75)}
 DTYPES = ["float32", "float64"]
-# Largest deviation of a layer's gradient, as a part of that layer's largest entry.
-TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
-# Rows that come closer than this to a kink of a relu are left out: there rounding decides the derivative.
-KINK = {"float32": 1e-4, "float64": 1e-6}
-# Rows with an output this close to 0, or to 1 where 1 - y counts, are left out under a log loss: its value is lost in rounding
-# there, and at the end clipped.
-MARGIN = {"float32": 3e-4, "float64": 1e-5}
-
-# Rows with a pre-activation beyond this are left out where there is an exp, which makes such soon: tanh loses its slope there.
-LARGEST = 4.0
-# Rows with a mean, or a logarithm of a variance, beyond these are left out: float32 holds too little of such a residual.
-MEANS, LOG_VARIANCES = 6.0, (-2.0, 4.0)
-
-without_jit = bool(config.DISABLE_JIT)
 
 
-@dataclass
-class Problem:
-    """A network and rows for it; the oracle's description and the plan's side by side."""
-
-    network: oracle.Network
-    plan: Plan
-    theta: np.ndarray
-    X: np.ndarray
-    T: np.ndarray
-    weight: np.ndarray
-
-    @property
-    def dtype(self) -> str:
-        return self.theta.dtype.name
-
-    @property
-    def weights(self) -> np.ndarray | None:
-        return self.weight if self.weight.size else None
+@njit
+def shares(count, unit, parts):
+    return [network.share(count, unit, part, parts) for part in range(parts)]
 
 
-def described(sizes: list[int], activations: list[str], loss: str, bias: bool = True, n_targets: int = 0) -> oracle.Network:
-    """The oracle's network, with as many outputs as the loss needs for each target; n_targets unless 0."""
-    parameters = PARAMETERS.get(loss, ())
-    heads = {"quantiles": len(parameters), "gaussian_nll": 2}.get(loss, 1)
-    sizes = [*sizes[:-1], heads * (n_targets or sizes[-1])]
-    return oracle.Network(sizes, activations, "quantile" if loss == "quantiles" else loss, bias, parameters)
+@njit
+def rows_at_a_time(rows):
+    return network.weight_rows(rows)
 
 
-def plan_of(network: oracle.Network) -> Plan:
-    return make_plan(
-        network.sizes,
-        activation=network.activations[:-1],
-        output_activation=network.activations[-1],
-        loss="log_loss" if "log_loss" in network.loss else network.loss,
-        bias=network.bias,
-        n_targets=1 if network.loss == "label_log_loss" else None,
-        delta=network.parameters[0] if network.loss == "huber" else None,
-        quantile=network.parameters if network.loss == "quantile" else None,
-    )
+@njit
+def pack(plan, vector, work, at, back):
+    network.pack_parameters(plan.table, work.layout, vector, span(work.numbers, 0, work.numbers.size), at, back)
 
 
-def random_theta(network: oracle.Network, rng: np.random.Generator) -> np.ndarray:
-    """Weights that keep pre-activations near one whatever the width."""
-    parts = []
-    for n_in, n_out in zip(network.sizes[:-1], network.sizes[1:], strict=True):
-        parts.append(rng.uniform(-1.7, 1.7, n_in * n_out) / np.sqrt(n_in))
-        parts.append(rng.uniform(-0.5, 0.5, n_out if network.bias else 0))
-    return np.concatenate(parts)
+@njit
+def transpose(plan, work, layer, first, last):
+    network.refresh_transposed(work.layout, span(work.numbers, 0, work.numbers.size), layer, first, last)
 
 
-def targets_away_from(Y: np.ndarray, network: oracle.Network, rng: np.random.Generator) -> np.ndarray:
-    """Targets that keep a distance from the outputs Y: where they meet, y - t cancels, and no float32 gradient is right.
-
-    From kinks of the loss, too: there rounding decides the derivative.
-    """
-    loss, (n, n_out) = network.loss, Y.shape
-    if loss == "gaussian_nll":
-        m, s = np.split(Y, 2, axis=1)
-        return m + np.exp(s / 2) * rng.choice([-2, -0.5, 0.5, 2], m.shape) * rng.uniform(0.9, 1.1, m.shape)
-    if loss == "quantile":
-        levels = len(network.parameters)
-        outputs = Y.reshape(n, levels, n_out // levels)
-        near = np.take_along_axis(outputs, rng.integers(0, outputs.shape[1], (n, 1, outputs.shape[2])), 1)[:, 0]
-        T = near + rng.choice([-1, 1], near.shape) * rng.uniform(0.1, 1, near.shape)
-        return np.where(np.abs(outputs - T[:, None]).min(axis=1) < 0.1, outputs.max(axis=1) + 0.5, T)
-    if loss == "poisson":
-        return np.where(rng.random(Y.shape) < 0.3, 0.0, Y * rng.choice([0.3, 2.5], Y.shape))
-    if loss in (*SQUARES, "mae", "huber"):
-        distances = rng.uniform(0.1, 1, Y.shape)
-        distances += 0.1 * (np.abs(distances - PARAMETERS["huber"][0]) < 0.05)
-        return Y + rng.choice([-1, 1], Y.shape) * distances
-    if loss == "binary_log_loss":
-        T = rng.random(Y.shape) if rng.random() < 0.5 else rng.integers(0, 2, Y.shape).astype(float)
-        return np.where(np.abs(T - Y) < 0.1, Y < 0.5, T)
-    labels = rng.integers(0, n_out, n)
-    labels = np.where(Y[np.arange(n), labels] > 0.9, Y.argmin(axis=1), labels)
-    if loss == "label_log_loss":
-        return labels[:, None].astype(float)
-    one_hot = np.eye(n_out)[labels]
-    spread = rng.dirichlet(np.ones(n_out), n)
-    return np.where(np.abs(spread - Y).max(axis=1, keepdims=True) < 0.1, one_hot, spread) if rng.random() < 0.5 else one_hot
-
-
-def make_problem(
-    network: oracle.Network,
-    n_rows: int,
-    dtype: str,
-    rng: np.random.Generator,
-    weighted: bool = False,
-    kink: float | None = None,
-) -> Problem:
-    theta = random_theta(network, rng).astype(dtype)
-    X = rng.normal(size=(n_rows, network.sizes[0])).astype(dtype)
-    distance = KINK[dtype] if kink is None else kink
-    X = X[[oracle.nearest_kink(network, theta, x) > distance for x in X]]
-    if "exp" in network.activations:
-        X = X[[np.abs(np.concatenate(oracle.forward_row(network, theta, x)[0])).max() < LARGEST for x in X]]
-    Y = oracle.forward(network, theta, X).reshape(len(X), network.sizes[-1])
-    if "log_loss" in network.loss:
-        clear = Y.min(axis=1) > MARGIN[dtype]
-        if network.loss == "binary_log_loss":
-            clear &= Y.max(axis=1) < 1 - MARGIN[dtype]
-        X, Y = X[clear], Y[clear]
-    if network.loss == "gaussian_nll":
-        m, s = np.split(Y, 2, axis=1)
-        clear = (np.abs(m) < MEANS) & (s > LOG_VARIANCES[0]) & (s < LOG_VARIANCES[1])
-        X, Y = X[clear.all(axis=1)], Y[clear.all(axis=1)]
-    T = targets_away_from(Y, network, rng).astype(dtype)
-    if network.activations[-1] == "softmax" and network.loss in KINKED and Y.shape[1] > 1:
-        # Left out: rows whose slopes are all the same. Through softmax nothing is left of these but rounding errors.
-        slopes = [oracle.row_loss_slope(network.loss, y, t, network.parameters) for y, t in zip(Y, T, strict=True)]
-        uneven = np.array([np.ptp(slope) > 0.01 for slope in slopes], bool)
-        X, T = X[uneven], T[uneven]
-    weight = (rng.integers(0, 3, len(X)) * rng.uniform(0.5, 1.5) if weighted else np.zeros(0)).astype(dtype)
-    return Problem(network, plan_of(network), theta, X, T, weight)
-
-
-def fitting(loss: str, activation: str) -> str:
-    """The output activation: some losses ask for theirs."""
-    wanted = {"log_loss": "softmax", "label_log_loss": "softmax", "binary_log_loss": "sigmoid", "poisson": "exp"}
-    return (wanted | {"gaussian_nll": "identity"}).get(loss, activation)
-
-
-def calmed(activations: list[str]) -> list[str]:
-    """With tanh before an exp: exp of other outputs, exp's own most of all, is soon beyond all bounds."""
-    return ["tanh" if "exp" in activations[i + 1 : i + 2] else name for i, name in enumerate(activations)]
-
-
-@st.composite
-def networks(draw: st.DrawFn) -> oracle.Network:
-    depth, loss = draw(st.integers(1, 8)), draw(st.sampled_from(LOSSES))
-    widths = st.one_of(st.integers(1, 3), st.integers(1, 9))
-    sizes = draw(st.lists(widths, min_size=depth + 1, max_size=depth + 1))
-    names = st.sampled_from(ACTIVATIONS)
-    activations = draw(st.one_of(st.lists(names, min_size=depth, max_size=depth), names.map(lambda name: [name] * depth)))
-    activations[-1] = fitting(loss, activations[-1])
-    if loss == "label_log_loss":
-        sizes[-1] = max(2, sizes[-1])
-    few_targets = draw(st.integers(1, 3)) if loss in ("quantiles", "gaussian_nll") else 0
-    return described(sizes, calmed(activations), loss, draw(st.booleans()), few_targets)
-
-
-@st.composite
-def problems(draw: st.DrawFn, dtype: str) -> tuple[Problem, Workspace]:
-    """Any network of up to eight layers, and a workspace that may need several blocks for the rows."""
-    network = draw(networks())
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    problem = make_problem(network, draw(st.integers(1, 40)), dtype, rng, weighted=draw(st.booleans()))
-    assume(len(problem.X) and (not problem.weight.size or problem.weight.sum() > 0))
-    return problem, make_workspace(problem.plan, draw(st.integers(1, 45)), dtype)
-
-
-def gradient(problem: Problem, work: Workspace | None = None) -> tuple[float, np.ndarray]:
-    work = make_workspace(problem.plan, 32, problem.dtype) if work is None else work
-    grad = np.full(problem.plan.n_parameters, np.nan, problem.dtype)
-    loss = loss_and_grad(problem.plan, problem.theta, problem.X, problem.T, problem.weight, grad, work)
-    return loss, grad
-
-
-def layer_deviation(problem: Problem, grad: np.ndarray, true_grad: np.ndarray) -> np.ndarray:
-    """The largest deviation in each layer, as a part of the layer's largest entry; zero where both are zero throughout."""
-    deviations = []
-    for part in problem.network.layers:
-        deviation, largest = np.abs(grad[part] - true_grad[part]).max(), np.abs(true_grad[part]).max()
-        deviations.append(0.0 if deviation == 0 else np.inf if not deviation < np.inf or largest == 0 else deviation / largest)
-    return np.array(deviations)
-
-
-def check_against_oracle(problem: Problem, work: Workspace | None = None) -> None:
-    loss, grad = gradient(problem, work)
-    true_loss, true_grad = oracle.loss_and_grad(problem.network, problem.theta, problem.X, problem.T, problem.weights)
-    tolerance = TOLERANCE[problem.dtype]
-    # A certain and right output is clipped to 1 - eps: it costs eps, and the oracle's costs nothing.
-    assert loss == pytest.approx(true_loss, rel=tolerance, abs=2 * float(np.finfo(problem.dtype).eps))
-    deviation = layer_deviation(problem, grad, true_grad)
-    wrong = deviation > tolerance
-    if problem.dtype == "float32" and wrong.any():
-        # Left out, about one draw in a thousand: where rounding what one layer hands to the next already moves the exact
-        # gradient by a twentieth of the tolerance, the products between them, NumPy's too, move it farther.
-        _, rounded = oracle.loss_and_grad(
-            problem.network, problem.theta, problem.X, problem.T, problem.weights, stored_as=problem.dtype
-        )
-        assume((layer_deviation(problem, rounded, true_grad)[wrong] < tolerance / 20).any())
-    assert not wrong.any(), deviation
-
-
-# Against the oracle ----------------------------------------------------------------------------------------------------------
+@pytest.mark.plain
+@pytest.mark.parametrize("unit", [1, 8, 16])
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 16, 17, 100, 129])
+def test_shares_make_up_the_whole(count, unit):
+    for parts in (1, 2, 3, 8, 150):
+        end = 0
+        for first, last in shares(count, unit, parts):
+            assert min(first, count) == end
+            assert first % unit == 0
+            assert last % unit == 0 or last == count
+            end = max(end, last)
+        assert end == count
 
 
 @pytest.mark.plain
 @pytest.mark.parametrize("dtype", DTYPES)
-@given(data=st.data())
-def test_gradient_is_the_oracles(dtype, data):
-    check_against_oracle(*data.draw(problems(dtype)))
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=2000, derandomize=False)
-@given(data=st.data())
-def test_gradient_is_the_oracles_in_volume(dtype, data):
-    check_against_oracle(*data.draw(problems(dtype)))
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=40)
-@given(data=st.data())
-def test_outputs_are_the_oracles(dtype, data):
-    problem, work = data.draw(problems(dtype))
-    Y = np.full((len(problem.X), problem.plan.sizes[-1]), np.nan, dtype)
-    predict(problem.plan, problem.theta, problem.X, Y, work)
-    tolerance = TOLERANCE[dtype]
-    np.testing.assert_allclose(
-        Y, oracle.forward(problem.network, problem.theta, problem.X), rtol=tolerance, atol=tolerance * np.abs(Y).max()
-    )
-    if len(problem.X) <= work.layout[0, BATCH]:
-        assert np.array_equal(forward(problem.plan, problem.theta, problem.X, work), Y)
-
-
-@pytest.mark.parametrize("rows", [97, 200])
-def test_a_batch_longer_than_a_block(rows):
-    """A network wide enough works through its rows in blocks that stay in cache."""
-    network = oracle.Network([2, 600, 520, 2], ["tanh", "relu", "sigmoid"], "mse")
-    problem = make_problem(network, rows, "float64", np.random.default_rng(rows), weighted=True)
-    work = make_workspace(problem.plan, 700)
-    assert work.layout[0, BATCH] == 700
-    assert work.layout[0, BLOCK] < rows
-    check_against_oracle(problem, work)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_a_workspace_for_groups_and_threads_serves_as_well(dtype):
-    network = oracle.Network([700, 3, 2], ["tanh", "sigmoid"], "mse")
-    problem = make_problem(network, 150, dtype, np.random.default_rng(54), weighted=True)
-    work = make_workspace(problem.plan, 1000, dtype, n_threads=3)
-    assert work.layout[0, GROUPS] > 0
-    check_against_oracle(problem, work)
-    Y = np.full((len(problem.X), 2), np.nan, dtype)
-    predict(problem.plan, problem.theta, problem.X, Y, work)
-    expected = oracle.forward(network, problem.theta, problem.X)
-    np.testing.assert_allclose(Y, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
-    assert np.array_equal(forward(problem.plan, problem.theta, problem.X, work), Y)
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("names", [["tanh"], ["sigmoid"], ["relu"], ["identity"], ["tanh", "relu", "identity", "sigmoid"]])
-def test_fifty_layers(names):
-    network = oracle.Network([4] + [6] * 49 + [3], [names[i % len(names)] for i in range(50)], "mse")
-    check_against_oracle(make_problem(network, 5, "float64", np.random.default_rng(50)))
-
-
-def test_fifty_layers_in_float32():
-    network = oracle.Network([4] + [12] * 49 + [3], ["tanh"] * 49 + ["softmax"], "log_loss")
-    check_against_oracle(make_problem(network, 5, "float32", np.random.default_rng(51)))
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_width_2000(dtype):
-    network = oracle.Network([3, 2000, 2], ["relu", "sigmoid"], "squared_error")
-    check_against_oracle(make_problem(network, 6, dtype, np.random.default_rng(52)))
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_width_2000_throughout(dtype):
-    network = oracle.Network([2000, 2000, 2000, 10], ["tanh", "sigmoid", "softmax"], "label_log_loss")
-    check_against_oracle(make_problem(network, 5, dtype, np.random.default_rng(53)))
-
-
-# By finite differences -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.plain), pytest.param(2, marks=pytest.mark.plain), 3, 8])
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradient_by_finite_differences(activation, loss, depth):
-    """Outputs stay out of the zone where log losses are clipped, and pre-activations away from kinks.
-
-    The differences are of the loss in float64: in float32 there would be nothing left of them.
-    """
-    network = described([2] + [3] * depth, calmed([activation] * (depth - 1) + [fitting(loss, activation)]), loss)
-    rng = np.random.default_rng(60 + depth)
-    for _ in range(20):
-        problem = make_problem(network, 8, "float64", rng, kink=0.02)
-        if len(problem.X):
-            break
-    problem.X, problem.T = problem.X[:2], problem.T[:2]
-    problem.weight = np.array([0.5, 2.0])[: len(problem.X)]
-    work = make_workspace(problem.plan, 2)
-    _, grad = gradient(problem, work)
-    none = np.zeros(0)
-
-    def loss_of(theta: np.ndarray) -> float:
-        return loss_and_grad(problem.plan, theta, problem.X, problem.T, problem.weight, none, work)
-
-    differences = oracle.finite_differences(loss_of, problem.theta)
-    assert np.abs(differences).max() > 1e-5
-    np.testing.assert_allclose(grad, differences, rtol=0, atol=1e-8 * max(1, np.abs(differences).max()))
-    single = Problem(
-        network, problem.plan, *(a.astype(np.float32) for a in (problem.theta, problem.X, problem.T, problem.weight))
-    )
-    np.testing.assert_allclose(gradient(single)[1], differences, rtol=0, atol=1e-4 * max(1, np.abs(differences).max()))
-
-
-# Against PyTorch -------------------------------------------------------------------------------------------------------------
-
-
-def torch_gradient(problem: Problem) -> tuple[float, np.ndarray]:
-    torch = pytest.importorskip("torch")
-    functional = torch.nn.functional
-    activate = {
-        "identity": lambda z: z,
-        "sigmoid": torch.sigmoid,
-        "tanh": torch.tanh,
-        "relu": torch.relu,
-        "softmax": lambda z: torch.softmax(z, dim=1),
-        "exp": torch.exp,
-        "leaky_relu": functional.leaky_relu,
-        "elu": functional.elu,
-        "silu": functional.silu,
-        "gelu": functional.gelu,
-        "softplus": functional.softplus,
-    }
-    theta = torch.tensor(problem.theta, requires_grad=True)
-    T, weight = torch.tensor(problem.T), torch.tensor(problem.weight)
-    A, start = torch.tensor(problem.X), 0
-    sizes, name, parameters = problem.network.sizes, problem.network.loss, problem.network.parameters
-    for n_in, n_out, activation in zip(sizes[:-1], sizes[1:], problem.network.activations, strict=True):
-        W = theta[start : start + n_in * n_out].reshape(n_in, n_out)
-        start += n_in * n_out
-        b = theta[start : start + n_out] if problem.network.bias else torch.zeros(n_out, dtype=theta.dtype)
-        start += n_out if problem.network.bias else 0
-        Z = A @ W + b
-        A = activate[activation](Z)
-    if name in ("mse", "squared_error"):
-        rows = functional.mse_loss(A, T, reduction="none").mean(dim=1) / (1 if name == "mse" else 2)
-    elif name == "sum_squared_error":
-        rows = functional.mse_loss(A, T, reduction="none").sum(dim=1) / 2
-    elif name == "poisson":
-        rows = (functional.poisson_nll_loss(Z, T, reduction="none") + torch.xlogy(T, T) - T).sum(dim=1)
-    elif name == "log_loss":
-        rows = functional.cross_entropy(Z, T, reduction="none")
-    elif name == "label_log_loss":
-        rows = functional.cross_entropy(Z, T[:, 0].long(), reduction="none")
-    elif name == "mae":
-        rows = functional.l1_loss(A, T, reduction="none").mean(dim=1)
-    elif name == "huber":
-        rows = functional.huber_loss(A, T, reduction="none", delta=parameters[0]).mean(dim=1)
-    elif name == "quantile":
-        levels = torch.tensor(parameters, dtype=A.dtype).repeat_interleave(T.shape[1])
-        D = T.repeat(1, len(parameters)) - A
-        rows = torch.maximum(levels * D, (levels - 1) * D).mean(dim=1)
-    elif name == "gaussian_nll":
-        m, s = A.chunk(2, dim=1)
-        rows = functional.gaussian_nll_loss(m, T, s.exp(), reduction="none", eps=float(np.exp(-30))).sum(dim=1)
-    else:
-        rows = functional.binary_cross_entropy_with_logits(Z, T, reduction="none").sum(dim=1)
-    loss = (rows * weight).sum() / weight.sum()
-    loss.backward()
-    return float(loss.detach()), theta.grad.numpy()
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradient_is_pytorchs(activation, loss):
-    names = [activation, "tanh", activation, fitting(loss, activation)]
-    network = described([5, 7, 4, 6, 3], calmed(names), loss)
-    problem = make_problem(network, 12, "float64", np.random.default_rng(70), weighted=True)
-    their_loss, theirs = torch_gradient(problem)
-    loss_value, ours = gradient(problem)
-    assert loss_value == pytest.approx(their_loss, rel=1e-12)
-    for part in network.layers:
-        assert np.abs(ours[part] - theirs[part]).max() <= 1e-10 * np.abs(theirs[part]).max()
-
-
-# Weights, labels -------------------------------------------------------------------------------------------------------------
-
-
-def some_problem(loss: str = "mse", rows: int = 6, weighted: bool = False, dtype: str = "float64") -> Problem:
-    network = described([3, 4, 3], ["sigmoid", fitting(loss, "tanh")], loss)
-    return make_problem(network, rows, dtype, np.random.default_rng(80), weighted)
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("loss", LOSSES)
-def test_a_weight_counts_a_row_so_many_times(loss):
-    problem = some_problem(loss)
-    counts = np.array([1, 0, 3, 2, 0, 1])
-    problem.weight = counts.astype(float)
-    weighted = gradient(problem)
-    problem.weight = np.zeros(0)
-    problem.X, problem.T = np.repeat(problem.X, counts, axis=0), np.repeat(problem.T, counts, axis=0)
-    repeated = gradient(problem)
-    assert weighted[0] == pytest.approx(repeated[0], rel=1e-14)
-    np.testing.assert_allclose(weighted[1], repeated[1], rtol=1e-12, atol=1e-15)
-
-
-@pytest.mark.plain
-def test_only_the_proportion_of_weights_matters():
-    problem = some_problem(weighted=True)
-    loss, grad = gradient(problem)
-    problem.weight = problem.weight * 1e6
-    assert gradient(problem)[0] == pytest.approx(loss, rel=1e-14)
-    np.testing.assert_allclose(gradient(problem)[1], grad, rtol=1e-13)
-
-
-@pytest.mark.plain
-def test_weights_that_sum_to_zero_give_zero():
-    problem = some_problem()
-    problem.weight = np.zeros(6)
-    loss, grad = gradient(problem)
-    assert loss == 0
-    assert not grad.any()
-
-
-@pytest.mark.plain
-def test_labels_are_one_hot_targets():
-    labelled = some_problem("label_log_loss")
-    one_hot = some_problem("log_loss")
-    one_hot.T = np.eye(3)[labelled.T[:, 0].astype(int)]
-    assert labelled.plan.n_targets == 1
-    assert one_hot.plan.n_targets == 3
-    loss, grad = gradient(labelled)
-    assert loss == gradient(one_hot)[0]
-    np.testing.assert_allclose(grad, gradient(one_hot)[1], rtol=1e-14)
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("label", [-1.0, 3.0, 1e9])
-def test_a_label_without_an_output_makes_the_loss_nan(label):
-    problem = some_problem("label_log_loss")
-    problem.T[2, 0] = label
-    assert np.isnan(gradient(problem)[0])
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("loss", KINKED)
-def test_no_slope_where_output_and_target_meet(loss):
-    """The oracle's choice at the kink; other outputs of the same row have theirs."""
-    network = described([2, 2], ["identity"], loss)
-    problem = make_problem(network, 3, "float64", np.random.default_rng(81))
-    problem.theta[:] = np.round(4 * problem.theta)
-    problem.X[:] = np.round(4 * problem.X)
-    problem.T[:] = oracle.forward(network, problem.theta, problem.X)[:, :2]
-    problem.T[1, 1] += 1.5
-    check_against_oracle(problem)
-    problem.X, problem.T = problem.X[:1], problem.T[:1]
-    assert gradient(problem)[1].any() == (loss == "quantiles")  # at the first level alone they meet
-
-
-@pytest.mark.plain
-def test_a_variance_at_its_floor_has_no_slope():
-    network = described([2, 1], ["identity"], "gaussian_nll")
-    problem = make_problem(network, 3, "float64", np.random.default_rng(82))
-    problem.theta[-1] = -40
-    check_against_oracle(problem)
-    _, biases = problem.plan.unflatten(gradient(problem)[1])
-    assert biases[0][0] != 0
-    assert biases[0][1] == 0
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("loss", LOSSES)
-def test_nan_in_the_inputs_shows_in_the_loss(loss):
-    problem = some_problem(loss)
-    problem.X[4, 1] = np.nan
-    assert np.isnan(gradient(problem)[0])
-
-
-# Memory ----------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.plain
-def test_gradient_is_overwritten_and_inputs_are_left_alone():
-    problem = some_problem(weighted=True)
-    before = [a.copy() for a in (problem.theta, problem.X, problem.T, problem.weight)]
-    first, second = gradient(problem), gradient(problem)
-    assert first[0] == second[0]
-    assert np.array_equal(first[1], second[1])
-    for now, then in zip((problem.theta, problem.X, problem.T, problem.weight), before, strict=True):
-        assert np.array_equal(now, then)
-
-
-@pytest.mark.plain
-def test_read_only_arrays_serve_as_well():
-    problem = some_problem(weighted=True)
-    expected = gradient(problem)
-    for array in (problem.theta, problem.X, problem.T, problem.weight):
-        array.flags.writeable = False
-    loss, grad = gradient(problem)
-    assert loss == expected[0]
-    assert np.array_equal(grad, expected[1])
-
-
-@pytest.mark.plain
-def test_forward_is_a_view_into_the_workspace():
-    problem = some_problem()
-    work = make_workspace(problem.plan, 8)
-    Y = forward(problem.plan, problem.theta, problem.X, work)
-    assert np.shares_memory(Y, work.numbers)
-    assert Y.shape == (6, 3)
-    kept = Y.copy()
-    forward(problem.plan, problem.theta, problem.X * 2, work)
-    assert not np.array_equal(Y, kept)
-    assert forward(problem.plan, problem.theta, problem.X[:0], work).shape == (0, 3)
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("loss", LOSSES)
-def test_an_empty_gradient_stands_for_the_loss_alone(loss):
-    problem = some_problem(loss, rows=11, weighted=True)
-    work = make_workspace(problem.plan, 4)
-    expected, _ = gradient(problem, work)
-    none = np.zeros(0)
-    assert loss_and_grad(problem.plan, problem.theta, problem.X, problem.T, problem.weight, none, work) == expected
-    # Also in memory that has held no gradient.
-    fresh = make_workspace(problem.plan, 4)
-    assert loss_and_grad(problem.plan, problem.theta, problem.X, problem.T, problem.weight, none, fresh) == expected
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("sizes", [[1, 1], [3, 5, 2], [70, 49, 17, 4], [2, 100, 130]])
+def test_parameters_go_into_panels_and_come_back(sizes, bias, dtype):
+    """Each number once; the panels' padding stays zero."""
+    plan = make_plan(sizes, bias=bias)
+    work = make_workspace(plan, 4, dtype)
+    theta = np.arange(1, plan.n_parameters + 1).astype(dtype)
+    for at in (work.layout[0, PARAMETERS], work.layout[0, SUMS]):
+        pack(plan, theta, work, at, False)
+        packed = work.numbers[at : at + work.layout[0, PACKED]]
+        assert np.array_equal(np.sort(packed[packed != 0]), theta)
+        back = np.zeros_like(theta)
+        pack(plan, back, work, at, True)
+        assert np.array_equal(back, theta)
 
 
 @pytest.mark.plain
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_what_the_workspace_held_does_not_matter(dtype):
-    """Not even in the padding: it reaches no result."""
-    problem = some_problem(rows=9, weighted=True, dtype=dtype)
-    work = make_workspace(problem.plan, 4, dtype)
-    expected = gradient(problem, work)
-    zeros = work.layout[0, ZEROS]
-    width = work.layout[1:, WIDTH].max()
-    kept = np.zeros(work.numbers.size, bool)
-    kept[zeros : zeros + width] = True
-    work.numbers[~kept] = np.nan
-    work.losses[:] = np.nan
-    with np.errstate(invalid="ignore"):
-        again = gradient(problem, work)
-    assert again[0] == expected[0]
-    assert np.array_equal(again[1], expected[1])
+def test_a_transpose_is_refreshed_rows_at_a_time(dtype):
+    plan = make_plan([3, 70, 49])
+    whole, parts = make_workspace(plan, 8, dtype), make_workspace(plan, 8, dtype)
+    theta = np.arange(1, plan.n_parameters + 1).astype(dtype)
+    for work, bounds in ((whole, [0, 70]), (parts, [0, 32, 64, 70])):
+        pack(plan, theta, work, work.layout[0, PARAMETERS], False)
+        for first, last in pairwise(bounds):
+            transpose(plan, work, 2, first, last)
+    at = whole.layout[2, TRANSPOSED]
+    weights = plan.unflatten(theta)[0][1]
+    stretch = whole.numbers[at : at + weights.size]
+    assert set(stretch[stretch != 0]) <= set(weights.ravel())
+    assert np.count_nonzero(whole.numbers[at:]) == weights.size
+    assert np.array_equal(whole.numbers[at:], parts.numbers[at:])
 
 
 @pytest.mark.plain
-def test_blocks_of_any_length_agree():
-    problem = some_problem(rows=23, weighted=True)
-    loss, grad = gradient(problem, make_workspace(problem.plan, 23))
-    for batch_size in (1, 2, 5, 22, 100):
-        again, other = gradient(problem, make_workspace(problem.plan, batch_size))
-        assert again == pytest.approx(loss, rel=1e-14)
-        np.testing.assert_allclose(other, grad, rtol=1e-12, atol=1e-16)
-
-
-@pytest.mark.skipif(without_jit, reason="about compilations")
-def test_one_compilation_for_each_dtype():
-    for dtype in DTYPES:
-        gradient(some_problem(dtype=dtype))
-    before = set(loss_and_grad.overloads)
-    rng = np.random.default_rng(90)
-    for loss in LOSSES:
-        for activation in ACTIVATIONS:
-            for depth in (1, 2, 7):
-                names = [activation] * (depth - 1) + [fitting(loss, activation)]
-                network = described([3] * (depth + 1), calmed(names), loss, bias=bool(depth % 2))
-                for dtype in DTYPES:
-                    gradient(make_problem(network, 5, dtype, rng, weighted=bool(depth % 2)))
-    assert set(loss_and_grad.overloads) == before
-
-
-@pytest.mark.skipif(without_jit, reason="plain Python takes any layout")
-def test_an_array_that_is_not_contiguous_is_named():
-    problem = some_problem()
-    problem.X = np.asfortranarray(problem.X)
-    with pytest.raises(TypingError, match=r"argument X .*C-contiguous"):
-        gradient(problem)
+def test_layers_that_take_dot_products_keep_no_transpose():
+    plan = make_plan([3, 70, 49])
+    work = make_workspace(plan, 2)
+    assert work.layout[2, DOTS]
+    pack(plan, np.ones(plan.n_parameters), work, work.layout[0, PARAMETERS], False)
+    before = work.numbers.copy()
+    transpose(plan, work, 2, 0, 70)
+    assert np.array_equal(work.numbers, before)
 
 
 @pytest.mark.plain
-def test_callers_compiled_by_numba():
-    @njit
-    def descend(plan, theta, X, T, weight, work, steps):
-        grad = np.empty_like(theta)
-        loss = 0.0
-        for _ in range(steps):
-            loss = loss_and_grad(plan, theta, X, T, weight, grad, work)
-            theta -= 0.1 * grad
-        return loss
-
-    problem = some_problem()
-    theta = problem.theta.copy()
-    work = make_workspace(problem.plan, 8)
-    last = descend(problem.plan, theta, problem.X, problem.T, problem.weight, work, 5)
-    for step in range(5):
-        loss, grad = gradient(problem, work)
-        problem.theta -= 0.1 * grad
-        if step == 0:
-            assert loss > last
-    assert last == pytest.approx(loss, rel=1e-13)
-    np.testing.assert_allclose(theta, problem.theta, rtol=1e-13)
+@pytest.mark.parametrize("rows", [1, 7, 64, 1000, 10**6])
+def test_rows_of_weights_are_taken_whole_tiles_at_a_time(rows):
+    few = rows_at_a_time(rows)
+    assert few % 64 == 0
+    assert few == 64 or few * rows <= network.INPUT_NUMBERS

@@ -15,14 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from numba.core import config
-from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
-from tileprop.kernels.optimizers import DIVERGED, POSITION, RUNNING, STATUS, STEP, STOPPED
+from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch, train_step
+from tileprop.kernels.optimizers import DIVERGED, POSITION, RUNNING, SEED, STATUS, STEP, STOPPED
 from tileprop.kernels.step import WHOLE_AT_ONCE
-from tileprop.kernels.workspace import BATCH_MEAN, BLOCK, GROUPS, MEAN, PACKED, PENALTY, WIDTH, ZEROS
+from tileprop.kernels.workspace import BATCH, BATCH_MEAN, BLOCK, GROUPS, MEAN, PACKED, PENALTY, WIDTH, ZEROS
 from trainings import RULES, Training, make_training, oracle_epoch
 
 DTYPES = ["float32", "float64"]
 without_jit = bool(config.DISABLE_JIT)
+compiled_only = pytest.mark.skipif(without_jit, reason="about compiled code")
 
 # Against the oracle ----------------------------------------------------------------------------------------------------------
 
@@ -354,6 +355,107 @@ def test_a_workspace_serves_again_after_a_divergence():
     assert training.result() == expected.result()
 
 
+# By steps --------------------------------------------------------------------------------------------------------------------
+
+
+STATES: dict[str, dict[str, Any]] = {
+    **{name: options for name, (options, _) in RULES.items()},
+    "rmsprop": {"rule": "rmsprop", "learning_rate": 0.01, "momentum": 0.5},
+    "rprop": {"rule": "rprop", "learning_rate": 0.01},
+}
+# Sizes, rows of a batch, and what the state has besides its rule: in registers, small, with penalties, in groups.
+STEPS: dict[str, tuple[list[int], int, dict[str, float]]] = {
+    "one row": ([2, 2, 1], 1, {}),
+    "few rows": ([3, 5, 2], 5, {}),
+    "penalties": ([3, 5, 2], 5, {"alpha": 0.1, "l1": 0.01, "weight_decay": 0.1, "clip_norm": 0.05}),
+    "groups": ([600, 4, 3], 470, {}),
+}
+
+
+def steps_of(training: Training) -> list[float]:
+    """The rows in order, a call for each batch."""
+    batch = int(training.work.layout[0, BATCH])
+    losses = []
+    for start in range(0, len(training.X), batch):
+        rows = slice(start, start + batch)
+        part = (training.X[rows], training.T[rows], training.weight[rows])
+        losses.append(train_step(training.plan, training.theta, training.state, *part, training.work))
+    return losses
+
+
+def epochs_of(training: Training) -> list[float]:
+    """The same by epochs of one batch each."""
+    batch, X, T, weight = int(training.work.layout[0, BATCH]), training.X, training.T, training.weight
+    losses = []
+    for start in range(0, len(X), batch):
+        training.X, training.T, training.weight = (array[start : start + batch] for array in (X, T, weight))
+        losses.append(training.run())
+    return losses
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("rule", STATES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", [name if name != "groups" else pytest.param(name, marks=compiled_only) for name in STEPS])
+def test_steps_have_the_bits_of_epochs(rule, dtype, kind):
+    sizes, batch, more = STEPS[kind]
+    training = make_training(sizes, n=2 * batch + batch // 2 + 1, batch_size=batch, dtype=dtype, weighted=kind != "one row")
+    training.theta[:] /= 4
+    training.state = make_state(training.plan, **{**STATES[rule], "dtype": dtype, **more})
+    assert (training.work.layout[0, GROUPS] > 0) == (kind == "groups")
+    apart, whole = training.copy(), training.copy()
+    losses = steps_of(training)
+    assert losses == epochs_of(apart)
+    assert training.result() == apart.result()
+    whole.run()
+    assert training.theta.tobytes() == whole.theta.tobytes()
+    assert training.state.codes[STEP] == whole.state.codes[STEP] == len(losses)
+
+
+@compiled_only
+@pytest.mark.parametrize("rule", STATES)
+def test_steps_in_a_compiled_loop_have_the_bits_of_epochs(rule):
+    @njit
+    def steps(plan, theta, state, X, T, weight, work, batch):
+        for start in range(0, X.shape[0], batch):
+            stop = start + batch
+            train_step(plan, theta, state, X[start:stop], T[start:stop], weight, work)
+
+    training = make_training(n=33, batch_size=5)
+    training.state = make_state(training.plan, **STATES[rule])
+    expected = training.copy()
+    steps(training.plan, training.theta, training.state, training.X, training.T, training.weight, training.work, 5)
+    expected.run()
+    assert training.theta.tobytes() == expected.theta.tobytes()
+    assert np.array_equal(training.state.first, expected.state.first)
+    assert np.array_equal(training.state.second, expected.state.second)
+
+
+@pytest.mark.plain
+def test_steps_leave_out_units_as_epochs_do():
+    training = make_training([3, 8, 2], n=20, batch_size=5)
+    training.work = training.work.dropping([0.5])
+    training.state.scalars[SEED] = 7
+    kept, apart = training.copy(), training.copy()
+    kept.work = make_workspace(training.plan, 5)
+    steps_of(training)
+    epochs_of(apart)
+    assert training.theta.tobytes() == apart.theta.tobytes()
+    steps_of(kept)
+    assert not np.array_equal(training.theta, kept.theta)
+
+
+@pytest.mark.plain
+def test_a_step_without_a_finite_loss_is_not_taken():
+    training = make_training(rule="momentum", n=5)
+    training.X[2, 1] = np.nan
+    before = training.theta.copy()
+    with np.errstate(invalid="ignore"):  # as plain Python, the scalars' own warnings
+        assert not np.isfinite(steps_of(training)).any()
+    assert np.array_equal(training.theta, before)
+    assert training.state.codes.tolist()[1:] == [0, 0, DIVERGED]
+
+
 # Inputs ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -616,19 +718,19 @@ WRONG: dict[str, tuple[Callable[[Training], None], str, tuple[int, int]]] = {
         "state was made for another plan",
         (0, 32),
     ),
-    "workspace": (set_field(work=make_workspace(make_plan([3, 4, 2]), 5)), "work was made for another plan", ()),
+    "workspace": (set_field(work=make_workspace(make_plan([3, 4, 2]), 22)), "work was made for another plan", ()),
     "workspace of other layers": (
-        set_field(work=make_workspace(make_plan([3, 5, 2, 2]), 5)),
+        set_field(work=make_workspace(make_plan([3, 5, 2, 2]), 22)),
         "work was made for another plan",
         (),
     ),
     "workspace of another activation": (
-        set_field(work=make_workspace(make_plan([3, 5, 2], "elu"), 5)),
+        set_field(work=make_workspace(make_plan([3, 5, 2], "elu"), 22)),
         "work was made for another plan",
         (),
     ),
     "workspace of another loss": (
-        set_field(work=make_workspace(make_plan([3, 5, 2], "tanh", loss="mae"), 5)),
+        set_field(work=make_workspace(make_plan([3, 5, 2], "tanh", loss="mae"), 22)),
         "work was made for another plan's loss",
         (),
     ),
@@ -641,7 +743,7 @@ WRONG: dict[str, tuple[Callable[[Training], None], str, tuple[int, int]]] = {
 
 
 def check_refused(caller: Callable[..., float], what: str) -> None:
-    training = make_training()
+    training = make_training(batch_size=22)
     change, message, numbers = WRONG[what]
     change(training)
     before = training.theta.copy()
@@ -656,6 +758,26 @@ def check_refused(caller: Callable[..., float], what: str) -> None:
 @pytest.mark.parametrize("what", WRONG)
 def test_what_does_not_fit_is_refused_by_name_before_any_step(what):
     check_refused(train_epoch, what)
+
+
+def step(plan, theta, state, X, T, weight, order, work):
+    return train_step(plan, theta, state, X, T, weight, work)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("what", [what for what in WRONG if "order" not in what])
+def test_a_step_refuses_the_same(what):
+    check_refused(step, what)
+
+
+@pytest.mark.plain
+def test_a_step_of_more_rows_than_a_batch_is_refused():
+    training = make_training()
+    before = training.result()
+    with pytest.raises(ValueError, match="X has more rows than the workspace's batch size") as caught:
+        step(*training.__dict__.values())
+    assert caught.value.args[1:] == (22, 5)
+    assert training.result() == before
 
 
 @pytest.mark.plain
@@ -686,6 +808,8 @@ def test_compiled_callers_are_guarded_and_served_as_well():
 
     for what in WRONG:
         check_refused(caller, what)
+        if "order" not in what:
+            check_refused(njit(step), what)
     training = make_training(rule="adam", weighted=True, order="permutation")
     called = training.copy()
     assert training.run() == pytest.approx(caller(*called.__dict__.values()), rel=1e-14)

@@ -19,7 +19,7 @@ settings.register_profile(
     derandomize=True,
     database=None,
     print_blob=True,
-    max_examples=40 if _PLAIN else 100,
+    max_examples=40 if _PLAIN else 60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("tileprop")

@@ -34,6 +34,18 @@ def check_loss_parameter(p, single, low, high):
 
 
 @leaf
+def check_layer(X, W, b, Z):
+    """Of one dense layer: X (rows, n_in), W (n_in, n_out), b (n_out) or empty, Z (rows, n_out); or derivatives to these."""
+    if X.shape[1] != W.shape[0] or Z.shape[1] != W.shape[1]:
+        raise ValueError("the layer's inputs and outputs do not fit its weights (their columns, the weights' shape)",
+                         X.shape[1], Z.shape[1], W.shape)  # fmt: skip
+    if X.shape[0] != Z.shape[0]:
+        raise ValueError("the layer's inputs and outputs differ in rows (given)", X.shape[0], Z.shape[0])
+    if b.size and b.size != W.shape[1]:
+        raise ValueError("the layer's biases have the wrong length (given, needed, unless empty)", b.size, W.shape[1])
+
+
+@leaf
 def check_workspace(table, layout):
     """The workspace was made for a plan of these sizes and activations."""
     rows = table.shape[0] if layout.shape[0] == table.shape[0] else 0
@@ -169,13 +181,25 @@ def check_curvature(table, layout, tangents, loss_curvature, curvature, routine)
 
 
 @leaf
-def check_training(state, n_parameters, order, n_rows, passes):
-    """The state's vectors fit its rule and the plan, and order names rows of X, as many for each pass."""
-    if passes == 0 or order.size % passes != 0:
-        raise ValueError("order needs as many rows for each pass as for another (rows, passes)", order.size, passes)
+def check_state(state, n_parameters):
+    """The state's vectors fit its rule and so many parameters."""
     rule = state.codes[0]
     if state.first.size != (0 if rule == 0 else n_parameters) or state.second.size != (n_parameters if rule >= 3 else 0):
         raise ValueError("state was made for another plan (its vectors' length, needed)", state.first.size, n_parameters)
+
+
+@leaf
+def check_gradient(theta, grad):
+    if grad.size != theta.size:
+        raise ValueError("grad needs one entry for each of theta's (given, needed)", grad.size, theta.size)
+
+
+@leaf
+def check_training(state, n_parameters, order, n_rows, passes):
+    """The state fits the plan, and order names rows of X, as many for each pass."""
+    if passes == 0 or order.size % passes != 0:
+        raise ValueError("order needs as many rows for each pass as for another (rows, passes)", order.size, passes)
+    check_state(state, n_parameters)
     for i in range(order.size):
         if order[i] < 0 or order[i] >= n_rows:
             raise ValueError("order names a row that X does not have (given, rows)", order[i], n_rows)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .checks import check_layer
 from .jit import kernel, leaf
 from .llvm import lanes_of, span
 from .products import IN_PANELS, pack, padded_width, product
@@ -29,9 +30,10 @@ def multiply(A, a_row, a_step, B, rows, columns, depth):
     return S[b_size:zeros].reshape((rows, width))
 
 
-@kernel(read_only="X W b")
+@kernel(read_only="X W b", written="Z")
 def dense_forward(Z, X, W, b):
     """Z (rows, n_out) OUT = X (rows, n_in) W (n_in, n_out) + b (n_out); an empty b stands for no bias."""
+    check_layer(X, W, b, Z)
     n_in, n_out = W.shape
     result = multiply(span(X, 0, X.size), n_in, 1, span(W, 0, W.size), X.shape[0], n_out, n_in)
     for r in range(Z.shape[0]):
@@ -39,12 +41,13 @@ def dense_forward(Z, X, W, b):
             Z[r, j] = result[r, j] + b[j] if b.size else result[r, j]
 
 
-@kernel(read_only="D X")
+@kernel(read_only="D X", written="dW db")
 def dense_backward(dW, db, D, X):
     """dW (n_in, n_out) += X^T D and db (n_out) += column sums of D: delta D (rows, n_out), input X (rows, n_in).
 
     An empty db stands for no bias.
     """
+    check_layer(X, dW, db, D)
     n_in, n_out = dW.shape
     rows = X.shape[0]
     result = multiply(span(X, 0, X.size), 1, n_in, span(D, 0, D.size), n_in, n_out, rows)
@@ -57,9 +60,10 @@ def dense_backward(dW, db, D, X):
                 db[j] += D[r, j]
 
 
-@kernel(read_only="D W")
+@kernel(read_only="D W", written="dX")
 def dense_backward_input(dX, D, W):
     """dX (rows, n_in) OUT = D W^T: delta D (rows, n_out), weights W (n_in, n_out)."""
+    check_layer(dX, W, W[0, :0], D)
     n_in, n_out = W.shape
     transposed = np.zeros(W.size, W.dtype)
     for k in range(n_in):

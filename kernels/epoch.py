@@ -118,7 +118,7 @@ def passes_in_registers(plan, theta, state, X, T, weight, order, work):
     return loss
 
 
-@kernel(read_only="X T weight order")
+@kernel(read_only="X T weight order", written="theta")
 def train_epoch(plan, theta, state, X, T, weight, order, work):
     """One pass over the rows in batches of the workspace's batch size, a step after each; the rows' mean loss as a float.
 
@@ -139,7 +139,7 @@ def train_epoch(plan, theta, state, X, T, weight, order, work):
     return passes_in_memory(plan, theta, state, X, T, weight, order, work)
 
 
-@kernel(read_only="X T weight")
+@kernel(read_only="X T weight", written="theta")
 def train_step(plan, theta, state, X, T, weight, work):
     """One step on the rows of X (n, n_in) with T (n, n_targets) and weight (n) or empty; their mean loss before it as a float.
 
@@ -155,14 +155,14 @@ def train_step(plan, theta, state, X, T, weight, work):
 # The two halves of `train_epoch` by themselves, since most networks need one: a third of the time to compile is saved.
 
 
-@kernel(read_only="X T weight order")
+@kernel(read_only="X T weight order", written="theta")
 def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for any network."""
     check_epoch(plan, theta, state, X, T, weight, order, work)
     return passes_in_memory(plan, theta, state, X, T, weight, order, work)
 
 
-@kernel(read_only="X T weight order")
+@kernel(read_only="X T weight order", written="theta")
 def epoch_in_registers(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for what `fits_registers`."""
     check_epoch(plan, theta, state, X, T, weight, order, work)

@@ -33,9 +33,9 @@ import numpy as np
 from numba import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache, _CacheLocator
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.errors import TypingError
 from numba.core.registry import CPUDispatcher
 
+from .arguments import check_arguments, declared_read_only
 from .compiling import compiling
 from .linking import KernelCompiler, LeafCompiler, connect_environments
 from .processor import SIMD
@@ -70,6 +70,7 @@ def kernel(
     *,
     fastmath: set[str] = EXACT,
     read_only: str = "",
+    written: str = "",
     elementwise: bool = False,
     cached: bool = True,
 ) -> Any:
@@ -77,34 +78,37 @@ def kernel(
 
     read_only: names of array arguments that the kernel only reads. They are declared read-only and C-contiguous, so that one
     specialisation takes writable, read-only and memory-mapped arrays without a copy.
+    written: names of those that it writes to. All arrays named are checked, see `arguments.py`.
     elementwise: works on arrays of any shape and layout; Python may also pass lists, numbers and other dtypes.
     cached: False for what is made of a user's functions, whose changes the cache's stamp would not notice.
     """
     if function is None:
-        return functools.partial(kernel, fastmath=fastmath, read_only=read_only, elementwise=elementwise, cached=cached)
+        return functools.partial(
+            kernel, fastmath=fastmath, read_only=read_only, written=written, elementwise=elementwise, cached=cached
+        )
     if JIT_DISABLED:
         return _plain_elementwise(function) if elementwise else function
     kind = ElementwiseDispatcher if elementwise else KernelDispatcher
     dispatcher = kind(function, targetoptions=_options(fastmath), pipeline_class=KernelCompiler)
     dispatcher.kept = cached
-    return _declare(dispatcher, read_only)
+    return _declare(dispatcher, read_only, written)
 
 
 def _options(fastmath: set[str], **more: Any) -> dict[str, Any]:
     return {"nopython": True, "boundscheck": False, "no_cfunc_wrapper": True, "fastmath": fastmath, **_OPTIONS, **more}
 
 
-def _declare(dispatcher: KernelDispatcher, read_only: str) -> KernelDispatcher:
-    if read_only:
-        names = list(inspect.signature(dispatcher.py_func).parameters)
-        dispatcher.read_only = frozenset(names.index(name) for name in read_only.split())
+def _declare(dispatcher: KernelDispatcher, read_only: str, written: str | None = None) -> KernelDispatcher:
+    dispatcher.read_only = frozenset(read_only.split())
+    dispatcher.written = None if written is None else frozenset(written.split())
     return dispatcher
 
 
 class KernelDispatcher(CPUDispatcher):
-    """Numba's dispatcher with declared read-only arguments, a stamped cache and the guard for callers."""
+    """Numba's dispatcher with declared array arguments, a stamped cache and the guard for callers."""
 
-    read_only: frozenset[int] = frozenset()
+    read_only: frozenset[str] = frozenset()
+    written: frozenset[str] | None = None  # of kernels: what leaves are given is checked before
     kept = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -151,17 +155,11 @@ class KernelDispatcher(CPUDispatcher):
 
     def _declared(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The argument types with the read-only arguments declared so."""
-        declared = list(args)
-        for i in self.read_only:
-            given = args[i]
-            if not isinstance(given, types.Array) or given.layout != "C" or not given.aligned:
-                name = list(inspect.signature(self.py_func).parameters)[i]
-                raise TypingError(
-                    f"{self.py_func.__name__}: argument {name} is {given}; it must be a C-contiguous array "
-                    f"(np.ascontiguousarray makes one)"
-                )
-            declared[i] = types.Array(given.dtype, given.ndim, "C", readonly=True)
-        return tuple(declared)
+        name = self.py_func.__name__
+        given = dict(zip(inspect.signature(self.py_func).parameters, args, strict=True))
+        if self.written is not None:
+            check_arguments(name, given, self.read_only, self.written)
+        return tuple(declared_read_only(name, k, t) if k in self.read_only else t for k, t in given.items())
 
 
 class ElementwiseDispatcher(KernelDispatcher):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .checks import check_gradient, check_state
 from .jit import kernel, leaf
 
 SGD, MOMENTUM, NESTEROV, ADAM, RMSPROP, RPROP, NADAM = range(7)
@@ -156,9 +157,11 @@ def add_penalty(w, g, factors):
         w[i] -= decay * w[i]
 
 
-@kernel(read_only="grad")
+@kernel(read_only="grad", written="theta")
 def apply_gradient(theta, grad, state):
     """One step: theta (n) and the state's vectors OUT, grad (n)."""
+    check_gradient(theta, grad)
+    check_state(state, theta.size)
     codes = state.codes
     codes[STEP] += 1
     values = step_scalars(codes, state.scalars, codes[STEP], theta.dtype.type)

@@ -25,7 +25,7 @@ def outputs_of(table, layout, S, X, Y, keep):
                 Y[start + r, j] = outputs[r, j]
 
 
-@kernel(read_only="theta X")
+@kernel(read_only="theta X", written="Y")
 def predict(plan, theta, X, Y, work):
     """Y (n, n_out) OUT, the network's outputs for X (n, n_in), any number of rows."""
     table, layout = plan.table, work.layout

@@ -16,7 +16,7 @@ def add_row(z, factor, W):
         z[j] += factor * W[j]
 
 
-@kernel(read_only="theta x")
+@kernel(read_only="theta x", written="y")
 def predict_one(plan, theta, x, y, work):
     """y (n_out) OUT, the network's outputs for one row x (n_in): the same to the last bit as `predict`'s."""
     table, layout = plan.table, work.layout

@@ -193,7 +193,7 @@ def along(plan, theta, X, T, weight, v, Hv, work, whole):
     return total * scale
 
 
-@kernel(read_only="theta X T weight v")
+@kernel(read_only="theta X T weight v", written="Hv")
 def hessian_vector(plan, theta, X, T, weight, v, Hv, work):
     """The loss as by `loss_and_grad`; Hv, like theta, OUT: its second derivatives at theta times v, like theta.
 
@@ -202,7 +202,7 @@ def hessian_vector(plan, theta, X, T, weight, v, Hv, work):
     return along(plan, theta, X, T, weight, v, Hv, work, True)
 
 
-@kernel(read_only="theta X T weight v")
+@kernel(read_only="theta X T weight v", written="Gv")
 def gauss_newton_vector(plan, theta, X, T, weight, v, Gv, work):
     """The same with the Gauss-Newton matrix J^T H J, H the loss's second derivatives to the network's outputs."""
     return along(plan, theta, X, T, weight, v, Gv, work, False)

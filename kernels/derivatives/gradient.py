@@ -14,7 +14,7 @@ from ..workspace import BLOCK, INPUT_STRIDE, LOSS_PARAMETERS, SUMS
 from .chain import block_loss, input_deltas, load, scale_of, take_input_deltas
 
 
-@kernel(read_only="theta X T weight")
+@kernel(read_only="theta X T weight", written="grad")
 def loss_and_grad(plan, theta, X, T, weight, grad, work):
     """The loss, averaged over the rows (by `weight` where it is not empty), as a float; its gradient in grad (like theta) OUT.
 
@@ -43,7 +43,7 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
     return total * scale
 
 
-@kernel(read_only="theta X T weight")
+@kernel(read_only="theta X T weight", written="dX")
 def input_gradient(plan, theta, X, T, weight, dX, work):
     """The loss as by `loss_and_grad`; dX, like X, OUT: its gradient to the inputs. `work` is made with derivatives=True."""
     table, layout = plan.table, work.layout

@@ -49,7 +49,7 @@ def take_stack(table, layout, S, first, units, rows, out, at, step):
                 out[at + r * step + j * n_in + first + unit] = deltas[j]
 
 
-@kernel(read_only="theta X")
+@kernel(read_only="theta X", written="Y J")
 def input_jacobian(plan, theta, X, Y, J, work):
     """Y (n, n_out) and J (n, n_out, n_in) OUT: the outputs for X (n, n_in), and each one's derivatives to its row's inputs.
 
@@ -84,7 +84,7 @@ def input_jacobian(plan, theta, X, Y, J, work):
                 take_stack(table, layout, S, first, units, rows, out, start * n_out * n_in, n_out * n_in)
 
 
-@kernel(read_only="theta X")
+@kernel(read_only="theta X", written="Y J")
 def parameter_jacobian(plan, theta, X, Y, J, work):
     """Y (n, n_out) and J (n, n_out, n_parameters) OUT: the outputs for X (n, n_in), and each one's derivatives to theta.
 
@@ -113,7 +113,7 @@ def parameter_jacobian(plan, theta, X, Y, J, work):
                 take_row_gradients(table, layout, S, inputs, x_at, unit, rows, out, at, n_out * size)
 
 
-@kernel(read_only="theta X T weight")
+@kernel(read_only="theta X T weight", written="G")
 def sample_gradients(plan, theta, X, T, weight, G, work):
     """The loss, averaged over the rows as by `loss_and_grad`; G (n, n_parameters) OUT: the gradient of each row's own loss.
 

@@ -45,7 +45,7 @@ def take_gradient(table, layout, S, rows, grad):
         pack_parameters(table, layout, grad, S, layout[0, SUMS], True)
 
 
-@kernel(read_only="X dY")
+@kernel(read_only="X dY", written="grad dX")
 def backward(plan, X, dY, grad, dX, work):
     """After `forward` or `forward_loaded` with this X and `work`: grad, like theta, and dX, like X, OUT; either may be empty.
 
@@ -62,7 +62,7 @@ def backward(plan, X, dY, grad, dX, work):
     take_gradient(table, layout, S, X.shape[0], grad)
 
 
-@kernel(read_only="theta X dY")
+@kernel(read_only="theta X dY", written="grad dX")
 def vjp(plan, theta, X, dY, grad, dX, work):
     """The same for any number of rows, with a forward pass of its own: vector-Jacobian products."""
     table, layout = plan.table, work.layout

@@ -33,7 +33,7 @@ from ..workspace import (
 from .chain import load, scale_of
 
 
-@kernel(read_only="theta X T weight")
+@kernel(read_only="theta X T weight", written="dT")
 def target_gradient(plan, theta, X, T, weight, dT, work):
     """The loss as by `loss_and_grad`; dT, like T, OUT: its gradient to the targets. `work` is made with derivatives=True.
 

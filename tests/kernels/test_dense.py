@@ -79,6 +79,26 @@ def test_read_only_inputs_are_taken_and_left_alone():
     assert all(np.array_equal(a, c) for a, c in zip(arrays, kept, strict=True))
 
 
+WRONG = {
+    "columns of X": ({"X": (5, 4)}, "do not fit its weights"),
+    "columns of Z": ({"Z": (5, 3)}, "do not fit its weights"),
+    "rows": ({"Z": (6, 2)}, "differ in rows"),
+    "biases": ({"b": (3,)}, "biases have the wrong length"),
+}
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_shapes_that_do_not_fit_are_refused(change):
+    """In the place of each array, its derivative."""
+    shapes, message = WRONG[change]
+    X, W, b, Z = (np.full(shapes.get(k, fits), 7.0) for k, fits in {"X": (5, 3), "W": (3, 2), "b": (2,), "Z": (5, 2)}.items())
+    calls = [lambda: dense_forward(Z, X, W, b), lambda: dense_backward(W, b, Z, X), lambda: dense_backward_input(X, Z, W)]
+    for call in calls[: 2 if change == "biases" else 3]:
+        with pytest.raises(ValueError, match=message):
+            call()
+    assert all((array == 7).all() for array in (X, W, b, Z))
+
+
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="plain Python takes any layout")
 def test_an_array_that_is_not_contiguous_is_named():
     X, W, b, _ = layer(5, 3, 2, True, "float64", 2)

@@ -15,7 +15,7 @@ from numba.core.errors import TypingError
 # By their names, which mean the same in every kernel.
 _DIMENSIONS = {
     **dict.fromkeys("theta grad weight order v Hv Gv x y b db".split(), 1),
-    **dict.fromkeys("X Y T dX dY dT D G W dW Z".split(), 2),
+    **dict.fromkeys("X Y T dX dY dT D G N W dW Z".split(), 2),
     "J": 3,
 }
 # Their class, and the field that has the dtype they are made for.

@@ -169,6 +169,13 @@ def check_jacobian(J, Y, columns):
 
 
 @leaf
+def check_normal(N, size, jacobian_rows, width):
+    """N has room for the normal equations of `size` parameters, and for some rows of J."""
+    if N.shape[0] < size + 1 + jacobian_rows or N.shape[1] < width:
+        raise ValueError("N is too small for this plan (its shape); make_normal_equations makes it", N.shape)
+
+
+@leaf
 def check_curvature(table, layout, tangents, loss_curvature, curvature, routine):
     """The workspace has room for second derivatives, and all are known. curvature, routine: the columns of their addresses."""
     if tangents == 0:

@@ -25,13 +25,17 @@ from .stacks import keep_slopes, stack_inputs, stack_outputs, units_at_once
 
 
 @leaf(read_only="X")
-def take_row_gradients(table, layout, S, X, x_at, unit, rows, out, at, step):
-    """Each row's gradient, laid out like theta, to place at + row * step of a vector OUT. unit: which of a stack's."""
+def take_row_gradients(table, layout, S, X, x_at, held, deltas, rows, out, at, step):
+    """Each row's gradient, laid out like theta, to place at + row * step of a vector OUT.
+
+    held, deltas: the rows of the area from which on their activations and their deltas lie.
+    """
     for layer in range(1, table[0, N_LAYERS] + 1):
         n_in, n_out, stride = table[layer, N_IN], table[layer, N_OUT], layout[layer, STRIDE]
         source, source_at, source_row, _ = layer_input(table, layout, S, X, x_at, 0, layer, KEEP_ALL)
+        source_at += held * source_row if layer > 1 else 0
         for r in range(rows):
-            delta, here = layout[layer, DELTAS] + (unit * rows + r) * stride, at + r * step
+            delta, here = layout[layer, DELTAS] + (deltas + r) * stride, at + r * step
             outer(out, here + table[layer, WEIGHTS_AT], source, source_at + r * source_row, n_in, S, delta, n_out)
             if table[0, BIASED]:
                 copy(out, here + table[layer, BIASES_AT], S, delta, n_out)
@@ -110,7 +114,7 @@ def parameter_jacobian(plan, theta, X, Y, J, work):
             stack_outputs(table, layout, S, first, units, rows)
             for unit in range(units):
                 at = (start * n_out + first + unit) * size
-                take_row_gradients(table, layout, S, inputs, x_at, unit, rows, out, at, n_out * size)
+                take_row_gradients(table, layout, S, inputs, x_at, 0, unit * rows, rows, out, at, n_out * size)
 
 
 @kernel(read_only="theta X T weight", written="G")
@@ -135,5 +139,5 @@ def sample_gradients(plan, theta, X, T, weight, G, work):
         forward_rows(table, layout, S, inputs, x_at, 0, 0, rows, KEEP_ALL, 0)
         total += block_loss(table, layout, S, T, weight, start, 1.0, work.losses, rows)
         backward_rows(table, layout, S, 0, 0, rows, KEEP_ALL, 0)
-        take_row_gradients(table, layout, S, inputs, x_at, 0, rows, out, start * size, size)
+        take_row_gradients(table, layout, S, inputs, x_at, 0, 0, rows, out, start * size, size)
     return total * scale_of(weight, X.shape[0])

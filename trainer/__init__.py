@@ -24,12 +24,14 @@ from .history import History
 from .network import Network
 from .optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from .schedules import Constant, Cosine, ExponentialDecay, InverseScaling, OneCycle, Plateau, StepDecay, WarmUp
+from .solvers import LBFGS, LevenbergMarquardt
 
 if TYPE_CHECKING:
     from .estimators import MLPClassifier, MLPRegressor
     from .explanation.explain import explain
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adam",
     "Constant",
@@ -40,6 +42,7 @@ __all__ = [
     "History",
     "InputError",
     "InverseScaling",
+    "LevenbergMarquardt",
     "LossCurveDisplay",
     "MLPClassifier",
     "MLPRegressor",

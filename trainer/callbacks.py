@@ -21,20 +21,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Running:
-    """A fit under way: its network and optimizer state as they are now, and the epochs so far."""
+    """A fit under way: its network and optimizer state as they are now, and the epochs so far. Solvers have no state."""
 
     network: Network
-    state: State
+    state: State | None
     history: History
 
     @property
     def learning_rate(self) -> float:
-        """The optimizer's; may be set, for the epochs to come."""
-        return float(self.state.scalars[LEARNING_RATE])
+        """The optimizer's; may be set, for the epochs to come. Raises InputError for a solver, which has none."""
+        return float(self._scalars()[LEARNING_RATE])
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self.state.scalars[LEARNING_RATE] = value
+        self._scalars()[LEARNING_RATE] = value
+
+    def _scalars(self) -> np.ndarray:
+        if self.state is None:
+            raise InputError("this fit has no learning rate: solvers find the length of a step themselves")
+        return self.state.scalars
 
 
 # Called after each epoch; True ends the fit. One that has a method `finish` has that called at the end, however it comes. One

@@ -16,8 +16,10 @@ _EXTRAS = {
     "pytest": ("pytest", "test"),
     "rich": ("rich", "progress"),
     "safetensors": ("safetensors", "files"),
+    "scipy": ("scipy", "sklearn"),
     "skl2onnx": ("skl2onnx", "onnx"),
     "sklearn": ("scikit-learn", "sklearn"),
+    "threadpoolctl": ("threadpoolctl", "sklearn"),
     "torch": ("torch", "bench"),
 }
 

@@ -21,12 +21,17 @@ from .errors import InputError
 from .history import History
 from .optimizers import SGD, Optimizer
 from .progress import reporter
+from .solvers import Solver
+from .solvers.blas import one_thread
+from .solvers.log import Log
+from .solvers.problem import Problem, check_options
 from .threads import Team, choose_threads, step_seconds
 
 if TYPE_CHECKING:
     from .network import Network
     from .schedules import Schedule
 
+BATCH_SIZE = 32
 VALIDATION_ROWS = 4096
 # Short epochs are made several in a call: one costs 20 us by itself, and ten times that where several threads meet for it.
 WORTH_A_CALL = 0.02  # seconds
@@ -38,8 +43,8 @@ def fit(
     T: Any,
     *,
     epochs: int,
-    batch_size: int,
-    optimizer: Optimizer | State | None,
+    batch_size: int | None,
+    optimizer: Optimizer | Solver | State | None,
     alpha: float,
     l1: float,
     weight_decay: float,
@@ -57,7 +62,12 @@ def fit(
 ) -> History:
     """See `Network.fit`."""
     epochs = positive_integer("epochs", epochs)
-    batch_size = positive_integer("batch_size", batch_size)
+    if isinstance(optimizer, Solver):
+        check_options(
+            optimizer, network.plan, batch_size=batch_size, l1=l1, weight_decay=weight_decay, clip_norm=clip_norm,
+            dropout=dropout, schedule=schedule, shuffle=None if isinstance(shuffle, bool) else shuffle,
+        )  # fmt: skip
+    batch_size = positive_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size)
     for name, value in (("alpha", alpha), ("l1", l1), ("weight_decay", weight_decay)):
         if not 0.0 <= value < math.inf:
             raise InputError(f"{name} is {value!r}; it must be at least 0")
@@ -70,10 +80,10 @@ def fit(
             raise InputError(f"frozen_layers holds {layer}; this network's layers are 0 to {network.plan.n_layers - 1}")
     rates = _dropout_rates(dropout, network.plan.n_layers - 1)
     optimizer = SGD() if optimizer is None else optimizer
-    if not isinstance(optimizer, (Optimizer, State)):
+    if not isinstance(optimizer, (Optimizer, Solver, State)):
         raise InputError(
             f"optimizer is {optimizer!r}; it must be SGD(...), Adam(...), Nadam(...), RMSprop(...), Rprop(...), "
-            "or a state that one of them made"
+            "a state that one of them made, LevenbergMarquardt(...) or LBFGS(...)"
         )
     if isinstance(optimizer, State):
         lengths = {vector.size for vector in (optimizer.first, optimizer.second)} - {0}
@@ -83,6 +93,18 @@ def fit(
     if label_smoothing:
         plan, T = network.plan, smoothed(T, network.plan, label_smoothing)
     validate = _validation(network, validation_data)
+    if isinstance(optimizer, Solver):
+        if n_threads is not None:
+            positive_integer("n_threads", n_threads)
+        problem = Problem(plan, X, T, weight, alpha, frozen_layers, network.dtype)
+        running = Running(network, None, History(n_samples=len(X)))
+        with reporter(progress, epochs, len(X)) as report, one_thread():
+            try:
+                log = Log(running, epochs, optimizer.time_limit, validate, callbacks, report)
+                optimizer.run(problem, network.theta.astype(np.float64), log)
+            finally:
+                finish(callbacks, running)
+        return running.history
     state = optimizer if isinstance(optimizer, State) else optimizer.state(plan, network.dtype)
     state.scalars[[ALPHA, L1, WEIGHT_DECAY, CLIP_NORM]] = alpha, l1, weight_decay, clip_norm or 0.0
     if any(rates) and not state.scalars[SEED]:  # a state that goes on keeps its own

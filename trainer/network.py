@@ -23,6 +23,7 @@ from .history import History
 from .initial import initial_theta
 from .intervals import interval
 from .optimizers import Optimizer
+from .solvers import Solver
 
 if TYPE_CHECKING:
     from .schedules import Schedule
@@ -200,8 +201,8 @@ class Network:
         T: ArrayLike,
         *,
         epochs: int = 1,
-        batch_size: int = 32,
-        optimizer: Optimizer | State | None = None,
+        batch_size: int | None = None,
+        optimizer: Optimizer | Solver | State | None = None,
         alpha: float = 0.0,
         l1: float = 0.0,
         weight_decay: float = 0.0,
@@ -219,8 +220,9 @@ class Network:
     ) -> History:
         """Train on X (n, n_in) and T for a number of epochs; returns the losses and times of each.
 
-        batch_size: rows of a step; the last one of an epoch may have fewer. optimizer: SGD() unless given; the state that an
-        earlier optimizer's `state` made, to go on with it. alpha: alpha / 2 times the sum of squared weights, divided by the
+        batch_size: rows of a step, 32 unless given; the last one of an epoch may have fewer. optimizer: SGD() unless given;
+        the state that an earlier optimizer's `state` made, to go on with it; LevenbergMarquardt() or LBFGS(), whose
+        iterations over all rows the epochs then are. alpha: alpha / 2 times the sum of squared weights, divided by the
         batch's sum of sample weights, is what is minimised besides the loss; l1: the same with l1 times the sum of their
         magnitudes. weight_decay: weights shrink by learning_rate times this before each step (AdamW). clip_norm: gradients
         longer than this are shortened to it. frozen_layers: numbers of layers, from 0, that stay as they are. dropout: the

@@ -1,0 +1,35 @@
+"""One thread while a solver works, and as many as before afterwards."""
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+from tileprop.trainer import LBFGS, LevenbergMarquardt, Network
+from tileprop.trainer.solvers.blas import one_thread
+
+pytestmark = pytest.mark.plain
+
+X = np.linspace(-1, 1, 9)[:, None]
+
+
+def threads() -> list[int]:
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_one_thread():
+    import scipy.linalg.lapack  # noqa: F401 - its BLAS is one of those
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        with one_thread():
+            assert set(threads()) == {1}
+        assert threads() == before
+
+
+@pytest.mark.parametrize("optimizer", [LevenbergMarquardt(), LBFGS()], ids=["LevenbergMarquardt", "LBFGS"])
+def test_solvers_work_on_one(optimizer):
+    seen, before = [], threads()
+    network = Network([1, 2, 1], "tanh", "identity", dtype="float64")
+    with pytest.raises(ZeroDivisionError):
+        network.fit(X, X**2, optimizer=optimizer, callbacks=[lambda running: seen.extend(threads()) or 1 / 0])
+    assert set(seen) == {1}
+    assert threads() == before

@@ -1,0 +1,88 @@
+"""L-BFGS, SciPy's: for any loss, with a compiled gradient."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...kernels import Plan, loss_and_grad, make_workspace
+from ...kernels.validation import positive_integer
+from ..extras import require
+from ..optimizers import within
+from .log import Log
+from .problem import MOST_ROWS, Problem, check_finite
+
+# SciPy's own bound, out of the way: iterations and time are bounded.
+MOST_GRADIENTS = 2**31 - 1
+
+
+class _TimeIsUp(Exception):
+    """Leaves a line search."""
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """SciPy's L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995; extra `sklearn`) on all rows: for any loss and number of parameters.
+
+    memory: how many of the last steps tell of the curvature. tol: a largest entry of the gradient that ends the fit.
+    time_limit: seconds, looked at before each gradient.
+    """
+
+    memory: int = 10
+    tol: float = 1e-8
+    time_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        positive_integer("memory", self.memory)
+        within(self, "tol", 0.0, float("inf"))
+        if self.time_limit is not None:
+            within(self, "time_limit", 0.0, float("inf"), above=True)
+
+    def check(self, plan: Plan) -> None:
+        """Any network will do."""
+
+    def run(self, problem: Problem, theta: np.ndarray, log: Log) -> None:
+        """Iterate from theta until the log has ended, or nothing is left to gain."""
+        minimize = require("scipy.optimize", "LBFGS").minimize
+        options = {"maxcor": self.memory, "gtol": self.tol, "ftol": 0.0, "maxiter": log.epochs, "maxfun": MOST_GRADIENTS}
+        work = make_workspace(problem.plan, min(len(problem.X), MOST_ROWS), np.float64)
+
+        def loss_of(theta: np.ndarray, grad: np.ndarray) -> float:
+            """Without the penalty; grad OUT, with it."""
+            loss = loss_and_grad(problem.plan, theta, problem.X, problem.T, problem.weight, grad, work)
+            grad += problem.ridge * theta
+            grad[problem.frozen] = 0.0
+            return float(loss)
+
+        def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            if log.late:
+                raise _TimeIsUp
+            grad = np.zeros_like(theta)
+            if not problem.fits(theta):
+                return np.inf, grad
+            return loss_of(theta, grad) + problem.penalty(theta), grad
+
+        def iteration(intermediate_result: Any) -> None:
+            nonlocal theta
+            theta = np.array(intermediate_result.x)
+            penalty = problem.penalty(theta)
+            theta = log.record(theta, float(intermediate_result.fun) - penalty, penalty)
+            if log.ended or log.changed:
+                raise StopIteration
+
+        goes_on = True
+        while goes_on:
+            done = log.history.epochs
+            grad = np.empty_like(theta)
+            loss = loss_of(theta, grad)
+            check_finite(loss, grad)
+            log.changed = False
+            with contextlib.suppress(_TimeIsUp):
+                minimize(objective, theta, method="L-BFGS-B", jac=True, callback=iteration, options=options)
+            if log.history.epochs == done:
+                theta = log.record(theta, loss, problem.penalty(theta))
+            # A callback that has set other parameters: from there, with no memory of the way.
+            goes_on = log.changed and not log.ended

@@ -1,0 +1,103 @@
+"""Levenberg-Marquardt: for losses that sum squares, steps of damped Gauss-Newton."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...kernels import Plan
+from ..errors import InputError
+from ..optimizers import within
+from .log import Log
+from .normal_equations import NormalEquations, squares_factor
+from .problem import Problem, check_finite
+
+# The normal matrix of so many takes half a GiB.
+MOST_PARAMETERS = 8192
+# Steps whose correction a is longer than this, |a| / |v|, are not tried (Transtrum, Sethna 2012, who take half of |a|, and less
+# than 1 for it). On six smooth fits to 1e-8 a bound of 1 takes a tenth less work than 3/8 and as much as none.
+LARGEST_BEND = 1.0
+# Of the damping, by the largest entry of the diagonal: less than this is lost in rounding.
+LEAST_DAMPING = 2.0**-52
+
+
+@dataclass(frozen=True)
+class LevenbergMarquardt:
+    """Steps v from (J^T J + damping I) v = -g, J the residuals' derivatives: for squared losses and small networks.
+
+    The damping follows Nielsen (1999); v is bent along the curve that the outputs take (geodesic acceleration: Transtrum,
+    Sethna 2012), unless acceleration is False. An iteration tries steps, with more and more damping, until one lowers the loss.
+
+    damping: of the first step, by the largest entry of the diagonal of J^T J. tol: steps shorter than this, by the length of
+    all parameters, end the fit. time_limit: seconds, looked at after each step that is tried.
+    """
+
+    damping: float = 1e-3
+    acceleration: bool = True
+    tol: float = 1e-10
+    time_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        within(self, "damping", 0.0, float("inf"), above=True)
+        within(self, "tol", 0.0, 1.0)
+        if self.time_limit is not None:
+            within(self, "time_limit", 0.0, float("inf"), above=True)
+
+    def check(self, plan: Plan) -> None:
+        """Raise InputError for networks that it cannot train."""
+        if squares_factor(plan) is None:
+            raise InputError(
+                "LevenbergMarquardt needs a loss that sums squares, mse, squared_error or sum_squared_error; this network's "
+                f"is {plan.loss!r}. LBFGS() descends any loss"
+            )
+        if plan.n_parameters > MOST_PARAMETERS:
+            raise InputError(
+                f"LevenbergMarquardt solves equations for all parameters, {MOST_PARAMETERS} at most; this network has "
+                f"{plan.n_parameters}. LBFGS() or Adam() takes any number"
+            )
+
+    def run(self, problem: Problem, theta: np.ndarray, log: Log) -> None:
+        """Iterate from theta until the log has ended, or nothing is left to gain."""
+        equations = NormalEquations(problem, squares_factor(problem.plan) or 0.0)
+        loss, penalty = equations.loss(theta), problem.penalty(theta)
+        damping, growth, arrived = 0.0, 2.0, False
+        while not (arrived or log.ended):
+            check_finite(loss)
+            equations.form(theta)
+            largest = float(equations.diagonal.max())
+            check_finite(equations.gradient, largest)
+            damping = max(damping or self.damping * largest, LEAST_DAMPING * largest) or 1.0
+            moved = False
+            while not (moved or arrived or log.late):
+                with np.errstate(over="ignore", invalid="ignore"):  # far steps may overflow, and are not taken
+                    step, gain = self._step(equations, damping)
+                    if step is not None:
+                        there = theta + step
+                        new_loss, new_penalty = equations.loss(there), problem.penalty(there)
+                        fall = loss + penalty - new_loss - new_penalty
+                        moved = fall > 0.0
+                        arrived = bool(np.linalg.norm(step) <= self.tol * np.linalg.norm(theta))
+                if moved:
+                    theta, loss, penalty = there, new_loss, new_penalty
+                    ratio = min(fall / gain, 1.0)
+                    damping, growth = damping * max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3), 2.0
+                else:
+                    damping, growth = damping * growth, growth * 2.0
+                    arrived = arrived or damping == np.inf
+            theta = log.record(theta, loss, penalty)
+            if log.changed:
+                loss, penalty, damping, growth, arrived = equations.loss(theta), problem.penalty(theta), 0.0, 2.0, False
+
+    def _step(self, equations: NormalEquations, damping: float) -> tuple[np.ndarray | None, float]:
+        """A step, or None for one not worth trying; and what the objective would fall by if outputs were linear."""
+        if not equations.factor(damping):
+            return None, 0.0
+        v = equations.velocity()
+        gain = 0.5 * float(v @ (damping * v - equations.gradient))
+        if not self.acceleration:
+            return v, gain
+        a = equations.acceleration(v, damping)
+        if not np.linalg.norm(a) <= LARGEST_BEND * np.linalg.norm(v):
+            return None, 0.0
+        return v + 0.5 * a, gain

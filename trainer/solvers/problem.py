@@ -1,0 +1,77 @@
+"""What a solver descends: the loss and penalty of all rows, in float64 whatever the network's dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ...kernels import Plan
+from ..errors import DivergenceError, InputError
+from ..extras import require
+
+# Rows that a workspace has room for; more are worked through in blocks.
+MOST_ROWS = 4096
+
+
+def check_options(solver: Any, plan: Plan, **options: Any) -> None:
+    """Raise InputError for a network that a solver cannot train, and for arguments of `fit` that mean nothing to it;
+    MissingExtraError without SciPy or threadpoolctl."""
+    solver.check(plan)
+    for module in ("scipy.optimize", "threadpoolctl"):
+        require(module, type(solver).__name__)
+    for name, value in options.items():
+        if value is not None and np.any(value):
+            raise InputError(
+                f"{name} is {value!r}; {type(solver).__name__} takes all rows in every step and does not know it. Leave it "
+                "out, or train with an optimizer that goes from batch to batch, as Adam()"
+            )
+
+
+class Problem:
+    """The objective: the loss, averaged over the rows, plus alpha / 2 times the sum of squared weights, divided by that of
+    the sample weights.
+
+    X (n, n_in), T (n, n_targets), weight (n) or empty. ridge (P): the penalty's second derivatives. frozen (P): whether a
+    parameter stays. dtype: what parameters must fit into.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        X: np.ndarray,
+        T: np.ndarray,
+        weight: np.ndarray,
+        alpha: float = 0.0,
+        frozen_layers: Sequence[int] = (),
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        self.plan = plan
+        self.X, self.T, self.weight = (np.ascontiguousarray(array, np.float64) for array in (X, T, weight))
+        self.total_weight = float(self.weight.sum()) if weight.size else float(len(X))
+        self.ridge, self.frozen = np.zeros(plan.n_parameters), np.zeros(plan.n_parameters, bool)
+        for W in plan.unflatten(self.ridge)[0]:
+            W[:] = alpha / self.total_weight
+        for views in plan.unflatten(self.frozen):
+            for layer in frozen_layers:
+                views[layer][:] = True
+        self.any_frozen = len(frozen_layers) > 0
+        self.largest = np.finfo(dtype).max
+
+    def fits(self, theta: np.ndarray) -> bool:
+        """Whether the network can hold these parameters."""
+        return bool(np.abs(theta).max() <= self.largest)
+
+    def penalty(self, theta: np.ndarray) -> float:
+        return 0.5 * float((self.ridge * theta * theta).sum())
+
+
+def check_finite(*numbers: Any) -> None:
+    """Raise DivergenceError where what an iteration starts from is not finite."""
+    if not all(np.isfinite(number).all() for number in numbers):
+        raise DivergenceError(
+            "training cannot go on: the loss or its derivatives are not finite at the parameters that the network holds; "
+            "scale X and T to about 1, or start from smaller weights"
+        )

@@ -1,4 +1,4 @@
-"""`tileprop bench`: the race against the peers, the chart of crossovers, activations for every input, the micro benchmarks.
+"""`tileprop bench`: races against peers, the chart of crossovers, activations for every input, the micro benchmarks.
 
 Nothing is timed before every digit that the documents print is reproduced.
 """
@@ -26,6 +26,7 @@ from .race import FULL, QUICK, Outcome, race
 from .record import machine, race_record, versions
 from .report import detail_table, markdown_report, show, summary_table, verdict
 from .sides import DEFAULT_PEERS, PEERS, Side
+from .solvers import FITS, run_solvers
 
 OK, FAILED, REFUSED = 0, 1, 2
 EXAMPLES = """\
@@ -38,6 +39,7 @@ examples:
   tileprop bench exact                                 sigmoid, tanh and exp for every finite float32
   tileprop bench estimators --tables digits            our MLPClassifier beside scikit-learn's
   tileprop bench derivatives --quick                   Jacobians, Hessian products and more beside PyTorch and JAX
+  tileprop bench solvers --fits sine,diabetes          Levenberg-Marquardt beside Adam, L-BFGS and SciPy
   tileprop bench micro --only "sigmoid and float32"    some kernels
 """
 
@@ -67,6 +69,13 @@ def sizes(text: str) -> list[int]:
     if not numbers or min(numbers) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be whole numbers from 1 on, separated by commas")
     return list(dict.fromkeys(numbers))
+
+
+def count(text: str) -> int:
+    """An argparse type: a whole number from 1 on."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1 on")
+    return int(text)
 
 
 def add_bench_command(subparsers: Any) -> None:
@@ -167,6 +176,17 @@ def add_bench_command(subparsers: Any) -> None:
     others.add_argument("--quick", action="store_true", help="few short rounds")
     others.add_argument("--out", type=Path, metavar="DIR", help="write derivatives.json and derivatives.md here")
 
+    solvers = kinds.add_parser(
+        "solvers",
+        help="Levenberg-Marquardt beside Adam, L-BFGS and SciPy's least_squares",
+        description="Time fits of small networks until they are as good as they are to be, on one thread: smooth functions to "
+        "a mean squared error of 1e-8, measured data to the best validation loss of Adam with five learning rates. Peers are "
+        "stopped at 20 times our time. Status 1 where ours does not get there.",
+        allow_abbrev=False,
+    )
+    solvers.add_argument("--fits", type=Names(FITS), default=list(FITS), metavar="NAMES", help=f"of {','.join(FITS)}")
+    solvers.add_argument("--seeds", type=count, default=3, metavar="N", help="initial weights for each fit (default: 3)")
+
     micro = kinds.add_parser(
         "micro",
         help="every public kernel by itself",
@@ -200,6 +220,8 @@ def run_bench(args: argparse.Namespace) -> int:
         dtypes = ("float64", "float32") if args.dtype == "both" else (args.dtype,)
         peers = [derivatives.PEERS[name] for name in args.peers]
         return derivatives.run_derivatives(args.problems, args.quantities, args.batches, dtypes, peers, args.quick, args.out)
+    if args.benchmark == "solvers":
+        return run_solvers(args.fits, args.seeds)
     if args.benchmark == "micro":
         from .micro_run import run_micro
 

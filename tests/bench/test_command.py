@@ -73,6 +73,8 @@ def test_defaults():
         ("crossover --batches 0", "whole numbers"),
         ("derivatives --quantities hessian", "'hessian' is none of input_gradient"),
         ("derivatives --problems tiny", "'tiny' is none of small, mid"),
+        ("solvers --fits cosine", "'cosine' is none of sine, runge"),
+        ("solvers --seeds 0", "'0' must be a whole number from 1 on"),
         ("", "required"),
     ],
 )
@@ -194,6 +196,12 @@ def test_crossover(documents, monkeypatch, tmp_path):
     arguments = ["--widths", "2,4", "--batches", "1,8", "--peers", "jax,numpy", "--out", str(tmp_path)]
     assert run("crossover", *arguments) == 3
     assert calls == [([2, 4], [1, 8], [PEERS["jax"], PEERS["numpy"]], tmp_path)]
+
+
+def test_solvers(documents, monkeypatch):
+    monkeypatch.setattr(command, "run_solvers", lambda names, seeds: (names == ["bump", "sine"]) + seeds)
+    assert run("solvers", "--fits", "bump,sine", "--seeds", "2") == 3
+    assert (parse("solvers").fits, parse("solvers").seeds) == (list(command.FITS), 3)
 
 
 def test_micro(documents, monkeypatch, tmp_path):

@@ -80,7 +80,7 @@ class LevenbergMarquardt:
                         arrived = bool(np.linalg.norm(step) <= self.tol * np.linalg.norm(theta))
                 if moved:
                     theta, loss, penalty = there, new_loss, new_penalty
-                    ratio = min(fall / gain, 1.0)
+                    ratio = min(fall / gain, 1.0) if gain > 0.0 else 1.0  # squares of less than 1e-160 are 0
                     damping, growth = damping * max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3), 2.0
                 else:
                     damping, growth = damping * growth, growth * 2.0

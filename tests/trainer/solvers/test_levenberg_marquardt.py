@@ -189,6 +189,17 @@ def test_steps_that_overflow_are_not_taken():
     assert history.loss[-1] < history.loss[0]
 
 
+@pytest.mark.parametrize(("exponent", "seed"), [(-153, 0), (-152, 1), (-150, 0), (-148, 2)])
+def test_numbers_whose_squares_vanish(exponent, seed):
+    """What a step is to gain is 0 then, and what it does gain is not."""
+    X, least = np.linspace(-1, 1, 30)[:, None], 10.0**exponent
+    network = small(seed)
+    network.theta[:] *= least**0.5
+    history = network.fit(X, least * np.sin(3 * X), epochs=20, optimizer=LevenbergMarquardt())
+    assert np.isfinite(network.theta).all()
+    assert history.loss[-1] <= history.loss[0]
+
+
 def test_the_same_bits_again():
     X, T = smooth()
     fits = [small(), small()]

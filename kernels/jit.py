@@ -9,9 +9,12 @@ Cache. Compiled kernels live in a per-user folder named after a hash of every so
 instructions in use, so an edit anywhere gives a new, empty folder. `TILEPROP_CACHE` moves it (a path) or switches it off
 (`0`). A place that cannot be written is passed over: first a private temporary folder, then no cache at all.
 
-Callers. A user's own `@njit(cache=True)` function embeds the kernels that it calls, and Numba does not notice when those
-change. Every kernel therefore carries a `SourceGuard` among its environment's constants. Numba saves these with the caller;
-unpickling one that was made from other sources raises `StaleKernels`, an OSError, which Numba answers by compiling anew.
+Callers. A user's own `@njit` function refers to a kernel by its name and calls the machine code that is there, so that it takes
+no longer to compile than its own lines do: Numba would link the kernels in and optimise them once more, which takes seconds.
+Where the caller is cached (`cache=True`), the kernel must be in place before the caller's code is loaded, and must be the one that
+it was compiled against. Every kernel therefore carries a guard among its environment's constants, and Numba saves these with
+the caller. To unpickle a guard loads the kernel, or compiles it; one that was made from other sources raises `StaleKernels`, an
+OSError, which Numba answers by compiling the caller anew. Kernels that are made of a user's functions are linked in.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import inspect
 import os
 import pickle
@@ -30,6 +34,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import binding as llvm
 from numba import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache, _CacheLocator
 from numba.core.compiler_lock import global_compiler_lock
@@ -37,7 +42,7 @@ from numba.core.registry import CPUDispatcher
 
 from .arguments import check_arguments, declared_read_only
 from .compiling import compiling
-from .linking import KernelCompiler, LeafCompiler, connect_environments
+from .linking import KernelCompiler, LeafCompiler, connect_environments, refer_by_name
 from .processor import SIMD
 
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
@@ -48,6 +53,9 @@ EXACT = {"contract"}
 REORDERED = {"contract", "nsz", "arcp", "reassoc"}
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+# Kernels that callers refer to by name, by their modules' and their own.
+_kernels: dict[tuple[str, str], KernelDispatcher] = {}
 
 
 def leaf(
@@ -91,6 +99,8 @@ def kernel(
     kind = ElementwiseDispatcher if elementwise else KernelDispatcher
     dispatcher = kind(function, targetoptions=_options(fastmath), pipeline_class=KernelCompiler)
     dispatcher.kept = cached
+    if cached:
+        _kernels[function.__module__, function.__qualname__] = dispatcher
     return _declare(dispatcher, read_only, written)
 
 
@@ -134,14 +144,22 @@ class KernelDispatcher(CPUDispatcher):
             for result in self.overloads.values():
                 constants = result.environment.consts
                 if not any(isinstance(constant, SourceGuard) for constant in constants):
-                    constants.append(SourceGuard())
+                    constants.append(self._guard(result))
                     if self._compiler.pipeline_class is not LeafCompiler:  # leaves have no machine code to connect
                         connect_environments(result)
+                    if self.kept:
+                        refer_by_name(result)
             if args != declared and args not in self._served:
                 # Calls from Python with writable arrays go straight there: read-only views of them would take 3 us a call.
                 self._served.add(args)
                 self._insert([given._code for given in args], entry_point, False)
         return entry_point
+
+    def _guard(self, result: Any) -> SourceGuard:
+        if not self.kept:
+            return SourceGuard()
+        function, fndesc = self.py_func, result.fndesc
+        return KernelGuard(function.__module__, function.__qualname__, tuple(result.signature.args), fndesc.llvm_func_name)
 
     def enable_caching(self) -> None:
         self._cache = _KernelCache(self.py_func)
@@ -222,10 +240,28 @@ class SourceGuard:
         return _restore_guard, (source_hash(),)
 
 
-def _restore_guard(made_under: str) -> SourceGuard:
+class KernelGuard(SourceGuard):
+    """One whose unpickling also puts a kernel's machine code in place, under the name that a caller knows it by."""
+
+    def __init__(self, module: str, function: str, arguments: tuple[Any, ...], symbol: str) -> None:
+        self._names = module, function, arguments, symbol
+
+    def __reduce__(self) -> Any:
+        return _restore_guard, (source_hash(), *self._names)
+
+
+def _restore_guard(
+    made_under: str, module: str = "", function: str = "", arguments: tuple[Any, ...] = (), symbol: str = ""
+) -> SourceGuard:
     if made_under != source_hash():
         raise StaleKernels("compiled against other kernel sources")
-    return SourceGuard()
+    if not module:
+        return SourceGuard()
+    importlib.import_module(__package__)
+    dispatcher = _kernels[module, function]
+    # The name has a number in it that is another one where kernels were compiled in another order.
+    llvm.add_symbol(symbol, dispatcher.address(arguments))
+    return KernelGuard(module, function, arguments, symbol)
 
 
 @functools.cache

@@ -38,7 +38,7 @@ class LeafLibrary(JITCodeLibrary):
         """The leaf's code and that of everything below it, for a caller that is no kernel."""
         module = self.own_module().clone()
         for library in all_called(self._linking_libraries):
-            module.link_in(_module_of(library), preserve=True)
+            module.link_in(module_of(library), preserve=True)
         return module
 
 
@@ -50,7 +50,7 @@ class KernelLibrary(JITCodeLibrary):
     def finalize(self) -> None:
         for library in all_called(self._linking_libraries):
             self._reload_init.update(library._reload_init)
-            self._final_module.link_in(_module_of(library), preserve=True)
+            self._final_module.link_in(module_of(library), preserve=True)
         self._linking_libraries = []
         super().finalize()
 
@@ -68,8 +68,28 @@ def all_called(libraries: Iterable[Any]) -> list[Any]:
     return list(found)
 
 
-def _module_of(library: Any) -> Any:
-    return library.own_module() if isinstance(library, LeafLibrary) else library._get_module_for_linking()
+def module_of(library: Any) -> Any:
+    if isinstance(library, LeafLibrary):
+        return library.own_module()
+    return _modules.get(library) or library._get_module_for_linking()
+
+
+# The code of kernels that callers refer to by name, for kernels that call them. They stay: so does their machine code.
+_modules: dict[Any, Any] = {}
+
+
+def refer_by_name(result: CompileResult) -> None:
+    """From now on callers that are no kernels refer to a compiled kernel by its name, and do not link its code in.
+
+    What they link in is the name of its environment: Numba saves an environment with all who name it.
+    """
+    library, codegen = result.library, result.target_context.codegen()
+    _modules[library] = library._get_module_for_linking()
+    named = binding.parse_assembly(f'@"{result.environment.env_name}" = common global ptr null')
+    named.triple, named.data_layout = library._final_module.triple, codegen._data_layout
+    library._shared_module = named
+    symbol = result.fndesc.llvm_func_name
+    binding.add_symbol(symbol, library.get_pointer_to_function(symbol))
 
 
 _LEAF_PASSES = (

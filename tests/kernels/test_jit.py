@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
 from numba.core import config
 from tileprop import kernels
 from tileprop.kernels import jit
@@ -229,6 +230,94 @@ def test_an_edit_changes_what_a_users_cached_callers_return(installation):
     installation.make_sigmoid_return_a_quarter()
     edited = installation.run(CALL_THE_CALLERS)
     assert (edited["inner"], edited["outer"]) == (0.5, 1)
+
+
+CALLERS = """
+import numpy as np
+from numba import njit, prange
+from tileprop.kernels import quantile, sigmoid
+
+@njit(cache=True)
+def alone(x):
+    return sigmoid(x)[0] + sigmoid(2 * x)[0]
+
+@njit(cache=True)
+def again(x, Y, T, levels):
+    return sigmoid(x)[0] + quantile(Y, T, levels)
+
+@njit(cache=True, parallel=True)
+def in_parallel(Y, X):
+    for i in prange(len(X)):
+        Y[i] = sigmoid(X[i])
+    return Y
+"""
+
+CALL_CALLERS = """
+import json, numpy as np, tileprop.kernels
+from tileprop.kernels import quantile, sigmoid
+BEFORE
+import callers
+x, Y, T, levels = np.zeros(3), np.ones((5, 2)), np.zeros((5, 2)), np.full(1, 0.5)
+values = [callers.alone(x), callers.again(x, Y, T, levels), callers.in_parallel(np.ones((4, 3)), np.zeros((4, 3))).sum()]
+try:
+    callers.again(x, Y, T[:, :1].copy(), levels)
+except ValueError as error:
+    values += error.args
+functions = callers.alone, callers.again, callers.in_parallel
+print(json.dumps({
+    "from": tileprop.kernels.__file__, "values": values,
+    "hits": sum(sum(function.stats.cache_hits.values()) for function in functions),
+    "misses": sum(sum(kernel.stats.cache_misses.values()) for kernel in (sigmoid, quantile)),
+}))
+"""
+
+
+OTHERS_FIRST = "from tileprop.kernels import relu, tanh; tanh(np.zeros(3)), relu(np.zeros(3)), sigmoid(np.zeros(3, 'f'))"
+
+
+@compiled_only
+@pytest.mark.parametrize(
+    "places",
+    [{"other kernels first": 1, "emptied": 2}, pytest.param({"the same": 0, "moved": 2, "none": 2}, marks=pytest.mark.full)],
+    ids=" ".join,
+)
+def test_cached_callers_find_their_kernels_wherever_these_are(installation, places):
+    """Two functions that call one kernel, and one with prange, in their second process, and the kernels compiled there."""
+    (installation.work / "callers.py").write_text(CALLERS)
+    code = CALL_CALLERS.replace("BEFORE", "")
+    first = installation.run(code)
+    assert first["values"][:3] == [1.0, 1.0, 6.0]
+    assert first["values"][4:] == [2, 1, 1]
+    elsewhere = {"moved": str(installation.root / "elsewhere"), "none": "0"}
+    for place, compiled in places.items():
+        if place == "emptied":
+            shutil.rmtree(installation.cache)
+        before = OTHERS_FIRST if place == "other kernels first" else ""
+        cache = elsewhere.get(place, str(installation.cache))
+        run = installation.run(CALL_CALLERS.replace("BEFORE", before), TILEPROP_CACHE=cache)
+        assert (run["values"], run["hits"], run["misses"]) == (first["values"], 3, compiled), place
+
+
+@compiled_only
+def test_a_caller_does_not_link_its_kernels_in():
+    """Only those that are made of a user's functions, whose names other processes do not know."""
+    mine = jit.kernel(lambda x: x + 1, cached=False)
+    caller = njit(lambda x: (kernels.sigmoid(x), mine(1.0)))
+    caller(np.zeros(3))
+    (code,) = caller.inspect_llvm().values()
+    heads = [line for line in code.splitlines() if line.startswith(("declare", "define")) and "sigmoid" in line]
+    assert heads
+    assert all(line.startswith("declare") for line in heads)
+    assert pickle.loads(pickle.dumps(mine._guard(None))).__class__ is jit.SourceGuard
+
+
+@compiled_only
+def test_each_kernel_has_a_name_of_its_own():
+    """By which cached callers find it."""
+    listed = [value for value in vars(kernels).values() if isinstance(value, jit.KernelDispatcher)]
+    assert len(listed) > 40
+    for kernel in listed:
+        assert jit._kernels[kernel.py_func.__module__, kernel.py_func.__qualname__] is kernel
 
 
 def test_every_file_counts(installation):

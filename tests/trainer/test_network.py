@@ -73,6 +73,7 @@ def test_predict_on_many_rows_and_on_none():
     X = RNG.normal(size=(10_001, 3)).astype("float32")
     Y = network.predict(X)
     np.testing.assert_array_equal(Y[5000:5003], network.predict(X[5000:5003]))
+    np.testing.assert_array_equal(Y[5000:5001], network.predict(X[5000:5001]))
     np.testing.assert_allclose(Y, reference_outputs(network, X)[-1], rtol=1e-5)
     assert network.predict(np.empty((0, 3))).shape == (0, 2)
 

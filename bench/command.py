@@ -40,6 +40,7 @@ examples:
   tileprop bench estimators --tables digits            our MLPClassifier beside scikit-learn's
   tileprop bench derivatives --quick                   Jacobians, Hessian products and more beside PyTorch and JAX
   tileprop bench solvers --fits sine,diabetes          Levenberg-Marquardt beside Adam, L-BFGS and SciPy
+  tileprop bench latency                               a single row beside NumPy, PyTorch and scikit-learn
   tileprop bench micro --only "sigmoid and float32"    some kernels
 """
 
@@ -187,6 +188,15 @@ def add_bench_command(subparsers: Any) -> None:
     solvers.add_argument("--fits", type=Names(FITS), default=list(FITS), metavar="NAMES", help=f"of {','.join(FITS)}")
     solvers.add_argument("--seeds", type=count, default=3, metavar="N", help="initial weights for each fit (default: 3)")
 
+    latency = kinds.add_parser(
+        "latency",
+        help="one row through a small network beside NumPy, PyTorch and scikit-learn; blocks of rows in a loop of one's own",
+        description="Time one row through 8-32-32-1 by every way in, and blocks of rows in a compiled loop of one's own beside "
+        "`predict`, one thread. Status 1 where a way comes to another output.",
+        allow_abbrev=False,
+    )
+    latency.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
+
     micro = kinds.add_parser(
         "micro",
         help="every public kernel by itself",
@@ -222,6 +232,10 @@ def run_bench(args: argparse.Namespace) -> int:
         return derivatives.run_derivatives(args.problems, args.quantities, args.batches, dtypes, peers, args.quick, args.out)
     if args.benchmark == "solvers":
         return run_solvers(args.fits, args.seeds)
+    if args.benchmark == "latency":
+        from .latency import run_latency
+
+        return run_latency(args.dtype)
     if args.benchmark == "micro":
         from .micro_run import run_micro
 

@@ -11,10 +11,10 @@ instructions in use, so an edit anywhere gives a new, empty folder. `TILEPROP_CA
 
 Callers. A user's own `@njit` function refers to a kernel by its name and calls the machine code that is there, so that it takes
 no longer to compile than its own lines do: Numba would link the kernels in and optimise them once more, which takes seconds.
-Where the caller is cached (`cache=True`), the kernel must be in place before the caller's code is loaded, and must be the one that
-it was compiled against. Every kernel therefore carries a guard among its environment's constants, and Numba saves these with
-the caller. To unpickle a guard loads the kernel, or compiles it; one that was made from other sources raises `StaleKernels`, an
-OSError, which Numba answers by compiling the caller anew. Kernels that are made of a user's functions are linked in.
+Where the caller is cached (`cache=True`), the kernel must be in place before the caller's code is loaded, and must be the one
+that it was compiled against. Every kernel therefore carries a guard among its environment's constants, and Numba saves these
+with the caller. To unpickle a guard loads the kernel, or compiles it; one made from other sources raises `StaleKernels`,
+an OSError, which Numba answers by compiling the caller anew. Kernels that are made of a user's functions are linked in.
 """
 
 from __future__ import annotations

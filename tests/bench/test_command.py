@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 
 import pytest
-from tileprop.bench import command, exact, micro_run
+from tileprop.bench import command, exact, latency, micro_run
 from tileprop.bench.draw import drawn_events
 from tileprop.bench.problems import PROBLEMS, QUICK_PROBLEMS, Event, Problem
 from tileprop.bench.process import SideError
@@ -188,6 +188,12 @@ def test_too_few_processors_is_status_2(asked, monkeypatch, capsys):
 def test_exact(documents, monkeypatch, arguments, sample):
     monkeypatch.setattr(exact, "run_exact", lambda given: (given == sample) + 4)
     assert run("exact", *arguments) == 5
+
+
+@pytest.mark.parametrize(("arguments", "dtype"), [([], "float32"), (["--dtype", "float64"], "float64")])
+def test_latency(documents, monkeypatch, arguments, dtype):
+    monkeypatch.setattr(latency, "run_latency", lambda given: (given == dtype) + 4)
+    assert run("latency", *arguments) == 5
 
 
 def test_crossover(documents, monkeypatch, tmp_path):

@@ -62,7 +62,10 @@ def by_rows(plan, theta, X, Y, work):
 def by_blocks(plan, theta, X, Y, work, rows):
     load_parameters(plan, theta, work)
     for start in range(0, X.shape[0], rows):
-        Y[start : start + rows] = forward_loaded(plan, X[start : start + rows], work)
+        outputs = forward_loaded(plan, X[start : start + rows], work)
+        for r in range(len(outputs)):
+            for j in range(outputs.shape[1]):
+                Y[start + r, j] = outputs[r, j]
 
 
 @pytest.mark.plain

@@ -1,0 +1,71 @@
+"""The programs in docs/examples, as a newcomer runs them: what they find out, and that a second run compiles nothing."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from numba.core import config
+from tileprop.kernels import jit
+
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+
+# Run by Python itself when it starts; at the end it prints what was compiled.
+COUNT = """
+import atexit, json
+from numba.core import event
+compiled = event.RecordingListener()
+event.register("numba:compile", compiled)
+names = lambda: [record.data["dispatcher"].py_func.__qualname__ for _, record in compiled.buffer if record.is_start]
+atexit.register(lambda: print(json.dumps(names())))
+"""
+
+pytestmark = [
+    pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code"),
+    pytest.mark.skipif(jit.cache_folder() is None, reason="the cache is off"),
+]
+
+
+def run(name, folder):
+    """The numbers in the last line that the program prints, in both of two runs; the second one compiles nothing."""
+    shutil.copy(EXAMPLES / f"{name}.py", folder)
+    (folder / "sitecustomize.py").write_text(COUNT)
+    printed, compiled = [], []
+    for _ in range(2):
+        environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_NUM_THREADS": "2"}
+        command = [sys.executable, f"{name}.py"]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        *lines, names = done.stdout.splitlines()
+        printed.append(lines[-1])
+        compiled.append(json.loads(names))
+    assert compiled[0]
+    assert compiled[1] == []
+    assert printed[0] == printed[1]
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", printed[0])]
+
+
+def test_the_pole_is_balanced_after_one_compiled_call(tmp_path):
+    """Of 500 steps at most; 475 is what counts as solved."""
+    first, last = run("cart_pole", tmp_path)
+    assert first < 50
+    assert last > 475
+
+
+def test_the_pendulums_friction_is_learned(tmp_path):
+    without, learned = run("pendulum", tmp_path)
+    assert learned < without / 10
+
+
+def test_the_mean_of_a_network_is_within_its_standard_errors(tmp_path):
+    mean, error, exact = run("monte_carlo", tmp_path)
+    assert 0 < error < 0.001
+    assert abs(mean - exact) < 4 * error
+
+
+def test_every_example_is_run():
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"cart_pole", "pendulum", "monte_carlo"}

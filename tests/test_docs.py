@@ -53,4 +53,4 @@ def test_what_contributing_quotes_stands_in_the_sources():
 
 
 def test_there_are_pages():
-    assert {"estimators", "files", "solvers"} <= {page.stem for page in PAGES}
+    assert {"backend", "estimators", "files", "solvers"} <= {page.stem for page in PAGES}

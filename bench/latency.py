@@ -5,6 +5,7 @@ All ways' outputs are compared before any is timed. They take turns of some mill
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import time
@@ -114,7 +115,7 @@ def scikit_learn_ways(network: Network, X: np.ndarray) -> list[Way]:
             estimator.fit(np.random.default_rng(0).normal(size=(20, X.shape[1])).astype(X.dtype), np.zeros(20))
         for given, W in zip((*estimator.coefs_, *estimator.intercepts_), (*network.weights, *network.biases), strict=True):
             given[:] = W
-        ways.append(Way(label, lambda estimator=estimator: estimator.predict(X)))
+        ways.append(Way(label, functools.partial(estimator.predict, X)))
     return ways
 
 

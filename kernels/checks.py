@@ -93,7 +93,7 @@ def check_rows(table, X, T, weight):
         raise ValueError("weight needs one entry for each row of X, or none at all (given, needed)", weight.size, X.shape[0])
 
 
-@leaf
+@leaf(inline=True)
 def check_outputs(table, X, Y, most_rows):
     """X has the plan's columns and at most so many rows; Y (rows, n_out) fits."""
     if X.shape[1] != table[1, 0]:

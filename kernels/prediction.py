@@ -11,7 +11,7 @@ from .plan import N_LAYERS, N_OUT
 from .workspace import ACTIVATIONS, BATCH, BLOCK, CHUNK, OUTPUTS, PARAMETERS, STRIDE
 
 
-@leaf(read_only="X")
+@leaf(read_only="X", inline=True)
 def outputs_of(table, layout, S, X, Y, keep):
     """Y OUT, with the parameters that lie in panels. keep: every row's activations stay, so that a backward pass can follow."""
     last, n_in, n_out, block = table[0, N_LAYERS], X.shape[1], Y.shape[1], layout[0, BLOCK]

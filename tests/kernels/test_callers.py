@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import functools
-import json
-import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +14,7 @@ import numpy as np
 import pytest
 from numba import njit, prange
 from numba.core import config
+from numba.core.runtime import _nrt_python, rtsys
 from tileprop import kernels
 from tileprop.kernels import (
     Workspace,
@@ -84,12 +81,11 @@ def test_outputs_by_rows_and_by_blocks():
 def own_loss_descent(plan, theta, X, T, grad, work, steps, rate):
     """The absolute error to the fourth power, which no loss of ours is."""
     total = 0.0
-    dY, dX = np.empty_like(T), np.empty((0, X.shape[1]), X.dtype)
+    dX = np.empty((0, X.shape[1]), X.dtype)
     for _ in range(steps):
         Y = forward(plan, theta, X, work)
         total = ((Y - T) ** 4).mean()
-        dY[:] = 4 * (Y - T) ** 3 / T.size
-        backward(plan, X, dY, grad, dX, work)
+        backward(plan, X, 4 * (Y - T) ** 3 / T.size, grad, dX, work)
         theta -= rate * grad
     return total
 
@@ -285,40 +281,42 @@ def arguments() -> tuple[Any, ...]:
     return PLAN, THETA.copy(), make_state(PLAN, "adam"), X, T, Y, J, dX, NONE, order, grad, work
 
 
-def count_allocations() -> None:
-    """In a process of its own, with the statistics on: those of each loop of one call and of 50, as JSON."""
-    from numba.core.runtime import rtsys
+@pytest.fixture
+def allocations():
+    """Asked again, how many there were since the last time, by Numba's runtime."""
+    on = _nrt_python.memsys_stats_enabled()
+    _nrt_python.memsys_enable_stats()
+    counts = [rtsys.get_allocation_stats().alloc]
 
-    one_array = njit(lambda n: np.zeros(n))
-    counts = {}
-    one_array(3)
-    before = rtsys.get_allocation_stats().alloc
-    one_array(3)
-    counts["one array"] = [rtsys.get_allocation_stats().alloc - before]
-    for name in CALLS:
-        loop, given = compiled_loop_of(name), arguments()
-        loop(1, *given)
-        counts[name] = []
-        for n in (1, 50):
-            before = rtsys.get_allocation_stats().alloc
-            loop(n, *given)
-            counts[name].append(rtsys.get_allocation_stats().alloc - before)
-    print(json.dumps(counts))
+    def since():
+        counts.append(rtsys.get_allocation_stats().alloc)
+        return counts[-1] - counts[-2]
+
+    yield since
+    if not on:
+        _nrt_python.memsys_disable_stats()
 
 
 @compiled_only
-def test_no_kernel_allocates_memory(tmp_path):
-    """Fifty calls count as many allocations by Numba's runtime as one does: those for the arguments of the loop."""
-    environment = dict(os.environ, NUMBA_NRT_STATS="1", PYTHONPATH=os.pathsep.join(sys.path))
-    command = [sys.executable, "-c", "import test_callers; test_callers.count_allocations()"]
-    environment["PYTHONPATH"] += os.pathsep + os.path.dirname(__file__)
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    counts = json.loads(done.stdout)
-    assert counts.pop("one array")[0] >= 1  # the statistics do count
-    assert set(counts) == set(CALLS)
-    for name, (one, fifty) in counts.items():
-        assert one == fifty, name
+def test_allocations_are_counted(allocations):
+    three = njit(lambda: (np.zeros(1), np.zeros(2), np.zeros(3)))
+    three()
+    allocations()
+    three()
+    assert allocations() >= 3
+
+
+@compiled_only
+@pytest.mark.parametrize("name", CALLS)
+def test_no_kernel_allocates_memory(name, allocations):
+    """Fifty calls count as many allocations as one does: those for the arguments of the loop."""
+    loop, given = compiled_loop_of(name), arguments()
+    loop(1, *given)
+    allocations()
+    loop(1, *given)
+    one = allocations()
+    loop(50, *given)
+    assert allocations() == one
 
 
 @compiled_only

@@ -19,9 +19,9 @@ def middle(plan: Plan, Y: np.ndarray) -> np.ndarray:
 
     Of an even number of quantiles, the upper one of the two in the middle.
     """
-    k = plan.n_targets
-    first = (len(plan.numbers) // 2) * k if plan.loss == "quantile" else 0
-    return Y[:, first : first + k] if plan.loss in ("quantile", "gaussian_nll") else Y
+    k, loss = plan.n_targets, plan.loss
+    first = (len(plan.numbers) // 2) * k if loss == "quantile" else 0
+    return Y[:, first : first + k] if loss in ("quantile", "gaussian_nll") else Y
 
 
 def interval(plan: Plan, Y: np.ndarray, coverage: float | None) -> tuple[np.ndarray, np.ndarray]:

@@ -175,11 +175,13 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
     def predict_interval(self, X: Any, coverage: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper bounds, each shaped like what `predict` returns; see `Network.predict_interval`."""
         check_is_fitted(self)
-        lower, upper = interval(self._linked().plan, self._forward_pass_fast(X), coverage)
+        Y = self._forward_pass_fast(X)
+        lower, upper = interval(self.network_.plan, Y, coverage)
         return _as_predicted(lower), _as_predicted(upper)
 
     def _predict(self, X: Any, check_input: bool = True) -> np.ndarray:
-        return _as_predicted(middle(self._linked().plan, self._forward_pass_fast(X, check_input=check_input)))
+        Y = self._forward_pass_fast(X, check_input=check_input)
+        return _as_predicted(middle(self.network_.plan, Y))
 
     def _initialize(self, y: np.ndarray, layer_units: list[int], dtype: Any) -> None:
         outputs = layer_units[-1] * heads_of(self.loss, **self._loss_parameters())

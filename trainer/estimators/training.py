@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable
 from numbers import Integral
@@ -42,7 +43,7 @@ class CompiledTraining(Validating, WithCallbacks):
         network = vars(self).get("network_")
         if network is not None and not anew:
             own = [*network.weights, *network.biases]
-            if len(own) == len(given) and all(mine is theirs for mine, theirs in zip(own, given, strict=True)):
+            if len(own) == len(given) and all(map(operator.is_, own, given)):
                 return network
         hidden = [self.activation] * (len(self.coefs_) - 1) if isinstance(self.activation, str) else self.activation
         network = Network(

@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     @property
     def sizes(self) -> list[int]:
         """Layer sizes from the inputs to the outputs."""
-        return [int(self.table[1, N_IN]), *(int(n) for n in self.table[1:, N_OUT])]
+        return [int(self.table[1, N_IN]), *self.table[1:, N_OUT].tolist()]
 
     @property
     def n_layers(self) -> int:

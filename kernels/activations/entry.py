@@ -106,15 +106,17 @@ def elementwise(
 
     def curvature(S, x, y, d, tangents, rows, stride, width, backward):
         count = rows * stride
-        source, moves = span(S, x, count), span(S, tangents + x, count)
+        source = span(S, x, count)
         if backward:
-            deltas, result = span(S, d, count), span(S, tangents + d, count)
+            moves, deltas, result = span(S, tangents + x, count), span(S, d, count), span(S, tangents + d, count)
             for i in range(count):
                 result[i] = slope(source[i]) * result[i] + bend(source[i]) * moves[i] * deltas[i]
         else:
-            result = span(S, tangents + y, count)
+            if x != y:
+                copy(S, tangents + y, S, tangents + x, count)
+            result = span(S, tangents + y, count)  # with a third span, which may be this one, the loop does not vectorise
             for i in range(count):
-                result[i] = slope(source[i]) * moves[i]
+                result[i] *= slope(source[i])
         if users:
             for row in range(rows):
                 padding = span(S, tangents + (d if backward else y) + row * stride + width, stride - width)

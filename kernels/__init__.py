@@ -8,7 +8,8 @@ from .activations import register_activation
 from .activations.softmax import softmax, softmax_backward
 from .dense import dense_backward, dense_backward_input, dense_forward
 from .derivatives.curvature import gauss_newton_vector, hessian_vector
-from .derivatives.gradient import input_gradient, loss_and_grad
+from .derivatives.gradient import loss_and_grad
+from .derivatives.input_gradient import input_gradient
 from .derivatives.jacobians import input_jacobian, parameter_jacobian, sample_gradients
 from .derivatives.pullback import backward, vjp
 from .derivatives.targets import target_gradient

@@ -16,19 +16,15 @@ def add_row(z, factor, W):
         z[j] += factor * W[j]
 
 
-@kernel(read_only="theta x", written="y")
-def predict_one(plan, theta, x, y, work):
-    """y (n_out) OUT, the network's outputs for one row x (n_in): the same to the last bit as `predict`'s."""
-    table, layout = plan.table, work.layout
-    check_workspace(table, layout)
-    check_parameters(table, theta, theta)
-    check_one(table, x, y)
-    S = span(work.numbers, 0, work.numbers.size)
+@leaf(read_only="theta x")
+def forward_one(table, layout, theta, S, x):
+    """Activations of all layers for one row, the vector x from its begin, in the first row of an area."""
     for layer in range(1, table[0, N_LAYERS] + 1):
         n_in, n_out = table[layer, N_IN], table[layer, N_OUT]
         at, z = table[layer, WEIGHTS_AT], span(S, layout[layer, PREACTIVATIONS], n_out)
-        for j in range(n_out):
-            z[j] = 0.0
+        row = span(S, layout[layer, PREACTIVATIONS], layout[layer, STRIDE])
+        for j in range(row.size):
+            row[j] = 0.0
         below = layout[layer - 1, ACTIVATIONS]
         for k in range(n_in):
             add_row(z, x[k] if layer == 1 else S[below + k], span(theta, at + k * n_out, n_out))
@@ -39,6 +35,17 @@ def predict_one(plan, theta, x, y, work):
                 layout[layer, ROUTINE], S, layout[layer, PREACTIVATIONS], layout[layer, ACTIVATIONS], layout[layer, DELTAS], 1,
                 layout[layer, STRIDE], n_out, False,
             )  # fmt: skip
+
+
+@kernel(read_only="theta x", written="y")
+def predict_one(plan, theta, x, y, work):
+    """y (n_out) OUT, the network's outputs for one row x (n_in): the same to the last bit as `predict`'s."""
+    table, layout = plan.table, work.layout
+    check_workspace(table, layout)
+    check_parameters(table, theta, theta)
+    check_one(table, x, y)
+    S = span(work.numbers, 0, work.numbers.size)
+    forward_one(table, layout, theta, S, x)
     outputs = layout[table[0, N_LAYERS], ACTIVATIONS]
     for j in range(y.size):
         y[j] = S[outputs + j]

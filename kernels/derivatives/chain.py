@@ -7,9 +7,18 @@ import numpy as np
 from ..dropout import KEEP_ALL
 from ..jit import leaf
 from ..llvm import copy, matrix
-from ..network import activate, backward_rows, loss_rows, pack_parameters, read_only, refresh_transposed
+from ..network import (
+    activate,
+    backward_rows,
+    forward_rows,
+    loss_rows,
+    pack_parameters,
+    read_only,
+    refresh_transposed,
+)
 from ..plan import N_IN, N_LAYERS, N_OUT
 from ..products import IN_PANELS, product
+from ..single import forward_one
 from ..workspace import (
     ACTIVATIONS,
     DELTAS,
@@ -23,6 +32,7 @@ from ..workspace import (
     WIDTH,
     ZEROS,
 )
+from .one_row import backward_one, backward_product_one
 
 
 @leaf
@@ -50,6 +60,34 @@ def scale_of(weight, rows):
     return 1.0 / total if total != 0.0 else 0.0
 
 
+@leaf(read_only="theta X")
+def forth(table, layout, theta, S, X, x_at, rows, alone):
+    """Activations of a block of rows, of the vector X from x_at on. alone: it is one row, and parameters are not loaded."""
+    if alone:
+        forward_one(table, layout, theta, S, X)
+    else:
+        forward_rows(table, layout, S, X, x_at, 0, 0, rows, KEEP_ALL, 0)
+
+
+@leaf(read_only="theta")
+def back(table, layout, theta, S, rows, alone):
+    """Deltas of all hidden layers, from those at the output."""
+    if alone:
+        backward_one(table, layout, theta, S)
+    else:
+        backward_rows(table, layout, S, 0, 0, rows, KEEP_ALL, 0)
+
+
+@leaf(read_only="theta")
+def take_input_gradient(table, layout, theta, S, rows, out, at, alone):
+    """dL/dx of a block of rows from their deltas of the first layer, to place `at` of a vector OUT."""
+    if alone:
+        backward_product_one(table, layout, theta, S, 1, out, at)
+    else:
+        input_deltas(table, layout, S, rows)
+        take_input_deltas(table, layout, S, 0, rows, out, at, table[1, N_IN])
+
+
 @leaf(read_only="T weight")
 def block_loss(table, layout, S, T, weight, start, scale, losses, rows):
     """After `forward_rows`: the weighted sum of the losses of rows from `start` on; their deltas at the output."""
@@ -72,13 +110,12 @@ def take_outputs(table, layout, S, Y, start, rows):
 
 @leaf(read_only="dY")
 def seed_rows(table, layout, S, dY, start, rows):
-    """dL/dY of rows from `start` on into the output layer's place for deltas, and from there down through all layers."""
+    """dL/dY of rows from `start` on as deltas at the output."""
     last = table[0, N_LAYERS]
     n_out, stride = table[last, N_OUT], layout[last, STRIDE]
     for r in range(rows):
         copy(S, layout[last, DELTAS] + r * stride, dY, (start + r) * n_out, n_out)
     activate(layout, S, last, 0, 0, rows, n_out, True)
-    backward_rows(table, layout, S, 0, 0, rows, KEEP_ALL, 0)
 
 
 @leaf

@@ -17,10 +17,19 @@ from ..checks import (
 from ..dropout import KEEP_ALL
 from ..jit import kernel, leaf
 from ..llvm import copy, outer, span
-from ..network import backward_rows, forward_rows, layer_input
+from ..network import forward_rows, layer_input
 from ..plan import BIASED, BIASES_AT, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from ..workspace import BLOCK, DELTAS, INPUT_STRIDE, LOSS_PARAMETERS, STACKED_ROWS, STRIDE
-from .chain import block_loss, input_deltas, load, scale_of, take_input_deltas, take_outputs
+from .chain import (
+    back,
+    block_loss,
+    forth,
+    input_deltas,
+    load,
+    scale_of,
+    take_input_deltas,
+    take_outputs,
+)
 from .stacks import keep_slopes, stack_inputs, stack_outputs, units_at_once
 
 
@@ -67,17 +76,17 @@ def input_jacobian(plan, theta, X, Y, J, work):
     check_jacobian(J, Y, X.shape[1])
     S, inputs, out = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size), span(J, 0, J.size)
     n_in, n_out, block = X.shape[1], Y.shape[1], min(layout[0, BLOCK], STACKED_ROWS)
-    back = n_out <= n_in
-    load(table, layout, theta, S, 1 if back else table[0, N_LAYERS] + 1)
+    reverse = n_out <= n_in
+    load(table, layout, theta, S, 1 if reverse else table[0, N_LAYERS] + 1)
     for start in range(0, X.shape[0], block):
         rows = min(block, X.shape[0] - start)
         forward_rows(table, layout, S, inputs, start * n_in, 0, 0, rows, KEEP_ALL, 0)
         take_outputs(table, layout, S, Y, start, rows)
         keep_slopes(table, layout, S, rows)
-        units = units_at_once(layout, rows, n_out if back else n_in)
-        for first in range(0, n_out if back else n_in, units):
-            units = min(units, (n_out if back else n_in) - first)
-            if back:
+        units = units_at_once(layout, rows, n_out if reverse else n_in)
+        for first in range(0, n_out if reverse else n_in, units):
+            units = min(units, (n_out if reverse else n_in) - first)
+            if reverse:
                 stack_outputs(table, layout, S, first, units, rows)
                 input_deltas(table, layout, S, units * rows)
                 for unit in range(units):
@@ -131,13 +140,15 @@ def sample_gradients(plan, theta, X, T, weight, G, work):
     check_loss(plan, work, layout[0, LOSS_PARAMETERS])
     check_row_gradients(G, X.shape[0], theta.size)
     S, inputs, out = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size), span(G, 0, G.size)
-    load(table, layout, theta, S, 2)
+    alone = X.shape[0] == 1
+    if not alone:
+        load(table, layout, theta, S, 2)
     n_in, block, size = X.shape[1], layout[0, BLOCK], theta.size
     total = np.float64(0.0)
     for start in range(0, X.shape[0], block):
         rows, x_at = min(block, X.shape[0] - start), start * n_in
-        forward_rows(table, layout, S, inputs, x_at, 0, 0, rows, KEEP_ALL, 0)
+        forth(table, layout, theta, S, inputs, x_at, rows, alone)
         total += block_loss(table, layout, S, T, weight, start, 1.0, work.losses, rows)
-        backward_rows(table, layout, S, 0, 0, rows, KEEP_ALL, 0)
+        back(table, layout, theta, S, rows, alone)
         take_row_gradients(table, layout, S, inputs, x_at, 0, 0, rows, out, start * size, size)
     return total * scale_of(weight, X.shape[0])

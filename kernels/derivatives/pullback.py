@@ -6,9 +6,12 @@ from ..checks import check_derivatives, check_kept, check_like, check_outputs, c
 from ..dropout import KEEP_ALL
 from ..jit import kernel, leaf
 from ..llvm import span
-from ..network import add_gradient, forward_rows, pack_parameters
+from ..network import add_gradient, backward_rows, forward_rows, pack_parameters
+from ..single import forward_one
 from ..workspace import BLOCK, CHUNK, INPUT_STRIDE, SUMS
 from .chain import input_deltas, load, seed_rows, take_input_deltas, transpose
+from .jacobians import take_row_gradients
+from .one_row import backward_one, backward_product_one
 
 
 @leaf(read_only="X dY")
@@ -27,6 +30,7 @@ def pull_back(table, layout, S, X, dY, start, rows, grad, dX):
     """Of rows from `start` on, whose activations lie in the area: their part of both derivatives, that of `grad` in SUMS."""
     n_in = X.shape[1]
     seed_rows(table, layout, S, span(dY, 0, dY.size), start, rows)
+    backward_rows(table, layout, S, 0, 0, rows, KEEP_ALL, 0)
     if grad.size:
         sums, at = layout[0, SUMS], start * n_in
         init, one = -1 if start == 0 else sums, S.dtype.type(1.0)
@@ -34,6 +38,19 @@ def pull_back(table, layout, S, X, dY, start, rows, grad, dX):
     if dX.size:
         input_deltas(table, layout, S, rows)
         take_input_deltas(table, layout, S, 0, rows, span(dX, 0, dX.size), start * n_in, n_in)
+
+
+@leaf(read_only="theta X dY")
+def pull_back_one(table, layout, theta, S, X, dY, grad, dX):
+    """Both derivatives of a single row, on theta as it is."""
+    inputs = span(X, 0, X.size)
+    forward_one(table, layout, theta, S, inputs)
+    seed_rows(table, layout, S, span(dY, 0, dY.size), 0, 1)
+    backward_one(table, layout, theta, S)
+    if grad.size:
+        take_row_gradients(table, layout, S, inputs, 0, 0, 0, 1, grad, 0, 0)
+    if dX.size:
+        backward_product_one(table, layout, theta, S, 1, span(dX, 0, dX.size), 0)
 
 
 @leaf
@@ -69,6 +86,9 @@ def vjp(plan, theta, X, dY, grad, dX, work):
     check_pullback(plan, X, dY, grad, dX, work)
     check_parameters(table, theta, theta)
     S, inputs, block = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size), layout[0, BLOCK]
+    if X.shape[0] == 1:
+        pull_back_one(table, layout, theta, S, X, dY, span(grad, 0, grad.size), dX)
+        return
     load(table, layout, theta, S, 1 if dX.size else 2)
     for start in range(0, X.shape[0], block):
         rows = min(block, X.shape[0] - start)

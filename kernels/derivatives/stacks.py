@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from ..activations.formulas import SOFTMAX
 from ..jit import leaf
-from ..llvm import call_activation, copy, span
+from ..llvm import call_activation, copy, lanes_of, span
 from ..network import read_only
 from ..plan import N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from ..products import IN_PANELS, product
+from ..products import IN_PANELS, panel_width, product
 from ..workspace import (
     ACTIVATIONS,
     CODE,
@@ -79,6 +79,23 @@ def bend_stack(layout, S, layer, rows, n_out, units):
 
 
 @leaf
+def spread_outputs(layout, S, layer, first, units, rows):
+    """The output layer's deltas times its transposed weights, where each has but one entry that is not 0."""
+    stride, below, d, to = layout[layer, STRIDE], layout[layer - 1, STRIDE], layout[layer, DELTAS], layout[layer - 1, DELTAS]
+    columns = layout[layer, ROWS]
+    for unit in range(units):
+        column = 0
+        while column < columns:
+            width = panel_width(columns - column, lanes_of(S))
+            weights = span(S, layout[layer, TRANSPOSED] + layout[layer, WIDTH] * column + (first + unit) * width, width)
+            for r in range(unit * rows, (unit + 1) * rows):
+                delta, sums = S[d + r * stride + first + unit], span(S, to + r * below + column, width)
+                for j in range(width):
+                    sums[j] = delta * weights[j]
+            column += width
+
+
+@leaf
 def stack_outputs(table, layout, S, first, units, rows):
     """Deltas of all layers, of outputs from `first` on."""
     last = table[0, N_LAYERS]
@@ -91,7 +108,10 @@ def stack_outputs(table, layout, S, first, units, rows):
     bend_stack(layout, S, last, rows, n_out, units)
     for layer in range(last, 1, -1):
         d, to, transposed = layout[layer, DELTAS], layout[layer - 1, DELTAS], layout[layer, TRANSPOSED]
-        backward_product(layout, S, layer, d, transposed, zeros, 0, to, units * rows, table[layer, N_OUT])
+        if layer == last and layout[layer, CODE] != SOFTMAX:
+            spread_outputs(layout, S, layer, first, units, rows)
+        else:
+            backward_product(layout, S, layer, d, transposed, zeros, 0, to, units * rows, table[layer, N_OUT])
         bend_stack(layout, S, layer - 1, rows, table[layer, N_IN], units)
 
 

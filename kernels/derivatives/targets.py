@@ -13,11 +13,9 @@ from ..checks import (
     check_targets,
     check_workspace,
 )
-from ..dropout import KEEP_ALL
 from ..jit import kernel
 from ..llvm import call_loss, copy, span
 from ..losses.codes import LABEL_LOG_LOSS
-from ..network import forward_rows
 from ..plan import N_LAYERS, N_OUT
 from ..workspace import (
     ACTIVATIONS,
@@ -30,7 +28,7 @@ from ..workspace import (
     LOSS_TARGETS,
     STRIDE,
 )
-from .chain import load, scale_of
+from .chain import forth, load, scale_of
 
 
 @kernel(read_only="theta X T weight", written="dT")
@@ -51,11 +49,13 @@ def target_gradient(plan, theta, X, T, weight, dT, work):
     S, inputs, out = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size), span(dT, 0, dT.size)
     last, columns = table[0, N_LAYERS], T.shape[1]
     y, d, stride, n_out = layout[last, ACTIVATIONS], layout[last, DELTAS], layout[last, STRIDE], table[last, N_OUT]
-    load(table, layout, theta, S, last + 1)
+    alone = X.shape[0] == 1
+    if not alone:
+        load(table, layout, theta, S, last + 1)
     scale, total, block = scale_of(weight, X.shape[0]), np.float64(0.0), layout[0, BLOCK]
     for start in range(0, X.shape[0], block):
         rows = min(block, X.shape[0] - start)
-        forward_rows(table, layout, S, inputs, start * X.shape[1], 0, 0, rows, KEEP_ALL, 0)
+        forth(table, layout, theta, S, inputs, start * X.shape[1], rows, alone)
         for routine in (layout[0, LOSS_ROUTINE], layout[0, LOSS_TARGETS]):
             total += call_loss(
                 routine,

@@ -1,4 +1,4 @@
-"""The loss's gradients to parameters and inputs: the slow oracle, finite differences, PyTorch, JAX."""
+"""The gradient to the inputs, and that to the parameters beside it: the slow oracle, finite differences, PyTorch, JAX."""
 
 from __future__ import annotations
 

@@ -46,8 +46,12 @@ def test_both_are_the_oracles(dtype, data):
         again, dX_again = case.empty(grad.size), case.empty(*dX.shape)
         forward(case.plan, case.theta, case.X, work)
         backward(case.plan, case.X, seeds(case), again, dX_again, work)
-        assert np.array_equal(again, grad)
-        assert np.array_equal(dX_again, dX)
+        if case.rows > 1:
+            assert np.array_equal(again, grad)
+            assert np.array_equal(dX_again, dX)
+        else:  # `vjp` takes a single row another way, see `one_row.py`
+            check(case, again, to_parameters)
+            check(case, dX_again, to_inputs)
 
 
 @pytest.mark.plain

@@ -24,18 +24,18 @@ ROWS = 128
 # Workspaces larger than this are not kept.
 KEPT_BYTES = 1 << 25
 
-_Key = tuple[int, bool]
+_Key = tuple[int, str, bool]
 _spare: WeakKeyDictionary[Network, dict[_Key, Workspace]] = WeakKeyDictionary()
 
 
 class Borrowed:
     """A workspace for a `with` statement: the one that the network has kept, or a new one. No two threads have the same."""
 
-    def __init__(self, network: Network, plan: Plan, curvature: bool = False) -> None:
-        self.key = plan.n_targets, curvature
+    def __init__(self, network: Network, plan: Plan, real: np.dtype[Any], curvature: bool = False) -> None:
+        self.key = plan.n_targets, real.char, curvature
         self.kept = _spare.setdefault(network, {})
         work = self.kept.pop(self.key, None)
-        self.work = make_workspace(plan, ROWS, network.dtype, derivatives=True, curvature=curvature) if work is None else work
+        self.work = make_workspace(plan, ROWS, real, derivatives=True, curvature=curvature) if work is None else work
 
     def __enter__(self) -> Workspace:
         return self.work
@@ -46,19 +46,21 @@ class Borrowed:
 
 
 def input_jacobian(network: Network, X: ArrayLike) -> np.ndarray:
-    plan, X = network.plan, as_inputs(X, network.plan.sizes[0], network.dtype)
-    Y = np.empty((len(X), plan.sizes[-1]), network.dtype)
-    J = np.empty((*Y.shape, plan.sizes[0]), network.dtype)
-    with Borrowed(network, plan) as work:
+    plan, sizes = network.plan, network.plan.sizes
+    X = as_inputs(X, sizes[0], network.dtype)
+    Y = np.empty((len(X), sizes[-1]), network.dtype)
+    J = np.empty((*Y.shape, sizes[0]), network.dtype)
+    with Borrowed(network, plan, network.dtype) as work:
         kernels.input_jacobian(plan, network.theta, X, Y, J, work)
     return J
 
 
 def parameter_jacobian(network: Network, X: ArrayLike) -> np.ndarray:
-    plan, X = network.plan, as_inputs(X, network.plan.sizes[0], network.dtype)
-    Y = np.empty((len(X), plan.sizes[-1]), network.dtype)
+    plan, sizes = network.plan, network.plan.sizes
+    X = as_inputs(X, sizes[0], network.dtype)
+    Y = np.empty((len(X), sizes[-1]), network.dtype)
     J = np.empty((*Y.shape, plan.n_parameters), network.dtype)
-    with Borrowed(network, plan) as work:
+    with Borrowed(network, plan, network.dtype) as work:
         kernels.parameter_jacobian(plan, network.theta, X, Y, J, work)
     return J
 
@@ -66,7 +68,7 @@ def parameter_jacobian(network: Network, X: ArrayLike) -> np.ndarray:
 def sample_gradients(network: Network, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
     plan, X, T, weight = network.prepared(X, T, sample_weight)
     G = np.empty((len(X), plan.n_parameters), network.dtype)
-    with Borrowed(network, plan) as work:
+    with Borrowed(network, plan, network.dtype) as work:
         kernels.sample_gradients(plan, network.theta, X, T, weight, G, work)
     return G
 
@@ -74,7 +76,7 @@ def sample_gradients(network: Network, X: ArrayLike, T: ArrayLike, sample_weight
 def input_gradient(network: Network, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
     plan, X, T, weight = network.prepared(X, T, sample_weight)
     dX = np.empty_like(X)
-    with Borrowed(network, plan) as work:
+    with Borrowed(network, plan, network.dtype) as work:
         kernels.input_gradient(plan, network.theta, X, T, weight, dX, work)
     return dX
 
@@ -86,7 +88,7 @@ def target_gradient(network: Network, X: ArrayLike, T: ArrayLike, sample_weight:
             f"T holds class labels, which have no derivative; give ({len(X)}, {plan.sizes[-1]}), a column for each class"
         )
     dT = np.empty_like(T)
-    with Borrowed(network, plan) as work:
+    with Borrowed(network, plan, network.dtype) as work:
         kernels.target_gradient(plan, network.theta, X, T, weight, dT, work)
     return dT
 
@@ -100,7 +102,7 @@ def curvature_vector(
     if direction.shape != network.theta.shape:
         raise InputError(f"v has shape {direction.shape}; it must be {network.theta.shape}, laid out like theta")
     result = np.empty_like(network.theta)
-    with Borrowed(network, plan, curvature=True) as work:
+    with Borrowed(network, plan, network.dtype, curvature=True) as work:
         kernel(plan, network.theta, X, T, weight, direction, result, work)
     return result
 
@@ -113,6 +115,22 @@ def vjp(network: Network, X: ArrayLike, dY: ArrayLike) -> tuple[np.ndarray, np.n
     if seeds.shape != shape:
         raise InputError(f"dY has shape {seeds.shape}; it must be {shape}, like the network's outputs for X")
     grad, dX = np.empty_like(network.theta), np.empty_like(X)
-    with Borrowed(network, plan) as work:
-        kernels.vjp(plan, network.theta, X, seeds, grad, dX, work)
+    pull_back_at(network, network.theta, X, seeds, grad, dX)
     return grad, dX
+
+
+# For arrays that are as kernels take them, at any parameters ------------------------------------------------------------------
+
+
+def outputs_at(network: Network, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """The network's outputs with parameters theta, in its dtype."""
+    Y = np.empty((len(X), network.plan.sizes[-1]), theta.dtype)
+    with Borrowed(network, network.plan, theta.dtype) as work:
+        kernels.predict(network.plan, theta, X, Y, work)
+    return Y
+
+
+def pull_back_at(network: Network, theta: np.ndarray, X: np.ndarray, dY: np.ndarray, grad: np.ndarray, dX: np.ndarray) -> None:
+    """`kernels.vjp` with parameters theta; grad and dX OUT, either may be empty."""
+    with Borrowed(network, network.plan, theta.dtype) as work:
+        kernels.vjp(network.plan, theta, X, dY, grad, dX, work)

@@ -10,6 +10,7 @@ from .errors import MissingExtraError
 
 # The package that provides a module, and the extra of tileprop that installs it.
 _EXTRAS = {
+    "jax": ("jax", "jax"),
     "matplotlib": ("matplotlib", "plot"),
     "onnx": ("onnx", "onnx"),
     "pyarrow": ("pyarrow", "tables"),
@@ -20,7 +21,7 @@ _EXTRAS = {
     "skl2onnx": ("skl2onnx", "onnx"),
     "sklearn": ("scikit-learn", "sklearn"),
     "threadpoolctl": ("threadpoolctl", "sklearn"),
-    "torch": ("torch", "bench"),
+    "torch": ("torch", "torch"),
 }
 
 

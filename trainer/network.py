@@ -19,6 +19,7 @@ from .arrays import as_inputs, as_real, as_targets, as_weights
 from .callbacks import Callback
 from .calls import Shuffle
 from .errors import InputError
+from .extras import require
 from .history import History
 from .initial import initial_theta
 from .intervals import interval
@@ -195,6 +196,20 @@ class Network:
     ) -> np.ndarray:
         """The same with the Gauss-Newton matrix, which is never negative for losses convex in the outputs."""
         return derivatives.curvature_vector(kernels.gauss_newton_vector, self, X, T, v, sample_weight)
+
+    def as_torch(self) -> Any:
+        """The network as a `torch.nn.Module`, whose parameter is this theta (needs the extra `torch`)."""
+        require("torch", "as_torch")
+        from .bridges.torch_function import TorchNetwork
+
+        return TorchNetwork(self)
+
+    def as_jax(self) -> Any:
+        """The network as a function f(theta, X) for JAX, with its derivative (needs the extra `jax`)."""
+        require("jax", "as_jax")
+        from .bridges.jax_function import jax_function
+
+        return jax_function(self)
 
     # Training --------------------------------------------------------------------------------------------------------------
 

@@ -56,6 +56,24 @@ def test_vjp():
     assert apart(dX, np.einsum("ro,roi->ri", dY, case.input_jacobian())) <= 1e-10
 
 
+@pytest.mark.plain
+@pytest.mark.parametrize("own", ["float32", "float64"])
+def test_at_other_parameters_in_their_dtype(own):
+    case = make_case([3, 4, 2], ["tanh", "sigmoid"], "mse", rows=7)
+    network, dY = Network(**case.plan.arguments, dtype=own, random_state=0), RNG.normal(size=(7, 2))
+    before = network.theta.copy()
+    network.predict(case.X)
+    grad, dX = case.empty(case.theta.size), case.empty(*case.X.shape)
+    for dtype, tolerance in (("float64", 1e-10), ("float32", 1e-5), ("float64", 1e-10)):
+        theta, X, seeds, dX, grad = (a.astype(dtype) for a in (case.theta, case.X, dY, dX, grad))
+        assert apart(derivatives.outputs_at(network, theta, X), case.outputs(*case.exact[:2])) <= tolerance
+        derivatives.pull_back_at(network, theta, X, seeds, grad, dX)
+        assert grad.dtype == dX.dtype == dtype
+        assert apart(grad, np.einsum("ro,rop->p", dY, case.parameter_jacobian())) <= tolerance
+        assert apart(dX, np.einsum("ro,roi->ri", dY, case.input_jacobian())) <= tolerance
+    assert np.array_equal(network.theta, before)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_many_rows(dtype):
     """More than a block; row by row the same as by themselves."""

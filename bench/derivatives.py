@@ -3,7 +3,7 @@
 Quantities: the mean loss's gradient to the inputs; Jacobians of the outputs, row by row, to inputs and to parameters; gradients
 of each row's loss; the Hessian times a vector. Ours are timed twice: a kernel with memory of the caller's, and `Network`'s
 method, which checks its arguments and allocates its result. Every side is a process of its own, and they take turns; a side
-is timed only where its result is ours.
+is timed only where its result is ours. What is printed stands in the README.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .problems import PROBLEMS, Problem
 from .process import SideError, SideProcess
 from .race import Pace
 from .record import machine, number, versions
-from .report import Table, duration, markdown, ratio, show
+from .report import Table, duration, markdown, ratio
 from .sides import Side
 from .task import Task, write_arrays
 
@@ -175,6 +175,20 @@ def table(results: Results) -> Table:
     return header, lines
 
 
+def summary(results: Results) -> Table:
+    """A line for each quantity, problem and dtype, a column for each batch: our kernel's time, and each peer's over it."""
+    batches = list(dict.fromkeys(heat.problem.batch_size for heat in results))
+    names = list(dict.fromkeys(heat.problem.name for heat in results))
+    lines: dict[tuple[str, str, str], dict[int, str]] = {}
+    for heat in sorted(results, key=lambda heat: (QUANTITIES.index(heat.quantity), names.index(heat.problem.name), heat.dtype)):
+        kernel, _, *peers = results[heat]
+        ratios = [f"{peer.side.label} {ratio(peer.fastest / kernel.fastest)}" for peer in peers if not peer.error]
+        key = heat.quantity.replace("_", " "), f"{heat.problem.name} {'-'.join(map(str, heat.problem.sizes))}", heat.dtype
+        lines.setdefault(key, {})[heat.problem.batch_size] = ", ".join([duration(kernel.fastest), *ratios])
+    header = ["quantity", "problem", "dtype", *(f"batch {batch}" for batch in batches)]
+    return header, [[*key, *(cells.get(batch, "-") for batch in batches)] for key, cells in lines.items()]
+
+
 def verdict(results: Results) -> list[str]:
     """Where a peer's fastest round is faster than the kernel's, or than the method's; who was not timed."""
     slower = [
@@ -186,7 +200,16 @@ def verdict(results: Results) -> list[str]:
     ]
     errors = [f"{heat}: {result.error.splitlines()[0]}" for heat, found in results.items() for result in found if result.error]
     lines = ["Ours is slower here:", *slower] if slower else ["No timed peer is faster than ours."]
-    return [*lines, *(["Not timed:", *errors] if errors else [])]
+    return [*lines, *(["Not timed:", *errors] if errors else []), surcharge(results)]
+
+
+def surcharge(results: Results) -> str:
+    """What the method costs beside the kernel, in the heats of the fewest rows."""
+    fewest = min(heat.problem.batch_size for heat in results)
+    more = [
+        method.fastest - kernel.fastest for heat, (kernel, method, *_) in results.items() if heat.problem.batch_size == fewest
+    ]
+    return f"{METHOD.label}'s methods take {duration(float(np.median(more)))} more than the kernels at batch {fewest} (median)."
 
 
 def method(pace: Pace) -> str:
@@ -217,11 +240,10 @@ def run_derivatives(
         print(f"tileprop bench: {error}", file=sys.stderr)
         return 1
     lines = [*verdict(results), *(f"Missing: {side.label}" for side in peers if side not in installed)]
-    show(table(results))
-    print("\n".join(["", *lines]))
+    print(shown := "\n\n".join([markdown(summary(results)), "\n".join(f"- {line}" for line in lines)]))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        page = ["# Derivatives", method(pace), markdown(table(results)), "\n".join(f"- {line}" for line in lines)]
+        page = ["# Derivatives", method(pace), shown, "## Every side", markdown(table(results))]
         (out / "derivatives.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
         (out / "derivatives.json").write_text(json.dumps(record(results, installed), indent=1) + "\n", encoding="utf-8")
     return 1 if any(result.error for found in results.values() for result in found) else 0

@@ -1,6 +1,8 @@
 """The race of other derivatives: its sides agree, its table and verdict, failures."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,12 +21,14 @@ from tileprop.bench.derivatives import (
     direction,
     heats,
     run_derivatives,
+    summary,
     table,
     verdict,
 )
 from tileprop.bench.problems import PROBLEMS, Problem
 from tileprop.bench.process import SideError
 from tileprop.bench.race import Pace
+from tileprop.bench.report import markdown
 from tileprop.bench.sides import Side
 from tileprop.bench.task import Task
 
@@ -82,8 +86,8 @@ def test_a_race(tmp_path, capsys, monkeypatch):
     assert run_derivatives(["few"], ["input_gradient"], [1, 40], ["float32"], [missing], True, tmp_path) == 0
     out = capsys.readouterr().out
     assert "input gradient" in out
-    assert "No timed peer is faster than ours." in out
-    assert "Missing: None" in out
+    assert "- No timed peer is faster than ours." in out
+    assert "- Missing: None" in out
     assert (tmp_path / "derivatives.md").read_text().startswith("# Derivatives\n")
     entries = json.loads((tmp_path / "derivatives.json").read_text())["results"]
     assert [(entry["batch"], entry["side"]) for entry in entries] == [
@@ -125,16 +129,19 @@ def test_table_and_verdict():
             "500 ns (0.50x, 0.50x)", "3.00 us (3.00x, 4.00x)",
         ]
     ]  # fmt: skip
+    more = "Network's methods take 3.00 us more than the kernels at batch 7 (median)."
     assert verdict({heat: [kernel, method, fast, slow]}) == [
         "Ours is slower here:",
         f"{heat}: PyTorch needs 0.50x the kernel's time",
         f"{heat}: PyTorch needs 0.12x the Network's time",
         f"{heat}: JAX needs 0.75x the Network's time",
+        more,
     ]
     assert verdict({heat: [kernel, method, broken]}) == [
         "No timed peer is faster than ours.",
         "Not timed:",
         f"{heat}: JAX: gone",
+        more,
     ]
     assert table({heat: [kernel, method, broken]})[1][0][-1] == "not timed"
 
@@ -158,3 +165,32 @@ def test_what_is_compared():
     assert difference(rows * np.nan, rows) == np.inf
     assert difference(rows + 1, rows) == pytest.approx(1 / 99)
     assert np.array_equal(direction(np.zeros(3)), direction(np.ones(3)))
+
+
+def test_summary():
+    """By quantity, problem and dtype; a batch that was not raced, and a peer that was not timed, are left out."""
+    chosen = heats(["small", "mid"], ["hessian_vector", "input_gradient"], [1, 10], ["float64", "float32"])
+    sides = [Result(OURS, [2e-6, 1e-6]), Result(METHOD, [4e-6]), Result(PEERS["jax"], [3e-6]), Result(PEERS["torch"], [1e-4])]
+    results = dict.fromkeys(chosen, sides)
+    results[chosen[0]] = [*sides[:3], Result(PEERS["torch"], error="gone")]
+    del results[chosen[1]]
+    header, lines = summary(results)
+    assert header == ["quantity", "problem", "dtype", "batch 1", "batch 10"]
+    assert [line[:3] for line in lines[:4]] == [
+        ["input gradient", name, dtype] for name in ("small 8-32-32-1", "mid 64-128-64-10") for dtype in ("float32", "float64")
+    ]
+    assert lines[0][3:] == ["1.00 us, JAX 3.00x, PyTorch 100x"] * 2
+    assert lines[5][:3] == ["hessian vector", "small 8-32-32-1", "float64"]
+    assert lines[5][3:] == ["1.00 us, JAX 3.00x", "-"]
+
+
+def test_the_readme_has_what_is_printed():
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (found,) = re.findall(r"<!-- tileprop bench derivatives -->\n(.*?)<!-- end -->", text, re.DOTALL)
+    chosen = heats(derivatives.NAMES, QUANTITIES, derivatives.BATCHES, ["float64", "float32"])
+    sides = [Result(OURS, [1e-6]), Result(METHOD, [1e-6]), *(Result(side, [1e-6]) for side in PEERS.values())]
+    expected = markdown(summary(dict.fromkeys(chosen, sides))).splitlines()
+    cell = re.compile(r"[\d.]+ [nmu]?s, PyTorch [\d.]+x, JAX [\d.]+x")
+    table = found.split("\n\n")[0].splitlines()
+    assert [cell.sub("cell", line) for line in table] == [cell.sub("cell", line) for line in expected]
+    assert "cell" in cell.sub("cell", table[2])

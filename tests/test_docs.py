@@ -31,7 +31,7 @@ def test_a_pages_examples_run(page, tmp_path, monkeypatch):
     text = page.read_text(encoding="utf-8")
     names = {}
     for found in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
-        if "import torch" in found.group(1) and find_spec("torch") is None:
+        if any(find_spec(package) is None for package in re.findall(r"^import (torch|jax)$", found.group(1), re.MULTILINE)):
             continue
         line = text.count("\n", 0, found.start(1))
         with warnings.catch_warnings():
@@ -53,4 +53,4 @@ def test_what_contributing_quotes_stands_in_the_sources():
 
 
 def test_there_are_pages():
-    assert {"backend", "estimators", "files", "solvers"} <= {page.stem for page in PAGES}
+    assert {"backend", "derivatives", "estimators", "files", "solvers"} <= {page.stem for page in PAGES}

@@ -35,10 +35,11 @@ def test_every_public_kernel_is_there():
     assert set(kernels.__all__) - made_in_python - BESIDE_PEERS <= covered
 
 
-def test_each_agrees_with_numpy(tmp_path):
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.full), "float64"])
+def test_each_agrees_with_numpy(dtype, tmp_path):
     """As `pytest bench/micro.py` does where benchmarks are disabled: each once, without a clock."""
     command = [sys.executable, "-m", "pytest", str(MICRO), "--import-mode=importlib", "-q", "-p", "no:cacheprovider"]
-    command += ["--override-ini=addopts=", f"--rootdir={tmp_path}", "--benchmark-disable"]
+    command += ["--override-ini=addopts=", f"--rootdir={tmp_path}", "--benchmark-disable", "-k", dtype]
     done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -90,7 +90,7 @@ def test_import_needs_no_pytorch(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     network = from_state_dict({"fc.weight": W, "fc.bias": B}, [], "identity")
     np.testing.assert_array_equal(network.predict([[1, 10]]), [[10, 33, 56]])
-    with pytest.raises(ImportError, match=r"to_state_dict needs torch: pip install 'tileprop\[bench\]'"):
+    with pytest.raises(ImportError, match=r"to_state_dict needs torch: pip install 'tileprop\[torch\]'"):
         pytorch.to_state_dict(network)
 
 

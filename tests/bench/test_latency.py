@@ -11,7 +11,7 @@ from tileprop.trainer import Network
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    for name, value in {"TURNS": 2, "TURN": 1e-5, "CALLS": 3, "BLOCKS": (1, 7), "ROWS": 32}.items():
+    for name, value in {"TURNS": 2, "PARTS": 1, "PART": 1e-5, "CALLS": 3, "BLOCKS": (1, 7), "ROWS": 32}.items():
         monkeypatch.setattr(latency, name, value)
 
 
@@ -77,8 +77,9 @@ def test_a_way_that_is_wrong_is_told_and_not_timed(monkeypatch, capsys):
     assert "a wrong one" not in printed.out
 
 
-def test_a_fast_turn_counts(monkeypatch):
+def test_the_fastest_part_counts(monkeypatch):
     """Not the mean: neighbours only ever add to a time."""
-    times = iter([5.0, 5.0, 4.0, 9.0, 3.0, 8.0])
-    monkeypatch.setattr(latency, "turn_seconds", lambda call, calls: next(times))
+    monkeypatch.setattr(latency, "PARTS", 2)
+    times = iter([5.0, 5.0, 6.0, 4.0, 9.0, 9.0, 3.0, 7.0, 8.0, 9.0])
+    monkeypatch.setattr(latency, "part_seconds", lambda call, calls: next(times))
     assert latency.fastest([builtins.int, builtins.float]) == [3.0, 8.0]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from numba.core import config
-from tileprop.kernels import jit
+from tileprop.kernels.cache import cache_folder
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
@@ -26,7 +26,7 @@ atexit.register(lambda: print(json.dumps(names())))
 
 pytestmark = [
     pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code"),
-    pytest.mark.skipif(jit.cache_folder() is None, reason="the cache is off"),
+    pytest.mark.skipif(cache_folder() is None, reason="the cache is off"),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import re
 import threading
 from collections.abc import Callable
@@ -19,8 +20,10 @@ from tileprop import kernels
 from tileprop.kernels import (
     Workspace,
     backward,
+    callers,
     forward,
     forward_loaded,
+    jit,
     load_parameters,
     loss_and_grad,
     make_plan,
@@ -30,6 +33,8 @@ from tileprop.kernels import (
     predict_one,
     train_step,
 )
+from tileprop.kernels.cache import source_hash
+from tileprop.kernels.callers import SourceGuard, StaleKernels, guard_of
 from tileprop.kernels.linking import module_of
 
 compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
@@ -350,3 +355,36 @@ def test_a_loop_of_each_kernel_computes_what_calls_from_python_do():
             for a, b in zip(*((x,) if isinstance(x, np.ndarray) else x for x in (one, other)), strict=True):
                 if not isinstance(one, Workspace):
                     np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15, err_msg=name)
+
+
+# By name --------------------------------------------------------------------------------------------------------------------
+
+
+@compiled_only
+def test_a_caller_does_not_link_its_kernels_in():
+    """Only those that are made of a user's functions, whose names other processes do not know."""
+    mine = jit.kernel(lambda x: x + 1, cached=False)
+    caller = njit(lambda x: (kernels.sigmoid(x), mine(1.0)))
+    caller(np.zeros(3))
+    (code,) = caller.inspect_llvm().values()
+    heads = [line for line in code.splitlines() if line.startswith(("declare", "define")) and "sigmoid" in line]
+    assert heads
+    assert all(line.startswith("declare") for line in heads)
+    assert pickle.loads(pickle.dumps(guard_of(mine, None))).__class__ is SourceGuard
+
+
+@compiled_only
+def test_each_kernel_has_a_name_of_its_own():
+    """By which cached callers find it."""
+    listed = [value for value in vars(kernels).values() if isinstance(value, jit.KernelDispatcher)]
+    assert len(listed) > 40
+    for kernel in listed:
+        assert callers._kernels[kernel.py_func.__module__, kernel.py_func.__qualname__] is kernel
+
+
+def test_the_guard_of_callers():
+    guard = pickle.dumps(SourceGuard())
+    assert isinstance(pickle.loads(guard), SourceGuard)
+    with pytest.raises(StaleKernels):
+        pickle.loads(guard.replace(source_hash().encode(), b"0" * 16))
+    assert issubclass(StaleKernels, OSError)  # that is what Numba takes for a miss

@@ -76,7 +76,7 @@ def _widths(text: str) -> tuple[int, ...]:
 
 def run_train(args: argparse.Namespace) -> int:
     """Train, write the run folder, show the result."""
-    from ...kernels import jit
+    from ...kernels.cache import cache_folder
     from ..extras import available, require
     from ..runs.experiment import run_experiment
     from ..runs.folder import RunFolder
@@ -88,7 +88,7 @@ def run_train(args: argparse.Namespace) -> int:
     require("safetensors", "saving the model")
     if not available("matplotlib"):
         _note("no pictures without matplotlib: pip install 'tileprop[plot]'")
-    cache = jit.cache_folder()
+    cache = cache_folder()
     if cache is None or not any(cache.iterdir()):
         _note("the kernels are compiled first, which may take half a minute; later runs find them in the cache")
     with RunFolder(settings.run_name, args.out, args.overwrite) as folder:

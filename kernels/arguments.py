@@ -31,6 +31,12 @@ def declared_read_only(kernel: str, name: str, given: Any) -> Any:
     return types.Array(given.dtype, given.ndim, "C", readonly=True)
 
 
+def check_writable(kernel: str, name: str, given: Any) -> None:
+    """Raise TypingError for an array that cannot be written to: machine code would do it all the same."""
+    if isinstance(given, types.Array) and not given.mutable:
+        raise TypingError(f"{kernel}: argument {name} is read-only, and is to be written to; give a copy of it")
+
+
 def check_arguments(kernel: str, given: Mapping[str, Any], read_only: Set[str], written: Set[str]) -> None:
     """Raise TypingError for arrays of another order, rank or dtype than a kernel takes, or that it cannot write to.
 
@@ -51,8 +57,8 @@ def check_arguments(kernel: str, given: Mapping[str, Any], read_only: Set[str], 
         declared_read_only(kernel, name, array)
         if array.ndim != _DIMENSIONS[name]:
             raise TypingError(f"{kernel}: argument {name} has {array.ndim} dimensions; it must have {_DIMENSIONS[name]}")
-        if name in written and not array.mutable:
-            raise TypingError(f"{kernel}: argument {name} is read-only, and is to be written to; give a copy of it")
+        if name in written:
+            check_writable(kernel, name, array)
         if name != "order":
             made_for[name] = array.dtype
         elif array.dtype != types.int64:

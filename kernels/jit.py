@@ -20,7 +20,7 @@ from numba.core.caching import NullCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 
-from .arguments import check_arguments, declared_read_only
+from .arguments import check_arguments, check_writable, declared_read_only
 from .cache import KernelCache, cache_folder
 from .callers import SourceGuard, guard_of, refer_to
 from .compiling import compiling
@@ -156,32 +156,46 @@ class ElementwiseDispatcher(KernelDispatcher):
     """Takes from Python what NumPy's own functions take: numbers, lists, integers, half precision."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _elementwise(super().__call__, args, kwargs)
+        return _elementwise(super().__call__, _positional(self.py_func, args, kwargs))
+
+    def _declared(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        for name, given in zip(inspect.signature(self.py_func).parameters, args, strict=True):
+            if name == "out":
+                check_writable(self.py_func.__name__, name, given)
+        return super()._declared(args)
 
 
 def _plain_elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return _elementwise(function, args, kwargs)
+        return _elementwise(function, _positional(function, args, kwargs))
 
     return call
 
 
-def _elementwise(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _positional(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """All arguments, without an `out` that is None."""
+    if kwargs:
+        args = inspect.signature(function).bind(*args, **kwargs).args
+    return args[:-1] if len(args) > 1 and args[-1] is None else args
+
+
+def _elementwise(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """Call with arrays of one float dtype, at least 1-D; a result for numbers alone is a number again.
 
     Python's own numbers take on the dtype of the others. An `out` of another dtype is filled all the same.
     """
-    if all(isinstance(a, np.ndarray) and a.ndim and a.dtype in _REALS for a in args):
-        return function(*args, **kwargs)
+    if all(isinstance(a, np.ndarray) and a.ndim and a.dtype in _REALS and a.dtype == args[0].dtype for a in args):
+        return function(*args)
     arrays = [np.asarray(a) for a in args]
     typed = [array for a, array in zip(args, arrays, strict=True) if type(a) not in (bool, int, float)] or arrays
     single = all(a.dtype == np.float32 for a in typed)
-    prepared = [np.atleast_1d(a).astype(np.float32 if single else np.float64, copy=False) for a in arrays]
-    result = function(*prepared, **kwargs)
+    real = np.float32 if single else np.float64
+    prepared = [np.atleast_1d(a).astype(real, casting="same_kind", copy=False) for a in arrays]
+    result = function(*prepared)
     for given, used in zip(args, prepared, strict=True):
         if result is used and result is not given and isinstance(given, np.ndarray):
-            given[...] = result.reshape(given.shape)
+            np.copyto(given, result.reshape(given.shape), casting="same_kind")
             return given
     return result.reshape(()).item() if isinstance(result, np.ndarray) and all(a.ndim == 0 for a in arrays) else result
 

@@ -14,7 +14,7 @@ from numba.core.errors import TypingError
 from tileprop import kernels
 from tileprop.kernels import make_plan, make_state, make_workspace
 from tileprop.kernels.arguments import check_arguments, declared_read_only
-from tileprop.kernels.jit import KernelDispatcher
+from tileprop.kernels.jit import ElementwiseDispatcher, KernelDispatcher
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="plain Python takes any layout and mixes dtypes")
 
@@ -98,6 +98,18 @@ def test_arrays_that_cannot_be_written_to(name: str) -> None:
     for argument in KERNELS[name].written:
         given = {**fitting(name), argument: locked(FITTING[argument])}
         refused(KERNELS[name], given, rf"{name}: argument {argument} is read-only.*copy")
+
+
+def test_element_wise_kernels_write_to_no_locked_array() -> None:
+    named = [name for name, found in vars(kernels).items() if isinstance(found, ElementwiseDispatcher)]
+    backward = [name for name in named if name.endswith("_backward")]
+    assert len(backward) > 20
+    x = np.full((2, 2), 0.5)
+    for name in backward:
+        out = locked(x)
+        with pytest.raises(TypingError, match=rf"{name}: argument out is read-only"):
+            getattr(kernels, name)(*[x] * (len(inspect.signature(getattr(kernels, name).py_func).parameters) - 1), out=out)
+        assert np.array_equal(out, x)
 
 
 @pytest.mark.parametrize(("argument", "maker"), [("plan", "make_plan"), ("state", "make_state"), ("work", "make_workspace")])

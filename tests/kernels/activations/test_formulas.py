@@ -495,9 +495,23 @@ def test_shapes_that_differ_are_refused(name):
 
 
 @pytest.mark.plain
-def test_words_are_refused():
-    with pytest.raises(ValueError, match="could not convert"):
-        kernels.sigmoid("half")
+@pytest.mark.parametrize("wrong", ["half", None, 1j, np.zeros(3, complex), np.array([None])])
+def test_what_is_no_real_number_is_refused(wrong):
+    with pytest.raises(TypeError, match="Cannot cast"):
+        kernels.sigmoid(wrong)
+
+
+@pytest.mark.plain
+def test_out_by_name_and_of_another_dtype():
+    x = np.linspace(-1, 1, 5)
+    for out in (np.empty(5), np.empty(5, "float32"), np.empty(10)[::2]):
+        assert kernels.sigmoid(x, out=out) is out
+        np.testing.assert_allclose(out, kernels.sigmoid(x), rtol=1e-6)
+    assert np.array_equal(kernels.sigmoid(x=x, out=None), kernels.sigmoid(x, None))
+    integers = np.full(5, 7)
+    with pytest.raises(TypeError, match="Cannot cast"):
+        kernels.sigmoid(x, out=integers)
+    assert (integers == 7).all()
 
 
 # From compiled code, and in the chain ----------------------------------------------------------------------------------------

@@ -21,10 +21,7 @@ from .errors import InputError
 from .history import History
 from .optimizers import SGD, Optimizer
 from .progress import reporter
-from .solvers import Solver
-from .solvers.blas import one_thread
-from .solvers.log import Log
-from .solvers.problem import Problem, check_options
+from .solvers import Problem, Solver, check_options, solve
 from .threads import Team, choose_threads, step_seconds
 
 if TYPE_CHECKING:
@@ -68,43 +65,23 @@ def fit(
             dropout=dropout, schedule=schedule, shuffle=None if isinstance(shuffle, bool) else shuffle,
         )  # fmt: skip
     batch_size = positive_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size)
-    for name, value in (("alpha", alpha), ("l1", l1), ("weight_decay", weight_decay)):
-        if not 0.0 <= value < math.inf:
-            raise InputError(f"{name} is {value!r}; it must be at least 0")
+    n_threads = None if n_threads is None else positive_integer("n_threads", n_threads)
+    _check_penalties(alpha=alpha, l1=l1, weight_decay=weight_decay)
     if clip_norm is not None and not 0.0 < clip_norm < math.inf:
         raise InputError(f"clip_norm is {clip_norm!r}; it must be above 0, or None")
     if not 0.0 <= label_smoothing < 1.0:
         raise InputError(f"label_smoothing is {label_smoothing!r}; it must be at least 0 and below 1")
-    for layer in frozen_layers:
-        if not 0 <= layer < network.plan.n_layers:
-            raise InputError(f"frozen_layers holds {layer}; this network's layers are 0 to {network.plan.n_layers - 1}")
+    _check_frozen(network, frozen_layers)
     rates = _dropout_rates(dropout, network.plan.n_layers - 1)
     optimizer = SGD() if optimizer is None else optimizer
-    if not isinstance(optimizer, (Optimizer, Solver, State)):
-        raise InputError(
-            f"optimizer is {optimizer!r}; it must be SGD(...), Adam(...), Nadam(...), RMSprop(...), Rprop(...), "
-            "a state that one of them made, LevenbergMarquardt(...) or LBFGS(...)"
-        )
-    if isinstance(optimizer, State):
-        lengths = {vector.size for vector in (optimizer.first, optimizer.second)} - {0}
-        if optimizer.first.dtype != network.dtype or lengths - {network.plan.n_parameters}:
-            raise InputError("optimizer is a state that was made for another network, or for its other dtype")
+    _check_optimizer(network, optimizer)
     plan, X, T, weight = network.prepared(X, T, sample_weight)
     if label_smoothing:
         plan, T = network.plan, smoothed(T, network.plan, label_smoothing)
     validate = _validation(network, validation_data)
     if isinstance(optimizer, Solver):
-        if n_threads is not None:
-            positive_integer("n_threads", n_threads)
         problem = Problem(plan, X, T, weight, alpha, frozen_layers, network.dtype)
-        running = Running(network, None, History(n_samples=len(X)))
-        with reporter(progress, epochs, len(X)) as report, one_thread():
-            try:
-                log = Log(running, epochs, optimizer.time_limit, validate, callbacks, report)
-                optimizer.run(problem, network.theta.astype(np.float64), log)
-            finally:
-                finish(callbacks, running)
-        return running.history
+        return solve(optimizer, network, problem, epochs, validate, callbacks, progress)
     state = optimizer if isinstance(optimizer, State) else optimizer.state(plan, network.dtype)
     state.scalars[[ALPHA, L1, WEIGHT_DECAY, CLIP_NORM]] = alpha, l1, weight_decay, clip_norm or 0.0
     if any(rates) and not state.scalars[SEED]:  # a state that goes on keeps its own
@@ -113,14 +90,30 @@ def fit(
     threads = choose_threads(n_threads, plan, batch_size, len(X), network.dtype.itemsize)
     work = make_workspace(plan, batch_size, network.dtype, threads)
     work = work.frozen(frozen_layers).dropping(rates)
-    history = History(n_samples=len(X))
-    expected = step_seconds(plan, len(X), network.dtype.itemsize)
+    with Team(threads) as team:
+        running = Running(network, state, History(n_samples=len(X)))
+        calls = Calls(network, plan, state, X, T, weight, shuffle, work, team)
+        _train(
+            running, calls, epochs, step_seconds(plan, len(X), network.dtype.itemsize), schedule, validate, callbacks, progress
+        )
+    return running.history
+
+
+def _train(
+    running: Running,
+    calls: Calls,
+    epochs: int,
+    expected: float,
+    schedule: Schedule | None,
+    validate: Callable[[], float] | None,
+    callbacks: Sequence[Callback],
+    progress: bool | None,
+) -> None:
+    """Epochs, with what stands between them. expected: the seconds that one should take."""
+    history, base_rate = running.history, running.learning_rate
     watched = validate is not None or schedule is not None
     watched = watched or not all(getattr(callback, "losses_only", False) for callback in callbacks)
-    with reporter(progress, epochs, len(X)) as report, Team(threads) as team:
-        running = Running(network, state, history)
-        base_rate = running.learning_rate
-        calls = Calls(network, plan, state, X, T, weight, shuffle, work, team)
+    with reporter(progress, epochs, history.n_samples) as report:
         try:
             while history.epochs < epochs:
                 # The first is alone: it may be slow, where kernels are compiled.
@@ -148,7 +141,30 @@ def fit(
             if schedule is not None:
                 running.learning_rate = base_rate
             finish(callbacks, running)
-    return history
+
+
+def _check_penalties(**penalties: float) -> None:
+    for name, value in penalties.items():
+        if not 0.0 <= value < math.inf:
+            raise InputError(f"{name} is {value!r}; it must be at least 0")
+
+
+def _check_frozen(network: Network, layers: Sequence[int]) -> None:
+    for layer in layers:
+        if not 0 <= layer < network.plan.n_layers:
+            raise InputError(f"frozen_layers holds {layer}; this network's layers are 0 to {network.plan.n_layers - 1}")
+
+
+def _check_optimizer(network: Network, optimizer: Any) -> None:
+    if not isinstance(optimizer, (Optimizer, Solver, State)):
+        raise InputError(
+            f"optimizer is {optimizer!r}; it must be SGD(...), Adam(...), Nadam(...), RMSprop(...), Rprop(...), "
+            "a state that one of them made, LevenbergMarquardt(...) or LBFGS(...)"
+        )
+    if isinstance(optimizer, State):
+        lengths = {vector.size for vector in (optimizer.first, optimizer.second)} - {0}
+        if optimizer.first.dtype != network.dtype or lengths - {network.plan.n_parameters}:
+            raise InputError("optimizer is a state that was made for another network, or for its other dtype")
 
 
 def _dropout_rates(dropout: float | Sequence[float], n_hidden: int) -> list[float]:

@@ -2,7 +2,7 @@
 
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
+from .problem import Problem, check_options
+from .solve import Solver, solve
 
-__all__ = ["LBFGS", "LevenbergMarquardt", "Solver"]
-
-Solver = LevenbergMarquardt | LBFGS
+__all__ = ["LBFGS", "LevenbergMarquardt", "Problem", "Solver", "check_options", "solve"]

@@ -1,0 +1,42 @@
+"""A fit by a solver, from its first iteration to its last, however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..callbacks import Callback, Running, finish
+from ..history import History
+from ..progress import reporter
+from .blas import one_thread
+from .lbfgs import LBFGS
+from .levenberg_marquardt import LevenbergMarquardt
+from .log import Log
+from .problem import Problem
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+Solver = LevenbergMarquardt | LBFGS
+
+
+def solve(
+    solver: Solver,
+    network: Network,
+    problem: Problem,
+    epochs: int,
+    validate: Callable[[], float] | None,
+    callbacks: Sequence[Callback],
+    progress: bool | None,
+) -> History:
+    """Train the network on the problem, for so many iterations at most; validate: gives the validation loss."""
+    running = Running(network, None, History(n_samples=len(problem.X)))
+    with reporter(progress, epochs, len(problem.X)) as report, one_thread():
+        try:
+            log = Log(running, epochs, solver.time_limit, validate, callbacks, report)
+            solver.run(problem, network.theta.astype(np.float64), log)
+        finally:
+            finish(callbacks, running)
+    return running.history

@@ -12,7 +12,7 @@ import json
 import math
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -96,6 +96,18 @@ def joined(arrays: list[np.ndarray], task: Task) -> np.ndarray:
 def direction(theta: np.ndarray) -> np.ndarray:
     """The vector that a Hessian is multiplied by."""
     return np.random.default_rng(2).standard_normal(theta.size).astype(theta.dtype)
+
+
+def outputs_of(task: Task, activations: dict[str, Callable[[Any], Any]]) -> Callable[[Any, Any], Any]:
+    """Outputs of layers (W, b) for inputs x, in a peer's arrays; activations: the peer's."""
+    last = len(task.sizes) - 2
+
+    def outputs(layers: Any, x: Any) -> Any:
+        for layer, (W, b) in enumerate(layers):
+            x = activations.get(task.activation if layer < last else task.output_activation, lambda z: z)(x @ W + b)
+        return x
+
+    return outputs
 
 
 def heats(names: Iterable[str], quantities: Sequence[str], batches: Sequence[int], dtypes: Sequence[str]) -> list[Heat]:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .derivatives import compared, direction, joined
+from .derivatives import compared, direction, joined, outputs_of
 from .task import Task, split
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu}
@@ -21,13 +21,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": jax.nn.sigmoid, "tanh
 class Computation:
     def __init__(self, task: Task) -> None:
         jax.config.update("jax_enable_x64", task.theta.dtype == np.float64)
-        last = len(task.sizes) - 2
-
-        def outputs(layers: Any, x: Any) -> Any:
-            for layer, (W, b) in enumerate(layers):
-                x = x @ W + b
-                x = ACTIVATIONS.get(task.activation if layer < last else task.output_activation, lambda z: z)(x)
-            return x
+        outputs = outputs_of(task, ACTIVATIONS)
 
         def loss(layers: Any, x: Any, t: Any) -> Any:
             return jnp.mean((outputs(layers, x) - t) ** 2)

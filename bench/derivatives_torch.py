@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.func import grad, jacrev, jvp, vmap
 
-from .derivatives import compared, direction, joined
+from .derivatives import compared, direction, joined, outputs_of
 from .task import Task, split
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
@@ -21,13 +21,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"sigmoid": torch.sigmoid, "tanh"
 class Computation:
     def __init__(self, task: Task) -> None:
         torch.set_num_threads(task.threads)
-        last = len(task.sizes) - 2
-
-        def outputs(layers: Any, x: Any) -> Any:
-            for layer, (W, b) in enumerate(layers):
-                x = x @ W + b
-                x = ACTIVATIONS.get(task.activation if layer < last else task.output_activation, lambda z: z)(x)
-            return x
+        outputs = outputs_of(task, ACTIVATIONS)
 
         def loss(layers: Any, x: Any, t: Any) -> Any:
             return torch.mean((outputs(layers, x) - t) ** 2)

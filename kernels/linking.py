@@ -85,9 +85,9 @@ def refer_by_name(result: CompileResult) -> None:
     """
     library, codegen = result.library, result.target_context.codegen()
     _modules[library] = library._get_module_for_linking()
-    named = binding.parse_assembly(f'@"{result.environment.env_name}" = common global ptr null')
-    named.triple, named.data_layout = library._final_module.triple, codegen._data_layout
-    library._shared_module = named
+    named = codegen._create_empty_module(result.fndesc.llvm_func_name)
+    result.target_context.declare_env_global(named, result.environment.env_name)
+    library._shared_module = binding.parse_assembly(str(named))
     symbol = result.fndesc.llvm_func_name
     binding.add_symbol(symbol, library.get_pointer_to_function(symbol))
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from differentiation import LEAK, PARAMETERS, THROUGH, Case
+from differentiation import LEAK, PARAMETERS, THROUGH, Case, apart, cases
+from hypothesis import given, settings
 
 NAMES = ["torch", "jax"]
 
@@ -158,3 +160,18 @@ class Peer:
     def _of_rows(self, case: Case, quantity: Any) -> np.ndarray:
         with self.wide():
             return np.asarray(self.compiled(self.func.vmap(quantity, (None, 0, 0, 0)))(*self.given(case)))
+
+
+def check_against_peer(
+    name: str, ours: Callable[[Case, int], np.ndarray], theirs: Callable[[Peer, Case], np.ndarray], **drawn_of: Any
+) -> None:
+    """Over drawn networks, of what `cases` is told; ours is given a batch size, too."""
+    library = Peer(name)
+
+    @settings(max_examples=15 if name == "torch" else 4)
+    @given(cases(**drawn_of))
+    def agree(drawn):
+        case, batch = drawn
+        assert apart(ours(case, batch), theirs(library, case)) <= 1e-10
+
+    agree()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from computed import SHAPES, check_allocations, wide_case, without_jit
 from differentiation import ACTIVATIONS, DTYPES, LOSSES, apart, cases, check, direction, make_case
-from differentiation_peers import NAMES, Peer
+from differentiation_peers import NAMES, check_against_peer
+from fourth_power import quartic, quartic_bend, quartic_gradient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
@@ -62,16 +63,11 @@ def test_activations(activation):
 @pytest.mark.parametrize("peer", NAMES)
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_both_are_the_peers(quantity, peer):
-    library = Peer(peer)
-
-    @settings(max_examples=15 if peer == "torch" else 4)
-    @given(cases())
-    def agree(drawn):
-        case, batch = drawn
-        found = getattr(computed, quantity)(case, direction(case), case.workspace(batch, curvature=True))
-        assert apart(found, getattr(library, quantity)(case, direction(case))) <= 1e-10
-
-    agree()
+    check_against_peer(
+        peer,
+        lambda case, batch: getattr(computed, quantity)(case, direction(case), case.workspace(batch, curvature=True)),
+        lambda library, case: getattr(library, quantity)(case, direction(case)),
+    )
 
 
 @pytest.mark.plain
@@ -165,26 +161,6 @@ def cubic_slope(x):
 @njit
 def cubic_bend(x):
     return type(x)(0.6) * x
-
-
-@njit
-def quartic(y, t):
-    total = 0.0
-    for j in range(y.size):
-        total += (y[j] - t[j]) ** 4
-    return total
-
-
-@njit
-def quartic_gradient(y, t, dy):
-    for j in range(y.size):
-        dy[j] = 4 * (y[j] - t[j]) ** 3
-
-
-@njit
-def quartic_bend(y, t, u):
-    for j in range(y.size):
-        u[j] *= 12 * (y[j] - t[j]) ** 2
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from computed import SHAPES, check_allocations, wide_case, without_jit
 from differentiation import ACTIVATIONS, DTYPES, LOSSES, Case, apart, cases, check, make_case
-from differentiation_peers import NAMES, Peer
+from differentiation_peers import NAMES, check_against_peer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
@@ -50,16 +50,11 @@ def test_losses(loss):
 @pytest.mark.parametrize("peer", NAMES)
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_all_are_the_peers(quantity, peer):
-    library = Peer(peer)
-
-    @settings(max_examples=15 if peer == "torch" else 4)
-    @given(cases())
-    def agree(drawn):
-        case, batch = drawn
-        found = getattr(computed, quantity)(case, case.workspace(batch, derivatives=True))
-        assert apart(found, getattr(library, quantity)(case)) <= 1e-10
-
-    agree()
+    check_against_peer(
+        peer,
+        lambda case, batch: getattr(computed, quantity)(case, case.workspace(batch, derivatives=True)),
+        lambda library, case: getattr(library, quantity)(case),
+    )
 
 
 @pytest.mark.plain

@@ -8,7 +8,8 @@ import oracle
 import pytest
 from computed import SHAPES, check_allocations, wide_case, without_jit
 from differentiation import DTYPES, LOSSES, Case, apart, cases, check, make_case
-from differentiation_peers import NAMES, Peer
+from differentiation_peers import NAMES, check_against_peer
+from fourth_power import quartic, quartic_gradient, quartic_target_gradient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
@@ -37,16 +38,12 @@ def test_shapes(sizes, loss):
 
 @pytest.mark.parametrize("peer", NAMES)
 def test_it_is_the_peers(peer):
-    library = Peer(peer)
-
-    @settings(max_examples=15 if peer == "torch" else 4)
-    @given(cases(losses=WITH_TARGETS))
-    def agree(drawn):
-        case, batch = drawn
-        found = computed.target_gradient(case, case.workspace(batch, derivatives=True))
-        assert apart(found, library.target_gradient(case)) <= 1e-10
-
-    agree()
+    check_against_peer(
+        peer,
+        lambda case, batch: computed.target_gradient(case, case.workspace(batch, derivatives=True)),
+        lambda library, case: library.target_gradient(case),
+        losses=WITH_TARGETS,
+    )
 
 
 @pytest.mark.plain
@@ -111,26 +108,6 @@ def test_class_indices_are_refused():
     case = make_case([3, 4], ["softmax"], "label_log_loss", rows=4)
     with pytest.raises(ValueError, match=r"T holds class indices.*a column for each output"):
         target_gradient(case.plan, case.theta, case.X, case.T, case.weight, case.empty(4, 1), case.workspace(derivatives=True))
-
-
-@njit
-def quartic(y, t):
-    total = 0.0
-    for j in range(y.size):
-        total += (y[j] - t[j]) ** 4
-    return total
-
-
-@njit
-def quartic_gradient(y, t, dy):
-    for j in range(y.size):
-        dy[j] = 4 * (y[j] - t[j]) ** 3
-
-
-@njit
-def quartic_target_gradient(y, t, dt):
-    for j in range(y.size):
-        dt[j] = -4 * (y[j] - t[j]) ** 3
 
 
 @pytest.fixture

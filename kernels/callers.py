@@ -55,6 +55,7 @@ class KernelGuard(SourceGuard):
         return _restore_guard, (source_hash(), *self._names)
 
 
+# Under this name, in this module, for as long as cached callers are to be found stale: their files name it.
 def _restore_guard(
     made_under: str, module: str = "", function: str = "", arguments: tuple[Any, ...] = (), symbol: str = ""
 ) -> SourceGuard:

@@ -55,7 +55,7 @@ def _repeated(rows: int, vectors: int) -> Callable[..., None]:
 
 def _rate(rows: int, vectors: int, dtype: np.dtype[Any], threads: int) -> float:
     """GFLOP/s of one shape."""
-    from ..kernels.processor import SIMD
+    from ..kernels.compiler.processor import SIMD
 
     run = _repeated(rows, vectors)
     width = vectors * SIMD.vector_bytes // dtype.itemsize

@@ -7,13 +7,13 @@ from .activations import ACTIVATIONS as _ACTIVATIONS
 from .activations import register_activation
 from .activations.softmax import softmax, softmax_backward
 from .dense import dense_backward, dense_backward_input, dense_forward
-from .derivatives.curvature import gauss_newton_vector, hessian_vector
-from .derivatives.gradient import loss_and_grad
+from .derivatives.curvature_products import gauss_newton_vector, hessian_vector
+from .derivatives.loss_and_grad import loss_and_grad
 from .derivatives.input_gradient import input_gradient
 from .derivatives.jacobians import input_jacobian, parameter_jacobian, sample_gradients
-from .derivatives.pullback import backward, vjp
-from .derivatives.targets import target_gradient
-from .epoch import train_epoch, train_step
+from .derivatives.vjp import backward, vjp
+from .derivatives.target_gradient import target_gradient
+from .training.epoch import train_epoch, train_step
 from .losses import LOSSES as _LOSSES
 from .losses import register_loss
 from .losses.codes import GAUSSIAN_NLL, HUBER, MAE, QUANTILE
@@ -27,10 +27,10 @@ from .losses.squares import (
     sum_squared_error,
     sum_squared_error_backward,
 )
-from .optimizers import apply_gradient
+from .training.optimizers import apply_gradient
 from .plan import Plan, State, make_plan, make_state
-from .prediction import forward, forward_loaded, load_parameters, predict
-from .single import predict_one
+from .predict import forward, forward_loaded, load_parameters, predict
+from .predict import predict_one
 from .workspace import Workspace, make_workspace
 
 elu, elu_backward = _ACTIVATIONS["elu"].forward, _ACTIVATIONS["elu"].backward

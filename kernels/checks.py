@@ -6,7 +6,7 @@ follow the sentence.
 
 from __future__ import annotations
 
-from .jit import leaf
+from .compiler.jit import leaf
 
 
 @leaf

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import check_layer
-from .jit import kernel, leaf
+from .compiler.jit import kernel, leaf
 from .llvm import lanes_of, span
-from .products import IN_PANELS, pack, padded_width, product
+from .matrices import IN_PANELS, pack, padded_width, product
 
 _padded = leaf(padded_width)
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import optimizers
+from .training import optimizers
 from .activations import ACTIVATIONS, activation_of
 from .losses import loss_of
 from .validation import activation_names, chosen_loss, layer_sizes, loss_parameters, real_dtype, target_columns

@@ -23,10 +23,10 @@ from .activations import activation_of
 from .losses import loss_of
 from .plan import ACTIVATION, N_IN, N_OUT, Plan
 from .plan import LOSS as PLAN_LOSS
-from .processor import SIMD
-from .products import padded_width
-from .routines import address_of
-from .threads import CONTROL_SIZE
+from .compiler.processor import SIMD
+from .matrices import padded_width
+from .llvm.routines import address_of
+from .training.barrier import CONTROL_SIZE
 from .validation import positive_integer, real_dtype
 
 # Row 0 of Workspace.layout. LOSS: its code. TARGET_WIDTH: columns of T. THREADS: most that may work together. BATCH, CHUNK,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from numba.core import config
-from tileprop.kernels.cache import cache_folder
+from tileprop.kernels.compiler.cache import cache_folder
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..kernels import State
-from ..kernels.optimizers import LEARNING_RATE
+from ..kernels.training.optimizers import LEARNING_RATE
 from ..kernels.validation import positive_integer
 from .errors import InputError
 from .history import History

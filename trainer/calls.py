@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..kernels import Plan, State, Workspace
-from ..kernels.epoch import choose_epoch
-from ..kernels.optimizers import DIVERGED, POSITION, STATUS
+from ..kernels.training.epoch import choose_epoch
+from ..kernels.training.optimizers import DIVERGED, POSITION, STATUS
 from ..kernels.workspace import BATCH
 from .errors import DivergenceError, InputError
 from .threads import Team

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels import State, loss_and_grad, make_workspace
-from ..kernels.optimizers import ALPHA, CLIP_NORM, L1, SEED, WEIGHT_DECAY
+from ..kernels.training.optimizers import ALPHA, CLIP_NORM, L1, SEED, WEIGHT_DECAY
 from ..kernels.validation import positive_integer
 from ..kernels.workspace import BATCH_MEAN, MEAN, PENALTY
 from .arrays import smoothed

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 
 from ..kernels import Plan, Workspace
-from ..kernels.processor import SIMD
-from ..kernels.threads import BARRIER, DECISION, STOP
+from ..kernels.compiler.processor import SIMD
+from ..kernels.training.barrier import BARRIER, DECISION, STOP
 from ..kernels.validation import positive_integer
 from .errors import InputError
 

@@ -18,8 +18,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from ..jit import check_compiled
-from ..naming import RegisteredName, check_new_name
+from ..compiler.jit import check_compiled
+from ..registry import RegisteredName, check_new_name
 from .entry import Activation, elementwise
 from .formulas import ELEMENTWISE
 from .softmax import SOFTMAX_ENTRY

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_same_shape
-from ..jit import kernel, leaf
+from ..compiler.jit import kernel, leaf
 from ..llvm import copy, span
-from ..naming import named
-from ..routines import activation_routine, curvature_routine
+from ..registry import named
+from ..llvm.routines import activation_routine, curvature_routine
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errorfree import scaled_difference, sum_error
-from ..exponential import (
+from ..numerics.error_free import scaled_difference, sum_error
+from ..numerics.exponential import (
     exp_parts,
     exp_scalar,
     exp_split,
@@ -23,7 +23,7 @@ from ..exponential import (
     split_double_finely,
     split_for_single,
 )
-from ..jit import leaf
+from ..compiler.jit import leaf
 from .entry import elementwise
 from .gates import gelu_bend, gelu_scalar, gelu_slope, silu_bend, silu_scalar, silu_slope
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errorfree import product_in_parts, quotient_in_parts, scaled_difference, sum_in_parts
-from ..exponential import (
+from ..numerics.error_free import product_in_parts, quotient_in_parts, scaled_difference, sum_in_parts
+from ..numerics.exponential import (
     LOWEST_DOUBLE,
     exp_split,
     is_single,
@@ -19,8 +19,8 @@ from ..exponential import (
     split_double_finely,
     split_for_single,
 )
-from ..jit import leaf
-from .normal import (
+from ..compiler.jit import leaf
+from ..numerics.normal import (
     DENSITY_AT_0,
     DENSITY_AT_0_LOW,
     bell_for_single,

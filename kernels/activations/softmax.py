@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..checks import check_same_shape
-from ..errorfree import product_error, sum_error
-from ..exponential import LOWEST_SINGLE, exp_parts, exp_split, is_single
-from ..jit import REORDERED, kernel, leaf
+from ..numerics.error_free import product_error, sum_error
+from ..numerics.exponential import LOWEST_SINGLE, exp_parts, exp_split, is_single
+from ..compiler.jit import REORDERED, kernel, leaf
 from ..llvm import matrix, span
-from ..routines import activation_routine, curvature_routine
+from ..llvm.routines import activation_routine, curvature_routine
 from .entry import Activation, in_place, result_for
 from .formulas import SOFTMAX
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..dropout import KEEP_ALL
-from ..jit import leaf
+from ..training.dropout import KEEP_ALL
+from ..compiler.jit import leaf
 from ..llvm import copy, matrix
-from ..network import (
+from ..passes import (
     activate,
     backward_rows,
     forward_rows,
@@ -17,8 +17,8 @@ from ..network import (
     refresh_transposed,
 )
 from ..plan import N_IN, N_LAYERS, N_OUT
-from ..products import IN_PANELS, product
-from ..single import forward_one
+from ..matrices import IN_PANELS, product
+from ..predict import forward_one
 from ..workspace import (
     ACTIVATIONS,
     DELTAS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..checks import check_derivatives, check_like, check_loss, check_parameters, check_rows, check_workspace
-from ..jit import kernel
+from ..compiler.jit import kernel
 from ..llvm import span
 from ..workspace import BLOCK, INPUT_STRIDE, LOSS_PARAMETERS
 from .chain import back, block_loss, forth, load, scale_of, take_input_gradient

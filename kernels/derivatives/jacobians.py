@@ -14,10 +14,10 @@ from ..checks import (
     check_rows,
     check_workspace,
 )
-from ..dropout import KEEP_ALL
-from ..jit import kernel, leaf
+from ..training.dropout import KEEP_ALL
+from ..compiler.jit import kernel, leaf
 from ..llvm import copy, outer, span
-from ..network import forward_rows, layer_input
+from ..passes import forward_rows, layer_input
 from ..plan import BIASED, BIASES_AT, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from ..workspace import BLOCK, DELTAS, INPUT_STRIDE, LOSS_PARAMETERS, STACKED_ROWS, STRIDE
 from .chain import (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..checks import check_kept, check_normal, check_rows, check_workspace
-from ..dropout import KEEP_ALL
-from ..jit import kernel, leaf
+from ..training.dropout import KEEP_ALL
+from ..compiler.jit import kernel, leaf
 from ..llvm import lanes_of, span
-from ..network import activate, backward_rows, read_only
+from ..passes import activate, backward_rows, read_only
 from ..plan import N_LAYERS, N_OUT, N_PARAMETERS
-from ..processor import SIMD
-from ..products import padded_width, panel_width, product
+from ..compiler.processor import SIMD
+from ..matrices import padded_width, panel_width, product
 from ..workspace import ACTIVATIONS, CHUNK, DELTAS, STRIDE
 from .chain import transpose
 from .jacobians import take_row_gradients

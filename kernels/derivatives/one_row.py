@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from ..jit import REORDERED, leaf
+from ..compiler.jit import REORDERED, leaf
 from ..llvm import span
-from ..network import activate
+from ..passes import activate
 from ..plan import N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from ..workspace import DELTAS
 

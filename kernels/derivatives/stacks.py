@@ -10,11 +10,11 @@ row r of unit u is number u * rows + r. Every unit goes through the same slopes,
 from __future__ import annotations
 
 from ..activations.formulas import SOFTMAX
-from ..jit import leaf
+from ..compiler.jit import leaf
 from ..llvm import call_activation, copy, lanes_of, span
-from ..network import read_only
+from ..passes import read_only
 from ..plan import N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from ..products import IN_PANELS, panel_width, product
+from ..matrices import IN_PANELS, panel_width, product
 from ..workspace import (
     ACTIVATIONS,
     CODE,

@@ -6,7 +6,7 @@ place when the jit is off.
 
 from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
 from .calls import call_activation, call_curvature, call_loss
-from .online import make_online
+from ..tiny.emitter import make_online
 from .outer import outer
 from .subnormals import flush_subnormals, restore_mode
 from .sums import column_sums

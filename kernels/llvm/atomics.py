@@ -13,8 +13,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..jit import JIT_DISABLED
-from ..processor import ARM, X86
+from ..compiler.jit import JIT_DISABLED
+from ..compiler.processor import ARM, X86
 from .emit import INT, data_pointer
 
 if sys.platform == "win32":

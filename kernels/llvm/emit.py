@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 
-from ..processor import SIMD
+from ..compiler.processor import SIMD
 
 INDEX = ir.IntType(64)
 INT = ir.IntType(32)

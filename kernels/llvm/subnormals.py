@@ -12,8 +12,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..jit import JIT_DISABLED
-from ..processor import ARM, X86
+from ..compiler.jit import JIT_DISABLED
+from ..compiler.processor import ARM, X86
 from .emit import INDEX, INT
 
 _FLUSH_X86 = 0x8040  # MXCSR: flush results to zero, read subnormal operands as zero

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..jit import JIT_DISABLED
+from ..compiler.jit import JIT_DISABLED
 from .emit import INDEX, data_pointer, load, multiply_add, splat, store, vector_type
 
 # Rows go to so many sums by turns: an addition waits three or four cycles for the one before.

@@ -15,8 +15,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..jit import JIT_DISABLED
-from ..processor import SIMD
+from ..compiler.jit import JIT_DISABLED
+from ..compiler.processor import SIMD
 from .emit import (
     INDEX,
     INT,

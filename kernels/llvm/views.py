@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..jit import JIT_DISABLED
+from ..compiler.jit import JIT_DISABLED
 from .emit import check_one_dtype, data_pointer
 
 

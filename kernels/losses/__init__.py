@@ -21,8 +21,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from ..jit import check_compiled
-from ..naming import RegisteredName, check_new_name
+from ..compiler.jit import check_compiled
+from ..registry import RegisteredName, check_new_name
 from . import entropies, gaussian, poisson, robust, squares
 from .entry import Loss, row_loss, targets_of_rows
 

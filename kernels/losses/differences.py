@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import leaf
+from ..compiler.jit import leaf
 from ..llvm import matrix
-from ..routines import loss_routine
+from ..llvm.routines import loss_routine
 from .codes import GAUSSIAN_NLL
 
 _d = np.float64

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errorfree import product_error, sum_error
-from ..exponential import is_single, log1m_parts, log_parts
-from ..jit import kernel, leaf
+from ..numerics.error_free import product_error, sum_error
+from ..numerics.exponential import is_single, log1m_parts, log_parts
+from ..compiler.jit import kernel, leaf
 from ..llvm import matrix
-from ..routines import loss_routine
+from ..llvm.routines import loss_routine
 from .codes import BINARY_LOG_LOSS, LABEL_LOG_LOSS, LOG_LOSS
 from .differences import difference_curvature
 from .entry import Loss

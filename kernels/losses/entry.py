@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_loss_parameter, check_same_rows, check_same_shape
-from ..jit import kernel, leaf
+from ..compiler.jit import kernel, leaf
 from ..llvm import span
-from ..naming import named
-from ..routines import loss_routine
+from ..registry import named
+from ..llvm.routines import loss_routine
 from .sums import added, rounded
 
 _d = np.float64

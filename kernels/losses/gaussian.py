@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exponential import exp_parts
-from ..jit import leaf
+from ..numerics.exponential import exp_parts
+from ..compiler.jit import leaf
 from .codes import GAUSSIAN_NLL
 from .differences import difference_targets
 from .entry import row_loss

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errorfree import product_error, sum_error
-from ..exponential import LN2_HI, LN2_LO, log_series, log_split
-from ..jit import kernel, leaf
+from ..numerics.error_free import product_error, sum_error
+from ..numerics.exponential import LN2_HI, LN2_LO, log_series, log_split
+from ..compiler.jit import kernel, leaf
 from ..llvm import matrix
-from ..routines import loss_routine
+from ..llvm.routines import loss_routine
 from .codes import POISSON
 from .differences import difference_curvature
 from .entry import Loss

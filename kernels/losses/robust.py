@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import leaf
+from ..compiler.jit import leaf
 from .codes import HUBER, MAE, QUANTILE
 from .differences import difference_targets
 from .entry import Parameter, row_loss

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import kernel, leaf
+from ..compiler.jit import kernel, leaf
 from ..llvm import matrix
-from ..routines import loss_routine
+from ..llvm.routines import loss_routine
 from .codes import MSE, SQUARED_ERROR, SUM_SQUARED_ERROR
 from .differences import difference_targets, scale_rows
 from .entry import Loss

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_same_shape
-from ..errorfree import product_error, sum_error
-from ..jit import leaf
-from ..naming import named
+from ..numerics.error_free import product_error, sum_error
+from ..compiler.jit import leaf
+from ..registry import named
 
 _d = np.float64
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 from tileprop.bench import fma_rate
 from tileprop.bench.fma_rate import fma_rates
-from tileprop.kernels.processor import SIMD
+from tileprop.kernels.compiler.processor import SIMD
 
 
 def test_a_tile_sums_over_its_depth():

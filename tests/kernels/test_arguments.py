@@ -13,8 +13,8 @@ from numba.core import config
 from numba.core.errors import TypingError
 from tileprop import kernels
 from tileprop.kernels import make_plan, make_state, make_workspace
-from tileprop.kernels.arguments import check_arguments, declared_read_only
-from tileprop.kernels.jit import ElementwiseDispatcher, KernelDispatcher
+from tileprop.kernels.compiler.arguments import check_arguments, declared_read_only
+from tileprop.kernels.compiler.jit import ElementwiseDispatcher, KernelDispatcher
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="plain Python takes any layout and mixes dtypes")
 

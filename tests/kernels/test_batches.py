@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import njit
-from tileprop.kernels import batches
-from tileprop.kernels.optimizers import LEARNING_RATE, RUNNING, STEP, STOPPED
-from tileprop.kernels.step import WHOLE_AT_ONCE
-from tileprop.kernels.threads import BARRIER, STOP
+from tileprop.kernels.training import batches
+from tileprop.kernels.training.optimizers import LEARNING_RATE, RUNNING, STEP, STOPPED
+from tileprop.kernels.training.step import WHOLE_AT_ONCE
+from tileprop.kernels.training.barrier import BARRIER, STOP
 from tileprop.kernels.workspace import GROUPS, PACKED, PENALTY
 from trainings import RULES, Training, make_training, oracle_epoch
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numba.core import config
-from tileprop.kernels.jit import kernel, leaf
+from tileprop.kernels.compiler.jit import kernel, leaf
 
 compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from numba.core import config
 from tileprop import kernels
-from tileprop.kernels.cache import cache_folder
+from tileprop.kernels.compiler.cache import cache_folder
 
 SOURCES = Path(kernels.__file__).parent
 
@@ -41,7 +41,7 @@ print(json.dumps({
 """
 
 SHOW_FOLDER = """
-import json, tileprop.kernels.cache as cache
+import json, tileprop.kernels.compiler.cache as cache
 folder = cache.cache_folder()
 print(json.dumps({"folder": folder and str(folder), "hash": cache.source_hash()}))
 """
@@ -297,7 +297,7 @@ def test_cached_callers_find_their_kernels_wherever_these_are(installation, plac
 def test_every_file_counts(installation):
     """A comment at the end of any source file, or a new file, makes another hash."""
     code = """
-import json, pathlib, tileprop.kernels, tileprop.kernels.cache as cache
+import json, pathlib, tileprop.kernels, tileprop.kernels.compiler.cache as cache
 folder = pathlib.Path(tileprop.kernels.__file__).parent
 def hash_now():
     cache.source_hash.cache_clear()

@@ -33,9 +33,9 @@ from tileprop.kernels import (
     predict_one,
     train_step,
 )
-from tileprop.kernels.cache import source_hash
-from tileprop.kernels.callers import SourceGuard, StaleKernels, guard_of
-from tileprop.kernels.linking import module_of
+from tileprop.kernels.compiler.cache import source_hash
+from tileprop.kernels.compiler.callers import SourceGuard, StaleKernels, guard_of
+from tileprop.kernels.compiler.linking import module_of
 
 compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
 RNG = np.random.default_rng(12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tileprop.kernels.optimizers import CLIP_NORM, LEARNING_RATE
+from tileprop.kernels.training.optimizers import CLIP_NORM, LEARNING_RATE
 from tileprop.kernels.workspace import GROUPS
 from trainings import RULES, make_training
 

@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 from numba.core.types.functions import BaseFunction
 from tileprop.kernels import compiling, sigmoid
-from tileprop.kernels.compiling import compiling as shortened
+from tileprop.kernels.compiler.compiling import compiling as shortened
 
 ORIGINAL = compiling._look_up
 

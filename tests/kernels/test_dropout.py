@@ -7,9 +7,9 @@ import pytest
 from numba import njit
 from scipy import stats
 from tileprop.kernels import loss_and_grad, make_plan, make_state, make_workspace, predict, train_epoch
-from tileprop.kernels.dropout import KEEP_ALL, WHOLE, is_dropped, key_of, step_key
-from tileprop.kernels.optimizers import STEP
-from tileprop.kernels.threads import BARRIER
+from tileprop.kernels.training.dropout import KEEP_ALL, WHOLE, is_dropped, key_of, step_key
+from tileprop.kernels.training.optimizers import STEP
+from tileprop.kernels.training.barrier import BARRIER
 from tileprop.kernels.workspace import GROUPS
 from trainings import Training
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from numba import njit
 from numba.core import config
 from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch, train_step
-from tileprop.kernels.optimizers import DIVERGED, POSITION, RUNNING, SEED, STATUS, STEP, STOPPED
-from tileprop.kernels.step import WHOLE_AT_ONCE
+from tileprop.kernels.training.optimizers import DIVERGED, POSITION, RUNNING, SEED, STATUS, STEP, STOPPED
+from tileprop.kernels.training.step import WHOLE_AT_ONCE
 from tileprop.kernels.workspace import BATCH, BATCH_MEAN, BLOCK, GROUPS, MEAN, PACKED, PENALTY, WIDTH, ZEROS
 from trainings import RULES, Training, make_training, oracle_epoch
 

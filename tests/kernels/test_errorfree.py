@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numba import njit
-from tileprop.kernels import errorfree
-from tileprop.kernels.errorfree import product_error, sum_error
+from tileprop.kernels.numerics import error_free as errorfree
+from tileprop.kernels.numerics.error_free import product_error, sum_error
 
 pytestmark = pytest.mark.plain
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
-from tileprop.kernels import exponential
+from tileprop.kernels.numerics import exponential
 
 pytestmark = pytest.mark.plain
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numba.core import config
 from tileprop import kernels
-from tileprop.kernels import jit
+from tileprop.kernels.compiler import jit
 
 compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numba import float64, njit
 from numba.core import config
-from tileprop.kernels import jit
-from tileprop.kernels.jit import leaf
-from tileprop.kernels.linking import LeafLibrary
+from tileprop.kernels.compiler import jit
+from tileprop.kernels.compiler.jit import leaf
+from tileprop.kernels.compiler.linking import LeafLibrary
 
 FACTORS = np.array([2.0, 3.0])
 

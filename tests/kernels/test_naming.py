@@ -8,7 +8,7 @@ import pickle
 from typing import Any
 
 import pytest
-from tileprop.kernels.naming import RegisteredName, check_new_name, named
+from tileprop.kernels.registry import RegisteredName, check_new_name, named
 
 pytestmark = pytest.mark.plain
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from numba.core import config
-from tileprop.kernels import online
-from tileprop.kernels.optimizers import DIVERGED, RUNNING, STOPPED
+from tileprop.kernels.tiny import epoch as online
+from tileprop.kernels.training.optimizers import DIVERGED, RUNNING, STOPPED
 from trainings import RULES, Training, make_training, oracle_epoch
 
 DTYPES = ["float32", "float64"]

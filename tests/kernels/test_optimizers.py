@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba.core import config
 from tileprop.kernels import apply_gradient, make_plan, make_state
-from tileprop.kernels.optimizers import NEGLIGIBLE, STEP
+from tileprop.kernels.training.optimizers import NEGLIGIBLE, STEP
 
 PLAN = make_plan([3, 3, 1])
 N = PLAN.n_parameters

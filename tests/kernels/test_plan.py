@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tileprop.kernels import make_plan, make_state
-from tileprop.kernels.optimizers import ALPHA
+from tileprop.kernels.training.optimizers import ALPHA
 
 pytestmark = pytest.mark.plain
 

@@ -15,8 +15,8 @@ import numpy as np
 import oracle
 import pytest
 from numba.core import config
-from tileprop.kernels import processor
-from tileprop.kernels.processor import ARM, SIMD, SIMDS, X86, chosen_simd
+from tileprop.kernels.compiler import processor
+from tileprop.kernels.compiler.processor import ARM, SIMD, SIMDS, X86, chosen_simd
 
 TESTS = Path(oracle.__file__).parent
 HOST = processor._features()
@@ -88,7 +88,7 @@ import json, sys
 import numpy as np
 import oracle
 from tileprop.kernels import forward, loss_and_grad, make_plan, make_state, make_workspace, train_epoch
-from tileprop.kernels.processor import SIMD
+from tileprop.kernels.compiler.processor import SIMD
 
 dtype = sys.argv[1]
 worst = {"simd": SIMD.name}

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from numba import njit
-from tileprop.kernels import products
-from tileprop.kernels.processor import SIMD
-from tileprop.kernels.products import IN_PANELS, padded_width
+from tileprop.kernels import matrices as products
+from tileprop.kernels.compiler.processor import SIMD
+from tileprop.kernels.matrices import IN_PANELS, padded_width
 
 pytestmark = pytest.mark.plain
 

@@ -14,7 +14,7 @@ from tileprop.kernels.llvm import call_activation
 from tileprop.kernels.llvm.calls import plain_routines
 from tileprop.kernels.losses import LOSSES
 from tileprop.kernels.losses.codes import MSE, SQUARED_ERROR
-from tileprop.kernels.routines import activation_routine, address_of
+from tileprop.kernels.llvm.routines import activation_routine, address_of
 from tileprop.kernels.workspace import LOSS_ROUTINE, ROUTINE
 
 pytestmark = pytest.mark.plain

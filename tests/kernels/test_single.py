@@ -15,7 +15,7 @@ from numba import njit
 from numba.core import config
 from problems import ACTIVATIONS, DTYPES, Problem, make_problem, networks, some_problem
 from tileprop.kernels import Plan, Workspace, make_plan, make_workspace, predict, predict_one
-from tileprop.kernels.processor import X86
+from tileprop.kernels.compiler.processor import X86
 
 without_jit = bool(config.DISABLE_JIT)
 

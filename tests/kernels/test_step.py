@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels import apply_gradient, loss_and_grad, make_workspace, train_epoch
-from tileprop.kernels.optimizers import ADAM, ALPHA, MOMENTUM, NADAM, NESTEROV, RULE, SGD, STEP, step_scalars, take_step
-from tileprop.kernels.step import WHOLE_AT_ONCE
+from tileprop.kernels.training.optimizers import ADAM, ALPHA, MOMENTUM, NADAM, NESTEROV, RULE, SGD, STEP, step_scalars, take_step
+from tileprop.kernels.training.step import WHOLE_AT_ONCE
 from tileprop.kernels.workspace import GROUPS, PACKED, SCRATCH_ROWS
 from trainings import RULES, Training, make_training
 

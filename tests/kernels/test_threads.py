@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 from numba.core import config
 from tileprop.kernels import make_plan, make_workspace
-from tileprop.kernels.threads import BARRIER, CONTROL_SIZE, DECISION, STOP, meet
+from tileprop.kernels.training.barrier import BARRIER, CONTROL_SIZE, DECISION, STOP, meet
 
 pytestmark = pytest.mark.plain
 

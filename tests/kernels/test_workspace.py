@@ -13,7 +13,7 @@ from tileprop.kernels import Plan, Workspace, make_plan, make_workspace
 from tileprop.kernels.activations import ACTIVATIONS as ENTRIES
 from tileprop.kernels.losses import LOSSES as LOSS_ENTRIES
 from tileprop.kernels.losses.codes import LABEL_LOG_LOSS
-from tileprop.kernels.processor import SIMD
+from tileprop.kernels.compiler.processor import SIMD
 from tileprop.kernels.workspace import (
     ACTIVATIONS,
     AREA,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import oracle
 from tileprop.kernels import Plan, State, Workspace, make_plan, make_state, make_workspace, train_epoch
-from tileprop.kernels.optimizers import ALPHA
-from tileprop.kernels.threads import BARRIER
+from tileprop.kernels.training.optimizers import ALPHA
+from tileprop.kernels.training.barrier import BARRIER
 from tileprop.kernels.workspace import BATCH
 
 # Rules: what make_state takes, and the oracle's own.

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tileprop.kernels.optimizers import POSITION
+from tileprop.kernels.training.optimizers import POSITION
 from tileprop.trainer import SGD, Adam, DivergenceError, EarlyStopping, InputError, Network, loop
 from tileprop.trainer.callbacks import Running
 

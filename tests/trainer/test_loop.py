@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 from tileprop.kernels import make_plan, train_epoch
-from tileprop.kernels.optimizers import SEED, STEP
+from tileprop.kernels.training.optimizers import SEED, STEP
 from tileprop.trainer import SGD, Adam, InputError, Network, calls, loop, threads
 
 RNG = np.random.default_rng(11)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numba.core import config
 from tileprop.kernels import make_plan, make_workspace
-from tileprop.kernels.processor import SIMD
+from tileprop.kernels.compiler.processor import SIMD
 from tileprop.trainer import SGD, Adam, InputError, Network, threads
 from tileprop.trainer.threads import Team, available_processors, choose_threads, step_seconds
 

@@ -45,8 +45,8 @@ def run_info(args: argparse.Namespace) -> int:
 def _installation() -> list[tuple[str, str]]:
     from llvmlite import binding
 
-    from ...kernels.cache import cache_folder
-    from ...kernels.jit import JIT_DISABLED
+    from ...kernels.compiler.cache import cache_folder
+    from ...kernels.compiler.jit import JIT_DISABLED
     from ..versions import versions
 
     features = binding.get_host_cpu_features()

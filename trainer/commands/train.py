@@ -76,7 +76,7 @@ def _widths(text: str) -> tuple[int, ...]:
 
 def run_train(args: argparse.Namespace) -> int:
     """Train, write the run folder, show the result."""
-    from ...kernels.cache import cache_folder
+    from ...kernels.compiler.cache import cache_folder
     from ..extras import available, require
     from ..runs.experiment import run_experiment
     from ..runs.folder import RunFolder

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils.validation import validate_data
 
-from ...kernels.optimizers import LEARNING_RATE
+from ...kernels.training.optimizers import LEARNING_RATE
 from ..callbacks import Running
 from ..errors import DivergenceError
 from ..network import PREDICT_ROWS, Network

@@ -13,9 +13,9 @@ from numba import from_dtype, njit, types
 from numba.core import config
 from tileprop.kernels.activations import ACTIVATIONS, formulas
 from tileprop.kernels.activations.entry import elementwise, in_place, result_for
-from tileprop.kernels.jit import kernel, leaf
+from tileprop.kernels.compiler.jit import kernel, leaf
 from tileprop.kernels.llvm import call_activation, call_curvature
-from tileprop.kernels.routines import address_of
+from tileprop.kernels.llvm.routines import address_of
 
 pytestmark = pytest.mark.plain
 

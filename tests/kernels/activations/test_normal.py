@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mpf
 from numba import njit
-from tileprop.kernels.activations import normal
+from tileprop.kernels.numerics import normal
 
 pytestmark = pytest.mark.plain
 

@@ -13,7 +13,7 @@ from numba import njit
 from tileprop.kernels import loss_and_grad, vjp
 from tileprop.kernels.derivatives.one_row import backward_one, backward_product_one, dot
 from tileprop.kernels.llvm import span
-from tileprop.kernels.single import forward_one
+from tileprop.kernels.predict import forward_one
 from tileprop.kernels.workspace import DELTAS
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}

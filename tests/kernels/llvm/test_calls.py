@@ -14,7 +14,7 @@ from tileprop.kernels.llvm.calls import (
     loss_types,
     plain_routines,
 )
-from tileprop.kernels.routines import activation_routine, address_of, curvature_routine, loss_routine
+from tileprop.kernels.llvm.routines import activation_routine, address_of, curvature_routine, loss_routine
 
 pytestmark = pytest.mark.plain
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels.llvm import column_sums
 from tileprop.kernels.llvm.sums import _plain_column_sums
-from tileprop.kernels.processor import SIMD
-from tileprop.kernels.products import padded_width
+from tileprop.kernels.compiler.processor import SIMD
+from tileprop.kernels.matrices import padded_width
 
 pytestmark = pytest.mark.plain
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels.llvm import dots, lanes_of, panel, tile, transpose_block
-from tileprop.kernels.processor import SIMD
+from tileprop.kernels.compiler.processor import SIMD
 
 pytestmark = pytest.mark.plain
 

@@ -14,7 +14,7 @@ from tileprop.kernels.losses import LOSSES
 from tileprop.kernels.losses.codes import LABEL_LOG_LOSS
 from tileprop.kernels.losses.entry import Loss, Parameter, row_loss
 from tileprop.kernels.losses.sums import difference
-from tileprop.kernels.routines import address_of
+from tileprop.kernels.llvm.routines import address_of
 
 pytestmark = pytest.mark.plain
 

@@ -32,7 +32,7 @@ from numba.core import config
 from tileprop import kernels
 from tileprop.kernels import loss_and_grad, make_plan, make_state, make_workspace, register_loss, train_epoch
 from tileprop.kernels.losses import LOSSES, USERS, loss_names, loss_of
-from tileprop.kernels.optimizers import DIVERGED, STATUS
+from tileprop.kernels.training.optimizers import DIVERGED, STATUS
 
 pytestmark = pytest.mark.plain
 

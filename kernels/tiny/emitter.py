@@ -21,8 +21,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..jit import JIT_DISABLED
-from .emit import INDEX, data_pointer, multiply_add
+from ..compiler.jit import JIT_DISABLED
+from ..llvm.emit import INDEX, data_pointer, multiply_add
 
 Table = tuple[tuple[int, Any], ...]
 

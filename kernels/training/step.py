@@ -6,13 +6,13 @@ time, while it is in the first-level cache; of a small network, all at once.
 
 from __future__ import annotations
 
-from .jit import leaf
-from .llvm import column_sums, lanes_of, span
-from .network import add_gradient, layer_input, refresh_transposed, share, weight_rows
+from ..compiler.jit import leaf
+from ..llvm import column_sums, lanes_of, span
+from ..passes import add_gradient, layer_input, refresh_transposed, share, weight_rows
 from .optimizers import SGD, add_penalty, take_step
-from .plan import BIASED, N_IN, N_LAYERS
-from .products import ROWS_AT_A_TIME, panel_width, product
-from .workspace import (
+from ..plan import BIASED, N_IN, N_LAYERS
+from ..matrices import ROWS_AT_A_TIME, panel_width, product
+from ..workspace import (
     ANY_FROZEN,
     BIASES,
     DELTAS,

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import leaf
-from .llvm import span
-from .workspace import DROPPED
+from ..compiler.jit import leaf
+from ..llvm import span
+from ..workspace import DROPPED
 
 # What stands in place of a key where nothing is dropped: predictions, validation.
 KEEP_ALL = -1

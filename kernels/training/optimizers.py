@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .checks import check_gradient, check_state
-from .jit import kernel, leaf
+from ..checks import check_gradient, check_state
+from ..compiler.jit import kernel, leaf
 
 SGD, MOMENTUM, NESTEROV, ADAM, RMSPROP, RPROP, NADAM = range(7)
 

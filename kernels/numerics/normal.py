@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errorfree import product_error, product_in_parts, quotient_in_parts, sum_error, sum_in_parts
-from ..exponential import LOWEST_DOUBLE, split_double_finely, split_for_single
-from ..jit import leaf
+from .error_free import product_error, product_in_parts, quotient_in_parts, sum_error, sum_in_parts
+from .exponential import LOWEST_DOUBLE, split_double_finely, split_for_single
+from ..compiler.jit import leaf
 
 _d = np.float64
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import leaf
-from .llvm import span
-from .network import add_gradient, refresh_transposed
-from .plan import BIASED, N_IN, N_LAYERS, N_OUT
-from .products import weigh
+from ..compiler.jit import leaf
+from ..llvm import span
+from ..passes import add_gradient, refresh_transposed
+from ..plan import BIASED, N_IN, N_LAYERS, N_OUT
+from ..matrices import weigh
 from .step import any_penalty, penalise_layer, step_stretch, sum_groups
-from .workspace import BIASES, FROZEN, PACKED, ROWS, SUMS, WEIGHTS, WIDTH
+from ..workspace import BIASES, FROZEN, PACKED, ROWS, SUMS, WEIGHTS, WIDTH
 
 
 @leaf(read_only="X")

@@ -28,7 +28,7 @@ from .processor import SIMD
 def source_hash() -> str:
     """Hash of every source file of this package and the vectors chosen: the stamp of everything compiled from it."""
     digest = hashlib.sha256(SIMD.name.encode())
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for path in sorted(package.rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -33,8 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from .jit import JIT_DISABLED, kernel, leaf
-from .llvm.calls import (
+from ..compiler.jit import JIT_DISABLED, kernel, leaf
+from .calls import (
     activation_types,
     curvature_types,
     loss_types,
@@ -43,7 +43,7 @@ from .llvm.calls import (
     read_only_vector_at,
     vector_at,
 )
-from .naming import named
+from ..registry import named
 
 Routine = Callable[..., Any]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .activations.formulas import (
+from ..activations.formulas import (
     IDENTITY,
     RELU,
     SIGMOID,
@@ -20,12 +20,12 @@ from .activations.formulas import (
     tanh_scalar,
     tanh_slope,
 )
-from .jit import leaf
-from .llvm import copy, make_online
-from .losses.codes import MSE, SQUARED_ERROR
-from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SGD, STOPPED, WEIGHT_DECAY, step_scalars
-from .plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from .workspace import ANY_DROPPED, ANY_FROZEN, BATCH, SCRATCH
+from ..compiler.jit import leaf
+from ..llvm import copy, make_online
+from ..losses.codes import MSE, SQUARED_ERROR
+from ..training.optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SGD, STOPPED, WEIGHT_DECAY, step_scalars
+from ..plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
+from ..workspace import ANY_DROPPED, ANY_FROZEN, BATCH, SCRATCH
 
 # The documents' own size, one with two outputs, and one with more hidden units.
 INPUTS, FEW_HIDDEN, MORE_HIDDEN = 2, 2, 8

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import numpy as np
 
 from .batches import batches, meetings_of_a_step
-from .checks import check_loss, check_parameters, check_rows, check_team, check_training, check_workspace
-from .jit import kernel, leaf
-from .llvm import flush_subnormals, restore_mode, span
-from .network import pack_parameters, refresh_transposed
-from .online import fits_registers, online_batches
+from ..checks import check_loss, check_parameters, check_rows, check_team, check_training, check_workspace
+from ..compiler.jit import kernel, leaf
+from ..llvm import flush_subnormals, restore_mode, span
+from ..passes import pack_parameters, refresh_transposed
+from ..tiny.epoch import fits_registers, online_batches
 from .optimizers import POSITION, RUNNING, STATUS, STEP
-from .plan import N_IN, N_LAYERS, Plan, State
-from .threads import meet
-from .workspace import (
+from ..plan import N_IN, N_LAYERS, Plan, State
+from .barrier import meet
+from ..workspace import (
     BATCH,
     BATCH_MEAN,
     FIRST,

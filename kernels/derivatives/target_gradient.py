@@ -13,7 +13,7 @@ from ..checks import (
     check_targets,
     check_workspace,
 )
-from ..jit import kernel
+from ..compiler.jit import kernel
 from ..llvm import call_loss, copy, span
 from ..losses.codes import LABEL_LOG_LOSS
 from ..plan import N_LAYERS, N_OUT

@@ -16,12 +16,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..checks import check_curvature, check_loss, check_parameters, check_rows, check_workspace
-from ..dropout import KEEP_ALL
-from ..jit import kernel, leaf
+from ..training.dropout import KEEP_ALL
+from ..compiler.jit import kernel, leaf
 from ..llvm import call_activation, call_curvature, call_loss, copy, span
-from ..network import activate, add_gradient, forward_rows, pack_parameters, read_only, weight_rows
+from ..passes import activate, add_gradient, forward_rows, pack_parameters, read_only, weight_rows
 from ..plan import N_IN, N_LAYERS, N_OUT
-from ..products import IN_PANELS, product
+from ..matrices import IN_PANELS, product
 from ..workspace import (
     ACTIVATIONS,
     BIASES,

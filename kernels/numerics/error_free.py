@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import leaf
+from ..compiler.jit import leaf
 
 _d = np.float64
 _HALF_UNIT, _HIGH_HALF = np.int64(1 << 26), np.int64(-(1 << 27))

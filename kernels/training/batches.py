@@ -11,15 +11,15 @@ import numpy as np
 
 from .clipping import add_squared_lengths, clipped_step, whole_gradient
 from .dropout import KEEP_ALL, step_key
-from .jit import leaf
-from .llvm import copy, matrix, span
-from .network import add_gradient, backward_rows, forward_rows, loss_rows, read_only, share
+from ..compiler.jit import leaf
+from ..llvm import copy, matrix, span
+from ..passes import add_gradient, backward_rows, forward_rows, loss_rows, read_only, share
 from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SEED, STOPPED, penalty_factors, step_scalars
-from .plan import N_IN, N_LAYERS, N_OUT, N_TARGETS
-from .products import weigh
+from ..plan import N_IN, N_LAYERS, N_OUT, N_TARGETS
+from ..matrices import weigh
 from .step import step_part
-from .threads import DECISION, STOP, meet
-from .workspace import (
+from .barrier import DECISION, STOP, meet
+from ..workspace import (
     ANY_DROPPED,
     AREA,
     BATCH,

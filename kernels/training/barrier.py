@@ -6,8 +6,8 @@ threads than processors, those that wait would otherwise take the time of those 
 
 from __future__ import annotations
 
-from .jit import leaf
-from .llvm import atomic_add, atomic_read, nap, pause, yield_thread
+from ..compiler.jit import leaf
+from ..llvm import atomic_add, atomic_read, nap, pause, yield_thread
 
 # Places in Workspace.control, a cache line apart. STOP: the caller's wish; DECISION: what all threads act on.
 STOP, BARRIER, DECISION = 0, 8, 16

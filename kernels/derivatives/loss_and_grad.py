@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..checks import check_loss, check_parameters, check_rows, check_workspace
-from ..dropout import KEEP_ALL
-from ..jit import kernel
+from ..training.dropout import KEEP_ALL
+from ..compiler.jit import kernel
 from ..llvm import span
-from ..network import add_gradient, pack_parameters
+from ..passes import add_gradient, pack_parameters
 from ..plan import N_LAYERS
 from ..workspace import BLOCK, LOSS_PARAMETERS, SUMS
 from .chain import back, block_loss, forth, load, scale_of

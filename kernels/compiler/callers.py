@@ -63,7 +63,7 @@ def _restore_guard(
         raise StaleKernels("compiled against other kernel sources")
     if not module:
         return SourceGuard()
-    importlib.import_module(__package__)
+    importlib.import_module(__package__.rpartition(".")[0])
     dispatcher = _kernels[module, function]
     # The name has a number in it that is another one where kernels were compiled in another order.
     binding.add_symbol(symbol, dispatcher.address(arguments))

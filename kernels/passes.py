@@ -8,11 +8,11 @@ It runs in a workspace, on parameters in panels; `workspace.py` tells what lies 
 
 from __future__ import annotations
 
-from .dropout import drop, kept_factor
-from .jit import leaf
+from .training.dropout import drop, kept_factor
+from .compiler.jit import leaf
 from .llvm import call_activation, call_loss, column_sums, dots, lanes_of, span
 from .plan import BIASED, BIASES_AT, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from .products import IN_PANELS, pack, pack_transposed, product
+from .matrices import IN_PANELS, pack, pack_transposed, product
 from .workspace import (
     ACTIVATIONS,
     BIASES,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import REORDERED, leaf
+from .compiler.jit import REORDERED, leaf
 from .llvm import copy, lanes_of, panel, span, transpose_block
 
 # A row stride that stands for the width of each panel.

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .errorfree import sum_error
-from .jit import leaf
+from .error_free import sum_error
+from ..compiler.jit import leaf
 
 _f, _d = np.float32, np.float64
 

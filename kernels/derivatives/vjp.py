@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..checks import check_derivatives, check_kept, check_like, check_outputs, check_parameters, check_workspace
-from ..dropout import KEEP_ALL
-from ..jit import kernel, leaf
+from ..training.dropout import KEEP_ALL
+from ..compiler.jit import kernel, leaf
 from ..llvm import span
-from ..network import add_gradient, backward_rows, forward_rows, pack_parameters
-from ..single import forward_one
+from ..passes import add_gradient, backward_rows, forward_rows, pack_parameters
+from ..predict import forward_one
 from ..workspace import BLOCK, CHUNK, INPUT_STRIDE, SUMS
 from .chain import input_deltas, load, seed_rows, take_input_deltas, transpose
 from .jacobians import take_row_gradients

@@ -1,0 +1,1 @@
+"""The smallest networks, trained in registers."""

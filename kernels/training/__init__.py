@@ -1,0 +1,1 @@
+"""Whole epochs: batches, the step, its rules, clipping, dropout, and the barrier at which threads meet."""

@@ -7,10 +7,12 @@ from .activations import ACTIVATIONS as _ACTIVATIONS
 from .activations import register_activation
 from .activations.softmax import softmax, softmax_backward
 from .dense import dense_backward, dense_backward_input, dense_forward
-from .derivatives.curvature_products import gauss_newton_vector, hessian_vector
+from .derivatives.hessian_vector import gauss_newton_vector, hessian_vector
 from .derivatives.loss_and_grad import loss_and_grad
 from .derivatives.input_gradient import input_gradient
-from .derivatives.jacobians import input_jacobian, parameter_jacobian, sample_gradients
+from .derivatives.input_jacobian import input_jacobian
+from .derivatives.parameter_jacobian import parameter_jacobian
+from .derivatives.sample_gradients import sample_gradients
 from .derivatives.vjp import backward, vjp
 from .derivatives.target_gradient import target_gradient
 from .training.epoch import train_epoch, train_step
@@ -28,9 +30,9 @@ from .losses.squares import (
     sum_squared_error_backward,
 )
 from .training.optimizers import apply_gradient
-from .plan import Plan, State, make_plan, make_state
-from .predict import forward, forward_loaded, load_parameters, predict
-from .predict import predict_one
+from .plan import Plan, make_plan
+from .state import State, make_state
+from .predict import forward, forward_loaded, load_parameters, predict, predict_one
 from .workspace import Workspace, make_workspace
 
 elu, elu_backward = _ACTIVATIONS["elu"].forward, _ACTIVATIONS["elu"].backward

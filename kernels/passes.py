@@ -8,11 +8,11 @@ It runs in a workspace, on parameters in panels; `workspace.py` tells what lies 
 
 from __future__ import annotations
 
-from .training.dropout import drop, kept_factor
 from .compiler.jit import leaf
 from .llvm import call_activation, call_loss, column_sums, dots, lanes_of, span
-from .plan import BIASED, BIASES_AT, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
 from .matrices import IN_PANELS, pack, pack_transposed, product
+from .plan import BIASED, BIASES_AT, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
+from .training.dropout import drop, kept_factor
 from .workspace import (
     ACTIVATIONS,
     BIASES,
@@ -83,7 +83,7 @@ def activate(layout, S, layer, area, held, rows, n_out, backward):
     for first in range(0, rows, granule):
         at = area + (held + first) * stride
         x, y, d = at + layout[layer, PREACTIVATIONS], at + layout[layer, ACTIVATIONS], at + layout[layer, DELTAS]
-        call_activation(routine, S, x, y, d, min(granule, rows - first), stride, n_out, backward)
+        call_activation(routine, S, x, y, d, 0, min(granule, rows - first), stride, n_out, backward)
 
 
 @leaf(read_only="X")

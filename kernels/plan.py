@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .activations import activation_registry
+from .losses import loss_registry
 from .training import optimizers
-from .activations import ACTIVATIONS, activation_of
-from .losses import loss_of
 from .validation import activation_names, chosen_loss, layer_sizes, loss_parameters, real_dtype, target_columns
 
 # Row 0 of Plan.table describes the network, row l + 1 its layer l.
@@ -50,16 +50,16 @@ class Plan(NamedTuple):
     @property
     def activations(self) -> list[str]:
         """The name of each layer's activation."""
-        return [activation_of(int(code)).name for code in self.table[1:, ACTIVATION]]
+        return [activation_registry.with_code(int(code)).name for code in self.table[1:, ACTIVATION]]
 
     @property
     def loss(self) -> str:
-        return loss_of(int(self.table[0, LOSS])).name
+        return loss_registry.with_code(int(self.table[0, LOSS])).name
 
     @property
     def loss_parameter(self) -> dict[str, float | list[float]]:
         """The loss's parameter by its name, as `make_plan` takes it; empty where it has none."""
-        parameter, values = loss_of(int(self.table[0, LOSS])).parameter, self.numbers.tolist()
+        parameter, values = loss_registry.with_code(int(self.table[0, LOSS])).parameter, self.numbers.tolist()
         return {} if parameter is None else {parameter.name: values[0] if len(values) == 1 else values}
 
     @property
@@ -124,7 +124,7 @@ def make_plan(
     offset = 0
     for layer, (n_in, n_out) in enumerate(pairwise(widths), start=1):
         biases_at = offset + n_in * n_out
-        table[layer] = n_in, n_out, ACTIVATIONS[names[layer - 1]].code, offset, biases_at
+        table[layer] = n_in, n_out, activation_registry[names[layer - 1]].code, offset, biases_at
         offset = biases_at + (n_out if bias else 0)
     table[0] = len(widths) - 1, offset, chosen.code, n_targets, bias
     return Plan(table, numbers)

@@ -19,13 +19,13 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .activations import activation_of
-from .losses import loss_of
+from .activations import activation_registry
+from .compiler.processor import SIMD
+from .llvm.row_kernels import address_of
+from .losses import loss_registry
+from .matrices import padded_width
 from .plan import ACTIVATION, N_IN, N_OUT, Plan
 from .plan import LOSS as PLAN_LOSS
-from .compiler.processor import SIMD
-from .matrices import padded_width
-from .llvm.routines import address_of
 from .training.barrier import CONTROL_SIZE
 from .validation import positive_integer, real_dtype
 
@@ -145,19 +145,19 @@ def make_workspace(
     top, layers = layout[0], layout[1:]
     derivatives = derivatives or curvature
     top[THREADS], top[BATCH], top[TARGET_WIDTH] = threads, batch, plan.n_targets
-    loss = loss_of(int(plan.table[0, PLAN_LOSS]))
-    entries = [activation_of(int(code)) for code in plan.table[1:, ACTIVATION]]
-    top[LOSS], top[LOSS_THROUGH], top[LOSS_ROUTINE] = loss.code, loss.through, address_of(loss.routine, real, "loss")
-    top[LOSS_CURVATURE] = address_of(loss.curvature, real, "loss") if curvature else 0
-    top[LOSS_TARGETS] = address_of(loss.targets, real, "loss") if derivatives else 0
+    loss = loss_registry.with_code(int(plan.table[0, PLAN_LOSS]))
+    entries = [activation_registry.with_code(int(code)) for code in plan.table[1:, ACTIVATION]]
+    top[LOSS], top[LOSS_THROUGH], top[LOSS_ROUTINE] = loss.code, loss.gives_delta, address_of(loss.row_kernel, real, "loss")
+    top[LOSS_CURVATURE] = address_of(loss.tangent_kernel, real, "loss") if curvature else 0
+    top[LOSS_TARGETS] = address_of(loss.target_kernel, real, "loss") if derivatives else 0
     place = _Places(_LINE_BYTES // real.itemsize)
 
     top[PARAMETERS] = 0
     for layer, (row, given, entry) in enumerate(zip(layers, plan.table[1:], entries, strict=True)):
         row[INPUT_WIDTH], row[OUTPUT_WIDTH], row[CODE] = given[N_IN], given[N_OUT], given[ACTIVATION]
-        row[ROUTINE] = address_of(entry.routine, real, "activation")
+        row[ROUTINE] = address_of(entry.row_kernel, real, "activation")
         _set_widths(row, real, layer > 0 or derivatives)
-        row[CURVATURE] = address_of(entry.curvature, real, "curvature") if curvature else 0
+        row[CURVATURE] = address_of(entry.tangent_kernel, real, "activation") if curvature else 0
         row[WEIGHTS] = place.take(row[ROWS] * row[WIDTH])
         row[BIASES] = place.take(row[WIDTH])
     packed = top[PACKED] = place.end

@@ -16,12 +16,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..checks import check_curvature, check_loss, check_parameters, check_rows, check_workspace
-from ..training.dropout import KEEP_ALL
 from ..compiler.jit import kernel, leaf
-from ..llvm import call_activation, call_curvature, call_loss, copy, span
+from ..llvm import call_activation, call_loss, copy, span
+from ..matrices import IN_PANELS, product
 from ..passes import activate, add_gradient, forward_rows, pack_parameters, read_only, weight_rows
 from ..plan import N_IN, N_LAYERS, N_OUT
-from ..matrices import IN_PANELS, product
+from ..training.dropout import KEEP_ALL
 from ..workspace import (
     ACTIVATIONS,
     BIASES,
@@ -57,7 +57,7 @@ def bend(layout, S, layer, rows, n_out, backward):
         return
     for first in range(0, rows, granule):
         at = first * stride
-        call_curvature(
+        call_activation(
             layout[layer, CURVATURE], S, at + layout[layer, PREACTIVATIONS], at + layout[layer, ACTIVATIONS],
             at + layout[layer, DELTAS], layout[0, TANGENTS], min(granule, rows - first), stride, n_out, backward,
         )  # fmt: skip
@@ -73,7 +73,7 @@ def slope_tangents(layout, S, layer, rows, n_out):
         at = first * stride
         call_activation(
             layout[layer, ROUTINE], S, at + layout[layer, PREACTIVATIONS], at + layout[layer, ACTIVATIONS],
-            at + layout[0, TANGENTS] + layout[layer, DELTAS], min(granule, rows - first), stride, n_out, True,
+            at + layout[0, TANGENTS] + layout[layer, DELTAS], 0, min(granule, rows - first), stride, n_out, True,
         )  # fmt: skip
 
 

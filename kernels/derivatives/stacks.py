@@ -9,12 +9,12 @@ row r of unit u is number u * rows + r. Every unit goes through the same slopes,
 
 from __future__ import annotations
 
-from ..activations.formulas import SOFTMAX
+from ..activations.codes import SOFTMAX
 from ..compiler.jit import leaf
 from ..llvm import call_activation, copy, lanes_of, span
+from ..matrices import IN_PANELS, panel_width, product
 from ..passes import read_only
 from ..plan import N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from ..matrices import IN_PANELS, panel_width, product
 from ..workspace import (
     ACTIVATIONS,
     CODE,
@@ -48,7 +48,7 @@ def through(layout, S, layer, d, rows, n_out):
     for first in range(0, rows, granule):
         at = first * stride
         call_activation(
-            layout[layer, ROUTINE], S, layout[layer, PREACTIVATIONS] + at, layout[layer, ACTIVATIONS] + at, d + at,
+            layout[layer, ROUTINE], S, layout[layer, PREACTIVATIONS] + at, layout[layer, ACTIVATIONS] + at, d + at, 0,
             min(granule, rows - first), stride, n_out, True,
         )  # fmt: skip
 

@@ -4,9 +4,9 @@ Intrinsics take arrays with offsets and strides in elements, never addresses. Ea
 place when the jit is off.
 """
 
-from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
-from .calls import call_activation, call_curvature, call_loss
 from ..tiny.emitter import make_online
+from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
+from .calls import call_activation, call_loss
 from .outer import outer
 from .subnormals import flush_subnormals, restore_mode
 from .sums import column_sums
@@ -17,7 +17,6 @@ __all__ = [
     "atomic_add",
     "atomic_read",
     "call_activation",
-    "call_curvature",
     "call_loss",
     "column_sums",
     "copy",

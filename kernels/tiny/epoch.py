@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..activations.codes import IDENTITY, RELU, SIGMOID, TANH
 from ..activations.formulas import (
-    IDENTITY,
-    RELU,
-    SIGMOID,
-    TANH,
     relu_scalar,
     relu_slope,
     sigmoid_scalar,
@@ -23,8 +20,8 @@ from ..activations.formulas import (
 from ..compiler.jit import leaf
 from ..llvm import copy, make_online
 from ..losses.codes import MSE, SQUARED_ERROR
-from ..training.optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SGD, STOPPED, WEIGHT_DECAY, step_scalars
 from ..plan import ACTIVATION, BIASED, BIASES_AT, LOSS, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
+from ..training.optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SGD, STOPPED, WEIGHT_DECAY, step_scalars
 from ..workspace import ANY_DROPPED, ANY_FROZEN, BATCH, SCRATCH
 
 # The documents' own size, one with two outputs, and one with more hidden units.

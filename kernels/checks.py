@@ -76,7 +76,7 @@ def check_loss(plan, work):
 @leaf
 def check_parameters(net, theta, grad):
     """theta, and a gradient (or theta again), have the network's length."""
-    needed = net.header.n_parameters
+    needed = net.header[0].n_parameters
     if theta.size != needed:
         raise ValueError("theta has the wrong length for this plan (given, needed)", theta.size, needed)
     if grad.size != needed:
@@ -86,7 +86,7 @@ def check_parameters(net, theta, grad):
 @leaf
 def check_rows(net, X, T, weight):
     """X, T and weight have as many rows, and X and T the network's columns."""
-    n_in, n_targets = net.layers[0].n_in, net.header.n_targets
+    n_in, n_targets = net.layers[0].n_in, net.header[0].n_targets
     if X.shape[1] != n_in:
         raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], n_in)
     if X.shape[0] == 0:
@@ -111,7 +111,7 @@ def check_batch(X, work):
 @leaf(inline=True)
 def check_outputs(net, X, Y, most_rows):
     """X has the network's columns and at most so many rows; Y (rows, n_out) fits."""
-    n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
     if X.shape[1] != n_in:
         raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], n_in)
     if X.shape[0] > most_rows:
@@ -129,7 +129,7 @@ def check_outputs(net, X, Y, most_rows):
 @leaf
 def check_one(net, x, y):
     """x (n_in) and y (n_out) fit."""
-    n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
     if x.size != n_in:
         raise ValueError("x has the wrong length for this plan (given, needed)", x.size, n_in)
     if y.size != n_out:
@@ -150,7 +150,7 @@ def check_kept(rows, most):
 @leaf
 def check_derivatives(net):
     """The workspace has room for derivatives to inputs and targets, and of single rows."""
-    if not net.header.has_derivatives:
+    if not net.header[0].has_derivatives:
         raise ValueError("work has no room for such derivatives; give make_workspace derivatives=True")
 
 
@@ -159,7 +159,7 @@ def check_targets(net, class_indices):
     """The loss's derivative to the targets is known. class_indices: whether T holds those."""
     if class_indices:
         raise ValueError("T holds class indices, which have no derivative; give T a column for each output")
-    if not net.header.loss_has_targets:
+    if not net.header[0].loss_has_targets:
         raise ValueError("the loss has no derivative to its targets; give register_loss a target_gradient")
 
 
@@ -195,11 +195,11 @@ def check_normal(N, size, jacobian_rows, width):
 @leaf
 def check_tangents(net):
     """The workspace has room for second derivatives, and all are known."""
-    if not net.header.has_tangents:
+    if not net.header[0].has_tangents:
         raise ValueError("work has no room for second derivatives; give make_workspace curvature=True")
-    if not net.header.loss_has_tangent:
+    if not net.header[0].loss_has_tangent:
         raise ValueError("the loss has no second derivative; give register_loss a bend")
-    for l in range(net.header.n_layers):
+    for l in range(net.header[0].n_layers):
         layer = net.layers[l]
         if not layer.is_identity and not layer.has_tangent:
             raise ValueError("an activation has no second derivative (its layer); give register_activation a bend", l)

@@ -8,7 +8,7 @@ It runs in a workspace, on parameters in panels; `workspace.py` says what lies w
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,7 +38,7 @@ INPUT_NUMBERS = 1 << 16
 class Net(NamedTuple):
     """A network in a workspace: its records, and the memory that they say the places of."""
 
-    header: Any  # a record, HEADER of `workspace.py`
+    header: np.ndarray  # (1,) HEADER of `workspace.py`
     layers: np.ndarray  # (n_layers,) LAYER
     memory: np.ndarray
 
@@ -66,7 +66,7 @@ class Targets(NamedTuple):
 @leaf
 def net_of(work):
     """The network in a workspace. Its views count no reference to their owner, who outlives the kernel's call."""
-    return Net(work.header[0], span(work.layers, 0, work.layers.size), span(work.numbers, 0, work.numbers.size))
+    return Net(span(work.header, 0, 1), span(work.layers, 0, work.layers.size), span(work.numbers, 0, work.numbers.size))
 
 
 @leaf
@@ -113,10 +113,10 @@ def transposed_at(layer, at):
 def pack_parameters(net, vector, at):
     """A vector laid out like theta, into panels from place `at` on."""
     memory = net.memory
-    for l in range(net.header.n_layers):
+    for l in range(net.header[0].n_layers):
         layer = net.layers[l]
         pack(memory, weights_at(layer, at), vector, layer.theta_weights, layer.n_in, layer.n_out)
-        if net.header.biased:
+        if net.header[0].biased:
             pack(memory, biases_at(layer, at), vector, layer.theta_biases, 1, layer.n_out)
 
 
@@ -124,10 +124,10 @@ def pack_parameters(net, vector, at):
 def unpack_parameters(net, vector, at):
     """Panels from place `at` on, into a vector laid out like theta OUT."""
     memory = net.memory
-    for l in range(net.header.n_layers):
+    for l in range(net.header[0].n_layers):
         layer = net.layers[l]
         unpack(memory, weights_at(layer, at), vector, layer.theta_weights, layer.n_in, layer.n_out)
-        if net.header.biased:
+        if net.header[0].biased:
             unpack(memory, biases_at(layer, at), vector, layer.theta_biases, 1, layer.n_out)
 
 
@@ -135,14 +135,14 @@ def unpack_parameters(net, vector, at):
 def refresh_transposed(net, layer, first, last):
     """Rows first to last - 1 of a layer's weights into its transposed weights, where it has them."""
     if not layer.by_dots:
-        source, target = weights_at(layer, net.header.parameters), transposed_at(layer, 0)
+        source, target = weights_at(layer, net.header[0].parameters), transposed_at(layer, 0)
         pack_transposed(net.memory, source, target, layer.n_out, first, last)
 
 
 @leaf
 def refresh_all_transposed(net, lowest):
     """The transposed weights of the layers from `lowest` on, from those in panels."""
-    for l in range(lowest, net.header.n_layers):
+    for l in range(lowest, net.header[0].n_layers):
         layer = net.layers[l]
         refresh_transposed(net, layer, 0, layer.n_in)
 
@@ -156,12 +156,12 @@ def call_by_strips(net, layer, kernel, block, deltas, backward):
 
     deltas: where the derivatives lie that a backward call overwrites.
     """
-    memory, strip, stride, n_out = net.memory, net.header.strip_rows, layer.stride, layer.n_out
+    memory, strip, stride, n_out = net.memory, net.header[0].strip_rows, layer.stride, layer.n_out
     x, y = block.memory + layer.preactivations, block.memory + layer.activations
     for first in range(0, block.rows, strip):
         at, rows = (block.first + first) * stride, min(strip, block.rows - first)
         call_activation(
-            kernel, memory, x + at, y + at, deltas + at, net.header.tangents, rows, stride, n_out, backward
+            kernel, memory, x + at, y + at, deltas + at, net.header[0].tangents, rows, stride, n_out, backward
         )  # fmt: skip
 
 
@@ -183,10 +183,10 @@ def multiply_by_slopes(net, layer, block, deltas):
 def forward_rows(net, X, block, dropout):
     """Activations of all layers for a block's rows of inputs, X an Operand. dropout: of the step, `Dropout`."""
     memory, source = net.memory, X
-    for l in range(net.header.n_layers):
+    for l in range(net.header[0].n_layers):
         layer = net.layers[l]
-        weights, z = weights_at(layer, net.header.parameters), rows_at(layer.preactivations, layer, block)
-        biases = ByRows(net.header.parameters + layer.biases, 0, block.rows)
+        weights, z = weights_at(layer, net.header[0].parameters), rows_at(layer.preactivations, layer, block)
+        biases = ByRows(net.header[0].parameters + layer.biases, 0, block.rows)
         multiply(memory, source, weights, biases, z, layer.n_in, kept_factor(net.layers, l - 1, dropout, memory.dtype.type))
         activate(net, layer, block)
         outputs = rows_at(layer.activations, layer, block)
@@ -200,13 +200,13 @@ def loss_rows(net, kernel, targets, losses, first, block, deltas):
 
     first: the block's first row's position in its batch. deltas OUT: from this place on, of the outputs.
     """
-    memory, strip, parameters = net.memory, net.header.strip_rows, net.header.loss_parameters
-    last, T, weight = net.layers[net.header.n_layers - 1], targets.T, targets.weight
+    memory, strip, parameters = net.memory, net.header[0].strip_rows, net.header[0].loss_parameters
+    last, T, weight = net.layers[net.header[0].n_layers - 1], targets.T, targets.weight
     stride, y = last.stride, block.memory + last.activations
     for row in range(0, block.rows, strip):
         at = (block.first + row) * stride
         losses[(first + row) // strip] = call_loss(
-            kernel, net.header.loss, memory, y + at, deltas + at, min(strip, block.rows - row), stride, last.n_out,
+            kernel, net.header[0].loss, memory, y + at, deltas + at, min(strip, block.rows - row), stride, last.n_out,
             T, T.shape[1], weight, weight.size, targets.first + row, targets.scale, parameters,
         )  # fmt: skip
 
@@ -214,10 +214,10 @@ def loss_rows(net, kernel, targets, losses, first, block, deltas):
 @leaf
 def loss_and_deltas(net, targets, losses, first, block):
     """The losses of a block's rows, as by `loss_rows`, and dL/dz of the outputs."""
-    last = net.layers[net.header.n_layers - 1]
+    last = net.layers[net.header[0].n_layers - 1]
     deltas = block.memory + last.deltas
-    loss_rows(net, net.header.loss_kernel, targets, losses, first, block, deltas)
-    if not net.header.loss_gives_delta:
+    loss_rows(net, net.header[0].loss_kernel, targets, losses, first, block, deltas)
+    if not net.header[0].loss_gives_delta:
         multiply_by_slopes(net, last, block, deltas)
 
 
@@ -226,16 +226,16 @@ def backward_rows(net, block, dropout):
     """Deltas of all hidden layers, from those at the output."""
     memory = net.memory
     one = memory.dtype.type(1.0)
-    for l in range(net.header.n_layers - 1, 0, -1):
+    for l in range(net.header[0].n_layers - 1, 0, -1):
         layer, below = net.layers[l], net.layers[l - 1]
         deltas, result = rows_at(layer.deltas, layer, block), rows_at(below.deltas, below, block)
         if layer.by_dots:
-            weights = net.header.parameters + layer.weights
+            weights = net.header[0].parameters + layer.weights
             for r in range(block.rows):
                 d, to = deltas.at + r * deltas.stride, result.at + r * result.stride
                 dots(memory, d, weights, layer.panel_rows, layer.width, layer.n_in, to)
         else:
-            zeros = ByRows(net.header.zeros, 0, block.rows)
+            zeros = ByRows(net.header[0].zeros, 0, block.rows)
             multiply(memory, operand_of(memory, deltas), transposed_at(layer, 0), zeros, result, layer.n_out, one)
         drop(memory, net.layers, l - 1, result, dropout, kept_factor(net.layers, l - 1, dropout, memory.dtype.type))
         multiply_by_slopes(net, below, block, block.memory + below.deltas)
@@ -267,7 +267,7 @@ def add_gradient(net, X, block, deltas, target, scale, team, dropout):
     as `block.memory` for the activations. Each thread takes some rows of each layer's weights, and some layers' biases.
     """
     memory = net.memory
-    for l in range(net.header.n_layers):
+    for l in range(net.header[0].n_layers):
         layer = net.layers[l]
         if layer.frozen:
             continue
@@ -278,7 +278,7 @@ def add_gradient(net, X, block, deltas, target, scale, team, dropout):
         step = rows_at_a_time(block.rows)
         for row in range(first, last, step):
             add_product(memory, source, D, weights, row, min(row + step, last), factor)
-        if net.header.biased and is_ours(team, l):
+        if net.header[0].biased and is_ours(team, l):
             biases = target + layer.biases
             column_sums(memory, D.at, D.stride, D.rows, layer.width, biases, biases, scale)
 
@@ -286,9 +286,9 @@ def add_gradient(net, X, block, deltas, target, scale, team, dropout):
 @leaf
 def set_gradient(net, X, block, deltas, target, team, dropout):
     """The same with = in place of +=, and a scale of 1."""
-    memory, zeros = net.memory, net.header.zeros
+    memory, zeros = net.memory, net.header[0].zeros
     one = memory.dtype.type(1.0)
-    for l in range(net.header.n_layers):
+    for l in range(net.header[0].n_layers):
         layer = net.layers[l]
         if layer.frozen:
             continue
@@ -299,5 +299,5 @@ def set_gradient(net, X, block, deltas, target, team, dropout):
         step = rows_at_a_time(block.rows)
         for row in range(first, last, step):
             set_product(memory, source, D, weights, row, min(row + step, last), factor, zeros)
-        if net.header.biased and is_ours(team, l):
+        if net.header[0].biased and is_ours(team, l):
             column_sums(memory, D.at, D.stride, D.rows, layer.width, zeros, target + layer.biases, one)

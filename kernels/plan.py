@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .activations import ACTIVATIONS, activation_of
-from .losses import loss_of
+from .activations import activation_registry
+from .losses import loss_registry
 from .records import make_records, record_type
 from .validation import activation_names, chosen_loss, layer_sizes, loss_parameters, target_columns
 
@@ -60,11 +60,11 @@ class Plan(NamedTuple):
     @property
     def activations(self) -> list[str]:
         """The name of each layer's activation."""
-        return [activation_of(int(code)).name for code in self.layers.activation]
+        return [activation_registry.with_code(int(code)).name for code in self.layers.activation]
 
     @property
     def loss(self) -> str:
-        return loss_of(self.loss_code).name
+        return loss_registry.with_code(self.loss_code).name
 
     @property
     def loss_code(self) -> int:
@@ -74,7 +74,7 @@ class Plan(NamedTuple):
     @property
     def loss_parameter(self) -> dict[str, float | list[float]]:
         """The loss's parameter by its name, as `make_plan` takes it; empty where it has none."""
-        parameter, values = loss_of(self.loss_code).parameter, self.loss_parameters.tolist()
+        parameter, values = loss_registry.with_code(self.loss_code).parameter, self.loss_parameters.tolist()
         return {} if parameter is None else {parameter.name: values[0] if len(values) == 1 else values}
 
     @property
@@ -129,7 +129,7 @@ def make_plan(
     header, layers = make_records(1, PLAN_HEADER), make_records(len(widths) - 1, PLAN_LAYER)
     offset = 0
     for layer, name, (n_in, n_out) in zip(layers, names, pairwise(widths), strict=True):
-        layer.n_in, layer.n_out, layer.activation = n_in, n_out, ACTIVATIONS[name].code
+        layer.n_in, layer.n_out, layer.activation = n_in, n_out, activation_registry[name].code
         layer.theta_weights, layer.theta_biases = offset, offset + n_in * n_out
         offset = layer.theta_biases + (n_out if bias else 0)
     header.n_layers, header.n_parameters, header.n_targets = len(layers), offset, n_targets

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .activations import activation_of
+from .activations import activation_registry
 from .compiler.processor import SIMD
 from .layout import CACHE_LINE, STACKED_ROWS, Places, aligned_zeros, cut_batches, set_panels
 from .llvm.row_kernels import address_of
-from .losses import loss_of
+from .losses import loss_registry
 from .plan import PLAN_HEADER, PLAN_LAYER, Plan
 from .records import copy_fields, make_records, record_type
 from .training.barrier import CONTROL
@@ -174,7 +174,7 @@ def make_workspace(
     _find_kernels(top, layers, real)
     places = Places(CACHE_LINE // real.itemsize)
     _place_parameters(top, layers, places, real)
-    kept = sum(int(layer.stride) for layer in layers if activation_of(int(layer.activation)).from_input)
+    kept = sum(int(layer.stride) for layer in layers if activation_registry.with_code(int(layer.activation)).from_input)
     row_numbers = plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers.stride.sum()) + kept
     cut_batches(top, row_numbers, int(layers.stride.max()))
     _place_sums(top, layers, places, real)
@@ -192,14 +192,14 @@ def make_workspace(
 
 def _find_kernels(top: Any, layers: Any, real: np.dtype[Any]) -> None:
     """Addresses of the row kernels of the loss and of the activations."""
-    loss = loss_of(int(top.loss))
+    loss = loss_registry.with_code(int(top.loss))
     top.loss_kernel, top.loss_gives_delta = address_of(loss.row_kernel, real, "loss"), loss.gives_delta
     if top.has_tangents and loss.tangent_kernel is not None:
         top.loss_tangent_kernel, top.loss_has_tangent = address_of(loss.tangent_kernel, real, "loss"), True
     if top.has_derivatives and loss.target_kernel is not None:
         top.loss_target_kernel, top.loss_has_targets = address_of(loss.target_kernel, real, "loss"), True
     for layer in layers:
-        entry = activation_of(int(layer.activation))
+        entry = activation_registry.with_code(int(layer.activation))
         layer.is_identity = entry.row_kernel is None
         layer.activation_kernel = address_of(entry.row_kernel, real, "activation")
         if top.has_tangents and entry.tangent_kernel is not None:
@@ -236,7 +236,7 @@ def _place_chunk(top: Any, layers: Any, places: Places) -> None:
     top.stack_rows = max(rows, STACKED_ROWS) if top.has_derivatives else rows
     for layer in layers:
         layer.activations, layer.deltas = places.take(rows * layer.stride), places.take(top.stack_rows * layer.stride)
-        from_input = activation_of(int(layer.activation)).from_input
+        from_input = activation_registry.with_code(int(layer.activation)).from_input
         layer.preactivations = places.take(rows * layer.stride) if from_input else layer.activations
         layer.slopes = places.take(min(rows, STACKED_ROWS) * layer.stride if top.has_derivatives else 0)
     if top.has_derivatives:

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 
 from .. import kernels
 from ..kernels import Plan, make_workspace
-from ..kernels.activations import ACTIVATIONS
-from ..kernels.losses import loss_of
+from ..kernels.activations import activation_registry
+from ..kernels.losses import loss_registry
 from ..kernels.plan import LOSS
 from ..kernels.validation import positive_integer
 from .errors import InputError
@@ -158,7 +158,7 @@ class _Point:
                 yield f"layer {layer} biases", b, db
         kernels.input_gradient(plan, theta, X, T, weight, dX, work)
         yield "inputs", X, dX
-        if loss_of(int(plan.table[0, LOSS])).targets is None:
+        if loss_registry.with_code(int(plan.table[0, LOSS])).target_kernel is None:
             yield "targets", T, None
         else:
             kernels.target_gradient(plan, theta, X, T, weight, dT, work)
@@ -193,7 +193,7 @@ class _Point:
         A, found = self.X, []
         for W, b, name in zip(*self.plan.unflatten(self.theta), self.plan.activations, strict=True):
             found.append(A @ W + (b if b.size else 0))
-            A = ACTIVATIONS[name].forward(found[-1])
+            A = activation_registry[name].forward(found[-1])
         return found
 
 

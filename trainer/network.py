@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import kernels
 from ..kernels import Plan, State, Workspace, make_plan, make_workspace
-from ..kernels.activations import ACTIVATIONS
-from ..kernels.losses import loss_names
+from ..kernels.activations import activation_registry
+from ..kernels.losses import loss_registry
 from ..kernels.validation import real_dtype
 from . import derivatives, files, loop
 from .arrays import as_inputs, as_real, as_targets, as_weights
@@ -82,9 +82,9 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         activations, loss = state["names"]
         for name in activations:
-            if name not in ACTIVATIONS:
+            if name not in activation_registry:
                 raise ValueError(f"the network has an activation {name!r}; register_activation it before unpickling")
-        if loss not in loss_names():
+        if loss not in loss_registry:
             raise ValueError(f"the network has a loss {loss!r}; register_loss it before unpickling")
         vars(self).update({name: value for name, value in state.items() if name != "names"})
         # Copied or unpickled apart from theta, the views would no longer be views of it.
@@ -144,7 +144,7 @@ class Network:
         for W, b, name in zip(self.weights, self.biases, self.plan.activations, strict=True):
             Z = np.empty((len(A), W.shape[1]), self.dtype)
             kernels.dense_forward(Z, A, W, b)
-            A = ACTIVATIONS[name].forward(Z, Z)
+            A = activation_registry[name].forward(Z, Z)
             outputs.append(A)
         return outputs
 

@@ -55,7 +55,7 @@ def begin_with_outputs(plan, theta, X, Y, work):
 @leaf
 def load(net, theta, lowest):
     """Parameters into panels, and transposed weights of the layers from `lowest` on: what a backward pass needs."""
-    pack_parameters(net, theta, net.header.parameters)
+    pack_parameters(net, theta, net.header[0].parameters)
     refresh_all_transposed(net, lowest)
 
 
@@ -88,7 +88,7 @@ def single_thread(work):
 @leaf
 def block_from(net, X, start):
     """The block of the rows of X from `start` on, in the first chunk's memory."""
-    return Block(0, 0, min(net.header.block_rows, X.shape[0] - start))
+    return Block(0, 0, min(net.header[0].block_rows, X.shape[0] - start))
 
 
 @leaf
@@ -105,7 +105,7 @@ def forward_block(net, theta, X, start, block):
 def block_loss(net, targets, losses, block):
     """After `forward_block`: the weighted sum of the losses of a block's rows; their deltas at the output."""
     loss_and_deltas(net, targets, losses, 0, block)
-    return sum_of(losses, 0, (block.rows + net.header.strip_rows - 1) // net.header.strip_rows)
+    return sum_of(losses, 0, (block.rows + net.header[0].strip_rows - 1) // net.header[0].strip_rows)
 
 
 @leaf
@@ -120,7 +120,7 @@ def backward_block(net, theta, X, block):
 @leaf(read_only="dY")
 def seed_rows(net, dY, start, block):
     """dL/dY of a block's rows, from row `start` on, as deltas at the output."""
-    last = net.layers[net.header.n_layers - 1]
+    last = net.layers[net.header[0].n_layers - 1]
     deltas = rows_at(last.deltas, last, block)
     for r in range(block.rows):
         copy(net.memory, deltas.at + r * deltas.stride, dY, (start + r) * last.n_out, last.n_out)
@@ -134,7 +134,7 @@ def seed_rows(net, dY, start, block):
 def below_at(net, l, rows):
     """Where deltas of the layer below layer l lie, those at the inputs for layer 0: of so many rows, ByRows."""
     if l == 0:
-        return ByRows(net.header.input_deltas, net.header.input_stride, rows)
+        return ByRows(net.header[0].input_deltas, net.header[0].input_stride, rows)
     below = net.layers[l - 1]
     return ByRows(below.deltas, below.stride, rows)
 
@@ -153,16 +153,16 @@ def backward_product(net, l, deltas, init, out, tangents):
 @leaf
 def input_deltas(net, rows):
     """dL/dx of rows from their deltas of the first layer."""
-    first, zeros = net.layers[0], ByRows(net.header.zeros, 0, rows)
+    first, zeros = net.layers[0], ByRows(net.header[0].zeros, 0, rows)
     backward_product(net, 0, ByRows(first.deltas, first.stride, rows), zeros, below_at(net, 0, rows), 0)
 
 
 @leaf
 def take_input_deltas(net, first, rows, out, at, step):
     """dL/dx of rows `first` on, of so many, each to place at + row * step of a vector OUT."""
-    stride, n_in = net.header.input_stride, net.layers[0].n_in
+    stride, n_in = net.header[0].input_stride, net.layers[0].n_in
     for r in range(rows):
-        copy(out, at + r * step, net.memory, net.header.input_deltas + (first + r) * stride, n_in)
+        copy(out, at + r * step, net.memory, net.header[0].input_deltas + (first + r) * stride, n_in)
 
 
 @leaf

@@ -59,9 +59,9 @@ def tangents_of_slopes(net, layer, block):
 @leaf
 def forward_tangents(net, X, block):
     """R a of all layers, after `forward_rows`."""
-    memory, tangents, source = net.memory, net.header.tangents, X
-    one, direction = memory.dtype.type(1.0), net.header.tangents + net.header.parameters
-    for l in range(net.header.n_layers):
+    memory, tangents, source = net.memory, net.header[0].tangents, X
+    one, direction = memory.dtype.type(1.0), net.header[0].tangents + net.header[0].parameters
+    for l in range(net.header[0].n_layers):
         layer = net.layers[l]
         z = rows_at(tangents + layer.preactivations, layer, block)
         biases = ByRows(direction + layer.biases, 0, block.rows)
@@ -69,7 +69,7 @@ def forward_tangents(net, X, block):
         if l > 0:
             below = net.layers[l - 1]
             moves = operand_of(memory, rows_at(tangents + below.activations, below, block))
-            multiply(memory, moves, weights_at(layer, net.header.parameters), z, z, layer.n_in, one)
+            multiply(memory, moves, weights_at(layer, net.header[0].parameters), z, z, layer.n_in, one)
         activate_tangents(net, layer, block)
         source = operand_of(memory, rows_at(layer.activations, layer, block))
 
@@ -77,7 +77,7 @@ def forward_tangents(net, X, block):
 @leaf
 def loss_tangents(net, targets, losses, block, full):
     """At the output: deltas, and their tangents; full: with those of the slopes. Returns the weighted sum of losses."""
-    header, last, memory = net.header, net.layers[net.header.n_layers - 1], net.memory
+    header, last, memory = net.header[0], net.layers[net.header[0].n_layers - 1], net.memory
     deltas = header.tangents + last.deltas
     copy(memory, deltas, memory, header.tangents + last.activations, block.rows * last.stride)
     loss_rows(net, header.loss_kernel, targets, losses, 0, block, last.deltas)
@@ -95,8 +95,8 @@ def loss_tangents(net, targets, losses, block, full):
 @leaf
 def backward_tangents(net, block, full):
     """R delta of all hidden layers, from those at the output; full: and their deltas, whose tangents take part."""
-    tangents, zeros = net.header.tangents, ByRows(net.header.zeros, 0, block.rows)
-    for l in range(net.header.n_layers - 1, 0, -1):
+    tangents, zeros = net.header[0].tangents, ByRows(net.header[0].zeros, 0, block.rows)
+    for l in range(net.header[0].n_layers - 1, 0, -1):
         layer, below = net.layers[l], net.layers[l - 1]
         d, moves = rows_at(layer.deltas, layer, block), rows_at(tangents + layer.deltas, layer, block)
         out, out_moves = below_at(net, l, block.rows), rows_at(tangents + below.deltas, below, block)
@@ -114,10 +114,10 @@ def backward_tangents(net, block, full):
 def add_input_tangents(net, block):
     """R a'^T delta of all layers but the first, added to the sums."""
     memory, step = net.memory, rows_at_a_time(block.rows)
-    for l in range(1, net.header.n_layers):
+    for l in range(1, net.header[0].n_layers):
         layer, below = net.layers[l], net.layers[l - 1]
-        moves = transposed(operand_of(memory, rows_at(net.header.tangents + below.activations, below, block)))
-        D, sums = rows_at(layer.deltas, layer, block), weights_at(layer, net.header.sums)
+        moves = transposed(operand_of(memory, rows_at(net.header[0].tangents + below.activations, below, block)))
+        D, sums = rows_at(layer.deltas, layer, block), weights_at(layer, net.header[0].sums)
         for row in range(0, layer.n_in, step):
             add_product(memory, moves, D, sums, row, min(row + step, layer.n_in), memory.dtype.type(1.0))
 
@@ -125,8 +125,8 @@ def add_input_tangents(net, block):
 @leaf
 def load_direction(net, v):
     """v into panels, and transposed: as it is done with theta, but where tangents lie."""
-    tangents, memory = net.header.tangents, net.memory
-    pack_parameters(net, v, tangents + net.header.parameters)
+    tangents, memory = net.header[0].tangents, net.memory
+    pack_parameters(net, v, tangents + net.header[0].parameters)
     behind = Net(net.header, net.layers, span(memory, tangents, memory.size - tangents))
     refresh_all_transposed(behind, 1)
 
@@ -139,7 +139,7 @@ def curvature_product(plan, theta, rows, v, result, work, full):
     check_parameters(net, theta, v)
     check_parameters(net, theta, result)
     check_tangents(net)
-    header, n, one, team = net.header, X.shape[0], net.memory.dtype.type(1.0), single_thread(work)
+    header, n, one, team = net.header[0], X.shape[0], net.memory.dtype.type(1.0), single_thread(work)
     load(net, theta, 1)
     load_direction(net, v)
     scale, total = scale_of(weight, n), np.float64(0.0)

@@ -29,7 +29,7 @@ def input_gradient(plan, theta, X, T, weight, dX, work):
     n, out = X.shape[0], span(dX, 0, dX.size)
     load_unless_one(net, theta, 0, n)
     scale, total = scale_of(weight, n), np.float64(0.0)
-    for start in range(0, n, net.header.block_rows):
+    for start in range(0, n, net.header[0].block_rows):
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
         total += block_loss(net, Targets(T, weight, start, scale), work.losses, block)

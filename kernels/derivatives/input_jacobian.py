@@ -12,7 +12,7 @@ from .stacks import forward_and_slopes, small_block, stack_inputs, stack_outputs
 @leaf
 def take_stack(net, first, units, rows, out, at, step):
     """J (rows, n_out, n_in), of inputs from `first` on, to place `at` of the vector OUT, `step` numbers for each row."""
-    last, n_in = net.layers[net.header.n_layers - 1], net.layers[0].n_in
+    last, n_in = net.layers[net.header[0].n_layers - 1], net.layers[0].n_in
     for unit in range(units):
         for r in range(rows):
             deltas = span(net.memory, last.deltas + (unit * rows + r) * last.stride, last.n_out)
@@ -23,7 +23,7 @@ def take_stack(net, first, units, rows, out, at, step):
 @leaf
 def jacobian_from_outputs(net, rows, out, at):
     """A block's part of J, to place `at` of the vector OUT: from the outputs back."""
-    n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
     units = units_at_once(net, rows, n_out)
     for first in range(0, n_out, units):
         here = min(units, n_out - first)
@@ -36,7 +36,7 @@ def jacobian_from_outputs(net, rows, out, at):
 @leaf
 def jacobian_from_inputs(net, theta, rows, out, at):
     """The same from the inputs on."""
-    n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
     units = units_at_once(net, rows, n_in)
     for first in range(0, n_in, units):
         here = min(units, n_in - first)
@@ -55,7 +55,7 @@ def input_jacobian(plan, theta, X, Y, J, work):
     check_jacobian(J, Y, X.shape[1])
     out, n_in, n_out = span(J, 0, J.size), X.shape[1], Y.shape[1]
     backwards = n_out <= n_in
-    load(net, theta, 0 if backwards else net.header.n_layers)
+    load(net, theta, 0 if backwards else net.header[0].n_layers)
     for start in range(0, X.shape[0], small_block(net)):
         rows = forward_and_slopes(net, X, start, Y)
         if backwards:

@@ -30,7 +30,7 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
     that sum to zero give a loss and a gradient of zero.
     """
     net = begin_with_loss(plan, theta, X, T, weight, work)
-    header, n, wanted = net.header, X.shape[0], grad.size > 0
+    header, n, wanted = net.header[0], X.shape[0], grad.size > 0
     if wanted:
         check_parameters(net, theta, grad)
     load_unless_one(net, theta, 1 if wanted else header.n_layers, n)

@@ -24,7 +24,7 @@ def sample_gradients(plan, theta, X, T, weight, G, work):
     check_row_gradients(G, n, size)
     load_unless_one(net, theta, 1, n)
     total = np.float64(0.0)
-    for start in range(0, n, net.header.block_rows):
+    for start in range(0, n, net.header[0].block_rows):
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
         total += block_loss(net, Targets(T, weight, start, 1.0), work.losses, block)

@@ -14,9 +14,9 @@ from .chain import begin_with_loss, block_from, forward_block, load_unless_one, 
 @leaf
 def loss_of_block(net, kernel, T, weight, start, scale, block):
     """The weighted sum of the losses of a block's rows, by the row kernel of the loss at an address, in one call of it."""
-    last, parameters = net.layers[net.header.n_layers - 1], net.header.loss_parameters
+    last, parameters = net.layers[net.header[0].n_layers - 1], net.header[0].loss_parameters
     return call_loss(
-        kernel, net.header.loss, net.memory, last.activations, last.deltas, block.rows, last.stride, last.n_out,
+        kernel, net.header[0].loss, net.memory, last.activations, last.deltas, block.rows, last.stride, last.n_out,
         T, T.shape[1], weight, weight.size, start, scale, parameters,
     )  # fmt: skip
 
@@ -30,9 +30,9 @@ def target_gradient(plan, theta, X, T, weight, dT, work):
     """
     net = begin_with_loss(plan, theta, X, T, weight, work)
     check_derivatives(net)
-    check_targets(net, net.header.loss == LABEL_LOG_LOSS)
+    check_targets(net, net.header[0].loss == LABEL_LOG_LOSS)
     check_like(T, dT)
-    header, n, columns, out = net.header, X.shape[0], T.shape[1], span(dT, 0, dT.size)
+    header, n, columns, out = net.header[0], X.shape[0], T.shape[1], span(dT, 0, dT.size)
     last = net.layers[header.n_layers - 1]
     load_unless_one(net, theta, header.n_layers, n)
     scale, total = scale_of(weight, n), np.float64(0.0)

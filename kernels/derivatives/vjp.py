@@ -30,7 +30,7 @@ def begin_with_seed(plan, X, dY, grad, dX, work):
 @leaf
 def pull_back(net, X, dY, start, block, grad, dX, team):
     """Of a block's rows, from row `start` on, after their forward pass: their part of both derivatives, `grad`'s in the sums."""
-    n_in, inputs, sums = X.shape[1], inputs_of(net, X, start), net.header.sums
+    n_in, inputs, sums = X.shape[1], inputs_of(net, X, start), net.header[0].sums
     seed_rows(net, span(dY, 0, dY.size), start, block)
     backward_rows(net, block, no_dropout())
     if grad.size and start == 0:
@@ -61,7 +61,7 @@ def take_gradient(net, rows, grad):
     if rows == 0:
         grad[:] = grad.dtype.type(0.0)
     elif grad.size:
-        unpack_parameters(net, grad, net.header.sums)
+        unpack_parameters(net, grad, net.header[0].sums)
 
 
 @kernel(read_only="X dY", written="grad dX")
@@ -72,7 +72,7 @@ def backward(plan, X, dY, grad, dX, work):
     the parameters, summed over the rows; dX: to the inputs. dX needs a workspace made with derivatives=True.
     """
     net = begin_with_seed(plan, X, dY, grad, dX, work)
-    check_kept(X.shape[0], net.header.chunk_rows)
+    check_kept(X.shape[0], net.header[0].chunk_rows)
     refresh_all_transposed(net, 0 if dX.size else 1)
     if X.shape[0]:
         pull_back(net, X, dY, 0, Block(0, 0, X.shape[0]), grad, dX, single_thread(work))
@@ -88,7 +88,7 @@ def vjp(plan, theta, X, dY, grad, dX, work):
         pull_back_one(net, theta, X, dY, span(grad, 0, grad.size), dX)
         return
     load(net, theta, 0 if dX.size else 1)
-    for start in range(0, X.shape[0], net.header.block_rows):
+    for start in range(0, X.shape[0], net.header[0].block_rows):
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
         pull_back(net, X, dY, start, block, grad, dX, single_thread(work))

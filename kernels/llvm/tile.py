@@ -262,16 +262,17 @@ def _emit_dot_rows(builder: Any, height: int, vector: ir.VectorType, given: Any,
         total.add_incoming(zero, check)
     width = function(builder, (builder.sub(columns, column), lanes))
     panel = builder.add(builder.add(w_at, builder.mul(panel_rows, column)), builder.mul(row, width))
+    found = builder.basic_block  # the call has blocks of its own
     builder.branch(vector_block)
 
     builder.position_at_end(vector_block)
     j = builder.phi(INDEX)
-    j.add_incoming(INDEX(0), panel_block)
+    j.add_incoming(INDEX(0), found)
     inner = [builder.phi(vector) for _ in range(height)]
     results = []
     d = load(builder, builder.gep(s, [builder.add(d_at, builder.add(column, j))]), vector)
     for r, total in enumerate(inner):
-        total.add_incoming(sums[r], panel_block)
+        total.add_incoming(sums[r], found)
         at = builder.add(builder.add(panel, builder.mul(width, INDEX(r))), j)
         results.append(multiply_add(builder, load(builder, builder.gep(s, [at]), vector), d, total))
         total.add_incoming(results[r], vector_block)

@@ -77,7 +77,7 @@ def batch_weight(rows, start, stop):
 @leaf
 def gather_block(net, rows, batch, first, block):
     """A block's rows, `first` the first one's position in the batch, into its chunk's memory; their inputs and targets there."""
-    header, memory = net.header, net.memory
+    header, memory = net.header[0], net.memory
     n_in, columns = net.layers[0].n_in, header.n_targets
     order = span(rows.order, batch.start + first, block.rows)
     inputs, targets = block.memory + header.inputs, block.memory + header.targets
@@ -114,14 +114,14 @@ def chunk_inputs(net, rows, start, memory):
     """The inputs of the rows from `start` on, or where they were gathered, in the chunk's memory from place `memory` on."""
     n_in = net.layers[0].n_in
     if rows.order.size:
-        return Operand(read_only(net.memory), memory + net.header.inputs, n_in, 1)
+        return Operand(read_only(net.memory), memory + net.header[0].inputs, n_in, 1)
     return inputs_of(net, rows.X, start)
 
 
 @leaf
 def gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout):
     """Gradients of this thread's groups of chunks, each the sum over its chunks in order."""
-    header = net.header
+    header = net.header[0]
     one, alone = net.memory.dtype.type(1.0), Team(team.control, 0, 1)
     n_chunks = (batch.rows + header.chunk_rows - 1) // header.chunk_rows
     memory = team.thread * header.chunk_size
@@ -145,8 +145,8 @@ def gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout):
 @leaf
 def deltas_of_batch(net, rows, batch, team, losses, dropout):
     """Deltas of this thread's rows of a batch that is one chunk."""
-    first, last = share(team, batch.rows, net.header.strip_rows)
-    block_rows = net.header.block_rows
+    first, last = share(team, batch.rows, net.header[0].strip_rows)
+    block_rows = net.header[0].block_rows
     for row in range(first, last, block_rows):
         deltas_of_block(net, rows, batch, row, Block(0, row, min(block_rows, last - row)), losses, dropout)
 
@@ -160,11 +160,11 @@ def barriers_of_a_step(hyper):
 @leaf
 def penalties_of_layers(net, hyper, losses, team):
     """The last entries of losses OUT: the penalty on each layer's weights; this thread's layers'."""
-    n_layers = net.header.n_layers
+    n_layers = net.header[0].n_layers
     for l in range(n_layers):
         if is_ours(team, l):
             layer = net.layers[l]
-            weights = weights_at(layer, net.header.parameters)
+            weights = weights_at(layer, net.header[0].parameters)
             losses[losses.size - n_layers + l] = weighted_norms(
                 net.memory, weights, layer.n_in, layer.n_out, 0.5 * hyper.alpha, hyper.l1
             )
@@ -185,7 +185,7 @@ def train_batches(net, rows, state, losses, team, barriers, step, record):
 
     barriers, step: how many the threads have met at, and taken, before. record: of EPOCH, OUT.
     """
-    header, control = net.header, team.control
+    header, control = net.header[0], team.control
     hyper, rule = state.hyperparameters[0], state.counters[0].rule
     n, real = rows.order.size if rows.order.size else rows.T.shape[0], net.memory.dtype.type
     penalised = hyper.alpha != 0.0 or hyper.l1 != 0.0

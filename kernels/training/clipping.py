@@ -18,7 +18,7 @@ from .step import any_penalty, no_penalties, penalise_layer, step_stretch, sum_g
 @leaf
 def whole_gradient(net, step, team, dropout):
     """This thread's rows of the gradient, in the sums."""
-    header = net.header
+    header = net.header[0]
     if not header.grouped:
         set_gradient(net, step.X, step.block, step.block.memory, header.sums, team, dropout)
     elif team.thread == 0:
@@ -28,7 +28,7 @@ def whole_gradient(net, step, team, dropout):
 @leaf
 def add_squared_lengths(net, penalties, losses, team):
     """The penalties' gradients join that in the sums; the last entries of losses OUT: its squared length, layer by layer."""
-    header = net.header
+    header = net.header[0]
     for l in range(header.n_layers):
         if is_ours(team, l):
             layer, place = net.layers[l], losses.size - header.n_layers + l
@@ -46,16 +46,16 @@ def add_squared_lengths(net, penalties, losses, team):
 @leaf
 def shortened_step(net, step, factor, at, count):
     """A step for `count` parameters from place `at` of the vectors in panels, with their gradient in the sums times factor."""
-    gradient = span(net.memory, net.header.sums + at, count)
+    gradient = span(net.memory, net.header[0].sums + at, count)
     for i in range(count):
         gradient[i] *= factor
-    step_stretch(net, step, no_penalties(net), at, net.header.sums + at, count)
+    step_stretch(net, step, no_penalties(net), at, net.header[0].sums + at, count)
 
 
 @leaf
 def clipped_step(net, step, longest, losses, team):
     """A step for this thread's layers, with the gradient in the sums, shortened where it is longer than `longest`."""
-    n_layers = net.header.n_layers
+    n_layers = net.header[0].n_layers
     squares = np.float64(0.0)
     for k in range(losses.size - n_layers, losses.size):
         squares += losses[k]

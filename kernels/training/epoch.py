@@ -21,7 +21,7 @@ from .codes import RUNNING
 @leaf
 def pack_training(net, theta, state):
     """Parameters and state into panels, with the transposed weights."""
-    header = net.header
+    header = net.header[0]
     pack_parameters(net, theta, header.parameters)
     if state.velocity.size:
         pack_parameters(net, state.velocity, header.velocity)
@@ -33,7 +33,7 @@ def pack_training(net, theta, state):
 @leaf
 def unpack_training(net, theta, state):
     """Parameters and state OUT, from panels."""
-    header = net.header
+    header = net.header[0]
     unpack_parameters(net, theta, header.parameters)
     if state.velocity.size:
         unpack_parameters(net, state.velocity, header.velocity)
@@ -65,7 +65,7 @@ def epochs_in_memory(theta, state, rows, work):
     net, counters, records = net_of(work), state.counters[0], work.epochs
     team = Team(work.control, work.team[0].thread, work.team[0].threads)
     n = rows.order.size // records.size if rows.order.size else rows.X.shape[0]
-    n_batches = (n + net.header.batch_rows - 1) // net.header.batch_rows
+    n_batches = (n + net.header[0].batch_rows - 1) // net.header[0].batch_rows
     barriers = barriers_of_a_step(state.hyperparameters[0]) * n_batches
     mode = flush_subnormals()
     if team.thread == 0:

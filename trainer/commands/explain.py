@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...kernels.activations import ACTIVATIONS
-from ...kernels.losses import loss_names
+from ...kernels.activations import activation_registry
+from ...kernels.losses import loss_registry
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def add_explain_command(subparsers: Any) -> None:
     network.add_argument(
         "--activation", metavar="NAME,...", help="of the hidden layers, one or one for each (default: sigmoid)"
     )
-    network.add_argument("--output-activation", metavar="NAME", help=f"{', '.join(ACTIVATIONS)} (default: sigmoid)")
-    network.add_argument("--loss", metavar="NAME", help=f"{', '.join(loss_names())} (default: mse)")
+    network.add_argument("--output-activation", metavar="NAME", help=f"{', '.join(activation_registry)} (default: sigmoid)")
+    network.add_argument("--loss", metavar="NAME", help=f"{', '.join(loss_registry)} (default: mse)")
     network.add_argument("--quantile", metavar="Q,...", help="of the loss quantile: a level, or several (default: 0.5)")
     network.add_argument("--delta", type=float, metavar="X", help="of the loss huber (default: 1)")
     network.add_argument("--no-bias", action="store_true", default=None, help="leave out the biases")

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import kernels
-from ...kernels.activations import ACTIVATIONS
-from ...kernels.losses import loss_of as loss_with_code
+from ...kernels.activations import activation_registry
+from ...kernels.losses import loss_registry
 from ...kernels.losses.entry import Loss
 from ...kernels.losses.gaussian import LEAST_LOG_VARIANCE
 from ...kernels.plan import LOSS
@@ -106,7 +106,7 @@ def forward(network: Network, X: np.ndarray) -> tuple[list[np.ndarray], list[np.
     for W, b, name in zip(network.weights, network.biases, network.plan.activations, strict=True):
         z = np.empty((len(X), W.shape[1]), network.dtype)
         kernels.dense_forward(z, inputs, W, b)
-        inputs = ACTIVATIONS[name].forward(z)
+        inputs = activation_registry[name].forward(z)
         Z.append(z)
         A.append(inputs)
     return Z, A
@@ -122,11 +122,11 @@ def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.nd
     loss = loss_entry(network)
     dA[-1] = loss.backward(A[-1], T, *loss_parameter(network))
     for layer in reversed(range(len(A))):
-        if layer == len(A) - 1 and loss.through:
+        if layer == len(A) - 1 and loss.gives_delta:
             # What dL/dy has below the line cancels against the activation's slope, so that a saturated y does no harm.
             deltas[layer] = (A[layer] - T) / network.dtype.type(len(T))
         else:
-            entry = ACTIVATIONS[names[layer]]
+            entry = activation_registry[names[layer]]
             deltas[layer] = entry.backward(Z[layer] if entry.from_input else A[layer], dA[layer])
         kernels.dense_backward(dW[layer], db[layer], deltas[layer], inputs[layer])
         if layer > 0:
@@ -137,7 +137,7 @@ def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.nd
 
 def loss_entry(network: Network) -> Loss:
     """What the kernels know of the network's loss."""
-    return loss_with_code(int(network.plan.table[0, LOSS]))
+    return loss_registry.with_code(int(network.plan.table[0, LOSS]))
 
 
 def loss_parameter(network: Network) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...kernels.losses import USERS, loss_of
+from ...kernels.losses import loss_registry
 from ...kernels.losses.gaussian import LEAST_LOG_VARIANCE
 from ...kernels.plan import LOSS
 from .arithmetic import LEAST_DIFFERENCE, MOST_EXPONENT, Arithmetic
@@ -95,8 +95,8 @@ def loss_blocks(steps: Steps, a: Arithmetic) -> Iterator[Block]:
     """What a page says about the loss, from its formula to dL/dy."""
     yield OPENING
     plan, Y, T, dY = steps.network.plan, steps.A[-1], steps.T, steps.backward.dA[-1]
-    entry = loss_of(int(plan.table[0, LOSS]))
-    if entry.code >= USERS:
+    entry = loss_registry.with_code(int(plan.table[0, LOSS]))
+    if not loss_registry.is_builtin(entry.name):
         yield from _registered(steps)
         return
     if plan.loss == "gaussian_nll":

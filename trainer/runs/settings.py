@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...kernels.activations import ACTIVATIONS
+from ...kernels.activations import activation_registry
 from ..data.targets import CLASSIFICATION, TASKS
 from ..errors import InputError
 from ..optimizers import SGD, Adam, Optimizer
 
-HIDDEN_ACTIVATIONS = tuple(name for name in ACTIVATIONS if name != "softmax")
+HIDDEN_ACTIVATIONS = tuple(name for name in activation_registry if name != "softmax")
 LOSSES = ("log_loss", "squared_error", "mse")
 OPTIMIZERS = ("adam", "sgd")
 DTYPES = ("float32", "float64")

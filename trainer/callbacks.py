@@ -12,6 +12,7 @@ import numpy as np
 from ..kernels import State
 from ..kernels.training.optimizers import LEARNING_RATE
 from ..kernels.validation import positive_integer
+from .bounds import check_field_within
 from .errors import InputError
 from .history import History
 
@@ -70,8 +71,7 @@ class EarlyStopping:
 
     def __post_init__(self) -> None:
         positive_integer("n_iter_no_change", self.n_iter_no_change)
-        if not self.tol >= 0:
-            raise InputError(f"EarlyStopping: tol is {self.tol!r}; it must be at least 0")
+        check_field_within(self, "tol", 0.0, most=True)
         self.scores: list[float] = []
         self._waited, self._best, self._theta = 0, -math.inf, np.empty(0)
 

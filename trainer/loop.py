@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from numbers import Real
@@ -15,6 +14,7 @@ from ..kernels.training.optimizers import ALPHA, CLIP_NORM, L1, SEED, WEIGHT_DEC
 from ..kernels.validation import positive_integer
 from ..kernels.workspace import BATCH_MEAN, MEAN, PENALTY
 from .arrays import smoothed
+from .bounds import check_within, is_within
 from .callbacks import Callback, Running, finish
 from .calls import Calls, Shuffle
 from .errors import InputError
@@ -66,11 +66,10 @@ def fit(
         )  # fmt: skip
     batch_size = positive_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size)
     n_threads = None if n_threads is None else positive_integer("n_threads", n_threads)
-    _check_penalties(alpha=alpha, l1=l1, weight_decay=weight_decay)
-    if clip_norm is not None and not 0.0 < clip_norm < math.inf:
-        raise InputError(f"clip_norm is {clip_norm!r}; it must be above 0, or None")
-    if not 0.0 <= label_smoothing < 1.0:
-        raise InputError(f"label_smoothing is {label_smoothing!r}; it must be at least 0 and below 1")
+    for name, penalty in (("alpha", alpha), ("l1", l1), ("weight_decay", weight_decay)):
+        check_within(name, penalty, 0.0)
+    check_within("clip_norm", clip_norm, 0.0, above=True, or_none=True)
+    check_within("label_smoothing", label_smoothing, 0.0, 1.0)
     _check_frozen(network, frozen_layers)
     rates = _dropout_rates(dropout, network.plan.n_layers - 1)
     optimizer = SGD() if optimizer is None else optimizer
@@ -143,12 +142,6 @@ def _train(
             finish(callbacks, running)
 
 
-def _check_penalties(**penalties: float) -> None:
-    for name, value in penalties.items():
-        if not 0.0 <= value < math.inf:
-            raise InputError(f"{name} is {value!r}; it must be at least 0")
-
-
 def _check_frozen(network: Network, layers: Sequence[int]) -> None:
     for layer in layers:
         if not 0 <= layer < network.plan.n_layers:
@@ -170,7 +163,7 @@ def _check_optimizer(network: Network, optimizer: Any) -> None:
 def _dropout_rates(dropout: float | Sequence[float], n_hidden: int) -> list[float]:
     """One for each hidden layer."""
     rates = [dropout] * n_hidden if isinstance(dropout, Real) else list(np.atleast_1d(np.asarray(dropout, object)))
-    if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0.0 <= float(rate) < 1.0 for rate in rates):
+    if len(rates) != n_hidden or not all(isinstance(rate, Real) and is_within(float(rate), 0.0, 1.0) for rate in rates):
         raise InputError(
             f"dropout is {dropout!r}; it must be a rate, at least 0 and below 1, or a list of {n_hidden}, for each hidden layer"
         )

@@ -18,6 +18,7 @@ from ...kernels.losses.gaussian import LEAST_LOG_VARIANCE
 from ...kernels.plan import LOSS
 from ..arrays import as_inputs, as_targets
 from ..errors import InputError
+from ..layers import layer_by_layer
 from ..network import Network
 from ..optimizers import SGD
 
@@ -101,15 +102,8 @@ def copy_of(network: Network) -> Network:
 
 def forward(network: Network, X: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Pre-activations and activations of every layer for X (n, n_in)."""
-    Z, A = [], []
-    inputs = X
-    for W, b, name in zip(network.weights, network.biases, network.plan.activations, strict=True):
-        z = np.empty((len(X), W.shape[1]), network.dtype)
-        kernels.dense_forward(z, inputs, W, b)
-        inputs = ACTIVATIONS[name].forward(z)
-        Z.append(z)
-        A.append(inputs)
-    return Z, A
+    layers = list(layer_by_layer(network.plan, network.theta, X))
+    return [Z for Z, _ in layers], [A for _, A in layers]
 
 
 def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.ndarray], T: np.ndarray) -> Backward:

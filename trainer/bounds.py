@@ -32,7 +32,8 @@ def check_within(
 
 def check_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
     """Raise InputError unless the value is a whole number, at least `least` and at most `most`."""
-    if not isinstance(value, Integral) or value < least or (most is not None and value > most):
+    fits = isinstance(value, Integral) and least <= int(value) <= (int(value) if most is None else most)
+    if not fits:
         bounds = f"at least {least}" + (f" and at most {most}" if most is not None else "")
         raise InputError(f"{name} is {value!r}; it must be a whole number, {bounds}")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tileprop.kernels import make_plan
-from tileprop.kernels.training import optimizers as rules
+from tileprop.kernels import optimizers as rules
 from tileprop.trainer import SGD, Adam, InputError, Nadam, Network, RMSprop, Rprop
 
 PLAN = make_plan([2, 3, 1])

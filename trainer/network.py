@@ -23,6 +23,7 @@ from .extras import require
 from .history import History
 from .initial import initial_theta
 from .intervals import interval
+from .layers import layer_by_layer
 from .optimizers import Optimizer
 from .solvers import Solver
 
@@ -139,14 +140,8 @@ class Network:
 
     def activations(self, X: ArrayLike) -> list[np.ndarray]:
         """The output of every layer for X (n, n_in): arrays (n, width), the last of which is the prediction."""
-        A = as_inputs(X, self.plan.sizes[0], self.dtype)
-        outputs = []
-        for W, b, name in zip(self.weights, self.biases, self.plan.activations, strict=True):
-            Z = np.empty((len(A), W.shape[1]), self.dtype)
-            kernels.dense_forward(Z, A, W, b)
-            A = activation_registry[name].forward(Z, Z)
-            outputs.append(A)
-        return outputs
+        rows = as_inputs(X, self.plan.sizes[0], self.dtype)
+        return [A for _, A in layer_by_layer(self.plan, self._theta, rows)]
 
     def loss(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Mean loss over the rows of X (n, n_in) with targets T, weighted by sample_weight where given."""

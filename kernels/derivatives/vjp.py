@@ -5,7 +5,16 @@ from __future__ import annotations
 from ..checks import check_derivatives, check_kept, check_like, check_outputs, check_parameters, check_workspace
 from ..compiler.jit import kernel, leaf
 from ..llvm import span
-from ..passes import Block, add_gradient, backward_rows, inputs_of, net_of, refresh_all_transposed, set_gradient, unpack_parameters
+from ..passes import (
+    Block,
+    add_gradient,
+    backward_rows,
+    inputs_of,
+    net_of,
+    refresh_all_transposed,
+    set_gradient,
+    unpack_parameters,
+)
 from ..predict import forward_one
 from ..training.dropout import no_dropout
 from .chain import block_from, forward_block, input_deltas, load, seed_rows, single_thread, take_input_deltas

@@ -192,7 +192,10 @@ def _emit(
     def numbers(at: Any, count: int) -> list[Any]:
         return [builder.load(builder.gep(s, [builder.add(at, INDEX(k))])) for k in range(count)]
 
-    start, rates = numbers(given["w"], n_weights), [builder.fneg(rate) for rate in numbers(builder.add(given["w"], INDEX(RATES_AT)), n_rates)]
+    start, rates = (
+        numbers(given["w"], n_weights),
+        [builder.fneg(rate) for rate in numbers(builder.add(given["w"], INDEX(RATES_AT)), n_rates)],
+    )
     real, double, one = start[0].type, ir.DoubleType(), start[0].type(1.0)
     columns = [
         builder.select(builder.icmp_signed("<", INDEX(k), given["n_in"]), INDEX(k), builder.sub(given["n_in"], INDEX(1)))

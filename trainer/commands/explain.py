@@ -12,6 +12,7 @@ import numpy as np
 
 from ...kernels.activations import activation_registry
 from ...kernels.losses import loss_registry
+from ..bounds import check_within
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -132,8 +133,7 @@ def _network(args: argparse.Namespace) -> Explanation:
         if getattr(args, name) is None:
             raise InputError(f"{_option(name)} is missing: a network needs --sizes, --x and --t")
     given = {name: default if getattr(args, name) is None else getattr(args, name) for name, default in DEFAULTS.items()}
-    if given["seed"] < 0:
-        raise InputError(f"--seed is {given['seed']}; it must be at least 0")
+    check_within("--seed", given["seed"], 0)
     sizes = [_whole(width) for width in args.sizes.split(",")]
     x, t = _numbers("x", args.x), _numbers("t", args.t)
     levels: list[Any] = _numbers("quantile", given["quantile"]) if given["quantile"] else [None]

@@ -12,9 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from ...kernels.activations import activation_registry
 from ...kernels.losses import loss_registry
 from ..optimizers import SGD, Adam, Nadam, RMSprop, Rprop
-
-# scikit-learn's words, and ours.
-ACTIVATIONS = {"logistic": "sigmoid"}
+from ..scikit_learn_names import ACTIVATIONS
 
 
 class Registered(StrOptions):  # type: ignore[misc]

@@ -15,9 +15,9 @@ from ...kernels.activations import activation_registry
 from ...kernels.losses import loss_registry
 from ...kernels.losses.entry import Loss
 from ...kernels.losses.gaussian import LEAST_LOG_VARIANCE
-from ...kernels.plan import LOSS
 from ..arrays import as_inputs, as_targets
 from ..errors import InputError
+from ..layers import layer_by_layer
 from ..network import Network
 from ..optimizers import SGD
 
@@ -101,15 +101,8 @@ def copy_of(network: Network) -> Network:
 
 def forward(network: Network, X: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Pre-activations and activations of every layer for X (n, n_in)."""
-    Z, A = [], []
-    inputs = X
-    for W, b, name in zip(network.weights, network.biases, network.plan.activations, strict=True):
-        z = np.empty((len(X), W.shape[1]), network.dtype)
-        kernels.dense_forward(z, inputs, W, b)
-        inputs = activation_registry[name].forward(z)
-        Z.append(z)
-        A.append(inputs)
-    return Z, A
+    layers = list(layer_by_layer(network.plan, network.theta, X))
+    return [Z for Z, _ in layers], [A for _, A in layers]
 
 
 def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.ndarray], T: np.ndarray) -> Backward:
@@ -137,13 +130,13 @@ def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.nd
 
 def loss_entry(network: Network) -> Loss:
     """What the kernels know of the network's loss."""
-    return loss_registry.with_code(int(network.plan.table[0, LOSS]))
+    return loss_registry.with_code(network.plan.loss_code)
 
 
 def loss_parameter(network: Network) -> list[np.ndarray]:
     """What the kernels of the network's loss take after T."""
-    numbers = network.plan.numbers
-    return [numbers.astype(network.dtype)] if numbers.size else []
+    parameters = network.plan.loss_parameters
+    return [parameters.astype(network.dtype)] if parameters.size else []
 
 
 def loss_of(network: Network, Y: np.ndarray, T: np.ndarray) -> float:

@@ -73,9 +73,11 @@ def tail_ratio_for_single(a):
 @leaf(inline=True)
 def dd_bell(a):
     """exp(-a^2 / 2) = scale e: e, a double-double, and scale, a power of 2, or 0 where the result would be subnormal."""
-    exponent, low = two_product(_d(-0.5) * a, a)
+    half = _d(-0.5) * a
+    exponent = half * a
     vanishes = exponent < LOWEST_DOUBLE
-    tail, scale = split_double_finely((LOWEST_DOUBLE if vanishes else exponent, _d(0.0) if vanishes else low))
+    low = _d(0.0) if vanishes else two_product(half, a)[1]
+    tail, scale = split_double_finely((LOWEST_DOUBLE if vanishes else exponent, low))
     return dd_add((_d(1.0), _d(0.0)), tail), _d(0.0) if vanishes else scale
 
 

@@ -94,8 +94,8 @@ def forward_one(table, layout, theta, S, x):
             add_row(z, z.dtype.type(1.0), span(theta, table[layer, BIASES_AT], n_out))
         if layout[layer, ROUTINE] != 0:
             call_activation(
-                layout[layer, ROUTINE], S, layout[layer, PREACTIVATIONS], layout[layer, ACTIVATIONS], layout[layer, DELTAS], 0, 1,
-                layout[layer, STRIDE], n_out, False,
+                layout[layer, ROUTINE], S, layout[layer, PREACTIVATIONS], layout[layer, ACTIVATIONS], layout[layer, DELTAS], 0,
+                1, layout[layer, STRIDE], n_out, False,
             )  # fmt: skip
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tileprop.kernels import Plan, Workspace, make_plan, make_workspace
-from tileprop.kernels.activations import ACTIVATIONS as ENTRIES
-from tileprop.kernels.losses import LOSSES as LOSS_ENTRIES
+from tileprop.kernels.activations import activation_registry
+from tileprop.kernels.losses import loss_registry
 from tileprop.kernels.losses.codes import LABEL_LOG_LOSS
 from tileprop.kernels.compiler.processor import SIMD
 from tileprop.kernels.workspace import (
@@ -100,7 +100,7 @@ def places(plan: Plan, work: Workspace) -> list[tuple[str, int, int]]:
             ("weights", top[ROW_WEIGHTS], 1),
         ]
         parts += [(f"activations {k}", row[ACTIVATIONS], row[STRIDE]) for k, row in enumerate(layers)]
-        kept = [k for k, name in enumerate(plan.activations) if ENTRIES[name].from_input]
+        kept = [k for k, name in enumerate(plan.activations) if activation_registry[name].from_input]
         parts += [(f"pre-activations {k}", layers[k, PREACTIVATIONS], layers[k, STRIDE]) for k in kept]
         parts += [(f"deltas {k}", row[DELTAS], row[STRIDE]) for k, row in enumerate(layers)]
         result += [(f"{name} of area {area}", shift + int(at), shift + int(at + chunk * width)) for name, at, width in parts]
@@ -112,7 +112,9 @@ def places(plan: Plan, work: Workspace) -> list[tuple[str, int, int]]:
 def test_places_do_not_overlap_and_begin_on_cache_lines(dtype, sizes, batch, threads, data):
     loss = data.draw(st.sampled_from([LABELS, {}, {"loss": "huber"}, LEVELS]))
     sizes = [*sizes[:-1], sizes[-1] * len(loss.get("quantile", [0.5]))]
-    activations = data.draw(st.lists(st.sampled_from(sorted(ENTRIES)), min_size=len(sizes) - 2, max_size=len(sizes) - 2))
+    activations = data.draw(
+        st.lists(st.sampled_from(sorted(activation_registry)), min_size=len(sizes) - 2, max_size=len(sizes) - 2)
+    )
     plan = make_plan(sizes, activations, **{"output_activation": "gelu", **loss})
     work = make_workspace(plan, batch, dtype, threads)
     assert work.numbers.dtype == dtype
@@ -128,20 +130,20 @@ def test_places_do_not_overlap_and_begin_on_cache_lines(dtype, sizes, batch, thr
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", activation_registry)
 def test_pre_activations_have_a_place_of_their_own_where_they_are_needed(name, dtype):
     work = make_workspace(make_plan([3, 4, 2], name, "identity"), 5, dtype)
     hidden, output = work.layout[1:]
     assert (hidden[PREACTIVATIONS] != hidden[ACTIVATIONS]) == (name in ("silu", "gelu"))
     assert output[PREACTIVATIONS] == output[ACTIVATIONS]
-    assert hidden[CODE] == ENTRIES[name].code
+    assert hidden[CODE] == activation_registry[name].code
     assert (hidden[ROUTINE] == 0) == (name == "identity")
     assert output[ROUTINE] == 0
 
 
-@pytest.mark.parametrize("loss", LOSS_ENTRIES.values(), ids=lambda loss: f"{loss.name}-{loss.code}")
+@pytest.mark.parametrize("loss", loss_registry.entries(), ids=lambda loss: f"{loss.name}-{loss.code}")
 def test_a_loss_has_its_routine_and_its_parameters(loss):
-    several = {"quantile": LEVELS["quantile"]} if loss.heads == 0 else {}
+    several = {"quantile": LEVELS["quantile"]} if loss.outputs_per_target is None else {}
     n_targets = 1 if loss.code == LABEL_LOG_LOSS else None
     plan = make_plan([3, 6], output_activation=loss.needs or "tanh", loss=loss.name, n_targets=n_targets, **several)
     top = make_workspace(plan, 5, "float32").layout[0]

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 import pytest
+from inside import hyperparameters, progress, steps_taken
 from tileprop.kernels import make_plan, train_epoch
-from tileprop.kernels.training.optimizers import SEED, STEP
 from tileprop.trainer import SGD, Adam, InputError, Network, calls, loop, threads
 
 RNG = np.random.default_rng(11)
@@ -79,7 +79,7 @@ def test_a_state_goes_on(optimizer):
     losses = [twice.fit(X, T, epochs=1, optimizer=state, **options).loss[0] for _ in range(2)]
     assert twice.theta.tobytes() == once.theta.tobytes()
     assert losses == expected.loss
-    assert state.codes[STEP] == 2 * 8
+    assert steps_taken(state) == 2 * 8
 
 
 def test_a_fits_penalty_is_its_own():
@@ -211,7 +211,7 @@ def test_ctrl_c_ends_after_a_whole_step(monkeypatch, n_threads):
         try:
             return original(plan, theta, state, *rest)
         finally:
-            taken["rows"] = int(state.codes[2])
+            taken["rows"] = progress(state).rows
 
     original = train_epoch
     monkeypatch.setattr(calls, "choose_epoch", lambda *arguments: observe)
@@ -307,10 +307,10 @@ def test_a_state_that_goes_on_keeps_its_masks_seed():
     state = Adam(0.01).state(network.plan, "float64")
     X, T = np.eye(3), np.ones((3, 2))
     network.fit(X, T, dropout=0.5, optimizer=state)
-    seed = state.scalars[SEED]
+    seed = hyperparameters(state)["seed"]
     assert 1 <= seed < 1 << 32
     network.fit(X, T, dropout=0.5, optimizer=state)
-    assert state.scalars[SEED] == seed
+    assert hyperparameters(state)["seed"] == seed
 
 
 def test_validation_is_without_dropout():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from computed import SHAPES
 from differentiation import ACTIVATIONS, DTYPES, LOSSES, Case, apart, make_case
+from inside import deltas_of
 from numba import njit
 from tileprop.kernels import loss_and_grad, vjp
 from tileprop.kernels.derivatives.one_row import backward_one, backward_product_one, dot
@@ -114,4 +115,4 @@ def test_deltas_of_hidden_layers():
     assert apart(out[1:4], dY @ case.input_jacobian()[0]) <= 1e-13
     assert np.isnan(out[[0, 4]]).all()
     weights = case.plan.unflatten(case.theta)[0]
-    np.testing.assert_allclose(work.numbers[work.layout[1, DELTAS] :][:4] @ weights[0].T, out[1:4], rtol=1e-13)
+    np.testing.assert_allclose(deltas_of(work, 0, 1)[0, :4] @ weights[0].T, out[1:4], rtol=1e-13)

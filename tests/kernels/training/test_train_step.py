@@ -71,15 +71,16 @@ def test_steps_have_the_bits_of_epochs(rule, dtype, kind):
     assert steps_taken(training.state) == steps_taken(whole.state) == len(losses)
 
 
+@njit
+def steps(plan, theta, state, X, T, weight, work, batch):
+    for start in range(0, X.shape[0], batch):
+        stop = start + batch
+        train_step(plan, theta, state, X[start:stop], T[start:stop], weight, work)
+
+
 @compiled_only
 @pytest.mark.parametrize("rule", STATES)
 def test_steps_in_a_compiled_loop_have_the_bits_of_epochs(rule):
-    @njit
-    def steps(plan, theta, state, X, T, weight, work, batch):
-        for start in range(0, X.shape[0], batch):
-            stop = start + batch
-            train_step(plan, theta, state, X[start:stop], T[start:stop], weight, work)
-
     training = make_training(n=33, batch_size=5)
     training.state = make_state(training.plan, **STATES[rule])
     expected = training.copy()

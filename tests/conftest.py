@@ -1,13 +1,15 @@
 """Settings shared by all tests.
 
 Hypothesis draws the same examples in every run, so that a gate is never red by chance; the volumes marked `full` draw
-afresh. No deadline: an example that meets a new layout waits for a compilation.
+afresh. `-m "full or not full"` runs everything, with more examples of each. No deadline: an example that meets a new layout
+waits for a compilation.
 """
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # As plain Python a kernel runs some hundred times slower, and its arithmetic is the same: fewer examples do.
@@ -19,7 +21,13 @@ settings.register_profile(
     derandomize=True,
     database=None,
     print_blob=True,
-    max_examples=40 if _PLAIN else 60,
+    max_examples=40 if _PLAIN else 24,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("everything", settings.get_profile("tileprop"), max_examples=200)
 settings.load_profile("tileprop")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr.replace(" ", "") in ("fullornotfull", "notfullorfull"):
+        settings.load_profile("everything")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from inside import batch_rows, block_rows, chunk_rows, groups_of, spoil
 from numba import njit
@@ -41,7 +41,6 @@ def loaded_outputs(problem: Problem, work: Workspace, rows: int) -> np.ndarray:
 
 @pytest.mark.plain
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=40)
 @given(data=st.data())
 def test_outputs_are_the_oracles(dtype, data):
     """And the same to the last bit by every way, in pieces of any length."""

@@ -8,7 +8,7 @@ import pytest
 from computed import SHAPES, check_allocations, wide_case, without_jit
 from differentiation import ACTIVATIONS, DTYPES, LOSSES, Case, apart, cases, check, make_case
 from differentiation_peers import NAMES, check_against_peer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from inside import block_rows
 from numba import njit
@@ -19,7 +19,6 @@ QUANTITIES = ["input_jacobian", "parameter_jacobian", "sample_gradients"]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=30)
 @given(data=st.data())
 def test_all_are_the_oracles(dtype, data):
     case, batch = data.draw(cases(dtype))

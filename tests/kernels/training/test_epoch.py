@@ -132,8 +132,7 @@ def test_batches_in_groups_are_the_oracles(rule, order, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("rule", "bias"), [*((rule, True) for rule in RULES), ("sgd", False), ("adam", False)])
 def test_a_penalty_on_many_parameters(rule, bias, dtype):
     """More than a whole gradient is kept for: the steps are taken a few rows of a panel at a time."""
     options = {"weighted": True, "dtype": dtype, "bias": bias, "alpha": 0.5}

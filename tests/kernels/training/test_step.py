@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from inside import groups_of, hyperparameters, mean_square, packed_size, steps_taken, velocity
 from numba import njit
@@ -48,7 +48,6 @@ def check_step(training: Training) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=50)
 @given(
     sizes=st.lists(st.one_of(st.integers(1, 9), st.integers(1, 70)), min_size=2, max_size=4),
     rows=st.integers(1, 40),

@@ -31,3 +31,14 @@ settings.load_profile("tileprop")
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.markexpr.replace(" ", "") in ("fullornotfull", "notfullorfull"):
         settings.load_profile("everything")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kernels_compiled_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """In a run of the whole suite by several workers: otherwise each of them would compile what several of its tests call."""
+    if request.session.testscollected > 2000 and "PYTEST_XDIST_WORKER" in os.environ and not _PLAIN:
+        from tileprop.kernels.compiler.cache import cache_folder
+        from warming import compile_once
+
+        if cache_folder() is not None:
+            compile_once(tmp_path_factory.getbasetemp().parent / "compiled")

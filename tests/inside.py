@@ -287,6 +287,12 @@ def stack_rows(work: Workspace) -> int:
     return int(work.layout[0, STACK])
 
 
+def activations_of(work: Workspace, layer: int, rows: int) -> np.ndarray:
+    """A view (rows, stride)."""
+    at, stride = work.layout[layer + 1, ACTIVATIONS], work.layout[layer + 1, STRIDE]
+    return work.numbers[at : at + rows * stride].reshape(rows, stride)
+
+
 def deltas_of(work: Workspace, layer: int, rows: int) -> np.ndarray:
     """A view (rows, stride)."""
     at, stride = work.layout[layer + 1, DELTAS], work.layout[layer + 1, STRIDE]

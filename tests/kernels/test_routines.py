@@ -6,6 +6,7 @@ import gc
 
 import numpy as np
 import pytest
+from inside import activation_addresses, loss_address
 from numba import njit
 from numba.core import config
 from tileprop.kernels import make_plan, make_workspace
@@ -15,7 +16,6 @@ from tileprop.kernels.llvm.calls import plain_routines
 from tileprop.kernels.losses import LOSSES
 from tileprop.kernels.losses.codes import MSE, SQUARED_ERROR
 from tileprop.kernels.llvm.routines import activation_routine, address_of
-from tileprop.kernels.workspace import LOSS_ROUTINE, ROUTINE
 
 pytestmark = pytest.mark.plain
 
@@ -63,10 +63,10 @@ def test_losses_that_share_a_routine_share_its_address():
 
 def test_workspaces_hold_the_addresses():
     plan = make_plan([2, 3, 3, 1], ["tanh", "identity"], "sigmoid", "mse")
-    layout = make_workspace(plan, 4, "float32").layout
-    assert layout[0, LOSS_ROUTINE] == address_of(LOSSES[MSE].routine, SINGLE, "loss")
+    work = make_workspace(plan, 4, "float32")
+    assert loss_address(work) == address_of(LOSSES[MSE].routine, SINGLE, "loss")
     wanted = [address_of(ACTIVATIONS[name].routine, SINGLE, "activation") for name in plan.activations]
-    assert layout[1:, ROUTINE].tolist() == wanted
+    assert activation_addresses(work) == wanted
     assert wanted[1] == 0
 
 

@@ -27,12 +27,12 @@ from cases import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inside import loss_code, progress, set_loss_code
 from numba import njit
 from numba.core import config
 from tileprop import kernels
 from tileprop.kernels import loss_and_grad, make_plan, make_state, make_workspace, register_loss, train_epoch
 from tileprop.kernels.losses import LOSSES, USERS, loss_names, loss_of
-from tileprop.kernels.training.optimizers import DIVERGED, STATUS
 
 pytestmark = pytest.mark.plain
 
@@ -359,7 +359,7 @@ def test_plans_know_it_by_name(own):
     assert plan.arguments["loss"] == "own_mae"
     assert type(plan.loss) is str
     assert plan.n_targets == 3
-    assert plan.table[0, 2] == USERS + zlib.crc32(b"own_mae")
+    assert loss_code(plan) == USERS + zlib.crc32(b"own_mae")
     assert "own_mae" in loss_names()
     with pytest.raises(ValueError, match=r"delta is 1\.0; loss 'own_mae' has no such parameter"):
         make_plan([2, 3], loss="own_mae", delta=1.0)
@@ -372,12 +372,12 @@ def test_another_one_under_the_same_name(table):
     theta, X, T, none = np.array([1.0, 0.0]), np.array([[3.0]]), np.array([[1.0]]), np.zeros(0)
     before = make_workspace(plan, 1)
     assert loss_and_grad(plan, theta, X, T, none, none, before) == 2
-    code = make_plan([1, 1], loss="own").table[0, 2]
+    code = loss_code(make_plan([1, 1], loss="own"))
     entry = LOSSES[int(code)]
     register_loss("own", *OWN["mae"])
     assert LOSSES[int(code)] is entry  # the same formulas are not compiled again
     register_loss("own", *OWN["sum_squared_error"])
-    assert make_plan([1, 1], loss="own").table[0, 2] == code
+    assert loss_code(make_plan([1, 1], loss="own")) == code
     assert loss_and_grad(plan, theta, X, T, none, none, before) == 2
     assert loss_and_grad(plan, theta, X, T, none, none, make_workspace(plan, 1)) == 2.0**2 / 2
     register_loss("own", own_mae, own_squares_slope)
@@ -388,7 +388,7 @@ def test_a_code_that_nobody_registered():
     with pytest.raises(ValueError, match="there is no loss with the code 77; register_loss it under the name that it had"):
         loss_of(77)
     plan = make_plan([2, 1])
-    plan.table[0, 2] = USERS + 5
+    set_loss_code(plan, USERS + 5)
     for use in (lambda: plan.loss, lambda: plan.arguments, lambda: make_workspace(plan), lambda: repr(plan.loss_parameter)):
         with pytest.raises(ValueError, match="there is no loss with the code"):
             use()
@@ -442,8 +442,7 @@ def test_a_value_that_raises_is_not_a_number(table):
     T = np.array([[1.0], [2.0], [3.0], [1.0]])
     loss = train_epoch(plan, theta, state, X, T, np.zeros(0), np.zeros(0, np.int64), make_workspace(plan, 1))
     assert np.isnan(loss)
-    assert state.codes[1:].tolist() == [2, 2, DIVERGED]
-    assert state.codes[STATUS] == DIVERGED
+    assert progress(state) == (2, 2, "diverged")
     assert np.isfinite(theta).all()
 
 

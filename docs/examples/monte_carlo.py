@@ -10,7 +10,6 @@ import numpy as np
 from numba import get_num_threads, get_thread_id, njit, prange
 from tileprop.kernels import forward_loaded, load_parameters, make_plan, make_workspace
 
-INPUTS = 8
 ROWS, BLOCKS = 128, 64  # of a block, of a part
 
 
@@ -23,7 +22,7 @@ def sample(plan, theta, works, parts, bound, seed):
         work = work_of[get_thread_id()]
         np.random.seed(seed + part)
         load_parameters(plan, theta, work)
-        Z = np.empty((ROWS, INPUTS))
+        Z = np.empty((ROWS, plan.layers[0].n_in))
         for _ in range(BLOCKS):
             for i in range(Z.size):
                 Z.flat[i] = np.random.standard_normal()
@@ -38,7 +37,7 @@ def sample(plan, theta, works, parts, bound, seed):
 
 def main(parts=100, seed=0):
     rng = np.random.default_rng(seed)
-    plan = make_plan([INPUTS, 16, 1], activation="exp", output_activation="identity")
+    plan = make_plan([8, 16, 1], activation="exp", output_activation="identity")
     theta = rng.normal(scale=0.2, size=plan.n_parameters)
     works = tuple(make_workspace(plan, ROWS) for _ in range(get_num_threads()))
     n = parts * BLOCKS * ROWS

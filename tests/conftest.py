@@ -8,6 +8,7 @@ waits for a compilation.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -42,3 +43,16 @@ def _kernels_compiled_once(request: pytest.FixtureRequest, tmp_path_factory: pyt
 
         if cache_folder() is not None:
             compile_once(tmp_path_factory.getbasetemp().parent / "compiled")
+
+
+@pytest.fixture
+def registries() -> Iterator[None]:
+    """The activations and losses that a test registers are forgotten after it."""
+    from tileprop.kernels.activations import activation_registry
+    from tileprop.kernels.losses import loss_registry
+
+    before = [(registry, set(registry)) for registry in (activation_registry, loss_registry)]
+    yield
+    for registry, names in before:
+        for name in set(registry) - names:
+            registry.forget(name)

@@ -5,8 +5,8 @@ Arrays travel as pointers to their first elements: whole, each would be seven wo
     call_activation(address, S, x, y, d, tangents, rows, stride, width, backward)
     call_loss(address, code, S, y, d, rows, stride, n_out, T, columns, weight, weights, first, scale, parameters) -> float
 
-S is the workspace's vector; x, y, d, parameters are places in it. T (n, columns) and weight, `weights` of them, n or 0: the rows
-from `first` on count. What each kernel makes of them: see `row_kernels.py`.
+S is the workspace's vector; x, y, d, parameters are places in it. T (n, columns) and weight (`weights` of them, n or 0): the
+rows from `first` on count. What each kernel makes of them: see `row_kernels.py`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Row kernels: an activation or a loss over rows of a workspace, compiled when a workspace first asks for it, called by address.
+"""Row kernels: an activation or a loss over rows of a workspace, compiled when a workspace first asks for it.
 
-A training's kernel holds none of them. So it is compiled in less time, the next activation costs those nothing who do not use
-it, and a user's own comes in as the built-in ones do. Addresses are those of one process; `make_workspace` writes them into
-the workspace. `calls.py` makes the calls; here is what they arrive at: flat arguments become one named tuple.
+They are called by address: a training's kernel holds none of them. So it is compiled in less time, the next activation costs
+those nothing who do not use it, and a user's own comes in as the built-in ones do. Addresses are those of one process;
+`make_workspace` writes them into the workspace. `calls.py` makes the calls, whose flat arguments become one named tuple here.
 
 Of an activation: function(S, at, backward), S the workspace's vector, `at` an `ActivationRows`.
     its row kernel      forward: activations y OUT, from pre-activations x. backward: dL/da in d becomes delta = dL/dz.
@@ -39,7 +39,10 @@ _UNKNOWN = 1 << 48
 
 
 class ActivationRows(NamedTuple):
-    """Rows of one layer, by their places in the workspace's vector: `rows` rows, `stride` apart, `width` numbers of each in use."""
+    """Rows of one layer, by their places in the workspace's vector.
+
+    There are `rows` of them, each `stride` numbers after the one before; the first `width` numbers of each are in use.
+    """
 
     x: int  # pre-activations begin here
     y: int  # activations; the same place as x, where the derivative is taken from the output

@@ -30,9 +30,9 @@ from inside import (
     team_of,
 )
 from tileprop.kernels import make_plan, make_workspace
-from tileprop.kernels.activations import ACTIVATIONS as ENTRIES
+from tileprop.kernels.activations import activation_registry
 from tileprop.kernels.compiler.processor import SIMD
-from tileprop.kernels.losses import LOSSES as LOSS_ENTRIES
+from tileprop.kernels.losses import loss_registry
 from tileprop.kernels.losses.codes import LABEL_LOG_LOSS
 from tileprop.kernels.workspace import FEW_PARAMETERS, FEWEST_CHUNKS, LARGEST_AREA, MOST_GROUPS, SCRATCH_ROWS
 
@@ -51,7 +51,9 @@ BATCHES = st.one_of(st.integers(1, 40), st.integers(1, 3000), st.sampled_from([4
 def test_places_do_not_overlap_and_begin_on_cache_lines(dtype, sizes, batch, threads, data):
     loss = data.draw(st.sampled_from([LABELS, {}, {"loss": "huber"}, LEVELS]))
     sizes = [*sizes[:-1], sizes[-1] * len(loss.get("quantile", [0.5]))]
-    activations = data.draw(st.lists(st.sampled_from(sorted(ENTRIES)), min_size=len(sizes) - 2, max_size=len(sizes) - 2))
+    activations = data.draw(
+        st.lists(st.sampled_from(sorted(activation_registry)), min_size=len(sizes) - 2, max_size=len(sizes) - 2)
+    )
     plan = make_plan(sizes, activations, **{"output_activation": "gelu", **loss})
     work = make_workspace(plan, batch, dtype, threads)
     assert work.numbers.dtype == dtype
@@ -66,7 +68,7 @@ def test_places_do_not_overlap_and_begin_on_cache_lines(dtype, sizes, batch, thr
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", activation_registry)
 def test_pre_activations_have_a_place_of_their_own_where_they_are_needed(name, dtype):
     work = make_workspace(make_plan([3, 4, 2], name, "identity"), 5, dtype)
     assert keeps_preactivations(work) == [name in ("silu", "gelu"), False]
@@ -75,9 +77,9 @@ def test_pre_activations_have_a_place_of_their_own_where_they_are_needed(name, d
     assert output == 0
 
 
-@pytest.mark.parametrize("loss", LOSS_ENTRIES.values(), ids=lambda loss: f"{loss.name}-{loss.code}")
+@pytest.mark.parametrize("loss", loss_registry.entries(), ids=lambda loss: f"{loss.name}-{loss.code}")
 def test_a_loss_has_its_routine_and_its_parameters(loss):
-    several = {"quantile": LEVELS["quantile"]} if loss.heads == 0 else {}
+    several = {"quantile": LEVELS["quantile"]} if loss.outputs_per_target is None else {}
     n_targets = 1 if loss.code == LABEL_LOG_LOSS else None
     plan = make_plan([3, 6], output_activation=loss.needs or "tanh", loss=loss.name, n_targets=n_targets, **several)
     work = make_workspace(plan, 5, "float32")

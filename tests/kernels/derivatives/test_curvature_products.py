@@ -21,8 +21,6 @@ from tileprop.kernels import (
     register_activation,
     register_loss,
 )
-from tileprop.kernels.activations import ACTIVATIONS as REGISTERED
-from tileprop.kernels.losses import LOSSES as REGISTERED_LOSSES
 
 QUANTITIES = ["hessian_vector", "gauss_newton_vector"]
 
@@ -162,19 +160,9 @@ def cubic_bend(x):
     return type(x)(0.6) * x
 
 
-@pytest.fixture
-def registry():
-    """What a test registers is forgotten after it."""
-    before, losses_before = dict(REGISTERED), dict(REGISTERED_LOSSES)
-    yield
-    for table, kept in ((REGISTERED, before), (REGISTERED_LOSSES, losses_before)):
-        table.clear()
-        table.update(kept)
-
-
 @pytest.mark.plain
 @pytest.mark.parametrize(("bent", "dtype"), [(True, "float32"), (True, "float64"), (False, "float64")])
-def test_users_formulas(registry, bent, dtype):
+def test_users_formulas(registries, bent, dtype):
     """With a second derivative they serve as built-in ones do; without one the error says what is missing."""
     register_activation("cubic", cubic, cubic_slope, cubic_bend if bent else None)
     register_loss("quartic", quartic, quartic_gradient, quartic_bend if bent else None)

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels import loss_and_grad, make_plan, make_workspace, register_loss, target_gradient
-from tileprop.kernels.losses import LOSSES as REGISTERED
 
 WITH_TARGETS = [loss for loss in LOSSES if loss != "label_log_loss"]
 
@@ -110,12 +109,9 @@ def test_class_indices_are_refused():
 
 
 @pytest.fixture
-def quartic_loss():
+def quartic_loss(registries):
     """Registered for a test: a function of its optional formulas."""
-    before = dict(REGISTERED)
-    yield lambda **optional: register_loss("quartic", quartic, quartic_gradient, **optional)
-    REGISTERED.clear()
-    REGISTERED.update(before)
+    return lambda **optional: register_loss("quartic", quartic, quartic_gradient, **optional)
 
 
 @pytest.mark.plain

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tileprop.kernels.training.optimizers import POSITION
+from inside import set_progress
 from tileprop.trainer import SGD, Adam, DivergenceError, EarlyStopping, InputError, Network, loop
 from tileprop.trainer.callbacks import Running
 
@@ -146,7 +146,7 @@ def test_one_that_looks_at_losses_only_ends_the_fit_at_the_same_bits(monkeypatch
         history = network.fit(
             X, T, epochs=60, optimizer=state, shuffle=shuffle, callbacks=[enough], batch_size=7, n_threads=n_threads
         )
-        state.codes[POSITION] = 0  # of several passes it is the sum
+        set_progress(state, 0)  # of several passes it is the sum
         return history.loss, network.theta.tobytes(), [array.tobytes() for array in state]
 
     monkeypatch.setattr(loop, "WORTH_A_CALL", 1e3)  # however slow the machine is now

@@ -14,6 +14,7 @@ from unittest import mock
 import numpy as np
 import oracle
 import pytest
+from inside import activations_of, deltas_of
 from numba import njit
 from numba.core import config
 from tileprop import kernels
@@ -190,11 +191,9 @@ def test_the_padding_of_rows_is_left_zero():
     theta = np.random.default_rng(0).normal(size=plan.n_parameters)
     X, T = problem([2, 5, 3], 4)
     kernels.loss_and_grad(plan, theta, X, T, np.empty(0), np.empty_like(theta), work)
-    for layer, width in ((1, 5), (2, 3)):
-        stride = work.layout[layer, kernels.workspace.STRIDE]
-        assert stride > width
-        for place in (kernels.workspace.ACTIVATIONS, kernels.workspace.DELTAS):
-            rows = work.numbers[work.layout[layer, place] :][: 4 * stride].reshape(4, stride)
+    for layer, width in ((0, 5), (1, 3)):
+        for rows in (activations_of(work, layer, 4), deltas_of(work, layer, 4)):
+            assert rows.shape[1] > width
             assert rows[:, :width].all()
             assert not rows[:, width:].any()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from differentiation import DTYPES, make_case
+from inside import deltas_of, stack_rows
 from numba import njit
 from tileprop.kernels.derivatives.chain import backward_product, load
 from tileprop.kernels.derivatives.stacks import spread_outputs, units_at_once
 from tileprop.kernels.llvm import span
 from tileprop.kernels.plan import N_OUT
-from tileprop.kernels.workspace import DELTAS, STACK, STRIDE, TRANSPOSED, ZEROS
+from tileprop.kernels.workspace import DELTAS, STRIDE, TRANSPOSED, ZEROS
 
 
 @njit
@@ -39,8 +40,7 @@ def test_spread_outputs_is_the_product(width, dtype):
         work = case.workspace(4, derivatives=True)
         work.numbers[:] = 0
         both(case.plan.table, work.layout, case.theta, work.numbers, 2, 3, 4, 4, spread)
-        at, stride = work.layout[1, DELTAS], work.layout[1, STRIDE]
-        found.append(work.numbers[at : at + 16 * stride].reshape(16, stride)[:, :width].copy())
+        found.append(deltas_of(work, 0, 16)[:, :width].copy())
     assert np.array_equal(*found)
     scales = np.array([r + 2 * unit - 3 for unit in range(4) for r in range(4)], dtype)
     weights = case.plan.unflatten(case.theta)[0][1][:, 3:7]
@@ -49,7 +49,7 @@ def test_spread_outputs_is_the_product(width, dtype):
 
 @pytest.mark.plain
 def test_units_at_once():
-    layout = make_case([3, 4, 2], ["tanh"] * 2, "mse").workspace(8, derivatives=True).layout
-    room, at_once = layout[0, STACK], njit(lambda layout, rows, units: units_at_once(layout, rows, units))
+    work = make_case([3, 4, 2], ["tanh"] * 2, "mse").workspace(8, derivatives=True)
+    room, at_once = stack_rows(work), njit(lambda work, rows, units: units_at_once(work.layout, rows, units))
     for rows, units in ((1, 1), (1, 10**6), (room, 9), (room // 2, 9)):
-        assert at_once(layout, rows, units) == max(1, min(units, room // rows))
+        assert at_once(work, rows, units) == max(1, min(units, room // rows))

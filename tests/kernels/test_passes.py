@@ -1,4 +1,4 @@
-"""Pieces of the matrix chain by themselves; what it computes as a whole is in `derivatives/test_gradient.py`."""
+"""Pieces of the matrix chain by themselves; what it computes as a whole is in `derivatives/test_loss_and_grad.py`."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from inside import packed_size, parameters_at, sums_at, takes_dot_products, transposed_at
 from numba import njit
-from tileprop.kernels import make_plan, make_workspace, network
+from tileprop.kernels import make_plan, make_workspace, passes
 from tileprop.kernels.llvm import span
-from tileprop.kernels.workspace import DOTS, PACKED, PARAMETERS, SUMS, TRANSPOSED
 
 DTYPES = ["float32", "float64"]
 
 
 @njit
 def shares(count, unit, parts):
-    return [network.share(count, unit, part, parts) for part in range(parts)]
+    return [passes.share(count, unit, part, parts) for part in range(parts)]
 
 
 @njit
 def rows_at_a_time(rows):
-    return network.weight_rows(rows)
+    return passes.weight_rows(rows)
 
 
 @njit
 def pack(plan, vector, work, at, back):
-    network.pack_parameters(plan.table, work.layout, vector, span(work.numbers, 0, work.numbers.size), at, back)
+    passes.pack_parameters(plan.table, work.layout, vector, span(work.numbers, 0, work.numbers.size), at, back)
 
 
 @njit
 def transpose(plan, work, layer, first, last):
-    network.refresh_transposed(work.layout, span(work.numbers, 0, work.numbers.size), layer, first, last)
+    passes.refresh_transposed(work.layout, span(work.numbers, 0, work.numbers.size), layer + 1, first, last)
 
 
 @pytest.mark.plain
@@ -57,9 +57,9 @@ def test_parameters_go_into_panels_and_come_back(sizes, bias, dtype):
     plan = make_plan(sizes, bias=bias)
     work = make_workspace(plan, 4, dtype)
     theta = np.arange(1, plan.n_parameters + 1).astype(dtype)
-    for at in (work.layout[0, PARAMETERS], work.layout[0, SUMS]):
+    for at in (parameters_at(work), sums_at(work)):
         pack(plan, theta, work, at, False)
-        packed = work.numbers[at : at + work.layout[0, PACKED]]
+        packed = work.numbers[at : at + packed_size(work)]
         assert np.array_equal(np.sort(packed[packed != 0]), theta)
         back = np.zeros_like(theta)
         pack(plan, back, work, at, True)
@@ -73,10 +73,10 @@ def test_a_transpose_is_refreshed_rows_at_a_time(dtype):
     whole, parts = make_workspace(plan, 8, dtype), make_workspace(plan, 8, dtype)
     theta = np.arange(1, plan.n_parameters + 1).astype(dtype)
     for work, bounds in ((whole, [0, 70]), (parts, [0, 32, 64, 70])):
-        pack(plan, theta, work, work.layout[0, PARAMETERS], False)
+        pack(plan, theta, work, parameters_at(work), False)
         for first, last in pairwise(bounds):
-            transpose(plan, work, 2, first, last)
-    at = whole.layout[2, TRANSPOSED]
+            transpose(plan, work, 1, first, last)
+    at = transposed_at(whole, 1)
     weights = plan.unflatten(theta)[0][1]
     stretch = whole.numbers[at : at + weights.size]
     assert set(stretch[stretch != 0]) <= set(weights.ravel())
@@ -88,10 +88,10 @@ def test_a_transpose_is_refreshed_rows_at_a_time(dtype):
 def test_layers_that_take_dot_products_keep_no_transpose():
     plan = make_plan([3, 70, 49])
     work = make_workspace(plan, 2)
-    assert work.layout[2, DOTS]
-    pack(plan, np.ones(plan.n_parameters), work, work.layout[0, PARAMETERS], False)
+    assert takes_dot_products(work, 1)
+    pack(plan, np.ones(plan.n_parameters), work, parameters_at(work), False)
     before = work.numbers.copy()
-    transpose(plan, work, 2, 0, 70)
+    transpose(plan, work, 1, 0, 70)
     assert np.array_equal(work.numbers, before)
 
 
@@ -100,4 +100,4 @@ def test_layers_that_take_dot_products_keep_no_transpose():
 def test_rows_of_weights_are_taken_whole_tiles_at_a_time(rows):
     few = rows_at_a_time(rows)
     assert few % 64 == 0
-    assert few == 64 or few * rows <= network.INPUT_NUMBERS
+    assert few == 64 or few * rows <= passes.INPUT_NUMBERS

@@ -101,7 +101,8 @@ def _locate(routine: Any, real: np.dtype[Any], kind: str) -> int:
     if JIT_DISABLED:
         plain_routines.append(routine)
         return len(plain_routines) - 1
-    from numba import from_dtype
+    from numba import from_dtype, types
 
-    address: int = routine.address(_TYPES[kind](from_dtype(real)))
+    result = types.float64 if kind == "loss" else types.none
+    address: int = routine.address(_TYPES[kind](from_dtype(real)), result)
     return address

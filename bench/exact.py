@@ -23,8 +23,8 @@ CHUNK = 1 << 20
 CHUNKS = (1 << 32) // CHUNK
 SMALLEST_NORMAL, LARGEST = 2.0**-126, (2.0 - 2.0**-23) * 2.0**127
 
-
-SIGMOID, TANH, EXP = range(3)
+# Codes of the references in `_compare`.
+SIGMOID, TANH, EXP = 0, 1, 2
 # name: kernel, code of its reference, smallest and largest value that it may have.
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int, float, float]] = {
     "sigmoid": (kernels.sigmoid, SIGMOID, 0.0, 1.0),

@@ -9,8 +9,7 @@ import platform
 from collections.abc import Sequence
 from typing import Any
 
-import llvmlite.binding  # type: ignore[import-untyped]
-
+from ..kernels.compiler.processor import host_name
 from . import draw
 from .race import CHECK_STEPS, TOLERANCE, Outcome, Result
 from .report import heats, times_ours
@@ -24,7 +23,7 @@ def machine() -> dict[str, Any]:
     return {
         "system": platform.system(),
         "machine": platform.machine(),
-        "processor": llvmlite.binding.get_host_cpu_name(),
+        "processor": host_name(),
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }
 

@@ -3,20 +3,20 @@
 Every function is callable from Python and from any `@njit` function, except the makers of Plan, State and Workspace.
 """
 
-from .activations import ACTIVATIONS as _ACTIVATIONS
+from .activations import activation_registry as _activations
 from .activations import register_activation
 from .activations.softmax import softmax, softmax_backward
 from .dense import dense_backward, dense_backward_input, dense_forward
-from .derivatives.curvature_products import gauss_newton_vector, hessian_vector
-from .derivatives.loss_and_grad import loss_and_grad
+from .derivatives.hessian_vector import gauss_newton_vector, hessian_vector
 from .derivatives.input_gradient import input_gradient
-from .derivatives.jacobians import input_jacobian, parameter_jacobian, sample_gradients
-from .derivatives.vjp import backward, vjp
+from .derivatives.input_jacobian import input_jacobian
+from .derivatives.loss_and_grad import loss_and_grad
+from .derivatives.parameter_jacobian import parameter_jacobian
+from .derivatives.sample_gradients import sample_gradients
 from .derivatives.target_gradient import target_gradient
-from .training.epoch import train_epoch, train_step
-from .losses import LOSSES as _LOSSES
+from .derivatives.vjp import backward, vjp
+from .losses import loss_registry as _losses
 from .losses import register_loss
-from .losses.codes import GAUSSIAN_NLL, HUBER, MAE, QUANTILE
 from .losses.entropies import binary_log_loss, binary_log_loss_backward, log_loss, log_loss_backward
 from .losses.poisson import poisson, poisson_backward
 from .losses.squares import (
@@ -27,26 +27,27 @@ from .losses.squares import (
     sum_squared_error,
     sum_squared_error_backward,
 )
+from .plan import Plan, make_plan
+from .predict import forward, forward_loaded, load_parameters, predict, predict_one
+from .state import State, make_state
+from .training.epoch import train_epoch, train_step
 from .training.optimizers import apply_gradient
-from .plan import Plan, State, make_plan, make_state
-from .predict import forward, forward_loaded, load_parameters, predict
-from .predict import predict_one
 from .workspace import Workspace, make_workspace
 
-elu, elu_backward = _ACTIVATIONS["elu"].forward, _ACTIVATIONS["elu"].backward
-exp, exp_backward = _ACTIVATIONS["exp"].forward, _ACTIVATIONS["exp"].backward
-gelu, gelu_backward = _ACTIVATIONS["gelu"].forward, _ACTIVATIONS["gelu"].backward
-identity, identity_backward = _ACTIVATIONS["identity"].forward, _ACTIVATIONS["identity"].backward
-leaky_relu, leaky_relu_backward = _ACTIVATIONS["leaky_relu"].forward, _ACTIVATIONS["leaky_relu"].backward
-relu, relu_backward = _ACTIVATIONS["relu"].forward, _ACTIVATIONS["relu"].backward
-sigmoid, sigmoid_backward = _ACTIVATIONS["sigmoid"].forward, _ACTIVATIONS["sigmoid"].backward
-silu, silu_backward = _ACTIVATIONS["silu"].forward, _ACTIVATIONS["silu"].backward
-softplus, softplus_backward = _ACTIVATIONS["softplus"].forward, _ACTIVATIONS["softplus"].backward
-tanh, tanh_backward = _ACTIVATIONS["tanh"].forward, _ACTIVATIONS["tanh"].backward
-mae, mae_backward = _LOSSES[MAE].value, _LOSSES[MAE].backward
-huber, huber_backward = _LOSSES[HUBER].value, _LOSSES[HUBER].backward
-quantile, quantile_backward = _LOSSES[QUANTILE].value, _LOSSES[QUANTILE].backward
-gaussian_nll, gaussian_nll_backward = _LOSSES[GAUSSIAN_NLL].value, _LOSSES[GAUSSIAN_NLL].backward
+elu, elu_backward = _activations["elu"].forward, _activations["elu"].backward
+exp, exp_backward = _activations["exp"].forward, _activations["exp"].backward
+gelu, gelu_backward = _activations["gelu"].forward, _activations["gelu"].backward
+identity, identity_backward = _activations["identity"].forward, _activations["identity"].backward
+leaky_relu, leaky_relu_backward = _activations["leaky_relu"].forward, _activations["leaky_relu"].backward
+relu, relu_backward = _activations["relu"].forward, _activations["relu"].backward
+sigmoid, sigmoid_backward = _activations["sigmoid"].forward, _activations["sigmoid"].backward
+silu, silu_backward = _activations["silu"].forward, _activations["silu"].backward
+softplus, softplus_backward = _activations["softplus"].forward, _activations["softplus"].backward
+tanh, tanh_backward = _activations["tanh"].forward, _activations["tanh"].backward
+mae, mae_backward = _losses["mae"].value, _losses["mae"].backward
+huber, huber_backward = _losses["huber"].value, _losses["huber"].backward
+quantile, quantile_backward = _losses["quantile"].value, _losses["quantile"].backward
+gaussian_nll, gaussian_nll_backward = _losses["gaussian_nll"].value, _losses["gaussian_nll"].backward
 
 __all__ = [
     "Plan",

@@ -7,6 +7,7 @@ follow the sentence.
 from __future__ import annotations
 
 from .compiler.jit import leaf
+from .training.codes import MOMENTUM, NESTEROV, SGD
 
 
 @leaf
@@ -16,11 +17,13 @@ def check_same_shape(x, out):
 
 
 @leaf
-def check_same_rows(Y, T, heads):
-    """Y and T have as many rows, and Y `heads` columns for each of T's."""
+def check_same_rows(Y, T, outputs_per_target):
+    """Y and T have as many rows, and Y so many columns for each of T's."""
     outputs, targets = Y.size // max(Y.shape[0], 1), T.size // max(T.shape[0], 1)
-    if Y.shape[0] != T.shape[0] or outputs != heads * targets:
-        raise ValueError("Y and T differ in rows, or in columns (Y's, T's, outputs for each target)", outputs, targets, heads)
+    if Y.shape[0] != T.shape[0] or outputs != outputs_per_target * targets:
+        raise ValueError(
+            "Y and T differ in rows, or in columns (Y's, T's, outputs for each target)", outputs, targets, outputs_per_target
+        )
 
 
 @leaf
@@ -46,58 +49,71 @@ def check_layer(X, W, b, Z):
 
 
 @leaf
-def check_workspace(table, layout):
+def check_workspace(plan, work):
     """The workspace was made for a plan of these sizes and activations."""
-    rows = table.shape[0] if layout.shape[0] == table.shape[0] else 0
-    for row in range(1, table.shape[0]):
-        if row >= rows:
-            raise ValueError("work was made for another plan; make a workspace for this one")
-        for place in range(3):
-            if layout[row, place] != table[row, place]:
-                raise ValueError("work was made for another plan; make a workspace for this one")
+    fits = work.layers.size == plan.layers.size and work.header[0].biased == plan.header[0].biased
+    for l in range(plan.layers.size if fits else 0):
+        ours, theirs = work.layers[l], plan.layers[l]
+        if ours.n_in != theirs.n_in or ours.n_out != theirs.n_out or ours.activation != theirs.activation:
+            fits = False
+    if not fits:
+        raise ValueError("work was made for another plan; make a workspace for this one")
 
 
 @leaf
-def check_loss(plan, work, at):
-    """The workspace was made for the plan's loss, whose parameters it holds from place `at` of its numbers on."""
-    if work.layout[0, 0] != plan.table[0, 2]:
+def check_loss(plan, work):
+    """The workspace was made for the plan's loss, and holds its parameters."""
+    ours, theirs = work.header[0], plan.header[0]
+    if ours.loss != theirs.loss:
         raise ValueError("work was made for another plan's loss; make a workspace for this one")
-    if work.layout[0, 1] != plan.table[0, 3]:
-        raise ValueError("work was made for another plan (its columns of T, needed)", work.layout[0, 1], plan.table[0, 3])
-    for k in range(plan.numbers.size):
-        if work.numbers[at + k] != work.numbers.dtype.type(plan.numbers[k]):
+    if ours.n_targets != theirs.n_targets:
+        raise ValueError("work was made for another plan (its columns of T, needed)", ours.n_targets, theirs.n_targets)
+    for k in range(plan.loss_parameters.size):
+        if work.numbers[ours.loss_parameters + k] != work.numbers.dtype.type(plan.loss_parameters[k]):
             raise ValueError("work was made for other parameters of the loss; make a workspace for this plan")
 
 
 @leaf
-def check_parameters(table, theta, grad):
-    """theta, and a gradient (or theta again), have the plan's length."""
-    if theta.size != table[0, 1]:
-        raise ValueError("theta has the wrong length for this plan (given, needed)", theta.size, table[0, 1])
-    if grad.size != table[0, 1]:
-        raise ValueError("the gradient has the wrong length for this plan (given, needed)", grad.size, table[0, 1])
+def check_parameters(net, theta, grad):
+    """theta, and a gradient (or theta again), have the network's length."""
+    needed = net.header[0].n_parameters
+    if theta.size != needed:
+        raise ValueError("theta has the wrong length for this plan (given, needed)", theta.size, needed)
+    if grad.size != needed:
+        raise ValueError("the gradient has the wrong length for this plan (given, needed)", grad.size, needed)
 
 
 @leaf
-def check_rows(table, X, T, weight):
-    """X, T and weight have as many rows, and X and T the plan's columns."""
-    if X.shape[1] != table[1, 0]:
-        raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], table[1, 0])
+def check_rows(net, X, T, weight):
+    """X, T and weight have as many rows, and X and T the network's columns."""
+    n_in, n_targets = net.layers[0].n_in, net.header[0].n_targets
+    if X.shape[1] != n_in:
+        raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], n_in)
     if X.shape[0] == 0:
         raise ValueError("X has no rows; give at least one (given, needed)", 0, 1)
     if T.shape[0] != X.shape[0]:
         raise ValueError("T needs as many rows as X (given, needed)", T.shape[0], X.shape[0])
-    if T.shape[1] != table[0, 3]:
-        raise ValueError("T has the wrong number of columns for this plan (given, needed)", T.shape[1], table[0, 3])
+    if T.shape[1] != n_targets:
+        raise ValueError("T has the wrong number of columns for this plan (given, needed)", T.shape[1], n_targets)
     if weight.size != 0 and weight.size != X.shape[0]:
         raise ValueError("weight needs one entry for each row of X, or none at all (given, needed)", weight.size, X.shape[0])
 
 
+@leaf
+def check_batch(X, work):
+    """X has at most as many rows as a batch."""
+    if X.shape[0] > work.header[0].batch_rows:
+        raise ValueError(
+            "X has more rows than the workspace's batch size (given, at most)", X.shape[0], work.header[0].batch_rows
+        )
+
+
 @leaf(inline=True)
-def check_outputs(table, X, Y, most_rows):
-    """X has the plan's columns and at most so many rows; Y (rows, n_out) fits."""
-    if X.shape[1] != table[1, 0]:
-        raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], table[1, 0])
+def check_outputs(net, X, Y, most_rows):
+    """X has the network's columns and at most so many rows; Y (rows, n_out) fits."""
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
+    if X.shape[1] != n_in:
+        raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], n_in)
     if X.shape[0] > most_rows:
         raise ValueError(
             "X has more rows than the workspace's batch size (given, at most); make a larger workspace or use predict",
@@ -106,17 +122,18 @@ def check_outputs(table, X, Y, most_rows):
         )
     if Y.shape[0] != X.shape[0]:
         raise ValueError("Y needs as many rows as X (given, needed)", Y.shape[0], X.shape[0])
-    if Y.shape[1] != table[table[0, 0], 1]:
-        raise ValueError("Y has the wrong number of columns for this plan (given, needed)", Y.shape[1], table[table[0, 0], 1])
+    if Y.shape[1] != n_out:
+        raise ValueError("Y has the wrong number of columns for this plan (given, needed)", Y.shape[1], n_out)
 
 
 @leaf
-def check_one(table, x, y):
+def check_one(net, x, y):
     """x (n_in) and y (n_out) fit."""
-    if x.size != table[1, 0]:
-        raise ValueError("x has the wrong length for this plan (given, needed)", x.size, table[1, 0])
-    if y.size != table[table[0, 0], 1]:
-        raise ValueError("y has the wrong length for this plan (given, needed)", y.size, table[table[0, 0], 1])
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
+    if x.size != n_in:
+        raise ValueError("x has the wrong length for this plan (given, needed)", x.size, n_in)
+    if y.size != n_out:
+        raise ValueError("y has the wrong length for this plan (given, needed)", y.size, n_out)
 
 
 @leaf
@@ -131,18 +148,18 @@ def check_kept(rows, most):
 
 
 @leaf
-def check_derivatives(input_stride):
+def check_derivatives(net):
     """The workspace has room for derivatives to inputs and targets, and of single rows."""
-    if input_stride == 0:
+    if not net.header[0].has_derivatives:
         raise ValueError("work has no room for such derivatives; give make_workspace derivatives=True")
 
 
 @leaf
-def check_targets(address, labels):
-    """The loss's derivative to the targets is known."""
-    if labels:
+def check_targets(net, class_indices):
+    """The loss's derivative to the targets is known. class_indices: whether T holds those."""
+    if class_indices:
         raise ValueError("T holds class indices, which have no derivative; give T a column for each output")
-    if address == 0:
+    if not net.header[0].loss_has_targets:
         raise ValueError("the loss has no derivative to its targets; give register_loss a target_gradient")
 
 
@@ -176,23 +193,25 @@ def check_normal(N, size, jacobian_rows, width):
 
 
 @leaf
-def check_curvature(table, layout, tangents, loss_curvature, curvature, routine):
-    """The workspace has room for second derivatives, and all are known. curvature, routine: the columns of their addresses."""
-    if tangents == 0:
+def check_tangents(net):
+    """The workspace has room for second derivatives, and all are known."""
+    if not net.header[0].has_tangents:
         raise ValueError("work has no room for second derivatives; give make_workspace curvature=True")
-    if loss_curvature == 0:
+    if not net.header[0].loss_has_tangent:
         raise ValueError("the loss has no second derivative; give register_loss a bend")
-    for layer in range(1, table.shape[0]):
-        if layout[layer, routine] != 0 and layout[layer, curvature] == 0:
-            raise ValueError("an activation has no second derivative (its layer); give register_activation a bend", layer)
+    for l in range(net.header[0].n_layers):
+        layer = net.layers[l]
+        if not layer.is_identity and not layer.has_tangent:
+            raise ValueError("an activation has no second derivative (its layer); give register_activation a bend", l)
 
 
 @leaf
 def check_state(state, n_parameters):
     """The state's vectors fit its rule and so many parameters."""
-    rule = state.codes[0]
-    if state.first.size != (0 if rule == 0 else n_parameters) or state.second.size != (n_parameters if rule >= 3 else 0):
-        raise ValueError("state was made for another plan (its vectors' length, needed)", state.first.size, n_parameters)
+    rule = state.counters[0].rule
+    one, two = rule != SGD, rule != SGD and rule != MOMENTUM and rule != NESTEROV
+    if state.velocity.size != (n_parameters if one else 0) or state.mean_square.size != (n_parameters if two else 0):
+        raise ValueError("state was made for another plan (its vectors' length, needed)", state.velocity.size, n_parameters)
 
 
 @leaf
@@ -202,10 +221,10 @@ def check_gradient(theta, grad):
 
 
 @leaf
-def check_training(state, n_parameters, order, n_rows, passes):
-    """The state fits the plan, and order names rows of X, as many for each pass."""
-    if passes == 0 or order.size % passes != 0:
-        raise ValueError("order needs as many rows for each pass as for another (rows, passes)", order.size, passes)
+def check_training(state, n_parameters, order, n_rows, epochs):
+    """The state fits the plan, and order names rows of X, as many for each epoch."""
+    if epochs == 0 or order.size % epochs != 0:
+        raise ValueError("order needs as many rows for each epoch as for another (rows, epochs)", order.size, epochs)
     check_state(state, n_parameters)
     for i in range(order.size):
         if order[i] < 0 or order[i] >= n_rows:
@@ -213,7 +232,8 @@ def check_training(state, n_parameters, order, n_rows, passes):
 
 
 @leaf
-def check_team(most, part, parts):
+def check_team(work):
     """The workspace has room for so many threads."""
-    if part < 0 or part >= parts or parts > most:
-        raise ValueError("work was made for fewer threads (given, most); give make_workspace more n_threads", parts, most)
+    most, thread, threads = work.header[0].n_threads, work.team[0].thread, work.team[0].threads
+    if thread < 0 or thread >= threads or threads > most:
+        raise ValueError("work was made for fewer threads (given, most); give make_workspace more n_threads", threads, most)

@@ -1,6 +1,6 @@
 """One dense layer, forward and backward, on plain arrays: z = x W + b.
 
-These pack their operands into memory of their own at each call. Networks keep theirs packed (`network.py`).
+These pack their operands into memory of their own at each call. Networks keep theirs packed (`passes.py`).
 """
 
 from __future__ import annotations
@@ -10,24 +10,19 @@ import numpy as np
 from .checks import check_layer
 from .compiler.jit import kernel, leaf
 from .llvm import lanes_of, span
-from .matrices import IN_PANELS, pack, padded_width, product
-
-_padded = leaf(padded_width)
+from .matrices import ByRows, Operand, Panels, multiply, pack, padded_columns
 
 
-@leaf(read_only="A B")
-def multiply(A, a_row, a_step, B, rows, columns, depth):
-    """A B as a vector of rows of padded width: A (rows, depth) in a vector, B (depth, columns), row by row in a vector."""
-    width = _padded(columns, lanes_of(B))
-    b_size = depth * width
-    S = np.zeros(b_size + rows * width + width, B.dtype)
-    pack(B, 0, depth, columns, S, 0, depth, width, False)
-    zeros = b_size + rows * width
-    one = B.dtype.type(1.0)
-    product(
-        A, 0, a_row, a_step, S, 0, IN_PANELS, depth, zeros, 0, 0, b_size, width, 1, 0, rows, width, depth, max(1, depth), one
-    )
-    return S[b_size:zeros].reshape((rows, width))
+@leaf(read_only="B")
+def product_of(A, rows, B, columns, depth):
+    """A B as a matrix of padded width: A (rows, depth) an Operand, B (depth, columns), row by row in a vector."""
+    width = padded_columns(columns, lanes_of(B))
+    size = depth * width
+    memory = np.zeros(size + rows * width + width, B.dtype)
+    panels, out, zeros = Panels(0, depth, width), ByRows(size, width, rows), ByRows(size + rows * width, 0, rows)
+    pack(memory, panels, B, 0, depth, columns)
+    multiply(memory, A, panels, zeros, out, depth, B.dtype.type(1.0))
+    return memory[size : zeros.at].reshape((rows, width))
 
 
 @kernel(read_only="X W b", written="Z")
@@ -35,7 +30,7 @@ def dense_forward(Z, X, W, b):
     """Z (rows, n_out) OUT = X (rows, n_in) W (n_in, n_out) + b (n_out); an empty b stands for no bias."""
     check_layer(X, W, b, Z)
     n_in, n_out = W.shape
-    result = multiply(span(X, 0, X.size), n_in, 1, span(W, 0, W.size), X.shape[0], n_out, n_in)
+    result = product_of(Operand(span(X, 0, X.size), 0, n_in, 1), X.shape[0], span(W, 0, W.size), n_out, n_in)
     for r in range(Z.shape[0]):
         for j in range(n_out):
             Z[r, j] = result[r, j] + b[j] if b.size else result[r, j]
@@ -50,7 +45,7 @@ def dense_backward(dW, db, D, X):
     check_layer(X, dW, db, D)
     n_in, n_out = dW.shape
     rows = X.shape[0]
-    result = multiply(span(X, 0, X.size), 1, n_in, span(D, 0, D.size), n_in, n_out, rows)
+    result = product_of(Operand(span(X, 0, X.size), 0, 1, n_in), n_in, span(D, 0, D.size), n_out, rows)
     for k in range(n_in):
         for j in range(n_out):
             dW[k, j] += result[k, j]
@@ -69,7 +64,7 @@ def dense_backward_input(dX, D, W):
     for k in range(n_in):
         for j in range(n_out):
             transposed[j * n_in + k] = W[k, j]
-    result = multiply(span(D, 0, D.size), n_out, 1, transposed, D.shape[0], n_in, n_out)
+    result = product_of(Operand(span(D, 0, D.size), 0, n_out, 1), D.shape[0], transposed, n_in, n_out)
     for r in range(dX.shape[0]):
         for k in range(n_in):
             dX[r, k] = result[r, k]

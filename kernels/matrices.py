@@ -1,4 +1,4 @@
-"""Matrix products on the register tile, and the panels that weights are packed into for it.
+"""Matrices, the panels that weights are packed into, and the products on the register tile.
 
 A matrix of n columns is kept `padded_width(n)` wide, in panels of up to three vectors of columns, each panel's rows one
 after the other; the panel of columns c, c + 1, ... begins `rows * c` elements into the matrix. Padding is zero, and stays so.
@@ -9,15 +9,41 @@ Every sum runs over its terms in order, by one thread, so its bits depend on not
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .compiler.jit import REORDERED, leaf
-from .llvm import copy, lanes_of, panel, span, transpose_block
+from .llvm import copy, lanes_of, panel, panel_width, span, transpose_block
 
-# A row stride that stands for the width of each panel.
-IN_PANELS = -1
-# Rows of deltas whose part of a panel, 24 KiB, fits the first-level cache beside the inputs.
-ROWS_AT_A_TIME = 128
+# Terms of a sum that are added up at a time, where the rows of deltas are many: a panel's part of so many, 24 KiB, fits the
+# first-level cache beside the inputs.
+TERMS_AT_A_TIME = 128
+
+
+class Operand(NamedTuple):
+    """A matrix that is only read: entry (i, j) is at place `at + i row + j step` of a vector."""
+
+    vector: np.ndarray
+    at: int
+    row: int
+    step: int
+
+
+class ByRows(NamedTuple):
+    """A matrix in the workspace, row after row, from place `at` on, `stride` apart; a stride of 0 repeats one row."""
+
+    at: int
+    stride: int
+    rows: int
+
+
+class Panels(NamedTuple):
+    """A matrix in the workspace in panels of `rows` rows, from place `at` on, `width` padded columns."""
+
+    at: int
+    rows: int
+    width: int
 
 
 def padded_width(n: int, lanes: int) -> int:
@@ -28,107 +54,169 @@ def padded_width(n: int, lanes: int) -> int:
     return -(-n // lanes) * lanes
 
 
+@leaf(read_only="vector")
+def read_only(vector):
+    """The same vector, for arguments that are declared read-only."""
+    return span(vector, 0, vector.size)
+
+
 @leaf
-def panel_width(columns, lanes):
-    """Columns of the first panel where `columns` of padded width are left: of 4 vectors 2, since 3 + 1 fill tiles worse."""
-    vectors = columns // lanes
-    if vectors == 0:
-        return columns
-    if vectors == 3 or vectors > 4:
-        return 3 * lanes
-    return 2 * lanes if vectors > 1 else lanes
+def transposed(A):
+    """The transpose of an Operand."""
+    return Operand(A.vector, A.at, A.step, A.row)
 
 
-@leaf(read_only="A")
-def product(
-    A, a_at, a_row, a_step, S, b_at, b_row, b_column, init_at, init_row, init_column, c_at, c_row, c_column,
-    first, last, columns, depth, block, alpha,
-):  # fmt: skip
-    """Rows first to last - 1 of C = Init + alpha A B, with A (rows, depth) in the vector A, and B, C, Init in the vector S.
+# Products ------------------------------------------------------------------------------------------------------------------
 
-    columns: a padded width. x_at: where the operand begins; x_row: from one row to the next; a_step: from one column of A to
-    the next; x_column: from one column to the next, for the first of each panel. A row stride of `IN_PANELS` and a column
-    stride of the operand's rows stand for an operand in panels, a row stride of 0 for one row in place of all. Terms are added
-    up `block` at a time: B's part of a panel then stays in the first-level cache for all rows.
-    """
-    lanes = lanes_of(S)
+
+@leaf
+def multiply(S, A, B, init, out, depth, alpha):
+    """out = init + alpha A B: A (rows, depth) an Operand, B (depth, columns) Panels, init and out (rows, columns) ByRows."""
+    lanes, width, rows = lanes_of(S), B.width, out.rows
     column = 0
-    while column < columns:
-        width = panel_width(columns - column, lanes)
-        b_ld = width if b_row < 0 else b_row
-        init_ld = width if init_row < 0 else init_row
-        c_ld = width if c_row < 0 else c_row
-        init, c = init_at + column * init_column + first * init_ld, c_at + column * c_column + first * c_ld
-        for k in range(0, depth, block):
+    while column < width:
+        columns = panel_width(width - column, lanes)
+        if depth > 0:
             panel(
-                A, a_at + first * a_row + k * a_step, a_row, a_step, S, b_at + column * b_column + k * b_ld, b_ld,
-                init, init_ld, c, c_ld, last - first, width, min(block, depth - k), alpha,
+                A.vector, A.at, A.row, A.step, S, B.at + column * B.rows, columns,
+                init.at + column, init.stride, out.at + column, out.stride, rows, columns, depth, alpha,
             )  # fmt: skip
-            init, init_ld = c, c_ld
-        column += width
+        column += columns
 
 
 @leaf
-def pack(vector, vector_at, n_in, n_out, S, at, rows, columns, back):
-    """A matrix (n_in, n_out) of `vector`, row by row there, into panels of `rows` rows in S; the way back where `back`."""
+def add_product(S, A, D, out, first, last, alpha):
+    """Rows first to last - 1 of out, Panels, += alpha A D: A (rows, D.rows) an Operand, D ByRows."""
+    lanes, width = lanes_of(S), out.width
+    column = 0
+    while column < width:
+        columns = panel_width(width - column, lanes)
+        c = out.at + column * out.rows + first * columns
+        panel(
+            A.vector, A.at + first * A.row, A.row, A.step, S, D.at + column, D.stride,
+            c, columns, c, columns, last - first, columns, D.rows, alpha,
+        )  # fmt: skip
+        column += columns
+
+
+@leaf
+def set_product(S, A, D, out, first, last, alpha, zeros):
+    """The same with = in place of +=. zeros: a place from which on there are `width` zeros."""
+    lanes, width = lanes_of(S), out.width
+    column = 0
+    while column < width:
+        columns = panel_width(width - column, lanes)
+        panel(
+            A.vector, A.at + first * A.row, A.row, A.step, S, D.at + column, D.stride,
+            zeros, 0, out.at + column * out.rows + first * columns, columns, last - first, columns, D.rows, alpha,
+        )  # fmt: skip
+        column += columns
+
+
+@leaf
+def set_product_panel(S, A, D, out, columns, alpha, zeros):
+    """out = alpha A D, a single panel of `columns` columns: A (out.rows, D.rows) an Operand, D and out ByRows.
+
+    Terms are added up `TERMS_AT_A_TIME`, each such sum being rounded to the numbers' precision.
+    """
+    init, init_stride = zeros, 0
+    for k in range(0, D.rows, TERMS_AT_A_TIME):
+        panel(
+            A.vector, A.at + k * A.step, A.row, A.step, S, D.at + k * D.stride, D.stride,
+            init, init_stride, out.at, out.stride, out.rows, columns, min(TERMS_AT_A_TIME, D.rows - k), alpha,
+        )  # fmt: skip
+        init, init_stride = out.at, out.stride
+
+
+@leaf
+def add_gram(N, R, count):
+    """The upper triangle of N[:count, :count] += R^T R, R (R.rows, count) ByRows, a stride of it that of N, all in vector N."""
+    lanes, column, stride = lanes_of(N), 0, R.stride
+    width = padded_columns(count, lanes)
+    while column < width:
+        columns = panel_width(width - column, lanes)
+        panel(
+            read_only(N), R.at, 1, stride, N, R.at + column, stride, column, stride, column, stride,
+            min(column + columns, count), columns, R.rows, N.dtype.type(1.0),
+        )  # fmt: skip
+        column += columns
+
+
+# As a leaf: `padded_width` itself is for Python.
+padded_columns = leaf(padded_width)
+
+
+# In and out of panels ------------------------------------------------------------------------------------------------------
+
+
+@leaf
+def pack(S, panels, source, at, n_in, n_out):
+    """A matrix (n_in, n_out), row by row in the vector source from place `at` on, into panels OUT."""
     lanes = lanes_of(S)
     for k in range(n_in):
         column = 0
-        while column < columns:
-            width = panel_width(columns - column, lanes)
-            here, there = at + rows * column + k * width, vector_at + k * n_out + column
-            count = min(width, n_out - column)
-            if back:
-                copy(vector, there, S, here, count)
-            else:
-                copy(S, here, vector, there, count)
-            column += width
+        while column < panels.width:
+            columns = panel_width(panels.width - column, lanes)
+            here = panels.at + panels.rows * column + k * columns
+            copy(S, here, source, at + k * n_out + column, min(columns, n_out - column))
+            column += columns
+
+
+@leaf
+def unpack(S, panels, target, at, n_in, n_out):
+    """The way back: the vector target OUT."""
+    lanes = lanes_of(S)
+    for k in range(n_in):
+        column = 0
+        while column < panels.width:
+            columns = panel_width(panels.width - column, lanes)
+            here = panels.at + panels.rows * column + k * columns
+            copy(target, at + k * n_out + column, S, here, min(columns, n_out - column))
+            column += columns
 
 
 @leaf(fastmath=REORDERED)
-def weigh(S, at, n_in, n_out, rows, columns, l2, l1):
-    """l2 times the sum of squares plus l1 times that of magnitudes, in float64, of a matrix (n_in, n_out) in panels of `rows`
-    rows in S.
-    """
+def weighted_norms(S, panels, n_in, n_out, l2, l1):
+    """l2 times the sum of squares plus l1 times that of magnitudes, in float64, of a matrix (n_in, n_out) in panels."""
     lanes = lanes_of(S)
     total = np.float64(0.0)
     column = 0
-    while column < columns:
-        width = panel_width(columns - column, lanes)
+    while column < panels.width:
+        columns = panel_width(panels.width - column, lanes)
         # A panel without padding is one stretch.
-        whole = width <= n_out - column
+        whole = columns <= n_out - column
         for k in range(1 if whole else n_in):
-            entries = span(S, at + rows * column + k * width, n_in * width if whole else n_out - column)
+            at = panels.at + panels.rows * column + k * columns
+            entries = span(S, at, n_in * columns if whole else n_out - column)
             for i in range(entries.size):
                 size = np.abs(np.float64(entries[i]))
                 total += l2 * size * size + l1 * size
-        column += width
+        column += columns
     return total
 
 
 @leaf
-def pack_transposed(S, at, first_row, last_row, rows, columns, n_out, transposed_at, transposed_rows):
-    """Rows first_row to last_row - 1 of a packed matrix (panels of `rows` rows at `at`, `columns` wide, n_out of them in use)
-    into the packed transpose (panels of `transposed_rows` rows, `rows` columns). first_row is a multiple of the lanes.
+def pack_transposed(S, source, target, n_out, first_row, last_row):
+    """Rows first_row to last_row - 1 of `source`, n_out columns of it in use, into `target`, its transpose; both Panels.
+
+    first_row is a multiple of the lanes. The width of `target` is the number of rows of `source`'s panels.
     """
     lanes = lanes_of(S)
     column = 0
-    while column < columns:
-        width = panel_width(columns - column, lanes)
-        source = at + rows * column
+    while column < source.width:
+        width = panel_width(source.width - column, lanes)
+        from_ = source.at + source.rows * column
         first = 0
         while first < last_row:
-            height = panel_width(rows - first, lanes)
-            target = transposed_at + transposed_rows * first
+            height = panel_width(target.width - first, lanes)
+            to = target.at + target.rows * first
             if width >= lanes and height >= lanes:
                 for row in range(max(first, first_row), min(first + height, last_row), lanes):
                     for j in range(0, width, lanes):
-                        transpose_block(
-                            S, source + row * width + j, width, target + (column + j) * height + (row - first), height
-                        )
+                        transpose_block(S, from_ + row * width + j, width, to + (column + j) * height + (row - first), height)
             else:
                 for j in range(min(width, n_out - column)):
                     for row in range(max(first, first_row), min(first + height, last_row)):
-                        S[target + (column + j) * height + (row - first)] = S[source + row * width + j]
+                        S[to + (column + j) * height + (row - first)] = S[from_ + row * width + j]
             first += height
         column += width

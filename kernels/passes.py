@@ -1,215 +1,303 @@
-"""The matrix chain over all layers: forward, backward, gradient; what the kernels are made of.
+"""The matrix chain over all layers: forward, loss, backward, gradient; what the kernels are made of.
 
     forward    a_0 = X,  z_l = a_{l-1} W_l + b_l,  a_l = f_l(z_l)
     backward   delta_L = dL/dz_L,  delta_{l-1} = (delta_l W_l^T) * f'_{l-1},  dW_l = a_{l-1}^T delta_l,  db_l = sum_rows delta_l
 
-It runs in a workspace, on parameters in panels; `workspace.py` tells what lies where.
+It runs in a workspace, on parameters in panels; `workspace.py` says what lies where.
 """
 
 from __future__ import annotations
 
-from .training.dropout import drop, kept_factor
+from typing import NamedTuple
+
+import numpy as np
+
 from .compiler.jit import leaf
 from .llvm import call_activation, call_loss, column_sums, dots, lanes_of, span
-from .plan import BIASED, BIASES_AT, N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from .matrices import IN_PANELS, pack, pack_transposed, product
-from .workspace import (
-    ACTIVATIONS,
-    BIASES,
-    DELTAS,
-    DOTS,
-    FROZEN,
-    GRANULE,
-    LOSS,
-    LOSS_PARAMETERS,
-    LOSS_ROUTINE,
-    LOSS_THROUGH,
-    OUTPUT_WIDTH,
-    PARAMETERS,
-    PREACTIVATIONS,
-    ROUTINE,
-    ROWS,
-    SCRATCH_ROWS,
-    STRIDE,
-    TRANSPOSED,
-    WEIGHTS,
-    WIDTH,
-    ZEROS,
+from .matrices import (
+    ByRows,
+    Operand,
+    Panels,
+    add_product,
+    multiply,
+    pack,
+    pack_transposed,
+    read_only,
+    set_product,
+    transposed,
+    unpack,
 )
+from .training.barrier import is_ours, share
+from .training.dropout import drop, kept_factor
+from .workspace import SCRATCH_ROWS
+
+# Numbers of a batch's inputs that the second-level cache holds beside panels of weights and deltas.
+INPUT_NUMBERS = 1 << 16
 
 
-@leaf(read_only="vector")
-def read_only(vector):
-    """The same vector, for arguments that are declared read-only."""
-    return span(vector, 0, vector.size)
+class Net(NamedTuple):
+    """A network in a workspace: its records, and the memory that they say the places of."""
+
+    header: np.ndarray  # (1,) HEADER of `workspace.py`
+    layers: np.ndarray  # (n_layers,) LAYER
+    memory: np.ndarray
+
+
+class Block(NamedTuple):
+    """Rows that go through the layers together.
+
+    memory: where their chunk's memory begins, from the begin of the first chunk's. first: the first row's number in the chunk.
+    """
+
+    memory: int
+    first: int
+    rows: int
+
+
+class Targets(NamedTuple):
+    """What the loss of some rows takes: T (n, n_targets), weight (n) or empty, from row `first` on; scale: of gradients."""
+
+    T: np.ndarray
+    weight: np.ndarray
+    first: int
+    scale: float
+
+
+@leaf
+def net_of(work):
+    """The network in a workspace. Its views count no reference to their owner, who outlives the kernel's call."""
+    return Net(span(work.header, 0, 1), span(work.layers, 0, work.layers.size), span(work.numbers, 0, work.numbers.size))
+
+
+@leaf
+def rows_at(place, layer, block):
+    """A block's rows of a layer's activations, deltas, ...; place: where those begin in a chunk's memory."""
+    return ByRows(block.memory + place + block.first * layer.stride, layer.stride, block.rows)
+
+
+@leaf
+def operand_of(memory, rows):
+    """Rows in the workspace as a product's first factor."""
+    return Operand(read_only(memory), rows.at, rows.stride, 1)
+
+
+@leaf
+def inputs_of(net, X, first):
+    """The inputs X, a matrix or a vector, from row `first` on, as a product's first factor."""
+    n_in = net.layers[0].n_in
+    return Operand(span(X, 0, X.size), first * n_in, n_in, 1)
 
 
 # Parameters in panels ------------------------------------------------------------------------------------------------------
 
 
 @leaf
-def pack_parameters(table, layout, vector, S, at, back):
-    """A vector laid out like theta, into panels from `at` on; the way back where `back`."""
-    for layer in range(1, table[0, N_LAYERS] + 1):
-        weights, biases = at + layout[layer, WEIGHTS], at + layout[layer, BIASES]
-        rows, width, n_in, n_out = layout[layer, ROWS], layout[layer, WIDTH], table[layer, N_IN], table[layer, N_OUT]
-        pack(vector, table[layer, WEIGHTS_AT], n_in, n_out, S, weights, rows, width, back)
-        if table[0, BIASED]:
-            pack(vector, table[layer, BIASES_AT], 1, n_out, S, biases, 1, width, back)
+def weights_at(layer, at):
+    """A layer's weights in a vector in panels that begins at place `at`: the parameters, a gradient."""
+    return Panels(at + layer.weights, layer.panel_rows, layer.width)
 
 
 @leaf
-def refresh_transposed(layout, S, layer, first, last):
-    """Rows first to last - 1 of a layer's weights into its transposed weights, where it has them; layers count from 1 here."""
-    if layout[layer, DOTS]:
-        return
-    at, rows, width = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH]
-    pack_transposed(S, at, first, last, rows, width, layout[layer, OUTPUT_WIDTH], layout[layer, TRANSPOSED], width)
+def biases_at(layer, at):
+    """A layer's biases there."""
+    return Panels(at + layer.biases, 1, layer.width)
 
 
-# Numbers of a batch's inputs that the second-level cache holds beside panels of weights and deltas.
-INPUT_NUMBERS = 1 << 16
+@leaf
+def transposed_at(layer, at):
+    """A layer's transposed weights; at: 0, or where tangents begin."""
+    return Panels(at + layer.transposed, layer.width, layer.panel_rows)
+
+
+@leaf
+def pack_parameters(net, vector, at):
+    """A vector laid out like theta, into panels from place `at` on."""
+    memory = net.memory
+    for l in range(net.header[0].n_layers):
+        layer = net.layers[l]
+        pack(memory, weights_at(layer, at), vector, layer.theta_weights, layer.n_in, layer.n_out)
+        if net.header[0].biased:
+            pack(memory, biases_at(layer, at), vector, layer.theta_biases, 1, layer.n_out)
+
+
+@leaf
+def unpack_parameters(net, vector, at):
+    """Panels from place `at` on, into a vector laid out like theta OUT."""
+    memory = net.memory
+    for l in range(net.header[0].n_layers):
+        layer = net.layers[l]
+        unpack(memory, weights_at(layer, at), vector, layer.theta_weights, layer.n_in, layer.n_out)
+        if net.header[0].biased:
+            unpack(memory, biases_at(layer, at), vector, layer.theta_biases, 1, layer.n_out)
+
+
+@leaf
+def refresh_transposed(net, layer, first, last):
+    """Rows first to last - 1 of a layer's weights into its transposed weights, where it has them."""
+    if not layer.by_dots:
+        source, target = weights_at(layer, net.header[0].parameters), transposed_at(layer, 0)
+        pack_transposed(net.memory, source, target, layer.n_out, first, last)
+
+
+@leaf
+def refresh_all_transposed(net, lowest):
+    """The transposed weights of the layers from `lowest` on, from those in panels."""
+    for l in range(lowest, net.header[0].n_layers):
+        layer = net.layers[l]
+        refresh_transposed(net, layer, 0, layer.n_in)
 
 
 # Rows ----------------------------------------------------------------------------------------------------------------------
 
 
 @leaf
-def activate(layout, S, layer, area, held, rows, n_out, backward):
-    """A layer's pre-activations into activations; backward: dL/da, where its deltas lie, into those. A granule at a time."""
-    routine, stride, granule = layout[layer, ROUTINE], layout[layer, STRIDE], layout[0, GRANULE]
-    if routine == 0:
-        return
-    for first in range(0, rows, granule):
-        at = area + (held + first) * stride
-        x, y, d = at + layout[layer, PREACTIVATIONS], at + layout[layer, ACTIVATIONS], at + layout[layer, DELTAS]
-        call_activation(routine, S, x, y, d, min(granule, rows - first), stride, n_out, backward)
+def call_by_strips(net, layer, kernel, block, deltas, backward):
+    """A layer's activation, or its tangents, by the row kernel at an address, a strip of rows at a time.
 
-
-@leaf(read_only="X")
-def forward_rows(table, layout, S, X, x_at, area, held, rows, key, position):
-    """Activations of all layers for `rows` rows of inputs, in the vector X from x_at on; kept in an area from row `held` on.
-
-    key: of the step, for dropout (`dropout.py`), or KEEP_ALL. position: the first row's in its batch.
+    deltas: where the derivatives lie that a backward call overwrites.
     """
-    source, source_at, source_row = X, x_at, table[1, N_IN]
-    for layer in range(1, table[0, N_LAYERS] + 1):
-        stride, width, n_in = layout[layer, STRIDE], layout[layer, WIDTH], table[layer, N_IN]
-        z = area + layout[layer, PREACTIVATIONS] + held * stride
-        weights, biases = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[0, PARAMETERS] + layout[layer, BIASES]
-        product(
-            source, source_at, source_row, 1, S, weights, IN_PANELS, layout[layer, ROWS], biases, 0, 1, z, stride, 1,
-            0, rows, width, n_in, n_in, kept_factor(layout, layer - 1, key, S.dtype.type),
+    memory, strip, stride, n_out = net.memory, net.header[0].strip_rows, layer.stride, layer.n_out
+    x, y = block.memory + layer.preactivations, block.memory + layer.activations
+    for first in range(0, block.rows, strip):
+        at, rows = (block.first + first) * stride, min(strip, block.rows - first)
+        call_activation(
+            kernel, memory, x + at, y + at, deltas + at, net.header[0].tangents, rows, stride, n_out, backward
         )  # fmt: skip
-        activate(layout, S, layer, area, held, rows, table[layer, N_OUT], False)
-        source, source_at, source_row = read_only(S), area + layout[layer, ACTIVATIONS] + held * stride, stride
-        drop(layout, S, layer, source_at, stride, table[layer, N_OUT], rows, key, position, S.dtype.type(1.0))
-
-
-@leaf(read_only="T weight")
-def loss_rows(table, layout, S, T, weight, start, scale, losses, first, area, held, rows):
-    """Weighted losses of rows, a sum for each granule in losses[first // granule] on, and deltas at the output.
-
-    T (n, n_targets), weight (n) or empty: their rows from `start` on. In the area the rows are those from `held` on.
-    """
-    last = table[0, N_LAYERS]
-    stride, n_out, granule = layout[last, STRIDE], table[last, N_OUT], layout[0, GRANULE]
-    for row in range(0, rows, granule):
-        count = min(granule, rows - row)
-        at = area + (held + row) * stride
-        losses[(first + row) // granule] = call_loss(
-            layout[0, LOSS_ROUTINE], layout[0, LOSS], S, layout[last, ACTIVATIONS] + at, layout[last, DELTAS] + at, count,
-            stride, n_out, T, T.shape[1], weight, weight.size, start + row, scale, layout[0, LOSS_PARAMETERS],
-        )  # fmt: skip
-    if not layout[0, LOSS_THROUGH]:
-        activate(layout, S, last, area, held, rows, n_out, True)
 
 
 @leaf
-def backward_rows(table, layout, S, area, held, rows, key, position):
-    """Deltas of all hidden layers, from those at the output. key, position: as in `forward_rows`."""
-    one = S.dtype.type(1.0)
-    for layer in range(table[0, N_LAYERS], 1, -1):
-        stride, below = layout[layer, STRIDE], layout[layer - 1, STRIDE]
-        d = area + layout[layer, DELTAS] + held * stride
-        target = area + layout[layer - 1, DELTAS] + held * below
-        if layout[layer, DOTS]:
-            weights = layout[0, PARAMETERS] + layout[layer, WEIGHTS]
-            for r in range(rows):
-                dots(
-                    S,
-                    d + r * stride,
-                    weights,
-                    layout[layer, ROWS],
-                    layout[layer, WIDTH],
-                    table[layer, N_IN],
-                    target + r * below,
-                )
+def activate(net, layer, block):
+    """A layer's pre-activations into activations."""
+    if not layer.is_identity:
+        call_by_strips(net, layer, layer.activation_kernel, block, block.memory + layer.deltas, False)
+
+
+@leaf
+def multiply_by_slopes(net, layer, block, deltas):
+    """dL/da of a block's rows into dL/dz; deltas: where they lie."""
+    if not layer.is_identity:
+        call_by_strips(net, layer, layer.activation_kernel, block, deltas, True)
+
+
+@leaf
+def forward_rows(net, X, block, dropout):
+    """Activations of all layers for a block's rows of inputs, X an Operand. dropout: of the step, `Dropout`."""
+    memory, source = net.memory, X
+    for l in range(net.header[0].n_layers):
+        layer = net.layers[l]
+        weights, z = weights_at(layer, net.header[0].parameters), rows_at(layer.preactivations, layer, block)
+        biases = ByRows(net.header[0].parameters + layer.biases, 0, block.rows)
+        multiply(memory, source, weights, biases, z, layer.n_in, kept_factor(net.layers, l - 1, dropout, memory.dtype.type))
+        activate(net, layer, block)
+        outputs = rows_at(layer.activations, layer, block)
+        drop(memory, net.layers, l, outputs, dropout, memory.dtype.type(1.0))
+        source = operand_of(memory, outputs)
+
+
+@leaf
+def loss_rows(net, kernel, targets, losses, first, block, deltas):
+    """By the row kernel of the loss at an address: weighted losses of a block's rows, a sum for each strip in `losses` OUT.
+
+    first: the block's first row's position in its batch. deltas OUT: from this place on, of the outputs.
+    """
+    memory, strip, parameters = net.memory, net.header[0].strip_rows, net.header[0].loss_parameters
+    last, T, weight = net.layers[net.header[0].n_layers - 1], targets.T, targets.weight
+    stride, y = last.stride, block.memory + last.activations
+    for row in range(0, block.rows, strip):
+        at = (block.first + row) * stride
+        losses[(first + row) // strip] = call_loss(
+            kernel, net.header[0].loss, memory, y + at, deltas + at, min(strip, block.rows - row), stride, last.n_out,
+            T, T.shape[1], weight, weight.size, targets.first + row, targets.scale, parameters,
+        )  # fmt: skip
+
+
+@leaf
+def loss_and_deltas(net, targets, losses, first, block):
+    """The losses of a block's rows, as by `loss_rows`, and dL/dz of the outputs."""
+    last = net.layers[net.header[0].n_layers - 1]
+    deltas = block.memory + last.deltas
+    loss_rows(net, net.header[0].loss_kernel, targets, losses, first, block, deltas)
+    if not net.header[0].loss_gives_delta:
+        multiply_by_slopes(net, last, block, deltas)
+
+
+@leaf
+def backward_rows(net, block, dropout):
+    """Deltas of all hidden layers, from those at the output."""
+    memory = net.memory
+    one = memory.dtype.type(1.0)
+    for l in range(net.header[0].n_layers - 1, 0, -1):
+        layer, below = net.layers[l], net.layers[l - 1]
+        deltas, result = rows_at(layer.deltas, layer, block), rows_at(below.deltas, below, block)
+        if layer.by_dots:
+            weights = net.header[0].parameters + layer.weights
+            for r in range(block.rows):
+                d, to = deltas.at + r * deltas.stride, result.at + r * result.stride
+                dots(memory, d, weights, layer.panel_rows, layer.width, layer.n_in, to)
         else:
-            product(
-                read_only(S), d, stride, 1, S, layout[layer, TRANSPOSED], IN_PANELS, layout[layer, WIDTH],
-                layout[0, ZEROS], 0, 0, target, below, 1,
-                0, rows, layout[layer, ROWS], table[layer, N_OUT], table[layer, N_OUT], one,
-            )  # fmt: skip
-        factor = kept_factor(layout, layer - 1, key, S.dtype.type)
-        drop(layout, S, layer - 1, target, below, table[layer - 1, N_OUT], rows, key, position, factor)
-        activate(layout, S, layer - 1, area, held, rows, table[layer - 1, N_OUT], True)
+            zeros = ByRows(net.header[0].zeros, 0, block.rows)
+            multiply(memory, operand_of(memory, deltas), transposed_at(layer, 0), zeros, result, layer.n_out, one)
+        drop(memory, net.layers, l - 1, result, dropout, kept_factor(net.layers, l - 1, dropout, memory.dtype.type))
+        multiply_by_slopes(net, below, block, block.memory + below.deltas)
 
 
 # Gradients -----------------------------------------------------------------------------------------------------------------
 
 
 @leaf
-def share(count, unit, part, parts):
-    """Of `count` things in units of `unit`, those (first, last + 1) that belong to one of `parts` parts."""
-    units = (count + unit - 1) // unit
-    return units * part // parts * unit, min(count, units * (part + 1) // parts * unit)
-
-
-@leaf
-def weight_rows(rows):
+def rows_at_a_time(rows):
     """How many rows of weights to take at a time: the `rows` rows of their inputs then stay in the second-level cache."""
     return max(SCRATCH_ROWS, INPUT_NUMBERS // rows // SCRATCH_ROWS * SCRATCH_ROWS)
 
 
-@leaf(read_only="X")
-def layer_input(table, layout, S, X, x_at, area, layer, key):
-    """What a layer's rows of inputs are: a vector, where they begin, and from one to the next; and what they count for."""
-    if layer == 1:
-        return X, x_at, table[1, N_IN], S.dtype.type(1.0)
-    factor = kept_factor(layout, layer - 1, key, S.dtype.type)
-    return read_only(S), area + layout[layer - 1, ACTIVATIONS], layout[layer - 1, STRIDE], factor
+@leaf
+def layer_input(net, X, block, l):
+    """The rows that layer l takes in, as a product's first factor: X, an Operand, or activations of the layer below."""
+    if l == 0:
+        return X
+    below = net.layers[l - 1]
+    return operand_of(net.memory, rows_at(below.activations, below, block))
 
 
-@leaf(read_only="X")
-def add_gradient(table, layout, S, X, x_at, area, rows, init, target, scale, part, parts, key, shift):
-    """Vectors in panels: target = init + scale * the gradient of an area's `rows` rows; init below 0 stands for zeros.
+@leaf
+def add_gradient(net, X, block, deltas, target, scale, team, dropout):
+    """A vector in panels from place `target` on += scale times the gradient of a block's rows, X an Operand.
 
-    The whole sum is made before it is added, so that weights are rounded once a step. X, x_at: the rows' inputs. part, parts:
-    which rows of each layer's weights, and which layers' biases, are this thread's. key: as in `forward_rows`.
-    shift: deltas are taken from so many places further on.
+    The whole sum is made before it is added, so that weights are rounded once a step. deltas: where those of the rows begin,
+    as `block.memory` for the activations. Each thread takes some rows of each layer's weights, and some layers' biases.
     """
-    for layer in range(1, table[0, N_LAYERS] + 1):
-        if layout[layer, FROZEN]:
+    memory = net.memory
+    for l in range(net.header[0].n_layers):
+        layer = net.layers[l]
+        if layer.frozen:
             continue
-        source, source_at, source_row, factor = layer_input(table, layout, S, X, x_at, area, layer, key)
-        d, stride, width, panel_rows = (
-            area + shift + layout[layer, DELTAS],
-            layout[layer, STRIDE],
-            layout[layer, WIDTH],
-            layout[layer, ROWS],
-        )
-        at, init_row, init_column = init + layout[layer, WEIGHTS], IN_PANELS, panel_rows
-        if init < 0:
-            at, init_row, init_column = layout[0, ZEROS], 0, 0
-        first, last = share(table[layer, N_IN], lanes_of(S), part, parts)
-        few = weight_rows(rows)
-        for row in range(first, last, few):
-            product(
-                source, source_at, 1, source_row, S, d, stride, 1, at, init_row, init_column,
-                target + layout[layer, WEIGHTS], IN_PANELS, panel_rows, row, min(row + few, last), width,
-                rows, rows, scale * factor,
-            )  # fmt: skip
-        if table[0, BIASED] and layer % parts == part:
-            at = layout[0, ZEROS] if init < 0 else init + layout[layer, BIASES]
-            column_sums(S, d, stride, rows, width, at, target + layout[layer, BIASES], scale)
+        D = ByRows(deltas + layer.deltas + block.first * layer.stride, layer.stride, block.rows)
+        source, weights = transposed(layer_input(net, X, block, l)), weights_at(layer, target)
+        factor = scale * kept_factor(net.layers, l - 1, dropout, memory.dtype.type)
+        first, last = share(team, layer.n_in, lanes_of(memory))
+        step = rows_at_a_time(block.rows)
+        for row in range(first, last, step):
+            add_product(memory, source, D, weights, row, min(row + step, last), factor)
+        if net.header[0].biased and is_ours(team, l):
+            biases = target + layer.biases
+            column_sums(memory, D.at, D.stride, D.rows, layer.width, biases, biases, scale)
+
+
+@leaf
+def set_gradient(net, X, block, deltas, target, team, dropout):
+    """The same with = in place of +=, and a scale of 1."""
+    memory, zeros = net.memory, net.header[0].zeros
+    one = memory.dtype.type(1.0)
+    for l in range(net.header[0].n_layers):
+        layer = net.layers[l]
+        if layer.frozen:
+            continue
+        D = ByRows(deltas + layer.deltas + block.first * layer.stride, layer.stride, block.rows)
+        source, weights = transposed(layer_input(net, X, block, l)), weights_at(layer, target)
+        factor = kept_factor(net.layers, l - 1, dropout, memory.dtype.type)
+        first, last = share(team, layer.n_in, lanes_of(memory))
+        step = rows_at_a_time(block.rows)
+        for row in range(first, last, step):
+            set_product(memory, source, D, weights, row, min(row + step, last), factor, zeros)
+        if net.header[0].biased and is_ours(team, l):
+            column_sums(memory, D.at, D.stride, D.rows, layer.width, zeros, target + layer.biases, one)

@@ -1,8 +1,6 @@
-"""Plan and State: what a network is, and what training carries.
+"""Plan: what a network is. One compilation serves every architecture, since a plan is data and no type.
 
-Both are NamedTuples of plain arrays, so that compiled code takes them as they are, and one compilation serves every
-architecture. theta, the parameters, is one flat float array: W0, b0, W1, b1, ... in layer order, each W (n_in, n_out)
-row-major. The fourth noun, scratch memory, is in `workspace.py`.
+theta, the parameters, is one flat float array: W0, b0, W1, b1, ... in layer order, each W (n_in, n_out) row by row.
 """
 
 from __future__ import annotations
@@ -12,59 +10,76 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from .training import optimizers
-from .activations import ACTIVATIONS, activation_of
-from .losses import loss_of
-from .validation import activation_names, chosen_loss, layer_sizes, loss_parameters, real_dtype, target_columns
+from .activations import activation_registry
+from .losses import loss_registry
+from .records import make_records, record_type
+from .validation import activation_names, chosen_loss, layer_sizes, loss_parameters, target_columns
 
-# Row 0 of Plan.table describes the network, row l + 1 its layer l.
-N_LAYERS, N_PARAMETERS, LOSS, N_TARGETS, BIASED = range(5)
-N_IN, N_OUT, ACTIVATION, WEIGHTS_AT, BIASES_AT = range(5)
+# Of the network. loss: its code. n_targets: columns of T. biased: whether layers have biases.
+PLAN_HEADER = record_type(
+    ("n_layers", np.int64), ("n_parameters", np.int64), ("n_targets", np.int64), ("loss", np.int64), ("biased", np.bool_)
+)
+# Of a layer. activation: its code. theta_weights, theta_biases: where W and b begin in theta.
+PLAN_LAYER = record_type(
+    ("n_in", np.int64),
+    ("n_out", np.int64),
+    ("activation", np.int64),
+    ("theta_weights", np.int64),
+    ("theta_biases", np.int64),
+)
 
 
 class Plan(NamedTuple):
-    """What the network is: sizes, offsets into theta, activation and loss codes. Made by `make_plan`."""
+    """What the network is: sizes, offsets into theta, activation and loss codes. Made by `make_plan`.
 
-    table: np.ndarray  # int64 (n_layers + 1, 5)
-    numbers: np.ndarray  # float64, parameters of the loss
+    Change nothing in it: a workspace holds copies.
+    """
+
+    header: np.recarray[Any, Any]  # (1,) PLAN_HEADER
+    layers: np.recarray[Any, Any]  # (n_layers,) PLAN_LAYER
+    loss_parameters: np.ndarray  # float64
 
     @property
     def sizes(self) -> list[int]:
         """Layer sizes from the inputs to the outputs."""
-        return [int(self.table[1, N_IN]), *self.table[1:, N_OUT].tolist()]
+        return [int(self.layers[0].n_in), *self.layers.n_out.tolist()]
 
     @property
     def n_layers(self) -> int:
-        return int(self.table[0, N_LAYERS])
+        return int(self.header[0].n_layers)
 
     @property
     def n_parameters(self) -> int:
-        return int(self.table[0, N_PARAMETERS])
+        return int(self.header[0].n_parameters)
 
     @property
     def n_targets(self) -> int:
-        return int(self.table[0, N_TARGETS])
+        return int(self.header[0].n_targets)
 
     @property
     def activations(self) -> list[str]:
         """The name of each layer's activation."""
-        return [activation_of(int(code)).name for code in self.table[1:, ACTIVATION]]
+        return [activation_registry.with_code(int(code)).name for code in self.layers.activation]
 
     @property
     def loss(self) -> str:
-        return loss_of(int(self.table[0, LOSS])).name
+        return loss_registry.with_code(self.loss_code).name
+
+    @property
+    def loss_code(self) -> int:
+        """The loss's code: one of several where a name stands for several, as `log_loss` does."""
+        return int(self.header[0].loss)
 
     @property
     def loss_parameter(self) -> dict[str, float | list[float]]:
         """The loss's parameter by its name, as `make_plan` takes it; empty where it has none."""
-        parameter, values = loss_of(int(self.table[0, LOSS])).parameter, self.numbers.tolist()
+        parameter, values = loss_registry.with_code(self.loss_code).parameter, self.loss_parameters.tolist()
         return {} if parameter is None else {parameter.name: values[0] if len(values) == 1 else values}
 
     @property
     def bias(self) -> bool:
-        return bool(self.table[0, BIASED])
+        return bool(self.header[0].biased)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -78,20 +93,11 @@ class Plan(NamedTuple):
         if vector.shape != (self.n_parameters,):
             raise ValueError(f"vector has shape {vector.shape}; this plan has {self.n_parameters} parameters, in one dimension")
         weights, biases = [], []
-        ends = [*self.table[2:, WEIGHTS_AT], self.n_parameters]
-        for row, end in zip(self.table[1:], ends, strict=True):
-            weights.append(vector[row[WEIGHTS_AT] : row[BIASES_AT]].reshape(row[N_IN], row[N_OUT]))
-            biases.append(vector[row[BIASES_AT] : end])
+        ends = [*self.layers.theta_weights[1:], self.n_parameters]
+        for layer, end in zip(self.layers, ends, strict=True):
+            weights.append(vector[layer.theta_weights : layer.theta_biases].reshape(layer.n_in, layer.n_out))
+            biases.append(vector[layer.theta_biases : end])
         return weights, biases
-
-
-class State(NamedTuple):
-    """What training carries besides theta. Made by `make_state`; theta and State are all that a checkpoint needs."""
-
-    codes: np.ndarray  # int64: the rule's code, steps taken, rows of the epoch done, status
-    scalars: np.ndarray  # float64: hyperparameters
-    first: np.ndarray  # velocity, or Adam's first moment; empty where the rule has none
-    second: np.ndarray  # Adam's second moment; empty where the rule has none
 
 
 def make_plan(
@@ -118,62 +124,14 @@ def make_plan(
     widths = layer_sizes(sizes)
     names = activation_names(activation, output_activation, len(widths) - 1)
     chosen = chosen_loss(loss, output_activation)
-    numbers = loss_parameters(chosen, quantile=quantile, delta=delta)
-    chosen, n_targets = target_columns(chosen, widths[-1], len(numbers), n_targets)
-    table = np.zeros((len(widths), 5), np.int64)
+    parameters = loss_parameters(chosen, quantile=quantile, delta=delta)
+    chosen, n_targets = target_columns(chosen, widths[-1], len(parameters), n_targets)
+    header, layers = make_records(1, PLAN_HEADER), make_records(len(widths) - 1, PLAN_LAYER)
     offset = 0
-    for layer, (n_in, n_out) in enumerate(pairwise(widths), start=1):
-        biases_at = offset + n_in * n_out
-        table[layer] = n_in, n_out, ACTIVATIONS[names[layer - 1]].code, offset, biases_at
-        offset = biases_at + (n_out if bias else 0)
-    table[0] = len(widths) - 1, offset, chosen.code, n_targets, bias
-    return Plan(table, numbers)
-
-
-def make_state(
-    plan: Plan,
-    rule: str = "sgd",
-    dtype: DTypeLike = "float64",
-    *,
-    learning_rate: float = 0.1,
-    momentum: float = 0.0,
-    nesterov: bool = False,
-    beta_1: float = 0.9,
-    beta_2: float = 0.999,
-    epsilon: float = 1e-8,
-    epsilon_hat: bool = False,
-    alpha: float = 0.0,
-    l1: float = 0.0,
-    weight_decay: float = 0.0,
-    clip_norm: float = 0.0,
-    seed: int = 0,
-) -> State:
-    """Fresh training state for `plan`: rule "sgd" (with momentum, Nesterov's if asked), "adam", "nadam", "rmsprop" or "rprop".
-
-    beta_2, momentum: of rmsprop, too. epsilon_hat: of adam alone. alpha, l1, weight_decay, clip_norm: see `optimizers.py`; 0
-    for none. seed: of dropout, a whole number from 0 to 2^32 - 1.
-    """
-    real = real_dtype(dtype)
-    adaptive = {
-        "adam": optimizers.ADAM,
-        "nadam": optimizers.NADAM,
-        "rmsprop": optimizers.RMSPROP,
-        "rprop": optimizers.RPROP,
-    }
-    if rule in adaptive:
-        code, vectors = adaptive[rule], 2
-    elif rule == "sgd":
-        code = optimizers.SGD if momentum == 0 else optimizers.NESTEROV if nesterov else optimizers.MOMENTUM
-        vectors = 0 if code == optimizers.SGD else 1
-    else:
-        raise ValueError(f"rule is {rule!r}; it must be 'sgd', 'adam', 'nadam', 'rmsprop' or 'rprop'")
-    second = np.zeros(plan.n_parameters if vectors > 1 else 0, real)
-    if rule == "rprop":
-        second[:] = learning_rate  # each parameter's own step
-    scalars = [learning_rate, momentum, beta_1, beta_2, epsilon, epsilon_hat, alpha, l1, weight_decay, clip_norm, seed]
-    return State(
-        codes=np.array([code, 0, 0, optimizers.RUNNING]),
-        scalars=np.array(scalars, np.float64),
-        first=np.zeros(plan.n_parameters if vectors > 0 else 0, real),
-        second=second,
-    )
+    for layer, name, (n_in, n_out) in zip(layers, names, pairwise(widths), strict=True):
+        layer.n_in, layer.n_out, layer.activation = n_in, n_out, activation_registry[name].code
+        layer.theta_weights, layer.theta_biases = offset, offset + n_in * n_out
+        offset = layer.theta_biases + (n_out if bias else 0)
+    header.n_layers, header.n_parameters, header.n_targets = len(layers), offset, n_targets
+    header.loss, header.biased = chosen.code, bias
+    return Plan(header, layers, parameters)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .activations import ACTIVATIONS
-from .losses import LOSSES, loss_names
+from .activations import activation_registry
+from .losses import loss_registry
 from .losses.codes import LABEL_LOG_LOSS, LOG_LOSS
 from .losses.entry import Loss
 
@@ -56,16 +56,16 @@ def activation_names(activation: str | Sequence[str], output_activation: str, n_
     arguments = [("activation", name) for name in [activation] if isinstance(name, str)]
     arguments += [("activation", name) for name in hidden] + [("output_activation", output_activation)]
     for argument, name in arguments:
-        if name not in ACTIVATIONS:
-            raise ValueError(f"{argument} is {name!r}; it must be one of {', '.join(ACTIVATIONS)}, or a registered one")
+        if name not in activation_registry:
+            raise ValueError(f"{argument} is {name!r}; it must be one of {', '.join(activation_registry)}, or a registered one")
     return [*hidden, output_activation]
 
 
 def chosen_loss(name: str, output_activation: str) -> Loss:
     """The loss of this name that goes with the output activation; with softmax the one over rows of targets."""
-    candidates = [loss for loss in LOSSES.values() if loss.name == name]
+    candidates = loss_registry.named(name)
     if not candidates:
-        raise ValueError(f"loss is {name!r}; it must be one of {', '.join(loss_names())}, or a registered one")
+        raise ValueError(f"loss is {name!r}; it must be one of {', '.join(loss_registry)}, or a registered one")
     for loss in candidates:
         if loss.needs in ("", output_activation):
             return loss
@@ -98,18 +98,18 @@ def loss_parameters(loss: Loss, **given: Any) -> np.ndarray:
 
 def heads_of(name: str, **parameters: Any) -> int:
     """How many outputs the loss of this name has for each target column."""
-    loss = next(loss for loss in LOSSES.values() if loss.name == name)
-    return loss.heads or len(loss_parameters(loss, **parameters))
+    loss = loss_registry[name]
+    return loss.outputs_per_target or len(loss_parameters(loss, **parameters))
 
 
 def target_columns(loss: Loss, n_out: int, n_parameters: int, n_targets: int | None) -> tuple[Loss, int]:
     """How many columns T has; and the loss, which is another one for a single column of class indices."""
-    heads = loss.heads or n_parameters
+    heads = loss.outputs_per_target or n_parameters
     if n_out % heads:
         raise ValueError(f"sizes end in {n_out} outputs; loss {loss.name!r} needs {heads} for each target")
     columns = n_out // heads if n_targets is None else positive_integer("n_targets", n_targets)
     if loss.code == LOG_LOSS and columns == 1 and n_out > 1:
-        return LOSSES[LABEL_LOG_LOSS], columns
+        return loss_registry.with_code(LABEL_LOG_LOSS), columns
     if columns * heads != n_out:
         raise ValueError(f"n_targets is {columns}; loss {loss.name!r} over {n_out} outputs needs {n_out // heads}")
     return loss, columns

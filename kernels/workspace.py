@@ -1,125 +1,149 @@
-"""Workspace: scratch memory, and the table that says what lies where in it.
+"""Workspace: scratch memory, and the records that say what lies where in it.
 
-All numbers are one vector, `numbers`; `layout` holds offsets into it. First come the parameters in panels (`products.py`):
-each layer's weights, then its biases; then two vectors of the same layout for the optimizer, the transposed weights, sums of
-gradients, and areas for rows: inputs, targets and sample weights where they are gathered, and every layer's activations and
-deltas.
+All numbers are one vector, `numbers`; `header` and `layers` hold offsets into it. `docs/architecture.md` has a drawing. First
+come the parameters in panels (`matrices.py`): each layer's weights, then its biases; then two vectors of the same order for
+the optimizer, the transposed weights, sums of gradients, and the memory of chunks: inputs, targets and sample weights where
+rows are gathered, and every layer's activations and deltas.
 
-A batch is taken in one of two ways. Directly: its rows lie in one area, each thread works on some of them, and then on some
-rows of every weight matrix. In groups, for long batches: the batch is cut into chunks that stay in cache, each thread has an
-area for one, and consecutive chunks add up to one of a fixed number of gradients, which are then added in order. Which way,
-and all bounds, follow from the sizes alone, so that the number of threads changes no bit.
+How a batch is cut is in `layout.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .activations import activation_of
-from .losses import loss_of
-from .plan import ACTIVATION, N_IN, N_OUT, Plan
-from .plan import LOSS as PLAN_LOSS
+from .activations import activation_registry
 from .compiler.processor import SIMD
-from .matrices import padded_width
-from .llvm.routines import address_of
-from .training.barrier import CONTROL_SIZE
+from .layout import CACHE_LINE, STACKED_ROWS, Places, aligned_zeros, cut_batches, set_panels
+from .llvm.row_kernels import address_of
+from .losses import loss_registry
+from .plan import PLAN_HEADER, PLAN_LAYER, Plan
+from .records import copy_fields, make_records, record_type
+from .training.barrier import CONTROL
+from .training.dropout import WHOLE
 from .validation import positive_integer, real_dtype
 
-# Row 0 of Workspace.layout. LOSS: its code. TARGET_WIDTH: columns of T. THREADS: most that may work together. BATCH, CHUNK,
-# BLOCK: rows of a batch, of an area, and that one thread works through at a time. GROUPS: 0 where batches are taken directly.
-# AREA: numbers of one area. PACKED: of the parameters in panels. GRANULE: see below. ANY_FROZEN: whether any layer is.
-# ANY_DROPPED: whether any layer's units are, in training. LOSS_ROUTINE: its address. LOSS_THROUGH: whether it gives delta.
-# LOSS_CURVATURE: the address of its second derivative, 0 without one. TANGENTS: where a second copy of `numbers` begins, which
-# holds directional derivatives of what lies in the first; 0 where there is none. INPUT_STRIDE: from one row's INPUT_DELTAS to
-# the next's. STACK: rows that there is room for of deltas, more than a chunk's where those of several outputs are stacked.
-# LOSS_TARGETS: the address of the loss's derivative to targets, 0 without one. The others: where something begins in `numbers`.
-LOSS, TARGET_WIDTH, THREADS, BATCH, CHUNK, BLOCK, GROUPS, AREA, PACKED, PARAMETERS, FIRST, SECOND, SUMS, ZEROS = range(14)
-SCRATCH, OUTPUTS, INPUTS, TARGETS, ROW_WEIGHTS, GRANULE, ANY_FROZEN = range(14, 21)
-LOSS_ROUTINE, LOSS_THROUGH, LOSS_PARAMETERS, ANY_DROPPED, LOSS_CURVATURE = range(21, 26)
-TANGENTS, INPUT_DELTAS, INPUT_STRIDE, STACK, LOSS_TARGETS = range(26, 31)
-# Row l + 1, for layer l. CODE: its activation's. ROUTINE: the address of that, 0 for the identity. ROWS, WIDTH: of its panels.
-# STRIDE: from one row's activations to the next's. WEIGHTS and BIASES count from PARAMETERS, FIRST, SECOND or a gradient's sum,
-# ACTIVATIONS, PREACTIVATIONS (the same place where they need not be kept) and DELTAS from an area's begin. DROPPED: at which
-# rate, as a part of 2^32. CURVATURE: the address of the activation's second derivative, 0 without one. SLOPES: of a block of
-# rows, where derivatives of several outputs are stacked.
-INPUT_WIDTH, OUTPUT_WIDTH, CODE, ROUTINE, ROWS, WIDTH, STRIDE, WEIGHTS, BIASES, TRANSPOSED = range(10)
-ACTIVATIONS, PREACTIVATIONS, DELTAS, DOTS, FROZEN, DROPPED, CURVATURE, SLOPES = range(10, 18)
-_COLUMNS = 31
+# What has no comment is a place in `numbers`, where that begins.
+HEADER = record_type(
+    ("n_threads", np.int64),  # the most that may work together
+    ("batch_rows", np.int64),
+    ("chunk_rows", np.int64),  # rows whose activations and deltas have room at once
+    ("block_rows", np.int64),  # rows that go through the layers together
+    ("strip_rows", np.int64),  # rows in one call of an activation or a loss
+    ("stack_rows", np.int64),  # rows of deltas that have room: more than a chunk's where those of several outputs are stacked
+    ("grouped", np.bool_),  # whether chunks are added up in groups
+    ("n_groups", np.int64),
+    ("chunk_size", np.int64),  # numbers of a chunk's memory: the next thread's begins so much later
+    ("packed_size", np.int64),  # numbers of the parameters in panels
+    ("parameters", np.int64),
+    ("velocity", np.int64),
+    ("mean_square", np.int64),
+    ("sums", np.int64),  # of gradients: one for each group, packed_size apart
+    ("zeros", np.int64),
+    ("scratch", np.int64),
+    ("loss_parameters", np.int64),
+    ("outputs", np.int64),
+    ("inputs", np.int64),
+    ("targets", np.int64),
+    ("row_weights", np.int64),
+    ("input_deltas", np.int64),
+    ("input_stride", np.int64),  # from one row of input_deltas to the next
+    ("tangents", np.int64),  # a second copy of `numbers`, which holds directional derivatives of what lies in the first
+    ("any_frozen", np.bool_),
+    ("any_dropout", np.bool_),
+    ("has_derivatives", np.bool_),  # whether there is room for derivatives to inputs and targets, and of single rows
+    ("has_tangents", np.bool_),  # whether there is room for second derivatives
+    ("loss_kernel", np.int64),  # address of machine code, see `llvm/row_kernels.py`
+    ("loss_gives_delta", np.bool_),  # whether it gives dL/dz of the outputs at once
+    ("loss_tangent_kernel", np.int64),  # address
+    ("loss_has_tangent", np.bool_),
+    ("loss_target_kernel", np.int64),  # address
+    ("loss_has_targets", np.bool_),
+    extends=PLAN_HEADER,
+)
+# What has no comment is a place: weights and biases count from the begin of a vector in panels, the others but `transposed`
+# from that of a chunk's memory.
+LAYER = record_type(
+    ("panel_rows", np.int64),  # rows of the weights' panels: n_in, or more
+    ("width", np.int64),  # columns of the panels: n_out, padded
+    ("stride", np.int64),  # from one row of activations, or of deltas, to the next
+    ("weights", np.int64),
+    ("biases", np.int64),
+    ("transposed", np.int64),
+    ("activations", np.int64),
+    ("preactivations", np.int64),  # the same place, where the derivative is taken from the output
+    ("deltas", np.int64),
+    ("slopes", np.int64),  # of a block of rows, where derivatives of several outputs are stacked
+    ("by_dots", np.bool_),  # whether deltas go back by dot products with the weights' rows, without transposed weights
+    ("is_identity", np.bool_),
+    ("frozen", np.bool_),
+    ("dropped", np.int64),  # the dropout rate as a part of 2^32
+    ("activation_kernel", np.int64),  # address
+    ("tangent_kernel", np.int64),  # address
+    ("has_tangent", np.bool_),
+    extends=PLAN_LAYER,
+)
+# This thread's number, and how many threads work on one call together.
+MEMBER = record_type(("thread", np.int64), ("threads", np.int64))
+# Of an epoch. loss: the mean loss, rows weighted by their sample weights. batch_mean: the same, each batch's mean weighted by
+# its number of rows, as scikit-learn has it. penalty: on the weights, likewise.
+EPOCH = record_type(("loss", np.float64), ("batch_mean", np.float64), ("penalty", np.float64))
 
-# Activations and losses are taken over a granule of rows at a time, and a bound between two threads' rows falls on a multiple:
-# few rows, where a step is long enough (in rows x parameters) for several threads, and otherwise more, for fewer calls.
-SHORT_GRANULE, LONG_GRANULE = 16, 64
-SHORT_STEP = 1 << 19
-# A thread takes its rows in blocks of so many numbers a layer: a layer's outputs are in cache as the next one's inputs.
-BLOCK_NUMBERS = 1 << 16
-FEWEST_BLOCK_ROWS = 64
-# A chunk's inputs, activations and deltas take so many numbers.
-CHUNK_NUMBERS = 1 << 15
-FEWEST_CHUNK_ROWS, MOST_CHUNK_ROWS = 64, 512
-# Batches of at least so many chunks are taken in groups, where the parameters are few enough for a copy for each group.
-FEWEST_CHUNKS = 8
-MOST_GROUPS = 16
-FEW_PARAMETERS = 1 << 18
-# Where they are not: only batches that would take more numbers than this, in few groups. It bounds memory.
-LARGEST_AREA = 1 << 23
-FEW_GROUPS = 4
-# Few rows go back through dot products with the weights' rows: to keep a transpose up to date would cost more. DOTS tells.
-MOST_DOT_ROWS = 3
 # Step rules with a state take the gradient of so many weight rows of a panel at a time.
 SCRATCH_ROWS = 64
-# Rows of derivatives that are taken through the layers together: as many outputs' as that is, for a block of rows.
-STACKED_ROWS = 128
-_LINE_BYTES = 64
-# Columns of Workspace.passes: the mean loss, its rows weighted by their sample weights; the same with each batch's mean
-# weighted by its number of rows, as scikit-learn has it; the penalty on weights, likewise.
-MEAN, BATCH_MEAN, PENALTY = range(3)
+# Few rows go back through dot products with the weights' rows: to keep a transpose up to date would cost more.
+MOST_DOT_ROWS = 3
 
 
 class Workspace(NamedTuple):
     """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`.
 
-    It holds addresses of machine code, and so is of no use in another process.
+    It holds addresses of machine code, and so is of no use in another process. Change nothing in it but `control[0].stop`:
+    kernels trust the offsets.
     """
 
-    layout: np.ndarray  # int64 (n_layers + 1, 31)
+    header: np.recarray[Any, Any]  # (1,) HEADER
+    layers: np.recarray[Any, Any]  # (n_layers,) LAYER
     numbers: np.ndarray  # of the parameters' dtype
-    losses: np.ndarray  # float64: of each granule of a batch; last, each layer's sum of squared weights
-    control: np.ndarray  # int64: a non-zero entry 0 asks a running epoch to stop after its step; then the threads' counters
-    team: np.ndarray  # int64: this thread's number, and how many threads work on one call together
-    passes: np.ndarray  # float64 (passes, 3): what each pass over the rows that one call of train_epoch makes has lost
+    losses: np.ndarray  # float64: of each strip of a batch; last, a number of each layer
+    control: np.recarray[Any, Any]  # (1,) CONTROL: stop, not 0, asks a running epoch to end after its step
+    team: np.recarray[Any, Any]  # (1,) MEMBER
+    epochs: np.recarray[Any, Any]  # (epochs,) EPOCH: what each epoch of one call of train_epoch has lost
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Workspace cannot be pickled or deep-copied; make_workspace makes another one")
 
-    def member(self, number: int, threads: int) -> Workspace:
-        """The same memory for thread `number` of `threads` that make one call of `train_epoch` together."""
-        return self._replace(team=np.array([number, threads]))
+    def member(self, thread: int, threads: int) -> Workspace:
+        """The same memory for thread number `thread` of `threads` that make one call of `train_epoch` together."""
+        team = make_records(1, MEMBER)
+        team.thread, team.threads = thread, threads
+        return self._replace(team=team)
 
     def frozen(self, layers: Sequence[int]) -> Workspace:
         """The same memory for training that leaves these layers' weights and biases (from 0) as they are."""
-        layout = self.layout.copy()
-        layout[1:, FROZEN] = 0
-        layout[1:, FROZEN][list(layers)] = 1
-        layout[0, ANY_FROZEN] = len(layers) > 0
-        return self._replace(layout=layout)
+        header, records = self.header.copy(), self.layers.copy()
+        records.frozen = False
+        records.frozen[list(layers)] = True
+        header.any_frozen = len(layers) > 0
+        return self._replace(header=header, layers=records)
 
     def dropping(self, rates: Sequence[float]) -> Workspace:
         """The same memory for training that drops hidden units at random: a rate, 0 to below 1, for each hidden layer."""
-        layout = self.layout.copy()
-        layout[1:-1, DROPPED] = [int(rate * (1 << 32)) for rate in rates]
-        layout[0, ANY_DROPPED] = layout[1:, DROPPED].any()
-        return self._replace(layout=layout)
+        header, records = self.header.copy(), self.layers.copy()
+        records.dropped[:-1] = [int(rate * WHOLE) for rate in rates]
+        header.any_dropout = records.dropped.any()
+        return self._replace(header=header, layers=records)
 
-    def for_passes(self, count: int) -> Workspace:
-        """The same memory for calls of `train_epoch` that make `count` epochs: their losses are left in `passes`.
+    def for_epochs(self, count: int) -> Workspace:
+        """The same memory for calls of `train_epoch` that make `count` epochs: their losses are left in `epochs`.
 
         `order` then has the rows of one epoch after those of another. Spares small data the price of a call for each.
         """
-        return self._replace(passes=np.zeros((count, 3)))
+        return self._replace(epochs=make_records(count, EPOCH))
 
 
 def make_workspace(
@@ -141,114 +165,83 @@ def make_workspace(
     batch = positive_integer("batch_size", batch_size)
     threads = positive_integer("n_threads", n_threads)
     real = real_dtype(dtype)
-    layout = np.zeros((plan.n_layers + 1, _COLUMNS), np.int64)
-    top, layers = layout[0], layout[1:]
-    derivatives = derivatives or curvature
-    top[THREADS], top[BATCH], top[TARGET_WIDTH] = threads, batch, plan.n_targets
-    loss = loss_of(int(plan.table[0, PLAN_LOSS]))
-    entries = [activation_of(int(code)) for code in plan.table[1:, ACTIVATION]]
-    top[LOSS], top[LOSS_THROUGH], top[LOSS_ROUTINE] = loss.code, loss.through, address_of(loss.routine, real, "loss")
-    top[LOSS_CURVATURE] = address_of(loss.curvature, real, "loss") if curvature else 0
-    top[LOSS_TARGETS] = address_of(loss.targets, real, "loss") if derivatives else 0
-    place = _Places(_LINE_BYTES // real.itemsize)
+    header, layers = make_records(1, HEADER), make_records(plan.n_layers, LAYER)
+    copy_fields(plan.header, header)
+    copy_fields(plan.layers, layers)
+    top = header[0]
+    top.n_threads, top.batch_rows = threads, batch
+    top.has_derivatives, top.has_tangents = derivatives or curvature, curvature
+    _find_kernels(top, layers, real)
+    places = Places(CACHE_LINE // real.itemsize)
+    _place_parameters(top, layers, places, real)
+    kept = sum(int(layer.stride) for layer in layers if activation_registry.with_code(int(layer.activation)).from_input)
+    row_numbers = plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers.stride.sum()) + kept
+    cut_batches(top, row_numbers, int(layers.stride.max()))
+    _place_sums(top, layers, places, real)
+    top.loss_parameters = places.take(len(plan.loss_parameters))
+    top.outputs = places.take(batch * plan.sizes[-1])
+    _place_chunk(top, layers, places)
 
-    top[PARAMETERS] = 0
-    for layer, (row, given, entry) in enumerate(zip(layers, plan.table[1:], entries, strict=True)):
-        row[INPUT_WIDTH], row[OUTPUT_WIDTH], row[CODE] = given[N_IN], given[N_OUT], given[ACTIVATION]
-        row[ROUTINE] = address_of(entry.routine, real, "activation")
-        _set_widths(row, real, layer > 0 or derivatives)
-        row[CURVATURE] = address_of(entry.curvature, real, "curvature") if curvature else 0
-        row[WEIGHTS] = place.take(row[ROWS] * row[WIDTH])
-        row[BIASES] = place.take(row[WIDTH])
-    packed = top[PACKED] = place.end
-    top[FIRST], top[SECOND] = place.take(packed), place.take(packed)
-    for row in layers[0 if derivatives else 1 :]:
-        few = batch <= MOST_DOT_ROWS and not derivatives
-        row[DOTS] = few and row[WIDTH] * real.itemsize >= SIMD.vector_bytes
-        row[TRANSPOSED] = place.take(0 if row[DOTS] else row[ROWS] * row[WIDTH])
-    kept = sum(int(row[STRIDE]) for row, entry in zip(layers, entries, strict=True) if entry.from_input)
-    row_numbers = plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers[:, STRIDE].sum()) + kept
-    _set_chunks(top, row_numbers, int(layers[:, STRIDE].max()), derivatives)
-    top[SUMS] = place.take(packed * max(1, top[GROUPS]))
-    top[ZEROS] = place.take(layers[:, WIDTH].max())
-    top[SCRATCH] = place.take(threads * SCRATCH_ROWS * 3 * SIMD.vector_bytes // real.itemsize)
-
-    top[LOSS_PARAMETERS] = place.take(len(plan.numbers))
-    top[OUTPUTS] = place.take(batch * plan.sizes[-1])
-    begin, chunk = place.end, top[CHUNK]
-    top[INPUTS], top[TARGETS] = place.take(chunk * plan.sizes[0]), place.take(chunk * plan.n_targets)
-    top[ROW_WEIGHTS] = place.take(chunk)
-    stack = top[STACK] = max(chunk, STACKED_ROWS) if derivatives else chunk
-    for row, entry in zip(layers, entries, strict=True):
-        row[ACTIVATIONS], row[DELTAS] = place.take(chunk * row[STRIDE]), place.take(stack * row[STRIDE])
-        row[PREACTIVATIONS] = place.take(chunk * row[STRIDE]) if entry.from_input else row[ACTIVATIONS]
-        row[SLOPES] = place.take(min(chunk, STACKED_ROWS) * row[STRIDE] if derivatives else 0)
-    if derivatives:
-        top[INPUT_STRIDE] = layers[0, ROWS]
-        top[INPUT_DELTAS] = place.take(stack * top[INPUT_STRIDE])
-    top[AREA] = place.end - begin
-    if top[GROUPS]:
-        place.take((threads - 1) * top[AREA])
-
-    top[TANGENTS] = place.end if curvature else 0
-    numbers = _zeros(2 * place.end if curvature else place.end, real)
-    numbers[top[LOSS_PARAMETERS] : top[LOSS_PARAMETERS] + len(plan.numbers)] = plan.numbers
-    return Workspace(
-        layout,
-        numbers,
-        np.zeros(-(-batch // int(top[GRANULE])) + plan.n_layers),
-        np.zeros(CONTROL_SIZE, np.int64),
-        np.array([0, 1], np.int64),
-        np.zeros((1, 3)),
-    )
+    top.tangents = places.end if curvature else 0
+    numbers = aligned_zeros(2 * places.end if curvature else places.end, real)
+    numbers[top.loss_parameters : top.loss_parameters + len(plan.loss_parameters)] = plan.loss_parameters
+    losses = np.zeros(-(-batch // int(top.strip_rows)) + plan.n_layers)
+    work = Workspace(header, layers, numbers, losses, make_records(1, CONTROL), make_records(1, MEMBER), make_records(1, EPOCH))
+    return work.member(0, 1)
 
 
-class _Places:
-    """Hands out stretches of a vector, each from the begin of a cache line."""
-
-    def __init__(self, line: int) -> None:
-        self.line = line
-        self.end = 0
-
-    def take(self, count: int) -> int:
-        begin = self.end
-        self.end += -(-int(count) // self.line) * self.line
-        return begin
-
-
-def _set_widths(row: np.ndarray, real: np.dtype, transposed: bool) -> None:
-    n_in, n_out = int(row[INPUT_WIDTH]), int(row[OUTPUT_WIDTH])
-    lanes, line = SIMD.vector_bytes // real.itemsize, _LINE_BYTES // real.itemsize
-    width = padded_width(n_out, lanes)
-    # Rows an even number of lines apart fall on a few of the first-level cache's sets, and drive one another out.
-    crowded = width >= 16 * line and width // line % 2 == 0
-    # The transpose is made in blocks of lanes x lanes. In training the first layer has none.
-    row[ROWS] = padded_width(n_in, lanes) if transposed else n_in
-    row[WIDTH], row[STRIDE] = width, width + (line if crowded else 0)
+def _find_kernels(top: Any, layers: Any, real: np.dtype[Any]) -> None:
+    """Addresses of the row kernels of the loss and of the activations."""
+    loss = loss_registry.with_code(int(top.loss))
+    top.loss_kernel, top.loss_gives_delta = address_of(loss.row_kernel, real, "loss"), loss.gives_delta
+    if top.has_tangents and loss.tangent_kernel is not None:
+        top.loss_tangent_kernel, top.loss_has_tangent = address_of(loss.tangent_kernel, real, "loss"), True
+    if top.has_derivatives and loss.target_kernel is not None:
+        top.loss_target_kernel, top.loss_has_targets = address_of(loss.target_kernel, real, "loss"), True
+    for layer in layers:
+        entry = activation_registry.with_code(int(layer.activation))
+        layer.is_identity = entry.row_kernel is None
+        layer.activation_kernel = address_of(entry.row_kernel, real, "activation")
+        if top.has_tangents and entry.tangent_kernel is not None:
+            layer.tangent_kernel, layer.has_tangent = address_of(entry.tangent_kernel, real, "activation"), True
 
 
-def _set_chunks(top: np.ndarray, row_numbers: int, widest: int, directly: bool) -> None:
-    """How batches are taken. row_numbers: inputs, targets, activations and deltas of one row. directly: in any case."""
-    batch, packed = int(top[BATCH]), int(top[PACKED])
-    rows = min(max(CHUNK_NUMBERS // row_numbers, FEWEST_CHUNK_ROWS), MOST_CHUNK_ROWS)
-    chunks = -(-batch // rows)
-    few, long = packed <= FEW_PARAMETERS, batch * row_numbers > LARGEST_AREA
-    if chunks >= FEWEST_CHUNKS and (few or long) and not directly:
-        groups = MOST_GROUPS if few else FEW_GROUPS
-        groups = min(groups, chunks)
-        # As many chunks in each group as in the next, as far as that goes.
-        chunks = -(-chunks // groups) * groups
-        top[GROUPS] = groups
-        top[CHUNK] = -(-batch // (chunks * LONG_GRANULE)) * LONG_GRANULE
-    else:
-        top[GROUPS], top[CHUNK] = 0, batch
-    top[GRANULE] = LONG_GRANULE if top[GROUPS] or batch * packed < SHORT_STEP else SHORT_GRANULE
-    top[BLOCK] = min(top[CHUNK], max(FEWEST_BLOCK_ROWS, BLOCK_NUMBERS // widest // LONG_GRANULE * LONG_GRANULE))
+def _place_parameters(top: Any, layers: Any, places: Places, real: np.dtype[Any]) -> None:
+    """Parameters in panels, the optimizer's vectors, the transposed weights."""
+    top.parameters = 0
+    for number, layer in enumerate(layers):
+        set_panels(layer, real, number > 0 or bool(top.has_derivatives))
+        layer.weights = places.take(layer.panel_rows * layer.width)
+        layer.biases = places.take(layer.width)
+    top.packed_size = places.end
+    top.velocity, top.mean_square = places.take(top.packed_size), places.take(top.packed_size)
+    for layer in layers[0 if top.has_derivatives else 1 :]:
+        few = top.batch_rows <= MOST_DOT_ROWS and not top.has_derivatives
+        layer.by_dots = few and layer.width * real.itemsize >= SIMD.vector_bytes
+        layer.transposed = places.take(0 if layer.by_dots else layer.panel_rows * layer.width)
 
 
-def _zeros(count: int, real: np.dtype) -> np.ndarray:
-    """Zeros from the begin of a cache line: a vector that crosses lines takes twice as long to load."""
-    spare = _LINE_BYTES // real.itemsize
-    memory = np.zeros(count + spare, real)
-    start = -memory.ctypes.data % _LINE_BYTES // real.itemsize
-    return memory[start : start + count]
+def _place_sums(top: Any, layers: Any, places: Places, real: np.dtype[Any]) -> None:
+    """Sums of gradients, and what products begin with and go through."""
+    top.sums = places.take(top.packed_size * top.n_groups)
+    top.zeros = places.take(max(layers.width.max(), layers.panel_rows.max()))
+    top.scratch = places.take(top.n_threads * SCRATCH_ROWS * 3 * SIMD.vector_bytes // real.itemsize)
+
+
+def _place_chunk(top: Any, layers: Any, places: Places) -> None:
+    """The memory of a chunk, one for each thread where chunks are taken in groups."""
+    begin, rows = places.end, top.chunk_rows
+    top.inputs, top.targets = places.take(rows * layers[0].n_in), places.take(rows * top.n_targets)
+    top.row_weights = places.take(rows)
+    top.stack_rows = max(rows, STACKED_ROWS) if top.has_derivatives else rows
+    for layer in layers:
+        layer.activations, layer.deltas = places.take(rows * layer.stride), places.take(top.stack_rows * layer.stride)
+        from_input = activation_registry.with_code(int(layer.activation)).from_input
+        layer.preactivations = places.take(rows * layer.stride) if from_input else layer.activations
+        layer.slopes = places.take(min(rows, STACKED_ROWS) * layer.stride if top.has_derivatives else 0)
+    if top.has_derivatives:
+        top.input_stride = layers[0].panel_rows
+        top.input_deltas = places.take(top.stack_rows * top.input_stride)
+    top.chunk_size = places.end - begin
+    if top.grouped:
+        places.take((top.n_threads - 1) * top.chunk_size)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..kernels import State
-from ..kernels.training.optimizers import LEARNING_RATE
 from ..kernels.validation import positive_integer
+from .bounds import check_field_within
 from .errors import InputError
 from .history import History
 
@@ -30,16 +30,16 @@ class Running:
     @property
     def learning_rate(self) -> float:
         """The optimizer's; may be set, for the epochs to come. Raises InputError for a solver, which has none."""
-        return float(self._scalars()[LEARNING_RATE])
+        return float(self._hyperparameters().learning_rate)
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._scalars()[LEARNING_RATE] = value
+        self._hyperparameters().learning_rate = value
 
-    def _scalars(self) -> np.ndarray:
+    def _hyperparameters(self) -> Any:
         if self.state is None:
             raise InputError("this fit has no learning rate: solvers find the length of a step themselves")
-        return self.state.scalars
+        return self.state.hyperparameters[0]
 
 
 # Called after each epoch; True ends the fit. One that has a method `finish` has that called at the end, however it comes. One
@@ -70,8 +70,7 @@ class EarlyStopping:
 
     def __post_init__(self) -> None:
         positive_integer("n_iter_no_change", self.n_iter_no_change)
-        if not self.tol >= 0:
-            raise InputError(f"EarlyStopping: tol is {self.tol!r}; it must be at least 0")
+        check_field_within(self, "tol", 0.0, most=True)
         self.scores: list[float] = []
         self._waited, self._best, self._theta = 0, -math.inf, np.empty(0)
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..kernels import Plan, State, Workspace
+from ..kernels.training.codes import DIVERGED
 from ..kernels.training.epoch import choose_epoch
-from ..kernels.training.optimizers import DIVERGED, POSITION, STATUS
-from ..kernels.workspace import BATCH
 from .errors import DivergenceError, InputError
 from .threads import Team
 
@@ -45,7 +44,7 @@ class Calls:
         self.before: list[np.ndarray] = []
 
     def train(self, epochs: int, first: int, seconds: float) -> np.ndarray:
-        """Train for some epochs, `first` being the number of the first one; `Workspace.passes`. seconds: that one may take.
+        """Train for some epochs, `first` being the number of the first one; `Workspace.epochs`. seconds: that one may take.
 
         Raises DivergenceError, and then leaves finite parameters.
         """
@@ -71,17 +70,17 @@ class Calls:
         return np.ascontiguousarray(order, np.int64)
 
     def _train(self, orders: list[np.ndarray], first: int, seconds: float) -> np.ndarray:
-        if len({len(order) for order in orders}) > 1:  # passes of one call are equally long
+        if len({len(order) for order in orders}) > 1:  # epochs of one call are equally long
             return np.concatenate([self._train([order], first + i, seconds) for i, order in enumerate(orders)])
         theta, epochs = self.network.theta, len(orders)
         self.last_finite[:] = theta
-        work = self.work.for_passes(epochs)
-        kernel = choose_epoch(self.plan, self.state, self.weight, work)
+        work = self.work.for_epochs(epochs)
+        kernel = choose_epoch(self.state, self.weight, work)
         order = orders[0] if epochs == 1 else np.concatenate(orders)
         call = functools.partial(kernel, self.plan, theta, self.state, self.X, self.T, self.weight, order)
         self.team.run(call, work, seconds * epochs)
-        if self.state.codes[STATUS] != DIVERGED and finite(theta):
-            return work.passes
+        if self.state.counters[0].status != DIVERGED and finite(theta):
+            return work.epochs
         if epochs == 1:
             raise self._divergence(order, first)
         # Again, an epoch at a time, to the same bits: that tells which one it was, and has the parameters from before it.
@@ -95,8 +94,8 @@ class Calls:
     def _divergence(self, order: np.ndarray, epoch: int) -> DivergenceError:
         """The error that says where; puts the last finite parameters back where the present ones are not finite."""
         network = self.network
-        done = int(self.state.codes[POSITION])
-        batch = int(self.work.layout[0, BATCH])
+        done = int(self.state.counters[0].position)
+        batch = int(self.work.header[0].batch_rows)
         broken = [i for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)) if not finite(W, b)]
         if broken:
             network.theta[:] = self.last_finite

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from ..bench.command import add_bench_command, run_bench
 from .commands.explain import add_explain_command, run_explain
 from .commands.info import add_info_command, run_info
 from .commands.predict import add_predict_command, run_predict
@@ -16,12 +15,19 @@ from .commands.train import add_train_command, run_train
 from .errors import DivergenceError, InputError, MissingExtraError
 from .versions import tileprop_version
 
+
+def _run_bench(args: argparse.Namespace) -> int:
+    from ..bench.command import run_bench
+
+    return run_bench(args)
+
+
 RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": run_train,
     "predict": run_predict,
     "info": run_info,
     "explain": run_explain,
-    "bench": run_bench,
+    "bench": _run_bench,
 }
 EXAMPLES = """\
 examples:
@@ -75,6 +81,8 @@ def _fail(message: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from ..bench.command import add_bench_command
+
     parser = argparse.ArgumentParser(
         prog="tileprop",
         description="Train dense neural networks on the CPU, predict with them, and look at them.",

@@ -7,11 +7,9 @@ for the parameters; they are read right into the network's vector. A file from a
 from __future__ import annotations
 
 import json
-import os
 import reprlib
 from itertools import pairwise
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from .arrays import all_finite
 from .errors import InputError, ModelFormatError
 from .extras import require
 from .tensor_files import DTYPES, MOST_BRACKETS, MOST_HEADER, Tensor, TensorFile, read_json, shortened
+from .writing import write_whole
 
 if TYPE_CHECKING:
     from .network import Network
@@ -66,17 +65,6 @@ def save_network(
             f"at most {MOST_HEADER} and {MOST_BRACKETS} can be saved"
         )
     write_whole(path, data)
-
-
-def write_whole(path: str | PathLike[str], data: bytes) -> None:
-    """Write a file beside its place and move it there: an interrupted save leaves the old one as it was."""
-    target = Path(path)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(data)
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def load_network(path: str | PathLike[str]) -> tuple[Network, dict[str, np.ndarray], dict[str, Any]]:

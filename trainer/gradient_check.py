@@ -14,11 +14,10 @@ from numpy.typing import ArrayLike
 
 from .. import kernels
 from ..kernels import Plan, make_workspace
-from ..kernels.activations import ACTIVATIONS
-from ..kernels.losses import loss_of
-from ..kernels.plan import LOSS
+from ..kernels.losses import loss_registry
 from ..kernels.validation import positive_integer
-from .errors import InputError
+from .bounds import check_within
+from .layers import layer_by_layer
 
 if TYPE_CHECKING:
     from .network import Network
@@ -126,8 +125,7 @@ def check_gradients(
     either side: the report names the unit. Where that is no relu's, the gradient must be one of both, or between them.
     """
     most = positive_integer("entries", entries)
-    if not 0 < tolerance < 1:
-        raise InputError(f"tolerance is {tolerance!r}; it must be above 0 and below 1")
+    check_within("tolerance", tolerance, 0.0, 1.0, above=True)
     plan, *rows = network.prepared(X, T, sample_weight)
     point = _Point(plan, *(array.astype(np.float64) for array in (network.theta, *rows)))
     generator = np.random.default_rng(random_state)
@@ -158,7 +156,7 @@ class _Point:
                 yield f"layer {layer} biases", b, db
         kernels.input_gradient(plan, theta, X, T, weight, dX, work)
         yield "inputs", X, dX
-        if loss_of(int(plan.table[0, LOSS])).targets is None:
+        if loss_registry.with_code(plan.loss_code).target_kernel is None:
             yield "targets", T, None
         else:
             kernels.target_gradient(plan, theta, X, T, weight, dT, work)
@@ -190,11 +188,7 @@ class _Point:
         return ""
 
     def _pre_activations(self) -> list[np.ndarray]:
-        A, found = self.X, []
-        for W, b, name in zip(*self.plan.unflatten(self.theta), self.plan.activations, strict=True):
-            found.append(A @ W + (b if b.size else 0))
-            A = ACTIVATIONS[name].forward(found[-1])
-        return found
+        return [Z for Z, _ in layer_by_layer(self.plan, self.theta, self.X)]
 
 
 def _compare(

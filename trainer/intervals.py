@@ -20,7 +20,7 @@ def middle(plan: Plan, Y: np.ndarray) -> np.ndarray:
     Of an even number of quantiles, the upper one of the two in the middle.
     """
     k, loss = plan.n_targets, plan.loss
-    first = (len(plan.numbers) // 2) * k if loss == "quantile" else 0
+    first = (len(plan.loss_parameters) // 2) * k if loss == "quantile" else 0
     return Y[:, first : first + k] if loss in ("quantile", "gaussian_nll") else Y
 
 
@@ -34,13 +34,13 @@ def interval(plan: Plan, Y: np.ndarray, coverage: float | None) -> tuple[np.ndar
         deviations = NormalDist().inv_cdf(0.5 + 0.5 * coverage)
         half = Y.dtype.type(deviations) * np.exp(np.maximum(Y[:, k:], LEAST_LOG_VARIANCE) / 2)
         return Y[:, :k] - half, Y[:, :k] + half
-    if plan.loss != "quantile" or len(plan.numbers) < 2:
+    if plan.loss != "quantile" or len(plan.loss_parameters) < 2:
         raise InputError(
             "this network's loss learns no interval; train with loss='gaussian_nll', or loss='quantile' with several levels"
         )
-    learned = float(plan.numbers[-1] - plan.numbers[0])
+    learned = float(plan.loss_parameters[-1] - plan.loss_parameters[0])
     if coverage is not None and abs(coverage - learned) > 1e-9:
         raise InputError(f"coverage is {coverage!r}; the outermost quantiles that were learned hold {learned:g}, leave it out")
     # Learned apart, quantiles may cross: put in order they are never worse (Chernozhukov et al. 2010).
-    quantiles = Y.reshape(len(Y), len(plan.numbers), k)
+    quantiles = Y.reshape(len(Y), len(plan.loss_parameters), k)
     return quantiles.min(axis=1), quantiles.max(axis=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from numbers import Real
@@ -11,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels import State, loss_and_grad, make_workspace
-from ..kernels.training.optimizers import ALPHA, CLIP_NORM, L1, SEED, WEIGHT_DECAY
 from ..kernels.validation import positive_integer
-from ..kernels.workspace import BATCH_MEAN, MEAN, PENALTY
 from .arrays import smoothed
+from .bounds import check_within, is_within
 from .callbacks import Callback, Running, finish
 from .calls import Calls, Shuffle
 from .errors import InputError
@@ -66,11 +64,10 @@ def fit(
         )  # fmt: skip
     batch_size = positive_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size)
     n_threads = None if n_threads is None else positive_integer("n_threads", n_threads)
-    _check_penalties(alpha=alpha, l1=l1, weight_decay=weight_decay)
-    if clip_norm is not None and not 0.0 < clip_norm < math.inf:
-        raise InputError(f"clip_norm is {clip_norm!r}; it must be above 0, or None")
-    if not 0.0 <= label_smoothing < 1.0:
-        raise InputError(f"label_smoothing is {label_smoothing!r}; it must be at least 0 and below 1")
+    for name, penalty in (("alpha", alpha), ("l1", l1), ("weight_decay", weight_decay)):
+        check_within(name, penalty, 0.0)
+    check_within("clip_norm", clip_norm, 0.0, above=True, or_none=True)
+    check_within("label_smoothing", label_smoothing, 0.0, 1.0)
     _check_frozen(network, frozen_layers)
     rates = _dropout_rates(dropout, network.plan.n_layers - 1)
     optimizer = SGD() if optimizer is None else optimizer
@@ -83,9 +80,10 @@ def fit(
         problem = Problem(plan, X, T, weight, alpha, frozen_layers, network.dtype)
         return solve(optimizer, network, problem, epochs, validate, callbacks, progress)
     state = optimizer if isinstance(optimizer, State) else optimizer.state(plan, network.dtype)
-    state.scalars[[ALPHA, L1, WEIGHT_DECAY, CLIP_NORM]] = alpha, l1, weight_decay, clip_norm or 0.0
-    if any(rates) and not state.scalars[SEED]:  # a state that goes on keeps its own
-        state.scalars[SEED] = network.generator.integers(1, 1 << 32)
+    chosen = state.hyperparameters[0]
+    chosen.alpha, chosen.l1, chosen.weight_decay, chosen.clip_norm = alpha, l1, weight_decay, clip_norm or 0.0
+    if any(rates) and not chosen.seed:  # a state that goes on keeps its own
+        chosen.seed = network.generator.integers(1, 1 << 32)
     batch_size = min(batch_size, len(X))
     threads = choose_threads(n_threads, plan, batch_size, len(X), network.dtype.itemsize)
     work = make_workspace(plan, batch_size, network.dtype, threads)
@@ -122,12 +120,12 @@ def _train(
                 if schedule is not None:
                     running.learning_rate = base_rate * schedule.factor(history.epochs, epochs, history)
                 started = time.perf_counter()
-                passes = calls.train(count, history.epochs + 1, expected)
+                losses = calls.train(count, history.epochs + 1, expected)
                 val_loss = validate() if validate else None
                 expected = (time.perf_counter() - started) / count
                 stops, before = False, history.epochs
-                for row in passes.tolist():
-                    history.record(row[MEAN], val_loss, expected, row[BATCH_MEAN], row[PENALTY])
+                for loss, batch_mean, penalty in losses.tolist():
+                    history.record(loss, val_loss, expected, batch_mean, penalty)
                     answers = [bool(callback(running)) for callback in callbacks]
                     stops = any(answers)
                     if stops:
@@ -143,12 +141,6 @@ def _train(
             finish(callbacks, running)
 
 
-def _check_penalties(**penalties: float) -> None:
-    for name, value in penalties.items():
-        if not 0.0 <= value < math.inf:
-            raise InputError(f"{name} is {value!r}; it must be at least 0")
-
-
 def _check_frozen(network: Network, layers: Sequence[int]) -> None:
     for layer in layers:
         if not 0 <= layer < network.plan.n_layers:
@@ -162,15 +154,15 @@ def _check_optimizer(network: Network, optimizer: Any) -> None:
             "a state that one of them made, LevenbergMarquardt(...) or LBFGS(...)"
         )
     if isinstance(optimizer, State):
-        lengths = {vector.size for vector in (optimizer.first, optimizer.second)} - {0}
-        if optimizer.first.dtype != network.dtype or lengths - {network.plan.n_parameters}:
+        lengths = {vector.size for vector in (optimizer.velocity, optimizer.mean_square)} - {0}
+        if optimizer.velocity.dtype != network.dtype or lengths - {network.plan.n_parameters}:
             raise InputError("optimizer is a state that was made for another network, or for its other dtype")
 
 
 def _dropout_rates(dropout: float | Sequence[float], n_hidden: int) -> list[float]:
     """One for each hidden layer."""
     rates = [dropout] * n_hidden if isinstance(dropout, Real) else list(np.atleast_1d(np.asarray(dropout, object)))
-    if len(rates) != n_hidden or not all(isinstance(rate, Real) and 0.0 <= float(rate) < 1.0 for rate in rates):
+    if len(rates) != n_hidden or not all(isinstance(rate, Real) and is_within(float(rate), 0.0, 1.0) for rate in rates):
         raise InputError(
             f"dropout is {dropout!r}; it must be a rate, at least 0 and below 1, or a list of {n_hidden}, for each hidden layer"
         )

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import kernels
 from ..kernels import Plan, State, Workspace, make_plan, make_workspace
-from ..kernels.activations import ACTIVATIONS
-from ..kernels.losses import loss_names
+from ..kernels.activations import activation_registry
+from ..kernels.losses import loss_registry
 from ..kernels.validation import real_dtype
 from . import derivatives, files, loop
 from .arrays import as_inputs, as_real, as_targets, as_weights
@@ -23,6 +23,7 @@ from .extras import require
 from .history import History
 from .initial import initial_theta
 from .intervals import interval
+from .layers import layer_by_layer
 from .optimizers import Optimizer
 from .solvers import Solver
 
@@ -82,9 +83,9 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         activations, loss = state["names"]
         for name in activations:
-            if name not in ACTIVATIONS:
+            if name not in activation_registry:
                 raise ValueError(f"the network has an activation {name!r}; register_activation it before unpickling")
-        if loss not in loss_names():
+        if loss not in loss_registry:
             raise ValueError(f"the network has a loss {loss!r}; register_loss it before unpickling")
         vars(self).update({name: value for name, value in state.items() if name != "names"})
         # Copied or unpickled apart from theta, the views would no longer be views of it.
@@ -139,14 +140,8 @@ class Network:
 
     def activations(self, X: ArrayLike) -> list[np.ndarray]:
         """The output of every layer for X (n, n_in): arrays (n, width), the last of which is the prediction."""
-        A = as_inputs(X, self.plan.sizes[0], self.dtype)
-        outputs = []
-        for W, b, name in zip(self.weights, self.biases, self.plan.activations, strict=True):
-            Z = np.empty((len(A), W.shape[1]), self.dtype)
-            kernels.dense_forward(Z, A, W, b)
-            A = ACTIVATIONS[name].forward(Z, Z)
-            outputs.append(A)
-        return outputs
+        rows = as_inputs(X, self.plan.sizes[0], self.dtype)
+        return [A for _, A in layer_by_layer(self.plan, self._theta, rows)]
 
     def loss(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Mean loss over the rows of X (n, n_in) with targets T, weighted by sample_weight where given."""

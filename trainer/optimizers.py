@@ -7,15 +7,7 @@ from dataclasses import dataclass
 from numpy.typing import DTypeLike
 
 from ..kernels import Plan, State, make_state
-from .errors import InputError
-
-
-def within(optimizer: object, name: str, low: float, high: float, *, above: bool = False, most: bool = False) -> None:
-    value = getattr(optimizer, name)
-    if not (low < value < high or (value == low and not above) or (value == high and most)):
-        upper = "" if high == float("inf") else f" and {'at most' if most else 'below'} {high:g}"
-        bounds = f"{'above' if above else 'at least'} {low:g}{upper}"
-        raise InputError(f"{type(optimizer).__name__}: {name} is {value!r}; it must be {bounds}")
+from .bounds import check_field_within
 
 
 @dataclass(frozen=True)
@@ -27,8 +19,8 @@ class SGD:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        within(self, "learning_rate", 0.0, float("inf"))
-        within(self, "momentum", 0.0, 1.0, most=True)
+        check_field_within(self, "learning_rate", 0.0)
+        check_field_within(self, "momentum", 0.0, 1.0, most=True)
 
     def state(self, plan: Plan, dtype: DTypeLike) -> State:
         """Fresh training state."""
@@ -46,10 +38,10 @@ class Adam:
     epsilon_hat: bool = False
 
     def __post_init__(self) -> None:
-        within(self, "learning_rate", 0.0, float("inf"))
-        within(self, "beta_1", 0.0, 1.0)
-        within(self, "beta_2", 0.0, 1.0)
-        within(self, "epsilon", 0.0, float("inf"), above=True)
+        check_field_within(self, "learning_rate", 0.0)
+        check_field_within(self, "beta_1", 0.0, 1.0)
+        check_field_within(self, "beta_2", 0.0, 1.0)
+        check_field_within(self, "epsilon", 0.0, above=True)
 
     def state(self, plan: Plan, dtype: DTypeLike) -> State:
         """Fresh training state."""
@@ -75,10 +67,10 @@ class Nadam:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        within(self, "learning_rate", 0.0, float("inf"))
-        within(self, "beta_1", 0.0, 1.0)
-        within(self, "beta_2", 0.0, 1.0)
-        within(self, "epsilon", 0.0, float("inf"), above=True)
+        check_field_within(self, "learning_rate", 0.0)
+        check_field_within(self, "beta_1", 0.0, 1.0)
+        check_field_within(self, "beta_2", 0.0, 1.0)
+        check_field_within(self, "epsilon", 0.0, above=True)
 
     def state(self, plan: Plan, dtype: DTypeLike) -> State:
         """Fresh training state."""
@@ -106,10 +98,10 @@ class RMSprop:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        within(self, "learning_rate", 0.0, float("inf"))
-        within(self, "beta", 0.0, 1.0)
-        within(self, "momentum", 0.0, 1.0)
-        within(self, "epsilon", 0.0, float("inf"), above=True)
+        check_field_within(self, "learning_rate", 0.0)
+        check_field_within(self, "beta", 0.0, 1.0)
+        check_field_within(self, "momentum", 0.0, 1.0)
+        check_field_within(self, "epsilon", 0.0, above=True)
 
     def state(self, plan: Plan, dtype: DTypeLike) -> State:
         """Fresh training state."""
@@ -134,7 +126,7 @@ class Rprop:
     learning_rate: float = 0.01
 
     def __post_init__(self) -> None:
-        within(self, "learning_rate", 0.0, float("inf"))
+        check_field_within(self, "learning_rate", 0.0)
 
     def state(self, plan: Plan, dtype: DTypeLike) -> State:
         """Fresh training state."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any, Protocol, runtime_checkable
 
+from .bounds import check_field_within, check_whole_field
 from .errors import InputError
 from .history import History
-from .optimizers import within
 
 
 @runtime_checkable
@@ -38,8 +37,8 @@ class StepDecay:
     gamma: float = 0.1
 
     def __post_init__(self) -> None:
-        _whole(self, "every", 1)
-        within(self, "gamma", 0.0, 1.0, above=True, most=True)
+        check_whole_field(self, "every", 1)
+        check_field_within(self, "gamma", 0.0, 1.0, above=True, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """See `Schedule`."""
@@ -53,7 +52,7 @@ class ExponentialDecay:
     gamma: float
 
     def __post_init__(self) -> None:
-        within(self, "gamma", 0.0, 1.0, above=True, most=True)
+        check_field_within(self, "gamma", 0.0, 1.0, above=True, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """See `Schedule`."""
@@ -71,7 +70,7 @@ class Cosine:
     least: float = 0.0
 
     def __post_init__(self) -> None:
-        within(self, "least", 0.0, 1.0, most=True)
+        check_field_within(self, "least", 0.0, 1.0, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """See `Schedule`."""
@@ -91,9 +90,9 @@ class OneCycle:
     end: float = 1e-4
 
     def __post_init__(self) -> None:
-        within(self, "peak_at", 0.0, 1.0, most=True)
-        within(self, "start", 0.0, 1.0, above=True, most=True)
-        within(self, "end", 0.0, 1.0, most=True)
+        check_field_within(self, "peak_at", 0.0, 1.0, most=True)
+        check_field_within(self, "start", 0.0, 1.0, above=True, most=True)
+        check_field_within(self, "end", 0.0, 1.0, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """See `Schedule`."""
@@ -110,7 +109,7 @@ class InverseScaling:
     power: float = 0.5
 
     def __post_init__(self) -> None:
-        within(self, "power", 0.0, float("inf"))
+        check_field_within(self, "power", 0.0)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """See `Schedule`."""
@@ -131,10 +130,10 @@ class Plateau:
     least: float = 1e-6
 
     def __post_init__(self) -> None:
-        within(self, "gamma", 0.0, 1.0, above=True)
-        _whole(self, "patience", 0)
-        within(self, "tol", 0.0, float("inf"))
-        within(self, "least", 0.0, 1.0, most=True)
+        check_field_within(self, "gamma", 0.0, 1.0, above=True)
+        check_whole_field(self, "patience", 0)
+        check_field_within(self, "tol", 0.0)
+        check_field_within(self, "least", 0.0, 1.0, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """See `Schedule`. Goes through all losses before `epoch`."""
@@ -162,10 +161,10 @@ class WarmUp:
     start: float = 0.0
 
     def __post_init__(self) -> None:
-        _whole(self, "epochs", 1)
+        check_whole_field(self, "epochs", 1)
         if isinstance(self.then, type) or not isinstance(self.then, Schedule):
             raise InputError(f"WarmUp: then is {self.then!r}; it must be a schedule, as Cosine()")
-        within(self, "start", 0.0, 1.0, most=True)
+        check_field_within(self, "start", 0.0, 1.0, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """See `Schedule`."""
@@ -179,9 +178,3 @@ class WarmUp:
 def _annealed(first: float, last: float, part: float) -> float:
     """From `first` to `last` along half a cosine, as `part` goes from 0 to 1."""
     return last + (first - last) * (1.0 + math.cos(math.pi * part)) / 2.0
-
-
-def _whole(schedule: object, name: str, least: int) -> None:
-    value = getattr(schedule, name)
-    if not isinstance(value, Integral) or value < least:
-        raise InputError(f"{type(schedule).__name__}: {name} is {value!r}; it must be a whole number, at least {least}")

@@ -12,7 +12,6 @@ from types import TracebackType
 
 from ..kernels import Plan, Workspace
 from ..kernels.compiler.processor import SIMD
-from ..kernels.training.barrier import BARRIER, DECISION, STOP
 from ..kernels.validation import positive_integer
 from .errors import InputError
 
@@ -27,7 +26,7 @@ ACTIVATIONS = 0.15e9
 # Longer work runs in threads of its own, so that the caller's can answer Ctrl-C. Handing over takes some 50 us.
 WORTH_A_THREAD = 0.05  # seconds
 PATIENCE = 0.1  # seconds
-# What is written to Workspace.control to end an epoch.
+# What is written to `Workspace.control[0].stop` to end an epoch.
 INTERRUPTED = 2
 
 
@@ -127,7 +126,8 @@ class Team:
 
         Ctrl-C ends it after a whole step.
         """
-        work.control[[STOP, BARRIER, DECISION]] = 0
+        control = work.control[0]
+        control.stop = control.arrivals = control.decision = 0
         if self.size == 1 and expected < WORTH_A_THREAD:
             return float(call(work.member(0, 1)))
         # Members that wait for one that never comes would wait for ever. So this thread is none of them, and they take their
@@ -150,9 +150,9 @@ class Team:
                     pass
                 break
             except KeyboardInterrupt:
-                work.control[STOP] = INTERRUPTED
+                control.stop = INTERRUPTED
         for future in futures:
             future.result()
-        if work.control[STOP] == INTERRUPTED:
+        if control.stop == INTERRUPTED:
             raise KeyboardInterrupt
         return float(results[0])

@@ -22,7 +22,7 @@ def sample(plan, theta, works, parts, bound, seed):
         work = work_of[get_thread_id()]
         np.random.seed(seed + part)
         load_parameters(plan, theta, work)
-        Z = np.empty((ROWS, plan.table[1, 0]))
+        Z = np.empty((ROWS, plan.layers[0].n_in))
         for _ in range(BLOCKS):
             for i in range(Z.size):
                 Z.flat[i] = np.random.standard_normal()

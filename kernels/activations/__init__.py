@@ -1,4 +1,4 @@
-"""Activations, each a pair of kernels and a routine for networks.
+"""Activations, each a pair of kernels for arrays, and row kernels for networks.
 
     y = sigmoid(x), sigmoid(x, out)              any shape and layout; out may be x itself
     dx = sigmoid_backward(y, dy), (y, dy, out)   dx = dy * f'(x), from the output y; out may be dy or y
@@ -9,34 +9,20 @@ NaN passes through. But: silu and its slope may be 0 where exp(x) would be subno
 be; and within 1/8 of where the two slopes cross zero, at -1.278 and -0.752, they are right to 1/8 of a unit in the last
 place of 1 only. softmax works along the last axis; its input may hold minus infinity.
 
-A plan names an activation by its integer code.
+`activation_registry` knows them by their names, and by the codes that a plan has.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 from ..compiler.jit import check_compiled
-from ..registry import RegisteredName, check_new_name
-from .entry import Activation, elementwise
-from .formulas import ELEMENTWISE
-from .softmax import SOFTMAX_ENTRY
+from ..registry import RegisteredName, Registry
+from . import formulas, softmax
+from .entry import Activation, ScalarFormulas, elementwise
 
-ACTIVATIONS: dict[str, Activation] = {entry.name: entry for entry in (*ELEMENTWISE, SOFTMAX_ENTRY)}
-
-# Codes of users' activations: from here on, by their names, so that they are the same in every process.
-USERS = 1 << 32
-_formulas: dict[int, tuple[Any, ...]] = {}
-
-
-def activation_of(code: int) -> Activation:
-    """The activation with this code. Raises ValueError for one that is not registered in this process."""
-    for entry in ACTIVATIONS.values():
-        if entry.code == code:
-            return entry
-    raise ValueError(f"there is no activation with the code {code}; register_activation it under the name that it had")
+activation_registry: Registry[Activation] = Registry("activation", [*formulas.ENTRIES, softmax.ENTRY])
 
 
 def register_activation(
@@ -55,26 +41,25 @@ def register_activation(
     Raises ValueError for a name that is no identifier or a built-in activation's, TypeError for functions that are not compiled
     or take other arguments.
     """
-    check_new_name(name, "activation", [entry.name for entry in ACTIVATIONS.values() if entry.code < USERS])
+    activation_registry.check_new_name(name)
     check_compiled(value=(value, "x"), slope=(slope, "x"))
     if bend is not None:
         check_compiled(bend=(bend, "x"))
-    code = USERS + zlib.crc32(name.encode())
-    known = next((entry for entry in ACTIVATIONS.values() if entry.code == code), None)
-    if known is not None and known.name != name:
-        raise ValueError(f"name is {name!r}, whose code {known.name!r} has; choose another name")
-    formulas = value, slope, bend
-    if known is None or _formulas[code] != formulas:
-        ACTIVATIONS[str(name)] = elementwise(
-            str(name),
-            code,
-            value,
-            slope,
-            bend,
-            from_input=True,
-            text=f"{name}(x), element by element.",
-            backward_text=f"dx = dy times {name}'s slope at x.",
-            users=True,
+
+    def make(name: str, code: int) -> Activation:
+        return elementwise(
+            ScalarFormulas(
+                name,
+                code,
+                value,
+                slope,
+                bend,
+                from_input=True,
+                text=f"{name}(x), element by element.",
+                backward_text=f"dx = dy times {name}'s slope at x.",
+                from_user=True,
+            )
         )
-        _formulas[code] = formulas
-    return RegisteredName(name, register_activation, formulas)
+
+    activation_registry.register(name, (value, slope, bend), make)
+    return RegisteredName(name, register_activation, (value, slope, bend))

@@ -1,4 +1,4 @@
-"""What an activation is made of, and how two formulas of one number become one."""
+"""What an activation is made of, and how formulas of one number become one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy as np
 
 from ..checks import check_same_shape
 from ..compiler.jit import kernel, leaf
-from ..llvm import copy, span
+from ..llvm.row_kernels import activation_row_kernel
+from ..llvm.views import copy, span
 from ..registry import named
-from ..llvm.routines import activation_routine, curvature_routine
 
 
 @dataclass(frozen=True, eq=False)
 class Activation:
-    """forward(x, out=None) and backward(y, dy, out=None): kernels for arrays; routine, curvature: see `routines.py`.
+    """forward(x, out=None) and backward(y, dy, out=None): kernels for arrays. row_kernel, tangent_kernel: see `row_kernels.py`.
 
+    No row kernel: the activation is the identity. No tangent kernel: its second derivative is not known.
     from_input: whether the derivative is taken from the input, so that backward is backward(x, dy, out=None).
     """
 
@@ -26,9 +27,29 @@ class Activation:
     code: int
     forward: Callable[..., Any]
     backward: Callable[..., Any]
-    routine: Callable[..., Any] | None
-    curvature: Callable[..., Any] | None = None
+    row_kernel: Callable[..., Any] | None
+    tangent_kernel: Callable[..., Any] | None = None
     from_input: bool = False
+
+
+@dataclass(frozen=True)
+class ScalarFormulas:
+    """An activation of single numbers: y = value(x), and dy/dx = slope(y), or slope(x) where `from_input`; compiled functions.
+
+    slope_derivative: the derivative of slope, of the same variable; None where it is not known.
+    text, backward_text: docstrings of the kernels. from_user: the formulas are a user's: neither kept in the disk cache, nor
+    trusted with the zeros in the padding of rows.
+    """
+
+    name: str
+    code: int
+    value: Callable[..., Any]
+    slope: Callable[..., Any]
+    slope_derivative: Callable[..., Any] | None
+    from_input: bool = False
+    text: str = ""
+    backward_text: str = ""
+    from_user: bool = False
 
 
 @leaf
@@ -46,27 +67,21 @@ def in_place(x, y):
     return x.ctypes.data == y.ctypes.data
 
 
-def elementwise(
-    name: str,
-    code: int,
-    value: Callable[..., Any],
-    slope: Callable[..., Any],
-    bend: Any,
-    *,
-    from_input: bool = False,
-    text: str = "",
-    backward_text: str = "",
-    users: bool = False,
-) -> Activation:
-    """An activation of single numbers: y = value(x), dy/dx = slope(y), or slope(x) where `from_input`. Both compiled.
+@leaf
+def clear_padding(S, begin, rows, stride, width):
+    """Zeros after the first `width` numbers of each row."""
+    for row in range(rows):
+        padding = span(S, begin + row * stride + width, stride - width)
+        padding[:] = 0
 
-    bend: the derivative of slope, of the same variable; None where second derivatives are not known.
-    text, backward_text: docstrings of the kernels. users: the formulas are a user's: neither kept in the disk cache, nor
-    trusted with the zeros in the padding of rows.
-    """
+
+def elementwise(formulas: ScalarFormulas) -> Activation:
+    """The activation of these formulas."""
+    name, value, slope, slope_derivative = formulas.name, formulas.value, formulas.slope, formulas.slope_derivative
+    from_user = formulas.from_user
 
     # `.flat[i]` is plain pointer arithmetic on a C-contiguous array and right for any other layout. Loops with it over one
-    # array vectorise; over two they do not, and take eight times longer: the routine has vectors.
+    # array vectorise; over two they do not, and take eight times longer: the row kernel has vectors.
     def loop(y):
         for i in range(y.size):
             y.flat[i] = value(y.flat[i])
@@ -89,45 +104,46 @@ def elementwise(
             dx.flat[i] = slope(y.flat[i]) * dy.flat[i]
         return dx
 
-    def routine(S, x, y, d, rows, stride, width, backward):
-        count = rows * stride
+    def rows(S, at, backward):
+        count = at.rows * at.stride
         if backward:
-            source, deltas = span(S, x, count), span(S, d, count)
+            source, deltas = span(S, at.x, count), span(S, at.d, count)
             for i in range(count):
                 deltas[i] *= slope(source[i])
         else:
-            if x != y:
-                copy(S, y, S, x, count)
-            loop(span(S, y, count))
-        if users:
-            for row in range(rows):
-                padding = span(S, (d if backward else y) + row * stride + width, stride - width)
-                padding[:] = 0
+            if at.x != at.y:
+                copy(S, at.y, S, at.x, count)
+            loop(span(S, at.y, count))
+        if from_user:
+            clear_padding(S, at.d if backward else at.y, at.rows, at.stride, at.width)
 
-    def curvature(S, x, y, d, tangents, rows, stride, width, backward):
-        count = rows * stride
-        source = span(S, x, count)
+    def tangents(S, at, backward):
+        count = at.rows * at.stride
+        source = span(S, at.x, count)
         if backward:
-            moves, deltas, result = span(S, tangents + x, count), span(S, d, count), span(S, tangents + d, count)
+            moves, deltas = span(S, at.tangents + at.x, count), span(S, at.d, count)
+            result = span(S, at.tangents + at.d, count)
             for i in range(count):
-                result[i] = slope(source[i]) * result[i] + bend(source[i]) * moves[i] * deltas[i]
+                result[i] = slope(source[i]) * result[i] + slope_derivative(source[i]) * moves[i] * deltas[i]
         else:
-            if x != y:
-                copy(S, tangents + y, S, tangents + x, count)
-            result = span(S, tangents + y, count)  # with a third span, which may be this one, the loop does not vectorise
+            if at.x != at.y:
+                copy(S, at.tangents + at.y, S, at.tangents + at.x, count)
+            result = span(S, at.tangents + at.y, count)  # with a third span, which may be this one, the loop does not vectorise
             for i in range(count):
                 result[i] *= slope(source[i])
-        if users:
-            for row in range(rows):
-                padding = span(S, tangents + (d if backward else y) + row * stride + width, stride - width)
-                padding[:] = 0
+        if from_user:
+            clear_padding(S, at.tangents + (at.d if backward else at.y), at.rows, at.stride, at.width)
 
+    cached = not from_user
+    tangent_kernel = None
+    if slope_derivative is not None:
+        tangent_kernel = activation_row_kernel(named(tangents, f"{name}_tangents"), cached)
     return Activation(
         name,
-        code,
-        kernel(named(forward, name, text), elementwise=True, cached=not users),
-        kernel(named(backward, f"{name}_backward", backward_text), elementwise=True, cached=not users),
-        activation_routine(named(routine, f"{name}_routine"), cached=not users),
-        curvature_routine(named(curvature, f"{name}_curvature"), cached=not users) if bend else None,
-        from_input,
+        formulas.code,
+        kernel(named(forward, name, formulas.text), elementwise=True, cached=cached),
+        kernel(named(backward, f"{name}_backward", formulas.backward_text), elementwise=True, cached=cached),
+        activation_row_kernel(named(rows, f"{name}_rows"), cached),
+        tangent_kernel,
+        formulas.from_input,
     )

@@ -1,7 +1,7 @@
-"""Activations of single numbers: value and derivative of each, and the activation made of them.
+"""Activations of single numbers: the formulas of each, and the activation made of them.
 
-To add one: a value, a slope (of the output, or of the input), the slope's derivative, and an entry in `ELEMENTWISE` with a code
-of its own. What each is the derivative of is in the entry's text.
+To add one: a value, a slope (of the output, or of the input), the slope's derivative by the same variable, and an entry in
+`ENTRIES` with a code of its own.
 """
 
 from __future__ import annotations
@@ -11,23 +11,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..numerics.error_free import scaled_difference, sum_error
+from ..compiler.jit import leaf
+from ..numerics.double_double import dd_subtract_scaled, two_sum
 from ..numerics.exponential import (
-    exp_parts,
+    dd_exp,
+    dd_log,
     exp_scalar,
     exp_split,
     is_single,
     log1p_for_single,
-    log_parts,
     over_one_plus_exp,
     split_double_finely,
     split_for_single,
 )
-from ..compiler.jit import leaf
-from .entry import elementwise
-from .gates import gelu_bend, gelu_scalar, gelu_slope, silu_bend, silu_scalar, silu_slope
-
-IDENTITY, SIGMOID, TANH, RELU, SOFTMAX, EXP, LEAKY_RELU, ELU, SILU, GELU, SOFTPLUS = range(11)
+from .codes import ELU, EXP, GELU, IDENTITY, LEAKY_RELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH
+from .entry import Activation, ScalarFormulas, elementwise
+from .gates import gelu_scalar, gelu_slope, gelu_slope_derivative, silu_scalar, silu_slope, silu_slope_derivative
 
 # Of leaky_relu: what is left of numbers below 0.
 LEAK = 0.01
@@ -46,7 +45,7 @@ def identity_slope(y):
 
 
 @leaf
-def no_bend(y):
+def zero_slope_derivative(y):
     return type(y)(0.0)
 
 
@@ -63,7 +62,7 @@ def sigmoid_slope(y):
 
 
 @leaf
-def sigmoid_bend(y):
+def sigmoid_slope_derivative(y):
     return type(y)(1.0) - type(y)(2.0) * y
 
 
@@ -95,7 +94,7 @@ def tanh_slope(y):
 
 
 @leaf
-def tanh_bend(y):
+def tanh_slope_derivative(y):
     return type(y)(-2.0) * y
 
 
@@ -147,7 +146,7 @@ def elu_slope(y):
 
 
 @leaf
-def elu_bend(y):
+def elu_slope_derivative(y):
     return type(y)(0.0) if y > type(y)(0.0) else type(y)(1.0)
 
 
@@ -161,10 +160,10 @@ def softplus_scalar(x):
         a = _d(110.0) if _d(110.0) < a else a
         tail, scale = split_for_single(-a)
         return type(x)(log1p_for_single(scale + scale * tail) + positive)
-    e, e_low = exp_parts(-a, _d(0.0))
-    u = _d(1.0) + e
-    result, low = log_parts(u)
-    rest = low + (sum_error(_d(1.0), e, u) + e_low) / u
+    e, e_low = dd_exp((-a, _d(0.0)))
+    u, lost = two_sum(_d(1.0), e)
+    result, low = dd_log(u)
+    rest = low + (lost + e_low) / u
     return type(x)((result + rest) + positive)
 
 
@@ -176,12 +175,12 @@ def softplus_slope(y):
     if is_single(y):
         tail, scale = split_for_single(-wide)
         return type(y)((one - scale) - scale * tail)
-    tail, rest, scale = split_double_finely(-wide, _d(0.0))
-    return type(y)(scaled_difference(one - scale, scale, tail, rest))
+    dd_tail, scale = split_double_finely((-wide, _d(0.0)))
+    return type(y)(dd_subtract_scaled(one - scale, scale, dd_tail))
 
 
 @leaf
-def softplus_bend(y):
+def softplus_slope_derivative(y):
     """exp(-y)."""
     return type(y)(1.0) + expm1_of_negative(-y)
 
@@ -189,48 +188,49 @@ def softplus_bend(y):
 # In a network there is nothing to be done for it.
 _identity = replace(
     elementwise(
-        "identity",
-        IDENTITY,
-        identity_scalar,
-        identity_slope,
-        no_bend,
-        text="x itself, element by element.",
-        backward_text="dx = dy.",
+        ScalarFormulas(
+            "identity",
+            IDENTITY,
+            identity_scalar,
+            identity_slope,
+            zero_slope_derivative,
+            text="x itself, element by element.",
+            backward_text="dx = dy.",
+        )
     ),
-    routine=None,
-    curvature=None,
+    row_kernel=None,
+    tangent_kernel=None,
 )
 
-ELEMENTWISE = (
-    _identity,
-    elementwise(
+_FORMULAS = (
+    ScalarFormulas(
         "sigmoid",
         SIGMOID,
         sigmoid_scalar,
         sigmoid_slope,
-        sigmoid_bend,
+        sigmoid_slope_derivative,
         text="1 / (1 + exp(-x)), element by element.",
         backward_text="dx = dy y (1 - y), y = sigmoid(x).",
     ),
-    elementwise(
+    ScalarFormulas(
         "tanh",
         TANH,
         tanh_scalar,
         tanh_slope,
-        tanh_bend,
+        tanh_slope_derivative,
         text="tanh(x), element by element.",
         backward_text="dx = dy (1 - y^2), y = tanh(x).",
     ),
-    elementwise(
+    ScalarFormulas(
         "relu",
         RELU,
         relu_scalar,
         relu_slope,
-        no_bend,
+        zero_slope_derivative,
         text="max(x, 0), element by element.",
         backward_text="dx = dy where y > 0, else 0, y = relu(x).",
     ),
-    elementwise(
+    ScalarFormulas(
         "exp",
         EXP,
         exp_scalar,
@@ -239,51 +239,53 @@ ELEMENTWISE = (
         text="exp(x), element by element. 0 where the result would be subnormal, infinite where it would be too large.",
         backward_text="dx = dy y, y = exp(x).",
     ),
-    elementwise(
+    ScalarFormulas(
         "leaky_relu",
         LEAKY_RELU,
         leaky_relu_scalar,
         leaky_relu_slope,
-        no_bend,
+        zero_slope_derivative,
         text="x, or 0.01 x where x < 0, element by element (Maas, Hannun and Ng 2013).",
         backward_text="dx = dy where y > 0, else 0.01 dy, y = leaky_relu(x).",
     ),
-    elementwise(
+    ScalarFormulas(
         "elu",
         ELU,
         elu_scalar,
         elu_slope,
-        elu_bend,
+        elu_slope_derivative,
         text="x, or exp(x) - 1 where x < 0, element by element (Clevert, Unterthiner and Hochreiter 2016).",
         backward_text="dx = dy where y > 0, else dy (1 + y), y = elu(x).",
     ),
-    elementwise(
+    ScalarFormulas(
         "silu",
         SILU,
         silu_scalar,
         silu_slope,
-        silu_bend,
+        silu_slope_derivative,
         from_input=True,
         text="x sigmoid(x), element by element (Elfwing, Uchibe and Doya 2018; also called swish).",
         backward_text="dx = dy (s + x s (1 - s)), s = sigmoid(x); from x itself, not from silu(x).",
     ),
-    elementwise(
+    ScalarFormulas(
         "gelu",
         GELU,
         gelu_scalar,
         gelu_slope,
-        gelu_bend,
+        gelu_slope_derivative,
         from_input=True,
         text="x Phi(x), Phi the normal distribution function itself, element by element (Hendrycks and Gimpel 2016).",
         backward_text="dx = dy (Phi(x) + x phi(x)), phi the normal density; from x itself, not from gelu(x).",
     ),
-    elementwise(
+    ScalarFormulas(
         "softplus",
         SOFTPLUS,
         softplus_scalar,
         softplus_slope,
-        softplus_bend,
+        softplus_slope_derivative,
         text="log(1 + exp(x)), element by element.",
         backward_text="dx = dy (1 - exp(-y)), y = softplus(x).",
     ),
 )
+
+ENTRIES: tuple[Activation, ...] = (_identity, *map(elementwise, _FORMULAS))

@@ -2,14 +2,15 @@
 
 F(x) = 1 - F(-x), so that with a = |x| all comes from the tail F(-a), which does not cancel: x F(x) = max(x, 0) - a F(-a), and
 the slope at x is that at -a, or 1 minus that where x >= 0. The slope cancels where it crosses zero; what it is made of is
-carried in two parts for float64, and in float64 for float32.
+double-double for float64, and float64 for float32.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..numerics.error_free import product_in_parts, quotient_in_parts, scaled_difference, sum_in_parts
+from ..compiler.jit import leaf
+from ..numerics.double_double import dd_add, dd_divide, dd_multiply, dd_subtract_scaled
 from ..numerics.exponential import (
     LOWEST_DOUBLE,
     exp_split,
@@ -19,15 +20,7 @@ from ..numerics.exponential import (
     split_double_finely,
     split_for_single,
 )
-from ..compiler.jit import leaf
-from ..numerics.normal import (
-    DENSITY_AT_0,
-    DENSITY_AT_0_LOW,
-    bell_for_single,
-    bell_in_parts,
-    tail_ratio_for_single,
-    tail_ratio_in_parts,
-)
+from ..numerics.normal import DENSITY_AT_0, bell_for_single, dd_bell, dd_tail_ratio, tail_ratio_for_single
 
 _d = np.float64
 # Beyond these |x|, gelu(-|x|) rounds to 0.
@@ -49,25 +42,23 @@ def silu_slope(x):
     if is_single(x):
         tail, scale = split_for_single(-a)
         e = scale + scale * tail
-        part = e * (((one - a) + e) / ((one + e) * (one + e)))
-        return type(x)(part if x < type(x)(0.0) else one - part)
-    tail, rest, scale = split_double_finely(-a, _d(0.0))
+        below = e * (((one - a) + e) / ((one + e) * (one + e)))
+        return type(x)(below if x < type(x)(0.0) else one - below)
+    dd_tail, scale = split_double_finely((-a, _d(0.0)))
     scale = _d(0.0) if vanishes else scale
-    power, power_low = sum_in_parts(one, _d(0.0), tail, rest)
-    e, e_low = scale * power, scale * power_low
-    divisor, divisor_low = sum_in_parts(one, _d(0.0), e, e_low)
-    divisor, divisor_low = product_in_parts(divisor, divisor_low, divisor, divisor_low)
-    factor, factor_low = sum_in_parts(one, _d(0.0), -a, _d(0.0))
-    factor, factor_low = sum_in_parts(factor, factor_low, e, e_low)
-    factor, factor_low = quotient_in_parts(factor, factor_low, divisor, divisor_low)
-    part, part_low = product_in_parts(factor, factor_low, power, power_low)
+    dd_one = one, _d(0.0)
+    power = dd_add(dd_one, dd_tail)
+    dd_e = scale * power[0], scale * power[1]
+    divisor = dd_add(dd_one, dd_e)
+    factor = dd_add(dd_add(dd_one, (-a, _d(0.0))), dd_e)
+    part = dd_multiply(dd_divide(factor, dd_multiply(divisor, divisor)), power)
     negative = x < type(x)(0.0)
     whole, scale = _d(0.0) if negative else one, -scale if negative else scale
-    return type(x)(scaled_difference(whole, scale, part, part_low))
+    return type(x)(dd_subtract_scaled(whole, scale, part))
 
 
 @leaf
-def silu_bend(x):
+def silu_slope_derivative(x):
     """s (1 - s) (2 + x (1 - 2 s)), s = sigmoid(x), of e = exp(-a), a = |x|: no sum cancels but the last."""
     real = type(x)
     one, a = real(1.0), abs(x)
@@ -89,11 +80,9 @@ def gelu_scalar(x):
         positive = wide if wide > _d(0.0) else _d(0.0)
         return type(x)(positive - a * (bell_for_single(a) * tail_ratio_for_single(a)))
     a = _FAR if _FAR < a else a
-    e, e_low, scale = bell_in_parts(a)
-    ratio, ratio_low = tail_ratio_in_parts(a)
-    part, part_low = product_in_parts(e, e_low, ratio, ratio_low)
-    part, part_low = product_in_parts(part, part_low, a, _d(0.0))
-    y = scaled_difference(a if wide > _d(0.0) else _d(0.0), scale, part, part_low)
+    e, scale = dd_bell(a)
+    part = dd_multiply(dd_multiply(e, dd_tail_ratio(a)), (a, _d(0.0)))
+    y = dd_subtract_scaled(a if wide > _d(0.0) else _d(0.0), scale, part)
     return type(x)(wide if wide > _FAR else y)
 
 
@@ -104,22 +93,20 @@ def gelu_slope(x):
     negative = x < type(x)(0.0)
     if is_single(x):
         a = _FAR_F if _FAR_F < a else a
-        part = bell_for_single(a) * (tail_ratio_for_single(a) - a * DENSITY_AT_0)
-        return type(x)(part if negative else one - part)
+        below = bell_for_single(a) * (tail_ratio_for_single(a) - a * DENSITY_AT_0[0])
+        return type(x)(below if negative else one - below)
     a = _FAR if _FAR < a else a
-    e, e_low, scale = bell_in_parts(a)
-    ratio, ratio_low = tail_ratio_in_parts(a)
-    height, height_low = product_in_parts(DENSITY_AT_0, DENSITY_AT_0_LOW, a, _d(0.0))
-    factor, factor_low = sum_in_parts(ratio, ratio_low, -height, -height_low)
-    part, part_low = product_in_parts(e, e_low, factor, factor_low)
+    e, scale = dd_bell(a)
+    height = dd_multiply(DENSITY_AT_0, (a, _d(0.0)))
+    part = dd_multiply(e, dd_add(dd_tail_ratio(a), (-height[0], -height[1])))
     whole, scale = _d(0.0) if negative else one, -scale if negative else scale
-    return type(x)(scaled_difference(whole, scale, part, part_low))
+    return type(x)(dd_subtract_scaled(whole, scale, part))
 
 
 @leaf(inline=True)
-def gelu_bend(x):
+def gelu_slope_derivative(x):
     """phi(x) (2 - x^2)."""
     a = abs(_d(x))
     a = _FAR if _FAR < a else a
-    e, _, scale = bell_in_parts(a)
-    return type(x)(DENSITY_AT_0 * (scale * e) * (_d(2.0) - a * a))
+    e, scale = dd_bell(a)
+    return type(x)(DENSITY_AT_0[0] * (scale * e[0]) * (_d(2.0) - a * a))

@@ -1,6 +1,6 @@
 """softmax of one row after another, and its backward half, to the accuracy that the other activations have.
 
-float32 goes through float64. float64 is carried in two parts, and vectorised nevertheless.
+float32 goes through float64; float64 through double-doubles (`double_double.py`), and is vectorised nevertheless.
 """
 
 from __future__ import annotations
@@ -8,31 +8,27 @@ from __future__ import annotations
 import numpy as np
 
 from ..checks import check_same_shape
-from ..numerics.error_free import product_error, sum_error
-from ..numerics.exponential import LOWEST_SINGLE, exp_parts, exp_split, is_single
 from ..compiler.jit import REORDERED, kernel, leaf
-from ..llvm import matrix, span
-from ..llvm.routines import activation_routine, curvature_routine
+from ..llvm.row_kernels import activation_row_kernel
+from ..llvm.views import matrix, span
+from ..numerics.double_double import two_product, two_sum
+from ..numerics.exponential import LOWEST_SINGLE, dd_exp, exp_split, is_single
+from .codes import SOFTMAX
 from .entry import Activation, in_place, result_for
-from .formulas import SOFTMAX
 
 _d = np.float64
 
 
 @leaf
 def shifted_exp(x, largest):
-    """exp(x - largest) in two parts. The difference is exact: rounded, it would cost |x - largest| / 2 ulp of the result."""
-    z, shift = _d(x), -_d(largest)
-    difference = z + shift
-    return exp_parts(difference, sum_error(z, shift, difference))
+    """exp(x - largest), a double-double. The difference is exact: rounded, it would cost |x - largest| / 2 ulp of the result."""
+    return dd_exp(two_sum(_d(x), -_d(largest)))
 
 
 @leaf
 def wide_exp_of_difference(x, largest):
     """exp(x - largest) for float32, in float64 but no better than float32's polynomial; 0 below the smallest normal float32."""
-    shift = -largest
-    difference = x + shift
-    lost = sum_error(x, shift, difference)
+    difference, lost = two_sum(x, -largest)
     least = type(x)(LOWEST_SINGLE)
     vanishes = difference < least
     tail, scale = exp_split(least if vanishes else difference)
@@ -74,8 +70,8 @@ def exact_difference(x, y):
 
 
 @leaf(fastmath=REORDERED)
-def parts_of_sum_of_exps(y, largest):
-    """sum_i exp(y_i - largest), in two parts.
+def dd_sum_of_exps(y, largest):
+    """sum_i exp(y_i - largest), as two numbers, which may overlap.
 
     The first is a sum of so few bits of each number that no order rounds it; so it may be vectorised.
     """
@@ -93,19 +89,18 @@ def parts_of_sum_of_exps(y, largest):
 
 @leaf
 def softmax_double(y):
-    """One row of float64, in place, carried in two parts."""
+    """One row of float64, in place, by double-doubles."""
     largest = y[0]
     for i in range(1, y.size):
         largest = y[i] if y[i] > largest else largest
-    total, rest = parts_of_sum_of_exps(y, largest)
-    high = total + rest
-    error = sum_error(total, rest, high)
+    total, rest = dd_sum_of_exps(y, largest)
+    high, error = two_sum(total, rest)
     for i in range(y.size):
         # Divided with its remainder: two roundings, and those of e and the sum, would reach 2.5 ulp.
         e, low = shifted_exp(y[i], largest)
         quotient = e / high
-        product = quotient * high
-        remainder = (e - product) - product_error(quotient, high, product) + (low - quotient * error)
+        product, lost = two_product(quotient, high)
+        remainder = (e - product) - lost + (low - quotient * error)
         y[i] = quotient + remainder / high
 
 
@@ -131,19 +126,15 @@ def softmax_backward_loop(y, dy, width):
         # The sum in three parts: where nearly all of y is in one entry, its difference to dy cancels twice over.
         total, error, tail = _d(0.0), _d(0.0), _d(0.0)
         for i in range(start, start + width):
-            a, b = _d(y.flat[i]), half * _d(dy.flat[i])
-            p = a * b
-            previous, total = total, total + p
-            lost = sum_error(previous, p, total)
-            previous, error = error, error + lost
-            tail += sum_error(previous, lost, error) + product_error(a, b, p)
+            product, product_lost = two_product(_d(y.flat[i]), half * _d(dy.flat[i]))
+            total, lost = two_sum(total, product)
+            error, lost = two_sum(error, lost)
+            tail += lost + product_lost
         for i in range(start, start + width):
             b = half * _d(dy.flat[i])
-            difference = b - total
-            rest = sum_error(b, -total, difference)
-            correction = rest - error
-            low = sum_error(rest, -error, correction) - tail
-            dy.flat[i] = _d(2.0) * (_d(y.flat[i]) * (difference + (correction + low)))
+            difference, rest = two_sum(b, -total)
+            correction, low = two_sum(rest, -error)
+            dy.flat[i] = _d(2.0) * (_d(y.flat[i]) * (difference + (correction + (low - tail))))
 
 
 @kernel(elementwise=True)
@@ -168,31 +159,32 @@ def softmax_backward(y, dy, out=None):
     return dx
 
 
-@activation_routine
-def softmax_routine(S, x, y, d, rows, stride, width, backward):
-    """See `routines.py`."""
+@activation_row_kernel
+def softmax_rows(S, at, backward):
+    """See `row_kernels.py`."""
+    Y = matrix(S, at.y, at.rows, at.stride)
     if backward:
-        softmax_backward_loop(matrix(S, y, rows, stride), matrix(S, d, rows, stride), width)
+        softmax_backward_loop(Y, matrix(S, at.d, at.rows, at.stride), at.width)
     else:
-        softmax_loop(matrix(S, y, rows, stride), width)
+        softmax_loop(Y, at.width)
 
 
-@curvature_routine
-def softmax_curvature(S, x, y, d, tangents, rows, stride, width, backward):
-    """See `routines.py`. Of dx_j = y_j (g_j - sum_k y_k g_k), with tangents of y, of g, or of both."""
-    Y, moves = matrix(S, y, rows, stride), matrix(S, tangents + y, rows, stride)
+@activation_row_kernel
+def softmax_tangents(S, at, backward):
+    """See `row_kernels.py`. Of dx_j = y_j (g_j - sum_k y_k g_k), with tangents of y, of g, or of both."""
+    Y, Y_tangents = matrix(S, at.y, at.rows, at.stride), matrix(S, at.tangents + at.y, at.rows, at.stride)
     if not backward:
-        softmax_backward_loop(Y, moves, width)
+        softmax_backward_loop(Y, Y_tangents, at.width)
         return
-    D, result = matrix(S, d, rows, stride), matrix(S, tangents + d, rows, stride)
-    softmax_backward_loop(Y, result, width)
-    for r in range(rows):
+    D, result = matrix(S, at.d, at.rows, at.stride), matrix(S, at.tangents + at.d, at.rows, at.stride)
+    softmax_backward_loop(Y, result, at.width)
+    for r in range(at.rows):
         mean, change = _d(0.0), _d(0.0)
-        for j in range(width):
+        for j in range(at.width):
             mean += _d(Y[r, j]) * _d(D[r, j])
-            change += _d(moves[r, j]) * _d(D[r, j])
-        for j in range(width):
-            result[r, j] += moves[r, j] * (_d(D[r, j]) - mean) - Y[r, j] * change
+            change += _d(Y_tangents[r, j]) * _d(D[r, j])
+        for j in range(at.width):
+            result[r, j] += Y_tangents[r, j] * (_d(D[r, j]) - mean) - Y[r, j] * change
 
 
-SOFTMAX_ENTRY = Activation("softmax", SOFTMAX, softmax, softmax_backward, softmax_routine, softmax_curvature)
+ENTRY = Activation("softmax", SOFTMAX, softmax, softmax_backward, softmax_rows, softmax_tangents)

@@ -19,7 +19,7 @@ _DIMENSIONS = {
     "J": 3,
 }
 # Their class, and the field that has the dtype they are made for.
-_TUPLES = {"plan": ("Plan", ""), "state": ("State", "first"), "work": ("Workspace", "numbers")}
+_TUPLES = {"plan": ("Plan", ""), "state": ("State", "velocity"), "work": ("Workspace", "numbers")}
 
 
 def declared_read_only(kernel: str, name: str, given: Any) -> Any:

@@ -47,13 +47,23 @@ def _widest(features: set[str]) -> str:
     return "avx2" if {"avx2", "fma"} <= features else "sse2"
 
 
+def host_name() -> str:
+    """The processor's kind, as LLVM names it: "znver4", "apple-m1"."""
+    return str(binding.get_host_cpu_name())
+
+
+def host_features() -> set[str]:
+    """The names of the vector instructions, and others, that the processor has."""
+    return {name for name, present in binding.get_host_cpu_features().items() if present}
+
+
 def _features() -> set[str]:
     """The features that Numba compiles for: the processor's, unless its own variables say otherwise."""
     if numba.config.CPU_FEATURES is not None:
         return {feature[1:] for feature in numba.config.CPU_FEATURES.split(",") if feature.startswith("+")}
     if numba.config.CPU_NAME not in (None, "host"):
         return set()
-    return {name for name, present in binding.get_host_cpu_features().items() if present}
+    return host_features()
 
 
 SIMD = chosen_simd()

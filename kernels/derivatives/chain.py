@@ -1,52 +1,69 @@
-"""Pieces of the chain that derivatives share: parameters to start from, losses of a block, seeds, deltas at the inputs."""
+"""The beginning that derivatives share, and pieces of the chain: losses of a block, seeds, deltas at the inputs."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..training.dropout import KEEP_ALL
+from ..checks import check_loss, check_outputs, check_parameters, check_rows, check_workspace
 from ..compiler.jit import leaf
-from ..llvm import copy, matrix
+from ..llvm import copy
+from ..matrices import ByRows, multiply
 from ..passes import (
-    activate,
+    Block,
     backward_rows,
     forward_rows,
-    loss_rows,
+    inputs_of,
+    loss_and_deltas,
+    multiply_by_slopes,
+    net_of,
+    operand_of,
     pack_parameters,
-    read_only,
-    refresh_transposed,
+    refresh_all_transposed,
+    rows_at,
+    transposed_at,
 )
-from ..plan import N_IN, N_LAYERS, N_OUT
-from ..matrices import IN_PANELS, product
 from ..predict import forward_one
-from ..workspace import (
-    ACTIVATIONS,
-    DELTAS,
-    GRANULE,
-    INPUT_DELTAS,
-    INPUT_STRIDE,
-    PARAMETERS,
-    ROWS,
-    STRIDE,
-    TRANSPOSED,
-    WIDTH,
-    ZEROS,
-)
-from .one_row import backward_one, backward_product_one
+from ..training.barrier import Team
+from ..training.batches import sum_of
+from ..training.dropout import no_dropout
+from .one_row import backward_one, input_delta_one
+
+# Beginnings ------------------------------------------------------------------------------------------------------------------
 
 
 @leaf
-def load(table, layout, theta, S, lowest):
+def begin_with_loss(plan, theta, X, T, weight, work):
+    """The network in a workspace, for a derivative of the loss, after checks of all that it takes."""
+    check_workspace(plan, work)
+    net = net_of(work)
+    check_parameters(net, theta, theta)
+    check_rows(net, X, T, weight)
+    check_loss(plan, work)
+    return net
+
+
+@leaf
+def begin_with_outputs(plan, theta, X, Y, work):
+    """The same for a derivative of the outputs."""
+    check_workspace(plan, work)
+    net = net_of(work)
+    check_parameters(net, theta, theta)
+    check_outputs(net, X, Y, X.shape[0])
+    return net
+
+
+@leaf
+def load(net, theta, lowest):
     """Parameters into panels, and transposed weights of the layers from `lowest` on: what a backward pass needs."""
-    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS], False)
-    transpose(table, layout, S, lowest)
+    pack_parameters(net, theta, net.header[0].parameters)
+    refresh_all_transposed(net, lowest)
 
 
 @leaf
-def transpose(table, layout, S, lowest):
-    """The transposed weights of the layers from `lowest` on, from those in panels."""
-    for layer in range(lowest, table[0, N_LAYERS] + 1):
-        refresh_transposed(layout, S, layer, 0, table[layer, N_IN])
+def load_unless_one(net, theta, lowest, n):
+    """The same for n rows, unless it is a single one, which goes through theta as it is."""
+    if n != 1:
+        load(net, theta, lowest)
 
 
 @leaf(read_only="weight")
@@ -60,83 +77,100 @@ def scale_of(weight, rows):
     return 1.0 / total if total != 0.0 else 0.0
 
 
-@leaf(read_only="theta X")
-def forth(table, layout, theta, S, X, x_at, rows, alone):
-    """Activations of a block of rows, of the vector X from x_at on. alone: it is one row, and parameters are not loaded."""
-    if alone:
-        forward_one(table, layout, theta, S, X)
-    else:
-        forward_rows(table, layout, S, X, x_at, 0, 0, rows, KEEP_ALL, 0)
+@leaf
+def single_thread(work):
+    return Team(work.control, 0, 1)
 
 
-@leaf(read_only="theta")
-def back(table, layout, theta, S, rows, alone):
-    """Deltas of all hidden layers, from those at the output."""
-    if alone:
-        backward_one(table, layout, theta, S)
-    else:
-        backward_rows(table, layout, S, 0, 0, rows, KEEP_ALL, 0)
-
-
-@leaf(read_only="theta")
-def take_input_gradient(table, layout, theta, S, rows, out, at, alone):
-    """dL/dx of a block of rows from their deltas of the first layer, to place `at` of a vector OUT."""
-    if alone:
-        backward_product_one(table, layout, theta, S, 1, out, at)
-    else:
-        input_deltas(table, layout, S, rows)
-        take_input_deltas(table, layout, S, 0, rows, out, at, table[1, N_IN])
-
-
-@leaf(read_only="T weight")
-def block_loss(table, layout, S, T, weight, start, scale, losses, rows):
-    """After `forward_rows`: the weighted sum of the losses of rows from `start` on; their deltas at the output."""
-    loss_rows(table, layout, S, T, weight, start, scale, losses, 0, 0, 0, rows)
-    total = np.float64(0.0)
-    for k in range((rows + layout[0, GRANULE] - 1) // layout[0, GRANULE]):
-        total += losses[k]
-    return total
+# Blocks of rows of X; where X has a single row, theta as it is stands in for parameters in panels ----------------------------
 
 
 @leaf
-def take_outputs(table, layout, S, Y, start, rows):
-    """Y[start : start + rows] OUT, from the area."""
-    last = table[0, N_LAYERS]
-    outputs = matrix(S, layout[last, ACTIVATIONS], rows, layout[last, STRIDE])
-    for r in range(rows):
-        for j in range(Y.shape[1]):
-            Y[start + r, j] = outputs[r, j]
+def block_from(net, X, start):
+    """The block of the rows of X from `start` on, in the first chunk's memory."""
+    return Block(0, 0, min(net.header[0].block_rows, X.shape[0] - start))
+
+
+@leaf
+def forward_block(net, theta, X, start, block):
+    """Activations of a block's rows of X, from row `start` on."""
+    if X.shape[0] == 1:
+        inputs = inputs_of(net, X, 0)
+        forward_one(net, theta, inputs.vector)
+    else:
+        forward_rows(net, inputs_of(net, X, start), block, no_dropout())
+
+
+@leaf
+def block_loss(net, targets, losses, block):
+    """After `forward_block`: the weighted sum of the losses of a block's rows; their deltas at the output."""
+    loss_and_deltas(net, targets, losses, 0, block)
+    return sum_of(losses, 0, (block.rows + net.header[0].strip_rows - 1) // net.header[0].strip_rows)
+
+
+@leaf
+def backward_block(net, theta, X, block):
+    """Deltas of all hidden layers, from those at the output."""
+    if X.shape[0] == 1:
+        backward_one(net, theta)
+    else:
+        backward_rows(net, block, no_dropout())
 
 
 @leaf(read_only="dY")
-def seed_rows(table, layout, S, dY, start, rows):
-    """dL/dY of rows from `start` on as deltas at the output."""
-    last = table[0, N_LAYERS]
-    n_out, stride = table[last, N_OUT], layout[last, STRIDE]
-    for r in range(rows):
-        copy(S, layout[last, DELTAS] + r * stride, dY, (start + r) * n_out, n_out)
-    activate(layout, S, last, 0, 0, rows, n_out, True)
+def seed_rows(net, dY, start, block):
+    """dL/dY of a block's rows, from row `start` on, as deltas at the output."""
+    last = net.layers[net.header[0].n_layers - 1]
+    deltas = rows_at(last.deltas, last, block)
+    for r in range(block.rows):
+        copy(net.memory, deltas.at + r * deltas.stride, dY, (start + r) * last.n_out, last.n_out)
+    multiply_by_slopes(net, last, block, block.memory + last.deltas)
+
+
+# Deltas at the inputs -------------------------------------------------------------------------------------------------------
 
 
 @leaf
-def backward_product(layout, S, layer, d, transposed, init, init_row, to, rows, n_out):
-    """Deltas of a layer, from place d on, times the transpose of its weights, from place `to` on."""
-    below = layout[layer - 1, STRIDE] if layer > 1 else layout[0, INPUT_STRIDE]
-    product(
-        read_only(S), d, layout[layer, STRIDE], 1, S, transposed, IN_PANELS, layout[layer, WIDTH],
-        init, init_row, 1 if init_row else 0, to, below, 1, 0, rows, layout[layer, ROWS], n_out, n_out, S.dtype.type(1.0),
-    )  # fmt: skip
+def below_at(net, l, rows):
+    """Where deltas of the layer below layer l lie, those at the inputs for layer 0: of so many rows, ByRows."""
+    if l == 0:
+        return ByRows(net.header[0].input_deltas, net.header[0].input_stride, rows)
+    below = net.layers[l - 1]
+    return ByRows(below.deltas, below.stride, rows)
 
 
 @leaf
-def input_deltas(table, layout, S, rows):
+def backward_product(net, l, deltas, init, out, tangents):
+    """out = init + the deltas of layer l times its transposed weights, or the weights' tangents; all but l ByRows.
+
+    tangents: 0, or where tangents begin.
+    """
+    layer, memory = net.layers[l], net.memory
+    weights = transposed_at(layer, tangents)
+    multiply(memory, operand_of(memory, deltas), weights, init, out, layer.n_out, memory.dtype.type(1.0))
+
+
+@leaf
+def input_deltas(net, rows):
     """dL/dx of rows from their deltas of the first layer."""
-    zeros, to, transposed = layout[0, ZEROS], layout[0, INPUT_DELTAS], layout[1, TRANSPOSED]
-    backward_product(layout, S, 1, layout[1, DELTAS], transposed, zeros, 0, to, rows, table[1, N_OUT])
+    first, zeros = net.layers[0], ByRows(net.header[0].zeros, 0, rows)
+    backward_product(net, 0, ByRows(first.deltas, first.stride, rows), zeros, below_at(net, 0, rows), 0)
 
 
 @leaf
-def take_input_deltas(table, layout, S, unit, rows, out, at, step):
-    """Of so many rows, each to place at + row * step of a vector OUT. unit: which of a stack's, see `stacks.py`."""
+def take_input_deltas(net, first, rows, out, at, step):
+    """dL/dx of rows `first` on, of so many, each to place at + row * step of a vector OUT."""
+    stride, n_in = net.header[0].input_stride, net.layers[0].n_in
     for r in range(rows):
-        copy(out, at + r * step, S, layout[0, INPUT_DELTAS] + (unit * rows + r) * layout[0, INPUT_STRIDE], table[1, N_IN])
+        copy(out, at + r * step, net.memory, net.header[0].input_deltas + (first + r) * stride, n_in)
+
+
+@leaf
+def take_input_gradient(net, theta, X, start, block, out):
+    """dL/dx of a block's rows, from row `start` on, from their deltas of the first layer, into the vector OUT."""
+    n_in = net.layers[0].n_in
+    if X.shape[0] == 1:
+        input_delta_one(net, theta, out)
+    else:
+        input_deltas(net, block.rows)
+        take_input_deltas(net, 0, block.rows, out, start * n_in, n_in)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from ..compiler.jit import REORDERED, leaf
 from ..llvm import span
-from ..passes import activate
-from ..plan import N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from ..workspace import DELTAS
+from ..passes import Block, multiply_by_slopes
 
 
 @leaf(fastmath=REORDERED, read_only="W")
@@ -21,17 +19,23 @@ def dot(W, d):
 
 
 @leaf(read_only="theta")
-def backward_product_one(table, layout, theta, S, layer, out, to):
-    """A layer's delta times the transpose of its weights, to place `to` of a vector OUT."""
-    n_out, at = table[layer, N_OUT], table[layer, WEIGHTS_AT]
-    delta = span(S, layout[layer, DELTAS], n_out)
-    for k in range(table[layer, N_IN]):
-        out[to + k] = dot(span(theta, at + k * n_out, n_out), delta)
+def backward_product_one(net, theta, layer, out):
+    """A layer's delta times the transpose of its weights, into the vector OUT."""
+    delta = span(net.memory, layer.deltas, layer.n_out)
+    for k in range(layer.n_in):
+        out[k] = dot(span(theta, layer.theta_weights + k * layer.n_out, layer.n_out), delta)
 
 
 @leaf(read_only="theta")
-def backward_one(table, layout, theta, S):
+def backward_one(net, theta):
     """Deltas of all hidden layers, from that at the output."""
-    for layer in range(table[0, N_LAYERS], 1, -1):
-        backward_product_one(table, layout, theta, S, layer, S, layout[layer - 1, DELTAS])
-        activate(layout, S, layer - 1, 0, 0, 1, table[layer, N_IN], True)
+    for l in range(net.header[0].n_layers - 1, 0, -1):
+        layer, below = net.layers[l], net.layers[l - 1]
+        backward_product_one(net, theta, layer, span(net.memory, below.deltas, layer.n_in))
+        multiply_by_slopes(net, below, Block(0, 0, 1), below.deltas)
+
+
+@leaf(read_only="theta")
+def input_delta_one(net, theta, out):
+    """dL/dx into the vector OUT, from the delta of the first layer."""
+    backward_product_one(net, theta, net.layers[0], out)

@@ -9,128 +9,119 @@ row r of unit u is number u * rows + r. Every unit goes through the same slopes,
 
 from __future__ import annotations
 
-from ..activations.formulas import SOFTMAX
+from ..activations.codes import SOFTMAX
 from ..compiler.jit import leaf
-from ..llvm import call_activation, copy, lanes_of, span
-from ..passes import read_only
-from ..plan import N_IN, N_LAYERS, N_OUT, WEIGHTS_AT
-from ..matrices import IN_PANELS, panel_width, product
-from ..workspace import (
-    ACTIVATIONS,
-    CODE,
-    DELTAS,
-    GRANULE,
-    PARAMETERS,
-    PREACTIVATIONS,
-    ROUTINE,
-    ROWS,
-    SLOPES,
-    STACK,
-    STRIDE,
-    TRANSPOSED,
-    WEIGHTS,
-    WIDTH,
-    ZEROS,
-)
-from .chain import backward_product
+from ..layout import STACKED_ROWS
+from ..llvm import copy, lanes_of, panel_width, span
+from ..matrices import ByRows, multiply
+from ..passes import Block, forward_rows, inputs_of, multiply_by_slopes, operand_of, weights_at
+from ..predict import take_outputs
+from ..training.dropout import no_dropout
+from .chain import backward_product, below_at
 
 
 @leaf
-def units_at_once(layout, rows, units):
+def small_block(net):
+    """Rows of a block whose derivatives are stacked."""
+    return min(net.header[0].block_rows, STACKED_ROWS)
+
+
+@leaf
+def units_at_once(net, rows, units):
     """How many of so many units are stacked for a block of `rows` rows."""
-    return max(1, min(units, layout[0, STACK] // rows))
+    return max(1, min(units, net.header[0].stack_rows // rows))
 
 
 @leaf
-def through(layout, S, layer, d, rows, n_out):
-    """A layer's activation on derivatives of rows from place d on, by its routine."""
-    stride, granule = layout[layer, STRIDE], layout[0, GRANULE]
-    for first in range(0, rows, granule):
-        at = first * stride
-        call_activation(
-            layout[layer, ROUTINE], S, layout[layer, PREACTIVATIONS] + at, layout[layer, ACTIVATIONS] + at, d + at,
-            min(granule, rows - first), stride, n_out, True,
-        )  # fmt: skip
+def forward_and_slopes(net, X, start, Y):
+    """Activations and slopes of the rows of X from `start` on, and their outputs in Y OUT; how many rows they are."""
+    block = Block(0, 0, min(small_block(net), X.shape[0] - start))
+    forward_rows(net, inputs_of(net, X, start), block, no_dropout())
+    take_outputs(net, block, Y, start)
+    keep_slopes(net, block)
+    return block.rows
 
 
 @leaf
-def keep_slopes(table, layout, S, rows):
+def keep_slopes(net, block):
     """The slopes of all layers of single numbers, after `forward_rows`."""
-    for layer in range(1, table[0, N_LAYERS] + 1):
-        if layout[layer, ROUTINE] != 0 and layout[layer, CODE] != SOFTMAX:
-            slopes = span(S, layout[layer, SLOPES], rows * layout[layer, STRIDE])
-            slopes[:] = S.dtype.type(1.0)
-            through(layout, S, layer, layout[layer, SLOPES], rows, table[layer, N_OUT])
+    for l in range(net.header[0].n_layers):
+        layer = net.layers[l]
+        if not layer.is_identity and layer.activation != SOFTMAX:
+            slopes = span(net.memory, layer.slopes, block.rows * layer.stride)
+            slopes[:] = net.memory.dtype.type(1.0)
+            multiply_by_slopes(net, layer, block, layer.slopes)
 
 
 @leaf
-def bend_stack(layout, S, layer, rows, n_out, units):
+def multiply_stack_by_slopes(net, layer, rows, units):
     """Derivatives of a stack to a layer's activations into those to its pre-activations, or forward the other way about."""
-    d, size = layout[layer, DELTAS], rows * layout[layer, STRIDE]
-    if layout[layer, ROUTINE] == 0:
+    memory, size = net.memory, rows * layer.stride
+    if layer.is_identity:
         return
     for unit in range(units):
-        if layout[layer, CODE] == SOFTMAX:  # its matrix of derivatives is symmetric
-            through(layout, S, layer, d + unit * size, rows, n_out)
+        deltas = layer.deltas + unit * size
+        if layer.activation == SOFTMAX:  # its matrix of derivatives is symmetric
+            multiply_by_slopes(net, layer, Block(0, 0, rows), deltas)
         else:
-            slopes, deltas = span(S, layout[layer, SLOPES], size), span(S, d + unit * size, size)
+            slopes, stack = span(memory, layer.slopes, size), span(memory, deltas, size)
             for i in range(size):
-                deltas[i] *= slopes[i]
+                stack[i] *= slopes[i]
 
 
 @leaf
-def spread_outputs(layout, S, layer, first, units, rows):
+def spread_outputs(net, l, first, units, rows):
     """The output layer's deltas times its transposed weights, where each has but one entry that is not 0."""
-    stride, below, d, to = layout[layer, STRIDE], layout[layer - 1, STRIDE], layout[layer, DELTAS], layout[layer - 1, DELTAS]
-    columns = layout[layer, ROWS]
+    layer, below, memory = net.layers[l], net.layers[l - 1], net.memory
+    lanes = lanes_of(memory)
     for unit in range(units):
         column = 0
-        while column < columns:
-            width = panel_width(columns - column, lanes_of(S))
-            weights = span(S, layout[layer, TRANSPOSED] + layout[layer, WIDTH] * column + (first + unit) * width, width)
+        while column < layer.panel_rows:
+            width = panel_width(layer.panel_rows - column, lanes)
+            weights = span(memory, layer.transposed + layer.width * column + (first + unit) * width, width)
             for r in range(unit * rows, (unit + 1) * rows):
-                delta, sums = S[d + r * stride + first + unit], span(S, to + r * below + column, width)
+                delta = memory[layer.deltas + r * layer.stride + first + unit]
+                sums = span(memory, below.deltas + r * below.stride + column, width)
                 for j in range(width):
                     sums[j] = delta * weights[j]
             column += width
 
 
 @leaf
-def stack_outputs(table, layout, S, first, units, rows):
+def stack_outputs(net, first, units, rows):
     """Deltas of all layers, of outputs from `first` on."""
-    last = table[0, N_LAYERS]
-    n_out, stride, zeros = table[last, N_OUT], layout[last, STRIDE], layout[0, ZEROS]
-    deltas = span(S, layout[last, DELTAS], units * rows * stride)
-    deltas[:] = S.dtype.type(0.0)
+    last, memory, n_layers = net.layers[net.header[0].n_layers - 1], net.memory, net.header[0].n_layers
+    stride, zeros = last.stride, ByRows(net.header[0].zeros, 0, units * rows)
+    deltas = span(memory, last.deltas, units * rows * stride)
+    deltas[:] = memory.dtype.type(0.0)
     for unit in range(units):
         for r in range(rows):
-            deltas[(unit * rows + r) * stride + first + unit] = S.dtype.type(1.0)
-    bend_stack(layout, S, last, rows, n_out, units)
-    for layer in range(last, 1, -1):
-        d, to, transposed = layout[layer, DELTAS], layout[layer - 1, DELTAS], layout[layer, TRANSPOSED]
-        if layer == last and layout[layer, CODE] != SOFTMAX:
-            spread_outputs(layout, S, layer, first, units, rows)
+            deltas[(unit * rows + r) * stride + first + unit] = memory.dtype.type(1.0)
+    multiply_stack_by_slopes(net, last, rows, units)
+    for l in range(n_layers - 1, 0, -1):
+        layer = net.layers[l]
+        if l == n_layers - 1 and layer.activation != SOFTMAX:
+            spread_outputs(net, l, first, units, rows)
         else:
-            backward_product(layout, S, layer, d, transposed, zeros, 0, to, units * rows, table[layer, N_OUT])
-        bend_stack(layout, S, layer - 1, rows, table[layer, N_IN], units)
+            deltas_here = ByRows(layer.deltas, layer.stride, units * rows)
+            backward_product(net, l, deltas_here, zeros, below_at(net, l, units * rows), 0)
+        multiply_stack_by_slopes(net, net.layers[l - 1], rows, units)
 
 
 @leaf(read_only="theta")
-def stack_inputs(table, layout, theta, S, first, units, rows):
+def stack_inputs(net, theta, first, units, rows):
     """Derivatives of the outputs, where their deltas lie, to inputs from `first` on."""
-    n_out, stride = table[1, N_OUT], layout[1, STRIDE]
-    deltas = span(S, layout[1, DELTAS], units * rows * stride)
-    deltas[:] = S.dtype.type(0.0)
+    memory, lowest, count = net.memory, net.layers[0], units * rows
+    deltas = span(memory, lowest.deltas, count * lowest.stride)
+    deltas[:] = memory.dtype.type(0.0)
     for unit in range(units):
         for r in range(rows):
-            at = layout[1, DELTAS] + (unit * rows + r) * stride
-            copy(S, at, theta, table[1, WEIGHTS_AT] + (first + unit) * n_out, n_out)
-    bend_stack(layout, S, 1, rows, n_out, units)
-    for layer in range(2, table[0, N_LAYERS] + 1):
-        n_in, weights = table[layer, N_IN], layout[0, PARAMETERS] + layout[layer, WEIGHTS]
-        product(
-            read_only(S), layout[layer - 1, DELTAS], layout[layer - 1, STRIDE], 1, S, weights, IN_PANELS, layout[layer, ROWS],
-            layout[0, ZEROS], 0, 0, layout[layer, DELTAS], layout[layer, STRIDE], 1,
-            0, units * rows, layout[layer, WIDTH], n_in, n_in, S.dtype.type(1.0),
-        )  # fmt: skip
-        bend_stack(layout, S, layer, rows, table[layer, N_OUT], units)
+            at = lowest.deltas + (unit * rows + r) * lowest.stride
+            copy(memory, at, theta, lowest.theta_weights + (first + unit) * lowest.n_out, lowest.n_out)
+    multiply_stack_by_slopes(net, lowest, rows, units)
+    for l in range(1, net.header[0].n_layers):
+        layer, source = net.layers[l], operand_of(memory, below_at(net, l, count))
+        weights, zeros = weights_at(layer, net.header[0].parameters), ByRows(net.header[0].zeros, 0, count)
+        out = ByRows(layer.deltas, layer.stride, count)
+        multiply(memory, source, weights, zeros, out, layer.n_in, memory.dtype.type(1.0))
+        multiply_stack_by_slopes(net, layer, rows, units)

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..checks import (
-    check_derivatives,
-    check_like,
-    check_loss,
-    check_parameters,
-    check_rows,
-    check_targets,
-    check_workspace,
-)
-from ..compiler.jit import kernel
+from ..checks import check_derivatives, check_like, check_targets
+from ..compiler.jit import kernel, leaf
 from ..llvm import call_loss, copy, span
 from ..losses.codes import LABEL_LOG_LOSS
-from ..plan import N_LAYERS, N_OUT
-from ..workspace import (
-    ACTIVATIONS,
-    BLOCK,
-    DELTAS,
-    INPUT_STRIDE,
-    LOSS,
-    LOSS_PARAMETERS,
-    LOSS_ROUTINE,
-    LOSS_TARGETS,
-    STRIDE,
-)
-from .chain import forth, load, scale_of
+from .chain import begin_with_loss, block_from, forward_block, load_unless_one, scale_of
+
+
+@leaf
+def loss_of_block(net, kernel, T, weight, start, scale, block):
+    """The weighted sum of the losses of a block's rows, by the row kernel of the loss at an address, in one call of it."""
+    last, parameters = net.layers[net.header[0].n_layers - 1], net.header[0].loss_parameters
+    return call_loss(
+        kernel, net.header[0].loss, net.memory, last.activations, last.deltas, block.rows, last.stride, last.n_out,
+        T, T.shape[1], weight, weight.size, start, scale, parameters,
+    )  # fmt: skip
 
 
 @kernel(read_only="theta X T weight", written="dT")
@@ -38,42 +28,19 @@ def target_gradient(plan, theta, X, T, weight, dT, work):
     Of "poisson" it is minus infinity where a target is 0. Raises ValueError where T holds class indices, and where the loss,
     a user's, has none.
     """
-    table, layout = plan.table, work.layout
-    check_workspace(table, layout)
-    check_parameters(table, theta, theta)
-    check_rows(table, X, T, weight)
-    check_loss(plan, work, layout[0, LOSS_PARAMETERS])
-    check_derivatives(layout[0, INPUT_STRIDE])
-    check_targets(layout[0, LOSS_TARGETS], layout[0, LOSS] == LABEL_LOG_LOSS)
+    net = begin_with_loss(plan, theta, X, T, weight, work)
+    check_derivatives(net)
+    check_targets(net, net.header[0].loss == LABEL_LOG_LOSS)
     check_like(T, dT)
-    S, inputs, out = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size), span(dT, 0, dT.size)
-    last, columns = table[0, N_LAYERS], T.shape[1]
-    y, d, stride, n_out = layout[last, ACTIVATIONS], layout[last, DELTAS], layout[last, STRIDE], table[last, N_OUT]
-    alone = X.shape[0] == 1
-    if not alone:
-        load(table, layout, theta, S, last + 1)
-    scale, total, block = scale_of(weight, X.shape[0]), np.float64(0.0), layout[0, BLOCK]
-    for start in range(0, X.shape[0], block):
-        rows = min(block, X.shape[0] - start)
-        forth(table, layout, theta, S, inputs, start * X.shape[1], rows, alone)
-        for routine in (layout[0, LOSS_ROUTINE], layout[0, LOSS_TARGETS]):
-            total += call_loss(
-                routine,
-                layout[0, LOSS],
-                S,
-                y,
-                d,
-                rows,
-                stride,
-                n_out,
-                T,
-                T.shape[1],
-                weight,
-                weight.size,
-                start,
-                scale,
-                layout[0, LOSS_PARAMETERS],
-            )
-        for r in range(rows):
-            copy(out, (start + r) * columns, S, d + r * stride, columns)
+    header, n, columns, out = net.header[0], X.shape[0], T.shape[1], span(dT, 0, dT.size)
+    last = net.layers[header.n_layers - 1]
+    load_unless_one(net, theta, header.n_layers, n)
+    scale, total = scale_of(weight, n), np.float64(0.0)
+    for start in range(0, n, header.block_rows):
+        block = block_from(net, X, start)
+        forward_block(net, theta, X, start, block)
+        total += loss_of_block(net, header.loss_kernel, T, weight, start, scale, block)
+        total += loss_of_block(net, header.loss_target_kernel, T, weight, start, scale, block)
+        for r in range(block.rows):
+            copy(out, (start + r) * columns, net.memory, last.deltas + r * last.stride, columns)
     return total * scale

@@ -5,32 +5,31 @@ place when the jit is off.
 """
 
 from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
-from .calls import call_activation, call_curvature, call_loss
-from ..tiny.emitter import make_online
+from .calls import call_activation, call_loss
 from .outer import outer
 from .subnormals import flush_subnormals, restore_mode
 from .sums import column_sums
-from .tile import dots, lanes_of, make_tile, panel, transpose_block
-from .views import copy, held_matrix, matrix, span
+from .tile import dots, lanes_of, make_tile, panel, panel_width, transpose_block
+from .views import copy, empty_integers, held_matrix, matrix, span
 
 __all__ = [
     "atomic_add",
     "atomic_read",
     "call_activation",
-    "call_curvature",
     "call_loss",
     "column_sums",
     "copy",
     "dots",
+    "empty_integers",
     "flush_subnormals",
     "held_matrix",
     "lanes_of",
-    "make_online",
     "make_tile",
     "matrix",
     "nap",
     "outer",
     "panel",
+    "panel_width",
     "pause",
     "restore_mode",
     "span",

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
@@ -15,7 +16,7 @@ from numba.extending import intrinsic
 
 from ..compiler.jit import JIT_DISABLED
 from ..compiler.processor import ARM, X86
-from .emit import INT, data_pointer
+from .emit import INDEX, INT, data_pointer
 
 if sys.platform == "win32":
     _yield, _sleep, NAP = ctypes.WinDLL("kernel32").SwitchToThread, ctypes.WinDLL("kernel32").Sleep, 1  # milliseconds
@@ -30,11 +31,11 @@ _one_at_a_time = threading.Lock()
 
 def _plain_add(counters: Any, index: int, amount: int) -> None:
     with _one_at_a_time:
-        counters[index] += amount
+        counters.view(np.int64)[index] += amount
 
 
 def _plain_read(counters: Any, index: int) -> int:
-    return int(counters[index])
+    return int(counters.view(np.int64)[index])
 
 
 def _plain_pause() -> None:
@@ -45,11 +46,16 @@ def _plain_yield() -> None:
     time.sleep(0)
 
 
+def _integers(context: Any, builder: Any, array: Any, value: Any) -> Any:
+    """Pointer to an array's memory as int64 numbers, of which a record has several."""
+    return builder.bitcast(data_pointer(context, builder, array, value), INDEX.as_pointer())
+
+
 @intrinsic
 def _compiled_add(typing: Any, counters: Any, index: Any, amount: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, index, amount = arguments
-        pointer = builder.gep(data_pointer(context, builder, counters, value), [index])
+        pointer = builder.gep(_integers(context, builder, counters, value), [index])
         builder.atomic_rmw("add", pointer, amount, "acq_rel")
         return context.get_dummy_value()
 
@@ -60,7 +66,7 @@ def _compiled_add(typing: Any, counters: Any, index: Any, amount: Any) -> Any:
 def _compiled_read(typing: Any, counters: Any, index: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, index = arguments
-        pointer = builder.gep(data_pointer(context, builder, counters, value), [index])
+        pointer = builder.gep(_integers(context, builder, counters, value), [index])
         return builder.load_atomic(pointer, "acquire", 8)
 
     return types.int64(counters, types.intp), build
@@ -104,8 +110,8 @@ def _compiled_nap(typing: Any) -> Any:
     return types.void(), build
 
 
-# add(counters, index, amount) and read(counters, index): atomic, on int64; what was written before an add is seen after a
-# read that sees it.
+# atomic_add(counters, index, amount) and atomic_read(counters, index): on an array's memory as int64 numbers; what was written
+# before an add is seen after a read that sees it.
 atomic_add = _plain_add if JIT_DISABLED else _compiled_add
 atomic_read = _plain_read if JIT_DISABLED else _compiled_read
 # pause(): a hint that this thread spins. yield_thread(): let another thread run.

@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..compiler.jit import JIT_DISABLED
+from ..compiler.jit import JIT_DISABLED, leaf
 from ..compiler.processor import SIMD
 from .emit import (
     INDEX,
@@ -30,6 +30,18 @@ from .emit import (
     store,
     vector_type,
 )
+
+
+@leaf
+def panel_width(columns, lanes):
+    """Columns of the first panel where `columns` of padded width are left: of 4 vectors 2, since 3 + 1 fill tiles worse."""
+    vectors = columns // lanes
+    if vectors == 0:
+        return columns
+    if vectors == 3 or vectors > 4:
+        return 3 * lanes
+    return 2 * lanes if vectors > 1 else lanes
+
 
 # Full-width vectors in a panel, and what a vector's lanes are divided by, of all the panels that there are.
 PANEL_KINDS = ((3, 1), (2, 1), (1, 1), (1, 2), (1, 4))
@@ -185,9 +197,15 @@ def _emit_rows(
     return row
 
 
-# panel(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha): as a tile, for any
-# number of rows and a width of one of `PANEL_KINDS`: tiles of as many rows as the registers hold, then of one.
-panel = _plain_panel if JIT_DISABLED else _compiled_panel
+_panel = _plain_panel if JIT_DISABLED else _compiled_panel
+
+
+@leaf(read_only="A")
+def panel(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha):
+    """As a tile, for any number of rows and a width of one of `PANEL_KINDS`: tiles of as many rows as the registers hold, then
+    of one. A leaf, so that a kernel has one copy of all the tiles.
+    """
+    _panel(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha)
 
 
 def _plain_dots(S: Any, d_at: int, w_at: int, panel_rows: int, columns: int, rows: int, to: int) -> None:
@@ -195,8 +213,7 @@ def _plain_dots(S: Any, d_at: int, w_at: int, panel_rows: int, columns: int, row
     S[to : to + rows] = 0
     column = 0
     while column < columns:
-        vectors = (columns - column) // lanes
-        width = lanes * (3 if vectors == 3 or vectors > 4 else min(vectors, 2))
+        width = panel_width(columns - column, lanes)
         at = w_at + panel_rows * column
         S[to : to + rows] += S[at : at + rows * width].reshape(rows, width) @ S[d_at + column : d_at + column + width]
         column += width
@@ -204,20 +221,26 @@ def _plain_dots(S: Any, d_at: int, w_at: int, panel_rows: int, columns: int, row
 
 @intrinsic
 def _compiled_dots(typing: Any, S: Any, d_at: Any, w_at: Any, panel_rows: Any, columns: Any, rows: Any, to: Any) -> Any:
+    i = types.intp
+    width_type = types.Dispatcher(panel_width)
+    width_signature = typing.resolve_function_type(width_type, (i, i), {})
+
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, d_at, w_at, panel_rows, columns, rows, to = arguments
         s = data_pointer(context, builder, S, array)
+        function = context.get_function(width_type, width_signature)
         row = INDEX(0)
         for height in (SIMD.tile_rows, 1):
-            row = _emit_dot_rows(builder, height, vector_type(S), s, (d_at, w_at, panel_rows, columns, to), row, rows)
+            places = (d_at, w_at, panel_rows, columns, to)
+            row = _emit_dot_rows(builder, height, vector_type(S), (s, function), places, row, rows)
         return context.get_dummy_value()
 
-    i = types.intp
     return types.void(S, i, i, i, i, i, i), build
 
 
-def _emit_dot_rows(builder: Any, height: int, vector: ir.VectorType, s: Any, places: Any, first: Any, rows: Any) -> Any:
+def _emit_dot_rows(builder: Any, height: int, vector: ir.VectorType, given: Any, places: Any, first: Any, rows: Any) -> Any:
     """Dot products with `height` rows at a time, from row `first` on, as long as so many are left; the first that is left."""
+    s, function = given
     d_at, w_at, panel_rows, columns, to = places
     lanes = INDEX(vector.count)
     before = builder.basic_block
@@ -237,23 +260,19 @@ def _emit_dot_rows(builder: Any, height: int, vector: ir.VectorType, s: Any, pla
     sums = [builder.phi(vector) for _ in range(height)]
     for total in sums:
         total.add_incoming(zero, check)
-    # As `products.panel_width`, for widths of whole vectors.
-    left = builder.sdiv(builder.sub(columns, column), lanes)
-    three = builder.or_(builder.icmp_signed("==", left, INDEX(3)), builder.icmp_signed(">", left, INDEX(4)))
-    one = builder.icmp_signed("==", left, INDEX(1))
-    vectors = builder.select(three, INDEX(3), builder.select(one, INDEX(1), INDEX(2)))
-    width = builder.mul(vectors, lanes)
+    width = function(builder, (builder.sub(columns, column), lanes))
     panel = builder.add(builder.add(w_at, builder.mul(panel_rows, column)), builder.mul(row, width))
+    found = builder.basic_block  # the call has blocks of its own
     builder.branch(vector_block)
 
     builder.position_at_end(vector_block)
     j = builder.phi(INDEX)
-    j.add_incoming(INDEX(0), panel_block)
+    j.add_incoming(INDEX(0), found)
     inner = [builder.phi(vector) for _ in range(height)]
     results = []
     d = load(builder, builder.gep(s, [builder.add(d_at, builder.add(column, j))]), vector)
     for r, total in enumerate(inner):
-        total.add_incoming(sums[r], panel_block)
+        total.add_incoming(sums[r], found)
         at = builder.add(builder.add(panel, builder.mul(width, INDEX(r))), j)
         results.append(multiply_add(builder, load(builder, builder.gep(s, [at]), vector), d, total))
         total.add_incoming(results[r], vector_block)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -24,12 +25,17 @@ def _plain_matrix(vector: Any, start: int, rows: int, columns: int) -> Any:
     return vector[start : start + rows * columns].reshape((rows, columns))
 
 
+def size_of(dtype: Any) -> int:
+    """Bytes of an element, a number or a record (a Numba type)."""
+    return int(dtype.size) if isinstance(dtype, types.Record) else int(dtype.bitwidth) // 8
+
+
 def build_view(context: Any, builder: Any, result: Any, data: Any, shape: list[Any], owner: Any = None) -> Any:
     """An array of type `result` at a pointer, C-contiguous; with a reference to its owner, a meminfo, where that is given."""
     from numba.np.arrayobj import make_array, populate_array
 
     view = make_array(result)(context, builder)
-    itemsize = context.get_constant(types.intp, result.dtype.bitwidth // 8)
+    itemsize = context.get_constant(types.intp, size_of(result.dtype))
     strides = [itemsize]
     for extent in reversed(shape[1:]):
         strides.insert(0, builder.mul(strides[0], extent))
@@ -75,11 +81,29 @@ def _compiled_held_matrix(typing: Any, vector: Any, start: Any, rows: Any, colum
     return _type_matrix(vector, True)
 
 
-# span(array, start, count): (count,), entries of a C-contiguous array of any number of dimensions, from `start` on.
+@intrinsic
+def _compiled_empty_integers(typing: Any) -> Any:
+    result = types.Array(types.int64, 1, "C", readonly=True)
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        nowhere = context.get_constant_null(types.CPointer(types.int64))
+        return build_view(context, builder, result, nowhere, [context.get_constant(types.intp, 0)])
+
+    return result(), build
+
+
+def _plain_empty_integers() -> Any:
+    return np.empty(0, np.int64)
+
+
+# span(array, start, count): (count,), entries of a C-contiguous array of any number of dimensions, from `start` on. They may be
+# records.
 span = _plain_span if JIT_DISABLED else _compiled_span
 # matrix(vector, start, rows, columns): (rows, columns), C-contiguous, entries of a vector from `start` on.
 matrix = _plain_matrix if JIT_DISABLED else _compiled_matrix
-# The same, with a reference to the memory's owner.
+# empty_integers(): (0,), int64, read-only, without memory.
+empty_integers = _plain_empty_integers if JIT_DISABLED else _compiled_empty_integers
+# As `matrix`, with a reference to the memory's owner.
 held_matrix = _plain_matrix if JIT_DISABLED else _compiled_held_matrix
 
 

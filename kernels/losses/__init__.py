@@ -1,4 +1,4 @@
-"""Losses, averaged over the rows. Each a pair, `loss(Y, T)` a float and `loss_backward(Y, T)` the array dL/dY, and a routine.
+"""Losses, averaged over the rows. Each a pair, `loss(Y, T)` a float and `loss_backward(Y, T)` the array dL/dY, and row kernels.
 
 mse               mean over outputs and rows of (y - t)^2
 squared_error     half of that
@@ -12,39 +12,22 @@ gaussian_nll      sum over targets of (s + (t - m)^2 exp(-s)) / 2, outputs m and
 Sums run in float64 and carry their rounding errors along: losses and derivatives are within 2 units in the last place of the
 exact value; those of gaussian_nll, whose terms may cancel, of the sum of their magnitudes.
 
-In a plan a loss has an integer code. To add one: a value and a gradient of one row, and an entry in a tuple `LOSSES`.
+`loss_registry` knows them by their names, and by the codes that a plan has. To add one: a value and a gradient of one row, and an
+entry in a tuple `ENTRIES`.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 from ..compiler.jit import check_compiled
-from ..registry import RegisteredName, check_new_name
+from ..registry import RegisteredName, Registry
 from . import entropies, gaussian, poisson, robust, squares
-from .entry import Loss, row_loss, targets_of_rows
+from .entry import Loss, RowFormulas, row_loss, target_kernel_of
 
-LOSSES: dict[int, Loss] = {
-    loss.code: loss for module in (squares, entropies, poisson, robust, gaussian) for loss in module.LOSSES
-}
-
-# Codes of users' losses: from here on, by their names, so that they are the same in every process.
-USERS = 1 << 32
-_formulas: dict[int, tuple[Any, ...]] = {}
-
-
-def loss_names() -> list[str]:
-    """All losses' names, each once."""
-    return list(dict.fromkeys(loss.name for loss in LOSSES.values()))
-
-
-def loss_of(code: int) -> Loss:
-    """The loss with this code. Raises ValueError for one that is not registered in this process."""
-    if code not in LOSSES:
-        raise ValueError(f"there is no loss with the code {code}; register_loss it under the name that it had")
-    return LOSSES[code]
+_MODULES = (squares, entropies, poisson, robust, gaussian)
+loss_registry: Registry[Loss] = Registry("loss", [entry for module in _MODULES for entry in module.ENTRIES])
 
 
 def register_loss(
@@ -69,19 +52,17 @@ def register_loss(
     Raises ValueError for a name that a built-in loss has, or no identifier, TypeError for functions that are not compiled or
     take other arguments.
     """
-    check_new_name(name, "loss", [loss.name for loss in LOSSES.values() if loss.code < USERS])
+    loss_registry.check_new_name(name)
     check_compiled(value=(value, "y, t"), gradient=(gradient, "y, t, dy"))
     if bend is not None:
         check_compiled(bend=(bend, "y, t, u"))
     if target_gradient is not None:
         check_compiled(target_gradient=(target_gradient, "y, t, dt"))
-    code = USERS + zlib.crc32(name.encode())
-    known = LOSSES.get(code)
-    if known is not None and known.name != name:
-        raise ValueError(f"name is {name!r}, whose code {known.name!r} has; choose another name")
+
+    def make(name: str, code: int) -> Loss:
+        targets = None if target_gradient is None else target_kernel_of(name, target_gradient)
+        return row_loss(RowFormulas(name, code, value, gradient, bend, targets, from_user=True))
+
     formulas = value, gradient, bend, target_gradient
-    if known is None or _formulas[code] != formulas:
-        targets = None if target_gradient is None else targets_of_rows(name, target_gradient)
-        LOSSES[code] = row_loss(str(name), code, value, gradient, bend, targets, users=True)
-        _formulas[code] = formulas
+    loss_registry.register(name, formulas, make)
     return RegisteredName(name, register_loss, formulas)

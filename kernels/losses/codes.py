@@ -1,4 +1,16 @@
-"""The integer codes of the losses, by which a plan names them. The log losses have one name; outputs and targets tell which."""
+"""The integer codes of the built-in losses, by which a plan names them. Pickled networks hold them: they stay.
 
-MSE, SQUARED_ERROR, LOG_LOSS, LABEL_LOG_LOSS, BINARY_LOG_LOSS, SUM_SQUARED_ERROR, POISSON = range(7)
-MAE, HUBER, QUANTILE, GAUSSIAN_NLL = range(7, 11)
+The log losses have one name; outputs and targets tell which.
+"""
+
+MSE = 0
+SQUARED_ERROR = 1
+LOG_LOSS = 2
+LABEL_LOG_LOSS = 3
+BINARY_LOG_LOSS = 4
+SUM_SQUARED_ERROR = 5
+POISSON = 6
+MAE = 7
+HUBER = 8
+QUANTILE = 9
+GAUSSIAN_NLL = 10

@@ -5,35 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 from ..compiler.jit import leaf
-from ..llvm import matrix
-from ..llvm.routines import loss_routine
+from ..llvm.row_kernels import loss_row_kernel
 from .codes import GAUSSIAN_NLL
+from .rows import weight_of
 
 _d = np.float64
 
 
 @leaf(read_only="weight")
-def scale_rows(D, first, weight, scale):
-    """D (rows, stride) OUT: each row times its weight, from `first` on, where there are weights, and `scale`."""
+def scale_rows(D, weight, scale):
+    """D (rows, stride) OUT: each row times its weight, where there are weights, and `scale`."""
     for r in range(D.shape[0]):
-        factor = D.dtype.type((_d(weight[first + r]) if weight.size else _d(1.0)) * scale)
+        factor = D.dtype.type(weight_of(weight, r) * scale)
         for j in range(D.shape[1]):
             D[r, j] *= factor
 
 
-@loss_routine
-def difference_curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
-    """See `routines.py`; for losses whose delta is y - t."""
-    scale_rows(matrix(S, d, rows, stride), first, weight, scale)
+@loss_row_kernel
+def difference_tangents(rows):
+    """See `row_kernels.py`; for losses whose delta is y - t."""
+    scale_rows(rows.D, rows.weight, rows.scale)
     return _d(0.0)
 
 
-@loss_routine
-def difference_targets(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
-    """See `routines.py`; for losses of y - t. Outputs for one target are T's columns apart; in gaussian_nll means count."""
-    columns, D = T.shape[1], matrix(S, d, rows, stride)
-    last = columns if code == GAUSSIAN_NLL else n_out
-    for r in range(rows):
+@loss_row_kernel
+def difference_targets(rows):
+    """See `row_kernels.py`; for losses of y - t. Outputs for one target are T's columns apart; in gaussian_nll means count."""
+    columns, D = rows.T.shape[1], rows.D
+    last = columns if rows.code == GAUSSIAN_NLL else rows.n_out
+    for r in range(D.shape[0]):
         for j in range(columns):
             total = _d(0.0)
             for k in range(j, last, columns):

@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics.error_free import product_error, sum_error
-from ..numerics.exponential import is_single, log1m_parts, log_parts
 from ..compiler.jit import kernel, leaf
-from ..llvm import matrix
-from ..llvm.routines import loss_routine
+from ..llvm.row_kernels import loss_row_kernel
+from ..numerics.double_double import dd_scale, two_product, two_sum
+from ..numerics.exponential import dd_log, dd_log1m, is_single
 from .codes import BINARY_LOG_LOSS, LABEL_LOG_LOSS, LOG_LOSS
-from .differences import difference_curvature
+from .differences import difference_tangents
 from .entry import Loss
-from .sums import derivative_for, row_count, sum_of, weighted
+from .rows import derivative_for, row_count, sum_of, weight_of
 
 _d = np.float64
 
@@ -32,25 +31,25 @@ def clipped(y):
 
 
 @leaf
-def log_loss_parts(y, t):
-    """-t log y, in two parts."""
-    return weighted(-_d(t), log_parts(clipped(y)))
+def dd_log_loss(y, t):
+    """-t log y, as a double-double."""
+    return dd_scale(-_d(t), dd_log(clipped(y)))
 
 
 @leaf
-def binary_log_loss_parts(y, t):
-    """-(t log y + (1 - t) log(1 - y)), in two parts."""
+def dd_binary_log_loss(y, t):
+    """-(t log y + (1 - t) log(1 - y)), as a double-double."""
     p = clipped(y)
     rest = _d(1.0) - _d(t)
-    first, first_low = weighted(-_d(t), log_parts(p))
-    second, second_low = weighted(-rest, log1m_parts(p))
-    result = first + second
-    lost = sum_error(first, second, result) - ((_d(1.0) - rest) - _d(t)) * log1m_parts(p)[0]
+    first, first_low = dd_scale(-_d(t), dd_log(p))
+    second, second_low = dd_scale(-rest, dd_log1m(p))
+    result, lost = two_sum(first, second)
+    lost -= ((_d(1.0) - rest) - _d(t)) * dd_log1m(p)[0]
     return result, lost + (first_low + second_low)
 
 
-sum_of_log_losses = sum_of(log_loss_parts, "sum_of_log_losses")
-sum_of_binary_log_losses = sum_of(binary_log_loss_parts, "sum_of_binary_log_losses")
+sum_of_log_losses = sum_of(dd_log_loss, "sum_of_log_losses")
+sum_of_binary_log_losses = sum_of(dd_binary_log_loss, "sum_of_binary_log_losses")
 
 
 @kernel(elementwise=True)
@@ -85,67 +84,67 @@ def binary_log_loss_backward(Y, T, out=None):
     one = _d(1.0)
     for i in range(Y.size):
         y, t = clipped(Y.flat[i]), -_d(T.flat[i])
-        d = y + t
+        d, d_lost = two_sum(y, t)
         complement = one - y
-        product = y * complement
+        product, lost = two_product(y, complement)
         # The divisor and its rounding error; five rounded operations in a row could be 3 ulp off.
-        divisor = product * rows
-        low = product_error(y, complement, product) + y * ((one - complement) - y)
-        low = low * rows + product_error(product, rows, divisor)
+        divisor, divisor_lost = two_product(product, rows)
+        low = lost + y * ((one - complement) - y)
+        low = low * rows + divisor_lost
         quotient = d / divisor
-        dY.flat[i] = quotient + (sum_error(y, t, d) - quotient * low) / divisor
+        dY.flat[i] = quotient + (d_lost - quotient * low) / divisor
     return dY
 
 
 @leaf
 def log_scalar(y):
     """log of y clipped, in float64."""
-    return log_parts(clipped(y))[0]
+    return dd_log(clipped(y))[0]
 
 
-@loss_routine
-def entropy_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
-    """See `routines.py`; for both, and for classes as one column of indices: an index that is none makes the loss NaN."""
-    real = S.dtype.type
-    Y, D = matrix(S, y, rows, stride), matrix(S, d, rows, stride)
+@loss_row_kernel
+def entropy_rows(rows):
+    """See `row_kernels.py`; for both, and for classes as one column of indices: an index that is none makes the loss NaN."""
+    Y, D, T, code = rows.Y, rows.D, rows.T, rows.code
+    real = D.dtype.type
     total = _d(0.0)
-    for r in range(rows):
-        row_weight = _d(weight[first + r]) if weight.size else _d(1.0)
-        slope = real(row_weight * scale)
-        label = np.int64(T[first + r, 0])
+    for r in range(Y.shape[0]):
+        row_weight = weight_of(rows.weight, r)
+        slope = real(row_weight * rows.scale)
+        label = np.int64(T[r, 0])
         value = _d(0.0)
-        for j in range(n_out):
+        for j in range(rows.n_out):
             p = Y[r, j]
-            t = real(j == label) if code == LABEL_LOG_LOSS else T[first + r, j]
+            t = real(j == label) if code == LABEL_LOG_LOSS else T[r, j]
             D[r, j] = (p - t) * slope
             if t != 0:
                 value -= _d(t) * log_scalar(p)
             if code == BINARY_LOG_LOSS:
-                value -= (_d(1.0) - _d(t)) * log1m_parts(clipped(p))[0]
-        if code == LABEL_LOG_LOSS and not 0 <= label < n_out:
+                value -= (_d(1.0) - _d(t)) * dd_log1m(clipped(p))[0]
+        if code == LABEL_LOG_LOSS and not 0 <= label < rows.n_out:
             value = _d(np.nan)
         total += row_weight * value
     return total
 
 
-@loss_routine
-def entropy_targets(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
-    """See `routines.py`: -log y, less -log(1 - y) where outputs are apart."""
-    Y, D = matrix(S, y, rows, stride), matrix(S, d, rows, stride)
-    for r in range(rows):
-        factor = (_d(weight[first + r]) if weight.size else _d(1.0)) * scale
-        for j in range(n_out):
-            rest = log1m_parts(clipped(Y[r, j]))[0] if code == BINARY_LOG_LOSS else _d(0.0)
+@loss_row_kernel
+def entropy_targets(rows):
+    """See `row_kernels.py`: -log y, less -log(1 - y) where outputs are apart."""
+    Y, D = rows.Y, rows.D
+    for r in range(Y.shape[0]):
+        factor = weight_of(rows.weight, r) * rows.scale
+        for j in range(rows.n_out):
+            rest = dd_log1m(clipped(Y[r, j]))[0] if rows.code == BINARY_LOG_LOSS else _d(0.0)
             D[r, j] = (rest - log_scalar(Y[r, j])) * factor
     return _d(0.0)
 
 
 def _log_loss(code: int, value: Any, backward: Any, needs: str) -> Loss:
     targets = None if code == LABEL_LOG_LOSS else entropy_targets
-    return Loss("log_loss", code, value, backward, entropy_routine, difference_curvature, targets, needs, through=True)
+    return Loss("log_loss", code, value, backward, entropy_rows, difference_tangents, targets, needs, gives_delta=True)
 
 
-LOSSES = (
+ENTRIES = (
     _log_loss(LOG_LOSS, log_loss, log_loss_backward, "softmax"),
     _log_loss(LABEL_LOG_LOSS, log_loss, log_loss_backward, "softmax"),
     _log_loss(BINARY_LOG_LOSS, binary_log_loss, binary_log_loss_backward, "sigmoid"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..numerics.exponential import exp_parts
 from ..compiler.jit import leaf
+from ..numerics.double_double import dd_accumulate, dd_multiply, dd_round, two_difference
+from ..numerics.exponential import dd_exp
 from .codes import GAUSSIAN_NLL
 from .differences import difference_targets
-from .entry import row_loss
-from .sums import added, difference, rounded, times
+from .entry import RowFormulas, row_loss
 
 _d = np.float64
 
@@ -19,14 +19,14 @@ LEAST_LOG_VARIANCE = -30.0
 
 @leaf
 def half_residual(m, t, deviation):
-    """(m - t) / 2 times `deviation`, in two parts; halved, the difference cannot overflow."""
-    return times(difference(_d(0.5) * _d(m), _d(0.5) * _d(t)), deviation)
+    """(m - t) / 2 times `deviation`, a double-double; halved, the difference cannot overflow."""
+    return dd_multiply(two_difference(_d(0.5) * _d(m), _d(0.5) * _d(t)), deviation)
 
 
 @leaf
 def inverse_deviation(log_variance):
-    """exp(-s / 2), in two parts; for an s up to 1416, beyond which it is 0."""
-    return exp_parts(_d(-0.5) * max(_d(log_variance), _d(LEAST_LOG_VARIANCE)), _d(0.0))
+    """exp(-s / 2), a double-double; for an s up to 1416, beyond which it is 0."""
+    return dd_exp((_d(-0.5) * max(_d(log_variance), _d(LEAST_LOG_VARIANCE)), _d(0.0)))
 
 
 @leaf
@@ -35,9 +35,9 @@ def gaussian_value(y, t, p):
     for j in range(columns):
         log_variance = y[columns + j]
         z = half_residual(y[j], t[j], inverse_deviation(log_variance))
-        square, low = times(z, z)
-        total = added(total, (_d(0.5) * max(_d(log_variance), _d(LEAST_LOG_VARIANCE)), _d(0.0)))
-        total = added(total, (_d(2.0) * square, _d(2.0) * low))
+        square, low = dd_multiply(z, z)
+        total = dd_accumulate(total, (_d(0.5) * max(_d(log_variance), _d(LEAST_LOG_VARIANCE)), _d(0.0)))
+        total = dd_accumulate(total, (_d(2.0) * square, _d(2.0) * low))
     return total
 
 
@@ -48,35 +48,36 @@ def gaussian_gradient(y, t, p, dy):
         log_variance = y[columns + j]
         deviation = inverse_deviation(log_variance)
         z = half_residual(y[j], t[j], deviation)
-        square, low = times(z, z)
-        dy[j] = _d(2.0) * rounded(times(z, deviation))
+        square, low = dd_multiply(z, z)
+        dy[j] = _d(2.0) * dd_round(dd_multiply(z, deviation))
         at_floor = _d(log_variance) < _d(LEAST_LOG_VARIANCE)
-        dy[columns + j] = _d(0.0) if at_floor else rounded(added((_d(0.5), _d(0.0)), (_d(-2.0) * square, _d(-2.0) * low)))
+        difference = dd_accumulate((_d(0.5), _d(0.0)), (_d(-2.0) * square, _d(-2.0) * low))
+        dy[columns + j] = _d(0.0) if at_floor else dd_round(difference)
 
 
 @leaf
-def gaussian_bend(y, t, p, u):
+def gaussian_hessian_product(y, t, p, u):
     columns = t.size
     for j in range(columns):
         log_variance = y[columns + j]
         at_floor = _d(log_variance) < _d(LEAST_LOG_VARIANCE)
         deviation = inverse_deviation(log_variance)[0]
-        z = _d(2.0) * rounded(half_residual(y[j], t[j], inverse_deviation(log_variance)))
-        along, across = _d(u[j]), _d(0.0) if at_floor else _d(u[columns + j])
-        u[j] = deviation * (deviation * along - z * across)
-        u[columns + j] = _d(0.0) if at_floor else z * (_d(0.5) * z * across - deviation * along)
+        z = _d(2.0) * dd_round(half_residual(y[j], t[j], inverse_deviation(log_variance)))
+        u_m, u_s = _d(u[j]), _d(0.0) if at_floor else _d(u[columns + j])
+        u[j] = deviation * (deviation * u_m - z * u_s)
+        u[columns + j] = _d(0.0) if at_floor else z * (_d(0.5) * z * u_s - deviation * u_m)
 
 
-LOSSES = (
-    row_loss(
+_FORMULAS = (
+    RowFormulas(
         "gaussian_nll",
         GAUSSIAN_NLL,
         gaussian_value,
         gaussian_gradient,
-        gaussian_bend,
+        gaussian_hessian_product,
         difference_targets,
         needs="identity",
-        heads=2,
+        outputs_per_target=2,
         text=(
             "Sum over targets of (s + (t - m)^2 exp(-s)) / 2, averaged over rows (Nix, Weigend 1994, less a constant).\n\n"
             "    Y (n, 2 n_targets): the means m, then the logarithms s of the variances; an s below -30 counts as -30."
@@ -84,3 +85,5 @@ LOSSES = (
         backward_text="dL/dm = (m - t) exp(-s) / rows, dL/ds = (1 - (t - m)^2 exp(-s)) / 2 / rows.",
     ),
 )
+
+ENTRIES = tuple(map(row_loss, _FORMULAS))

@@ -4,60 +4,54 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..numerics.error_free import product_error, sum_error
-from ..numerics.exponential import LN2_HI, LN2_LO, log_series, log_split
 from ..compiler.jit import kernel, leaf
-from ..llvm import matrix
-from ..llvm.routines import loss_routine
+from ..llvm.row_kernels import loss_row_kernel
+from ..numerics.double_double import dd_multiply, dd_scale, two_quotient, two_sum
+from ..numerics.exponential import LN2_HI, LN2_LO, log_series, log_split
 from .codes import POISSON
-from .differences import difference_curvature
+from .differences import difference_tangents
 from .entry import Loss
-from .sums import derivative_for, divided, row_count, sum_of, weighted
+from .rows import derivative_for, row_count, sum_of, weight_of
 
 _d = np.float64
 TINY, HUGE = np.finfo(_d).tiny, np.finfo(_d).max
 
 
 @leaf
-def nearly_equal_parts(d, y, t):
-    """t log(t / y) - t + y in two parts, for a y within a factor of sqrt(2) of t, and d = y - t exactly.
+def dd_nearly_equal(d, y, t):
+    """t log(t / y) - t + y as a double-double, for a y within a factor of sqrt(2) of t, and d = y - t exactly.
 
     With s = (y - t) / (y + t) and R(s^2) = log(y / t) / s - 2 it is s (d - t R): the terms that would cancel are gone.
     """
-    total = y + t
-    s, low = divided(d, total)
-    low -= s * sum_error(y, t, total) / total
-    higher = -t * log_series(s * s)
-    factor = d + higher
-    product = s * factor
-    return product, product_error(s, factor, product) + (s * sum_error(d, higher, factor) + low * factor)
+    total, lost = two_sum(y, t)
+    s, low = two_quotient(d, total)
+    low -= s * lost / total
+    return dd_multiply((s, low), two_sum(d, -t * log_series(s * s)))
 
 
 @leaf
-def poisson_parts(y, t):
-    """t log(t / y) - t + y, in two parts; infinite where t / y is beyond the largest number."""
+def dd_poisson(y, t):
+    """t log(t / y) - t + y, as a double-double; infinite where t / y is beyond the largest number."""
     y, t = _d(y), _d(t)
     if t == _d(0.0):
         return y, _d(0.0)
     d = y - t
     if abs(d) < _d(0.17) * (y + t):
-        return nearly_equal_parts(d, y, t)
+        return dd_nearly_equal(d, y, t)
     ratio = y / t
     if ratio < _d(TINY) or ratio > _d(HUGE):
         return (_d(np.inf) if y < t else y), _d(0.0)
     # t (r - log r - 1) with r = 2^k m: (r - m) - k log 2 + (m - log m - 1), the last of which never cancels.
-    ratio, rest = divided(y, t)
+    ratio, rest = two_quotient(y, t)
     k, m = log_split(ratio)
-    last, low = nearly_equal_parts(m - _d(1.0), m, _d(1.0))
+    last, low = dd_nearly_equal(m - _d(1.0), m, _d(1.0))
     low += rest * (_d(1.0) - _d(1.0) / ratio) - k * LN2_LO
-    total = ratio - m
-    low += sum_error(ratio, -m, total)
+    total, lost = two_sum(ratio, -m)
+    low += lost
     for term in (-k * LN2_HI, last):
-        previous = total
-        total = previous + term
-        low += sum_error(previous, term, total)
-    high = total + low
-    return weighted(t, (high, sum_error(total, low, high)))
+        total, lost = two_sum(total, term)
+        low += lost
+    return dd_scale(t, two_sum(total, low))
 
 
 @leaf
@@ -66,14 +60,14 @@ def poisson_slope(y, t):
     y, t = _d(y), _d(t)
     if t == _d(0.0):
         return y - y + _d(1.0)
-    d = y - t
+    d, lost = two_sum(y, -t)
     if not abs(d / y) < _d(np.inf):
         return d / y
-    quotient, rest = divided(d, y)
-    return quotient + (rest + sum_error(y, -t, d) / y)
+    quotient, rest = two_quotient(d, y)
+    return quotient + (rest + lost / y)
 
 
-sum_of_deviances = sum_of(poisson_parts, "sum_of_deviances")
+sum_of_deviances = sum_of(dd_poisson, "sum_of_deviances")
 
 
 @kernel(elementwise=True)
@@ -92,34 +86,34 @@ def poisson_backward(Y, T, out=None):
     return dY
 
 
-@loss_routine
-def poisson_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
-    """See `routines.py`."""
-    Y, D = matrix(S, y, rows, stride), matrix(S, d, rows, stride)
+@loss_row_kernel
+def poisson_rows(rows):
+    """See `row_kernels.py`."""
+    Y, D, T = rows.Y, rows.D, rows.T
     total = _d(0.0)
-    for r in range(rows):
-        row_weight = _d(weight[first + r]) if weight.size else _d(1.0)
-        slope = S.dtype.type(row_weight * scale)
+    for r in range(Y.shape[0]):
+        row_weight = weight_of(rows.weight, r)
+        slope = D.dtype.type(row_weight * rows.scale)
         value = _d(0.0)
-        for j in range(n_out):
-            D[r, j] = (Y[r, j] - T[first + r, j]) * slope
-            value += poisson_parts(Y[r, j], T[first + r, j])[0]
+        for j in range(rows.n_out):
+            D[r, j] = (Y[r, j] - T[r, j]) * slope
+            value += dd_poisson(Y[r, j], T[r, j])[0]
         total += row_weight * value
     return total
 
 
-@loss_routine
-def poisson_targets(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
-    """See `routines.py`: log(t / y), minus infinity where t is 0."""
-    Y, D = matrix(S, y, rows, stride), matrix(S, d, rows, stride)
-    for r in range(rows):
-        factor = (_d(weight[first + r]) if weight.size else _d(1.0)) * scale
-        for j in range(n_out):
-            t = _d(T[first + r, j])
+@loss_row_kernel
+def poisson_targets(rows):
+    """See `row_kernels.py`: log(t / y), minus infinity where t is 0."""
+    Y, D, T = rows.Y, rows.D, rows.T
+    for r in range(Y.shape[0]):
+        factor = weight_of(rows.weight, r) * rows.scale
+        for j in range(rows.n_out):
+            t = _d(T[r, j])
             slope = np.log(t / _d(Y[r, j])) if t != _d(0.0) else -_d(np.inf)
             D[r, j] = slope * factor if factor != _d(0.0) else _d(0.0)
     return _d(0.0)
 
 
-_routines = poisson_routine, difference_curvature, poisson_targets
-LOSSES = (Loss("poisson", POISSON, poisson, poisson_backward, *_routines, needs="exp", through=True),)
+_row_kernels = poisson_rows, difference_tangents, poisson_targets
+ENTRIES = (Loss("poisson", POISSON, poisson, poisson_backward, *_row_kernels, needs="exp", gives_delta=True),)

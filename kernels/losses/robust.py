@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from ..compiler.jit import leaf
+from ..numerics.double_double import dd_accumulate, dd_multiply, two_difference
 from .codes import HUBER, MAE, QUANTILE
 from .differences import difference_targets
-from .entry import Parameter, row_loss
-from .sums import added, difference, times
+from .entry import Parameter, RowFormulas, row_loss
 
 _d = np.float64
 
 
 @leaf
 def distance(y, t):
-    """|y - t| in two parts."""
-    high, low = difference(y, t)
+    """|y - t| as a double-double."""
+    high, low = two_difference(y, t)
     return (-high, -low) if high < _d(0.0) else (high, low)
 
 
@@ -24,7 +24,7 @@ def distance(y, t):
 def mae_value(y, t, p):
     total = _d(0.0), _d(0.0)
     for j in range(y.size):
-        total = added(total, distance(y[j], t[j]))
+        total = dd_accumulate(total, distance(y[j], t[j]))
     return total
 
 
@@ -42,10 +42,10 @@ def huber_value(y, t, p):
         d = distance(y[j], t[j])
         half = _d(0.5) * d[0], _d(0.5) * d[1]
         if d[0] > delta:
-            beyond, low = difference(d[0], _d(0.5) * delta)
-            total = added(total, times((delta, _d(0.0)), (beyond, low + d[1])))
+            beyond, low = two_difference(d[0], _d(0.5) * delta)
+            total = dd_accumulate(total, dd_multiply((delta, _d(0.0)), (beyond, low + d[1])))
         else:
-            total = added(total, times(d, half))
+            total = dd_accumulate(total, dd_multiply(d, half))
     return total
 
 
@@ -60,11 +60,11 @@ def quantile_value(y, t, p):
     columns, total = t.size, (_d(0.0), _d(0.0))
     for j in range(y.size):
         level = _d(p[j // columns])
-        d = difference(y[j], t[j % columns])
+        d = two_difference(y[j], t[j % columns])
         if d[0] < _d(0.0):
-            total = added(total, times((-level, _d(0.0)), d))
+            total = dd_accumulate(total, dd_multiply((-level, _d(0.0)), d))
         else:
-            total = added(total, times(difference(_d(1.0), level), d))
+            total = dd_accumulate(total, dd_multiply(two_difference(_d(1.0), level), d))
     return total
 
 
@@ -77,50 +77,50 @@ def quantile_gradient(y, t, p, dy):
 
 
 @leaf
-def straight_bend(y, t, p, u):
+def zero_hessian_product(y, t, p, u):
     """Of what is made of straight pieces."""
     u[:] = y.dtype.type(0.0)
 
 
 @leaf
-def huber_bend(y, t, p, u):
+def huber_hessian_product(y, t, p, u):
     for j in range(y.size):
         u[j] = u[j] if abs(y[j] - t[j]) <= p[0] else y.dtype.type(0.0)
 
 
-LOSSES = (
-    row_loss(
+_FORMULAS = (
+    RowFormulas(
         "mae",
         MAE,
         mae_value,
         mae_gradient,
-        straight_bend,
+        zero_hessian_product,
         difference_targets,
-        averaged=True,
+        mean_over_outputs=True,
         text="Mean over outputs and rows of |y - t|. Y, T arrays of one shape; 1-D ones hold one output for each row.",
         backward_text="dL/dY = sign(y - t) / size, 0 where y = t.",
     ),
-    row_loss(
+    RowFormulas(
         "huber",
         HUBER,
         huber_value,
         huber_gradient,
-        huber_bend,
+        huber_hessian_product,
         difference_targets,
-        averaged=True,
+        mean_over_outputs=True,
         parameter=Parameter("delta", 1.0, 0.0, np.inf),
         text="Mean over outputs and rows of d^2 / 2, or delta (d - delta / 2) where d = |y - t| > delta (Huber 1964).",
         backward_text="dL/dY = y - t, kept between -delta and delta, / size.",
     ),
-    row_loss(
+    RowFormulas(
         "quantile",
         QUANTILE,
         quantile_value,
         quantile_gradient,
-        straight_bend,
+        zero_hessian_product,
         difference_targets,
-        averaged=True,
-        heads=0,
+        mean_over_outputs=True,
+        outputs_per_target=None,
         parameter=Parameter("quantile", 0.5, 0.0, 1.0, many=True),
         text=(
             "Mean over outputs and rows of q (t - y), or (1 - q) (y - t) where y > t, least for the q-quantile (Koenker and\n"
@@ -129,3 +129,5 @@ LOSSES = (
         backward_text="dL/dY = -q, or 1 - q where y > t, / outputs / rows; 0 where y = t.",
     ),
 )
+
+ENTRIES = tuple(map(row_loss, _FORMULAS))

@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from ..compiler.jit import kernel, leaf
-from ..llvm import matrix
-from ..llvm.routines import loss_routine
+from ..llvm.row_kernels import loss_row_kernel
+from ..numerics.double_double import dd_multiply, two_difference
 from .codes import MSE, SQUARED_ERROR, SUM_SQUARED_ERROR
 from .differences import difference_targets, scale_rows
 from .entry import Loss
-from .sums import derivative_for, difference, halved_difference, row_count, sum_of, times
+from .rows import derivative_for, halved_difference, row_count, sum_of, weight_of
 
 _d = np.float64
 
 
 @leaf
-def square_parts(y, t):
-    """(y - t)^2, in two parts."""
-    d = difference(y, t)
-    return times(d, d)
+def dd_square(y, t):
+    """(y - t)^2, as a double-double."""
+    d = two_difference(y, t)
+    return dd_multiply(d, d)
 
 
-sum_of_squares = sum_of(square_parts, "sum_of_squares")
+sum_of_squares = sum_of(dd_square, "sum_of_squares")
 
 
 @kernel(elementwise=True)
@@ -70,35 +70,41 @@ def sum_squared_error_backward(Y, T, out=None):
     return dY
 
 
-@loss_routine
-def squares_routine(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
-    """See `routines.py`; for all three."""
-    Y, D = matrix(S, y, rows, stride), matrix(S, d, rows, stride)
-    outputs = _d(2.0) if code == SUM_SQUARED_ERROR else _d(n_out if code == MSE else 2 * n_out)
+@leaf
+def divisor(code, n_out):
+    """What the sum over the outputs of (y - t)^2 is divided by."""
+    if code == SUM_SQUARED_ERROR:
+        return _d(2.0)
+    return _d(n_out if code == MSE else 2 * n_out)
+
+
+@loss_row_kernel
+def squares_rows(rows):
+    """See `row_kernels.py`; for all three."""
+    Y, D, T, outputs = rows.Y, rows.D, rows.T, divisor(rows.code, rows.n_out)
     total = _d(0.0)
-    for r in range(rows):
-        row_weight = _d(weight[first + r]) if weight.size else _d(1.0)
-        slope = S.dtype.type(row_weight * scale * (_d(2.0) / outputs))
+    for r in range(Y.shape[0]):
+        row_weight = weight_of(rows.weight, r)
+        slope = D.dtype.type(row_weight * rows.scale * (_d(2.0) / outputs))
         value = _d(0.0)
-        for j in range(n_out):
-            difference = Y[r, j] - T[first + r, j]
+        for j in range(rows.n_out):
+            difference = Y[r, j] - T[r, j]
             D[r, j] = difference * slope
             value += _d(difference) * _d(difference)
         total += row_weight * value
     return total / outputs
 
 
-@loss_routine
-def squares_curvature(code, S, y, d, rows, stride, n_out, T, first, weight, scale, parameters):
-    """See `routines.py`; for all three."""
-    outputs = _d(2.0) if code == SUM_SQUARED_ERROR else _d(n_out if code == MSE else 2 * n_out)
-    scale_rows(matrix(S, d, rows, stride), first, weight, scale * (_d(2.0) / outputs))
+@loss_row_kernel
+def squares_tangents(rows):
+    """See `row_kernels.py`; for all three."""
+    scale_rows(rows.D, rows.weight, rows.scale * (_d(2.0) / divisor(rows.code, rows.n_out)))
     return _d(0.0)
 
 
-_routines = squares_routine, squares_curvature, difference_targets
-LOSSES = (
-    Loss("mse", MSE, mse, mse_backward, *_routines),
-    Loss("squared_error", SQUARED_ERROR, squared_error, squared_error_backward, *_routines),
-    Loss("sum_squared_error", SUM_SQUARED_ERROR, sum_squared_error, sum_squared_error_backward, *_routines),
+_row_kernels = squares_rows, squares_tangents, difference_targets
+ENTRIES = (
+    Loss("mse", MSE, mse, mse_backward, *_row_kernels),
+    Loss("squared_error", SQUARED_ERROR, squared_error, squared_error_backward, *_row_kernels),
+    Loss("sum_squared_error", SUM_SQUARED_ERROR, sum_squared_error, sum_squared_error_backward, *_row_kernels),
 )

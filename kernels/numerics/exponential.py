@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .error_free import sum_error
 from ..compiler.jit import leaf
+from .double_double import two_sum
 
 _f, _d = np.float32, np.float64
 
@@ -58,8 +58,12 @@ def split_single(x):
 
 
 @leaf
-def split_double(x, low):
-    """exp(x + low) = scale (1 + tail) in float64, scale a power of 2, -708 <= x <= 709.4, |low| up to half an ulp of x."""
+def split_double(argument):
+    """exp(x + low) = scale (1 + tail) in float64, (x, low) the argument, scale a power of 2: tail, scale.
+
+    -708 <= x <= 709.4, and |low| is up to half an ulp of x.
+    """
+    x, low = argument
     t = x * _LOG2E + _ROUND
     n = t - _ROUND
     r = (x - n * LN2_HI) - (n * LN2_LO - low)
@@ -70,8 +74,9 @@ def split_double(x, low):
 
 
 @leaf
-def split_double_finely(x, low):
-    """exp(x + low) = scale (1 + tail + rest), as `split_double` has it; the tail's rest makes it right to a tenth of an ulp."""
+def split_double_finely(argument):
+    """As `split_double` has it, but the tail is a double-double, right to a tenth of an ulp."""
+    x, low = argument
     t = x * _LOG2E + _ROUND
     n = t - _ROUND
     whole, part = x - n * LN2_HI, n * LN2_LO - low
@@ -82,7 +87,8 @@ def split_double_finely(x, low):
     q = ((_P0 + _P1 * r) + r2 * (_P2 + _P3 * r)) + r4 * (((_P4 + _P5 * r) + r2 * (_P6 + _P7 * r)) + r4 * (_P8 + _P9 * r))
     curve = r2 * q
     tail = r + curve
-    return tail, ((r - tail) + curve) + (r_low + r_low * tail), np.int64((_d(t).view(np.int64) << _SHIFT) + _ONE).view(_d)
+    rest = ((r - tail) + curve) + (r_low + r_low * tail)
+    return (tail, rest), np.int64((_d(t).view(np.int64) << _SHIFT) + _ONE).view(_d)
 
 
 @leaf
@@ -102,7 +108,7 @@ def exp_split(x):
     if is_single(x):
         tail, scale = split_single(_f(x))
         return type(x)(tail), type(x)(scale)
-    wide_tail, wide_scale = split_double(_d(x), _d(0.0))
+    wide_tail, wide_scale = split_double((_d(x), _d(0.0)))
     return type(x)(wide_tail), type(x)(wide_scale)
 
 
@@ -155,15 +161,16 @@ def exp_scalar(x):
 
 
 @leaf
-def exp_parts(x, low):
-    """exp(x + low) in float64 as a sum of two numbers, for x <= 709 and |low| at most half an ulp of x.
+def dd_exp(argument):
+    """exp of a double-double (x, low), as another one, for x <= 709 and |low| at most half an ulp of x.
 
-    The second is the rounding error of the first. 0 where the result is below the smallest normal number.
+    0 where the result is below the smallest normal number.
     """
+    x, low = argument
     vanishes = x < LOWEST_DOUBLE
     low = _d(0.0) if vanishes else low
     x = LOWEST_DOUBLE if vanishes else x
-    tail, scale = split_double(x, low)
+    tail, scale = split_double((x, low))
     e = tail + _d(1.0)
     rest = (_d(1.0) - e) + tail
     scale = _d(0.0) if vanishes else scale
@@ -189,25 +196,24 @@ def log_series(z):
 
 
 @leaf
-def log_parts(x):
-    """log(x) in float64 for a positive normal x, as a sum of two numbers; the second is the rounding error of the first."""
+def dd_log(x):
+    """log(x) for a positive normal float64, as a double-double."""
     k, m = log_split(x)
     f = m - _d(1.0)
     s = f / (_d(2.0) + f)
     half = _d(0.5) * f * f
     whole = k * LN2_HI
-    sum_ = whole + f
-    lost = sum_error(whole, f, sum_)
+    sum_, lost = two_sum(whole, f)
     correction = (s * (half + log_series(s * s)) + k * LN2_LO) - half
-    result = sum_ + correction
-    return result, sum_error(sum_, correction, result) + lost
+    result, error = two_sum(sum_, correction)
+    return result, error + lost
 
 
 @leaf
-def log1m_parts(y):
-    """log(1 - y) in float64 for 0 <= y < 1, in two parts, with the rounding error of 1 - y put back."""
+def dd_log1m(y):
+    """log(1 - y) for a float64 0 <= y < 1, as a double-double, with the rounding error of 1 - y put back."""
     u = _d(1.0) - y
-    result, rest = log_parts(u)
+    result, rest = dd_log(u)
     return result, rest + ((_d(1.0) - u) - y) / u
 
 

@@ -4,21 +4,21 @@ exp(a^2 / 2) times the tail is smooth and tends to 0 as 1 / a: times a + k it is
 Shepherd and Laframboise 1981. Interpolated at Chebyshev's nodes, up to a = 14 (k = 3, to 1.2e-9, for float32) and 39 (k = 5, to
 1.8e-17, for float64), beyond which what is made of it is below the smallest normal number.
 
-For float32 all is plain float64. For float64 numbers come in two parts (`errorfree.py`), good to a quarter of a last place.
+For float32 all is plain float64. For float64 it is double-double, good to a quarter of a last place.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .error_free import product_error, product_in_parts, quotient_in_parts, sum_error, sum_in_parts
-from .exponential import LOWEST_DOUBLE, split_double_finely, split_for_single
 from ..compiler.jit import leaf
+from .double_double import dd_add, dd_divide, dd_multiply, two_product, two_sum
+from .exponential import LOWEST_DOUBLE, split_double_finely, split_for_single
 
 _d = np.float64
 
-# The density at 0, 1 / sqrt(2 pi), in two parts.
-DENSITY_AT_0, DENSITY_AT_0_LOW = _d(0.3989422804014327), _d(-2.4923272022777301e-17)
+# The density at 0, 1 / sqrt(2 pi), as a double-double.
+DENSITY_AT_0 = _d(0.3989422804014327), _d(-2.4923272022777301e-17)
 
 _SHIFT_F = _d(3.0)
 _F = tuple(
@@ -67,38 +67,30 @@ def tail_ratio_for_single(a):
     return ((c[0] + s * even) + t * odd) / sum_
 
 
-# For float64, in two parts -------------------------------------------------------------------------------------------------
+# For float64 ---------------------------------------------------------------------------------------------------------------
 
 
 @leaf(inline=True)
-def bell_in_parts(a):
-    """exp(-a^2 / 2) = scale (e + e_low): e, e_low, and scale, a power of 2, or 0 where the result would be subnormal."""
-    half = _d(-0.5) * a
-    exponent = half * a
+def dd_bell(a):
+    """exp(-a^2 / 2) = scale e: e, a double-double, and scale, a power of 2, or 0 where the result would be subnormal."""
+    exponent, low = two_product(_d(-0.5) * a, a)
     vanishes = exponent < LOWEST_DOUBLE
-    low = _d(0.0) if vanishes else product_error(half, a, exponent)
-    tail, rest, scale = split_double_finely(LOWEST_DOUBLE if vanishes else exponent, low)
-    e, e_low = sum_in_parts(_d(1.0), _d(0.0), tail, rest)
-    return e, e_low, _d(0.0) if vanishes else scale
+    tail, scale = split_double_finely((LOWEST_DOUBLE if vanishes else exponent, _d(0.0) if vanishes else low))
+    return dd_add((_d(1.0), _d(0.0)), tail), _d(0.0) if vanishes else scale
 
 
 @leaf(inline=True)
-def tail_ratio_in_parts(a):
-    """exp(a^2 / 2) times the tail."""
-    sum_, difference = a + _SHIFT, a - _SHIFT
-    sum_low, difference_low = sum_error(a, _SHIFT, sum_), sum_error(a, -_SHIFT, difference)
-    t, t_low = quotient_in_parts(difference, difference_low, sum_, sum_low)
-    c, c_low, s = _D, _D_LOW, t * t
+def dd_tail_ratio(a):
+    """exp(a^2 / 2) times the tail, as a double-double."""
+    sum_ = two_sum(a, _SHIFT)
+    t = dd_divide(two_sum(a, -_SHIFT), sum_)
+    c, c_low, s = _D, _D_LOW, t[0] * t[0]
     even = c[14] + s * (c[16] + s * (c[18] + s * (c[20] + s * c[22])))
     even = c[4] + s * (c[6] + s * (c[8] + s * (c[10] + s * (c[12] + s * even))))
     odd = c[13] + s * (c[15] + s * (c[17] + s * (c[19] + s * c[21])))
     odd = c[5] + s * (c[7] + s * (c[9] + s * (c[11] + s * odd)))
-    p, p_low = product_in_parts(even + t * odd, _d(0.0), t, t_low)
-    p, p_low = sum_in_parts(c[3], c_low[3], p, p_low)
-    p, p_low = product_in_parts(p, p_low, t, t_low)
-    p, p_low = sum_in_parts(c[2], c_low[2], p, p_low)
-    p, p_low = product_in_parts(p, p_low, t, t_low)
-    p, p_low = sum_in_parts(c[1], c_low[1], p, p_low)
-    p, p_low = product_in_parts(p, p_low, t, t_low)
-    p, p_low = sum_in_parts(c[0], c_low[0], p, p_low)
-    return quotient_in_parts(p, p_low, sum_, sum_low)
+    p = dd_multiply((even + t[0] * odd, _d(0.0)), t)
+    p = dd_multiply(dd_add((c[3], c_low[3]), p), t)
+    p = dd_multiply(dd_add((c[2], c_low[2]), p), t)
+    p = dd_multiply(dd_add((c[1], c_low[1]), p), t)
+    return dd_divide(dd_add((c[0], c_low[0]), p), sum_)

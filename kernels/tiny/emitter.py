@@ -14,33 +14,43 @@ Without hidden units there is one layer, and rows k of w2 are those of the input
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from ..compiler.jit import JIT_DISABLED
-from ..llvm.emit import INDEX, data_pointer, multiply_add
+from ..llvm.emit import INDEX, data_pointer, ir, multiply_add
 
 Table = tuple[tuple[int, Any], ...]
+# Where the rates lie, from the begin of the weights on: these take at most (2 + 1) 8 + (8 + 1) numbers.
+RATES_AT = 64
 
 
-def online_size(inputs: int, hidden: int, outputs: int) -> tuple[int, int]:
+class Samples(NamedTuple):
+    """X (n n_in) and T (n outputs), vectors; order: row numbers, or empty for 0, 1, ..."""
+
+    X: Any
+    n_in: int
+    T: Any
+    order: Any
+
+
+def sizes_of(inputs: int, hidden: int, outputs: int) -> tuple[int, int]:
     """How many weights and how many rates such a network has."""
     return (inputs + 1) * hidden + ((hidden or inputs) + 1) * outputs, inputs + hidden + 1
 
 
-def make_online(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
+def make_trainer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
     """A function for networks of up to `inputs` inputs and `hidden` hidden units, and just `outputs` outputs:
 
-        online(S, w, rates, X, n_in, T, order, control, count, hidden_code, output_code, factor)
+        train(S, w, samples, control, count, codes, factor)
 
-    w, rates: places in the vector S, laid out as above. X (n n_in), T (n outputs): vectors; order: rows, or empty for
-    0, 1, ... `count` samples are trained on, delta at the output being factor (y - t) times the slope. Returns the sum of
-    (y - t)^2 and how many samples were done. A non-zero control[0] ends it after a step; a sample whose square is not finite
-    does before its step, and the count is then -1 less the samples done.
+    w: where the weights lie in the vector S, laid out as above, and the rates `RATES_AT` numbers later. samples: `Samples`.
+    `count` of them are trained on, delta at the output being factor (y - t) times the slope. codes: of the
+    activations, the hidden one and that of the output. Returns the sum of (y - t)^2, how many samples were done, and whether
+    all was finite. A non-zero stop in `control` ends it after a step; a sample whose square is not finite does before its step.
 
     activations, slopes: leaves of one number for each code; all other codes stand for the identity.
     """
@@ -50,11 +60,12 @@ def make_online(inputs: int, hidden: int, outputs: int, activations: Table, slop
 
 
 def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], slopes: dict[int, Any]) -> Callable[..., Any]:
-    def online(
-        S: Any, w: int, rates: int, X: Any, n_in: int, T: Any, order: Any, control: Any, count: int,
-        hidden_code: int, output_code: int, factor: Any,
-    ) -> tuple[float, int]:  # fmt: skip
-        n_weights, n_rates = online_size(inputs, hidden, outputs)
+    def train(
+        S: Any, w: int, samples: Samples, control: Any, count: int, codes: tuple[int, int], factor: Any
+    ) -> tuple[float, int, bool]:
+        X, n_in, T, order = samples
+        rates = w + RATES_AT
+        n_weights, n_rates = sizes_of(inputs, hidden, outputs)
         bounds = np.cumsum([inputs * hidden, hidden, (hidden or inputs) * outputs])
         first, b1, second, b2 = np.split(S[w : w + n_weights], bounds)
         w1, w2 = first.reshape(inputs, hidden), second.reshape(hidden or inputs, outputs)
@@ -68,25 +79,25 @@ def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], 
         for done in range(count):
             row = order[done] if order.size else done
             x = X[row * n_in + np.minimum(np.arange(inputs), n_in - 1)]
-            h = through(activations, hidden_code, *[_dot(x, w1) + b1] * 2) if hidden else x
-            y = through(activations, output_code, *[_dot(h, w2) + b2] * 2)
+            h = through(activations, codes[0], *[_dot(x, w1) + b1] * 2) if hidden else x
+            y = through(activations, codes[1], *[_dot(h, w2) + b2] * 2)
             difference = y - T[row * outputs : (row + 1) * outputs]
             square = float(np.sum(difference.astype(np.float64) ** 2))
             if not square < np.inf:
-                return total + square, -1 - done
+                return total + square, done, False
             total += square
-            delta = difference * factor * through(slopes, output_code, y, np.ones_like(y))
+            delta = difference * factor * through(slopes, codes[1], y, np.ones_like(y))
             if hidden:
-                below = _dot(delta, w2.T) * through(slopes, hidden_code, h, np.ones_like(h))
+                below = _dot(delta, w2.T) * through(slopes, codes[0], h, np.ones_like(h))
                 w1 -= input_rates[:, None] * (x[:, None] * below)
                 b1 -= bias_rate * below
             w2 -= last_rates[:, None] * (h[:, None] * delta)
             b2 -= bias_rate * delta
-            if control[0] != 0:
-                return total, done + 1
-        return total, count
+            if control[0].stop != 0:
+                return total, done + 1, True
+        return total, count, True
 
-    return online
+    return train
 
 
 def _dot(vector: Any, matrix: Any) -> Any:
@@ -98,31 +109,39 @@ def _dot(vector: Any, matrix: Any) -> Any:
 
 
 def _typer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
-    def type_online(
-        typing: Any, S: Any, w: Any, rates: Any, X: Any, n_in: Any, T: Any, order: Any, control: Any, count: Any,
-        hidden_code: Any, output_code: Any, factor: Any,
-    ) -> Any:  # fmt: skip
+    def type_train(typing: Any, S: Any, w: Any, samples: Any, control: Any, count: Any, codes: Any, factor: Any) -> Any:
         real, i = S.dtype, types.intp
         tables = []
         for table in (activations, slopes):
             called = [(code, types.Dispatcher(function)) for code, function in table]
             tables.append([(code, kind, typing.resolve_function_type(kind, (real,), {})) for code, kind in called])
-        result = types.Tuple((types.float64, types.intp))
-        signature = result(S, i, i, X, i, T, order, control, i, types.int64, types.int64, real)
+        result = types.Tuple((types.float64, types.intp, types.boolean))
+        two_codes = types.UniTuple(types.int64, 2)
+        signature = result(S, i, samples, control, i, two_codes, real)
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             functions = [[(code, context.get_function(kind, sig)) for code, kind, sig in table] for table in tables]
-            names = ("S", "w", "rates", "X", "n_in", "T", "order", "control", "count", "hidden_code", "output_code", "factor")
-            values = dict(zip(names, arguments, strict=True))
-            for name, kind in (("S", S), ("X", X), ("T", T), ("order", order), ("control", control)):
-                values[f"{name}_data"] = data_pointer(context, builder, kind, values[name])
-            values["n_order"] = _size(context, builder, order, values["order"])
-            total, done = _emit(builder, (inputs, hidden, outputs), functions[0], functions[1], values)
-            return context.make_tuple(builder, result, (total, done))
+            vector, w, rows, control_, count, codes, factor = arguments
+            X, n_in, T, order = (builder.extract_value(rows, k) for k in range(4))
+            X_type, _, T_type, order_type = samples.types
+            values = {"w": w, "n_in": n_in, "count": count, "factor": factor}
+            values["hidden_code"], values["output_code"] = (builder.extract_value(codes, k) for k in range(2))
+            values["n_order"] = _size(context, builder, order_type, order)
+            values["S_data"], values["X_data"] = (
+                data_pointer(context, builder, S, vector),
+                data_pointer(context, builder, X_type, X),
+            )
+            values["T_data"], values["order_data"] = (
+                data_pointer(context, builder, T_type, T),
+                data_pointer(context, builder, order_type, order),
+            )
+            values["stop"] = builder.bitcast(data_pointer(context, builder, control, control_), INDEX.as_pointer())
+            results = _emit(builder, (inputs, hidden, outputs), functions[0], functions[1], values)
+            return context.make_tuple(builder, result, results)
 
         return signature, build
 
-    return type_online
+    return type_train
 
 
 def _size(context: Any, builder: Any, array: Any, value: Any) -> Any:
@@ -165,15 +184,18 @@ def _emit_dot(builder: Any, left: list[Any], right: list[Any]) -> Any:
 
 def _emit(
     builder: Any, sizes: tuple[int, int, int], activations: list[Any], slopes: list[Any], given: dict[str, Any]
-) -> tuple[Any, Any]:
+) -> tuple[Any, Any, Any]:
     inputs, hidden, outputs = sizes
     s = given["S_data"]
-    n_weights, n_rates = online_size(inputs, hidden, outputs)
+    n_weights, n_rates = sizes_of(inputs, hidden, outputs)
 
     def numbers(at: Any, count: int) -> list[Any]:
         return [builder.load(builder.gep(s, [builder.add(at, INDEX(k))])) for k in range(count)]
 
-    start, rates = numbers(given["w"], n_weights), [builder.fneg(rate) for rate in numbers(given["rates"], n_rates)]
+    start, rates = (
+        numbers(given["w"], n_weights),
+        [builder.fneg(rate) for rate in numbers(builder.add(given["w"], INDEX(RATES_AT)), n_rates)],
+    )
     real, double, one = start[0].type, ir.DoubleType(), start[0].type(1.0)
     columns = [
         builder.select(builder.icmp_signed("<", INDEX(k), given["n_in"]), INDEX(k), builder.sub(given["n_in"], INDEX(1)))
@@ -216,7 +238,6 @@ def _emit(
         square = multiply_add(builder, wide, wide, square)
     reached = builder.fadd(total, square)
     stepping, diverged = builder.append_basic_block("step"), builder.basic_block
-    undone = builder.not_(done)
     builder.cbranch(builder.fcmp_ordered("<", square, double(float("inf"))), stepping, after)
 
     builder.position_at_end(stepping)
@@ -235,7 +256,7 @@ def _emit(
     moved = [multiply_add(builder, rate, g, w) for (rate, g), w in zip(moves, weights, strict=True)]
     following = builder.add(done, INDEX(1))
     stepped = builder.basic_block
-    stop = builder.icmp_signed("!=", builder.load_atomic(given["control_data"], "monotonic", 8), INDEX(0))
+    stop = builder.icmp_signed("!=", builder.load_atomic(given["stop"], "monotonic", 8), INDEX(0))
     more = builder.and_(builder.icmp_signed("<", following, given["count"]), builder.not_(stop))
     builder.cbranch(more, loop, after)
     for phi, value in zip((done, total, *weights), (following, reached, *moved), strict=True):
@@ -243,14 +264,17 @@ def _emit(
 
     builder.position_at_end(after)
     results = []
-    for old, new in zip((undone, reached, *weights), (following, reached, *moved), strict=True):
+    for old, new in zip((done, reached, *weights), (following, reached, *moved), strict=True):
         phi = builder.phi(old.type)
         phi.add_incoming(old, diverged)
         phi.add_incoming(new, stepped)
         results.append(phi)
+    finite = builder.phi(ir.IntType(1))
+    finite.add_incoming(ir.Constant(ir.IntType(1), 0), diverged)
+    finite.add_incoming(ir.Constant(ir.IntType(1), 1), stepped)
     for k, value in enumerate(results[2:]):
         builder.store(value, builder.gep(s, [builder.add(given["w"], INDEX(k))]))
-    return results[1], results[0]
+    return results[1], results[0], finite
 
 
 def _rows(values: Iterator[Any], rows: int, columns: int) -> list[list[Any]]:

@@ -6,12 +6,25 @@ threads than processors, those that wait would otherwise take the time of those 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+
 from ..compiler.jit import leaf
 from ..llvm import atomic_add, atomic_read, nap, pause, yield_thread
+from ..records import Record
 
-# Places in Workspace.control, a cache line apart. STOP: the caller's wish; DECISION: what all threads act on.
-STOP, BARRIER, DECISION = 0, 8, 16
-CONTROL_SIZE = 24
+_LINE = 64  # bytes: each field has a cache line of its own
+# stop: the caller's wish. arrivals: how often threads have come to the barrier. decision: what all threads act on.
+CONTROL: Record = np.dtype(
+    {
+        "names": ["stop", "arrivals", "decision"],
+        "formats": [np.int64, np.int64, np.int64],
+        "offsets": [0, _LINE, 2 * _LINE],
+        "itemsize": 3 * _LINE,
+    }
+)
+ARRIVALS_AT = _LINE // 8  # in int64 numbers, for the atomic operations
 
 # A pause takes 10 to 40 ns: about as long as two system calls for a yield.
 SPINS = 100
@@ -19,14 +32,23 @@ SPINS = 100
 YIELDS = 200
 
 
+class Team(NamedTuple):
+    """Threads that make one call together: what they share, this one's number, and how many they are."""
+
+    control: np.ndarray
+    thread: int
+    threads: int
+
+
 @leaf
-def meet(control, threads, meetings):
-    """Wait until all threads have come to this, their meeting number `meetings` (from 1)."""
+def wait_for_all(team, barriers):
+    """Wait until all threads have come to this, their barrier number `barriers` (from 1)."""
+    control, threads = team.control, team.threads
     if threads == 1:
         return
-    atomic_add(control, BARRIER, 1)
+    atomic_add(control, ARRIVALS_AT, 1)
     spins = 0
-    while atomic_read(control, BARRIER) < meetings * threads:
+    while atomic_read(control, ARRIVALS_AT) < barriers * threads:
         spins += 1
         if spins > SPINS + YIELDS:
             nap()
@@ -34,3 +56,17 @@ def meet(control, threads, meetings):
             yield_thread()
         else:
             pause()
+
+
+@leaf
+def share(team, count, unit):
+    """Of `count` things in units of `unit`, those (first, last + 1) that belong to this thread."""
+    units = (count + unit - 1) // unit
+    return units * team.thread // team.threads * unit, min(count, units * (team.thread + 1) // team.threads * unit)
+
+
+@leaf
+def is_ours(team, layer):
+    """Whether this thread does what is done for a layer as a whole."""
+    # Layers counted from 1 are dealt out to the threads by turns.
+    return (layer + 1) % team.threads == team.thread

@@ -1,45 +1,52 @@
 """The batch loop of an epoch, one thread's part of it: rows gathered, forward, backward, and the step.
 
-A step has two meetings of the threads, whatever the depth: after the deltas, and after the step.
+The threads meet twice in a step, whatever the depth: after the deltas, and after the step.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from .clipping import add_squared_lengths, clipped_step, whole_gradient
-from .dropout import KEEP_ALL, step_key
 from ..compiler.jit import leaf
 from ..llvm import copy, matrix, span
-from ..passes import add_gradient, backward_rows, forward_rows, loss_rows, read_only, share
-from .optimizers import ALPHA, CLIP_NORM, DIVERGED, L1, RULE, RUNNING, SEED, STOPPED, penalty_factors, step_scalars
-from ..plan import N_IN, N_LAYERS, N_OUT, N_TARGETS
-from ..matrices import weigh
-from .step import step_part
-from .barrier import DECISION, STOP, meet
-from ..workspace import (
-    ANY_DROPPED,
-    AREA,
-    BATCH,
-    BATCH_MEAN,
-    BLOCK,
-    CHUNK,
-    GRANULE,
-    GROUPS,
-    INPUTS,
-    MEAN,
-    PACKED,
-    PARAMETERS,
-    PENALTY,
-    ROW_WEIGHTS,
-    ROWS,
-    SUMS,
-    TARGETS,
-    WEIGHTS,
-    WIDTH,
+from ..matrices import Operand, read_only, weighted_norms
+from ..passes import (
+    Block,
+    Targets,
+    add_gradient,
+    backward_rows,
+    forward_rows,
+    inputs_of,
+    loss_and_deltas,
+    set_gradient,
+    weights_at,
 )
+from .barrier import Team, is_ours, share, wait_for_all
+from .clipping import add_squared_lengths, clipped_step, whole_gradient
+from .codes import DIVERGED, RUNNING, STOPPED
+from .dropout import Dropout, step_key
+from .optimizers import penalty_factors, step_sizes
+from .step import Step, take_part
+
+
+class Rows(NamedTuple):
+    """What a network is trained on: X (n, n_in), T (n, n_targets), weight (n) or empty, order (m) row numbers or empty."""
+
+    X: np.ndarray
+    T: np.ndarray
+    weight: np.ndarray
+    order: np.ndarray
+
+
+class Batch(NamedTuple):
+    """Rows start to start + rows - 1 of an epoch; scale: one over their sum of sample weights."""
+
+    start: int
+    rows: int
+    scale: float
 
 
 @leaf(read_only="vector")
@@ -48,16 +55,17 @@ def read_only_matrix(vector, start, rows, columns):
     return matrix(vector, start, rows, columns)
 
 
-@leaf(read_only="source")
-def gather(source, order, start, S, at, held, rows, width):
-    """Rows order[start : start + rows] of `source`, each `width` long, to S, where row 0 lies at `at`, from row `held` on."""
-    for r in range(rows):
-        copy(S, at + (held + r) * width, source, order[start + r] * width, width)
+@leaf(read_only="source order")
+def gather(memory, at, source, order, width):
+    """Those rows of `source` that `order` names, each `width` long, into memory from place `at` on."""
+    for r in range(order.size):
+        copy(memory, at + r * width, source, order[r] * width, width)
 
 
 @leaf
-def batch_weight(weight, order, start, stop):
+def batch_weight(rows, start, stop):
     """Sum of the sample weights of one batch."""
+    weight, order = rows.weight, rows.order
     if weight.size == 0:
         return np.float64(stop - start)
     total = np.float64(0.0)
@@ -66,131 +74,169 @@ def batch_weight(weight, order, start, stop):
     return total
 
 
-@leaf(read_only="X T weight order")
-def rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, first, area, held, rows, key):
-    """Forward and backward for rows first to first + rows - 1 of the batch that begins at `start`.
+@leaf
+def gather_block(net, rows, batch, first, block):
+    """A block's rows, `first` the first one's position in the batch, into its chunk's memory; their inputs and targets there."""
+    header, memory = net.header[0], net.memory
+    n_in, columns = net.layers[0].n_in, header.n_targets
+    order = span(rows.order, batch.start + first, block.rows)
+    inputs, targets = block.memory + header.inputs, block.memory + header.targets
+    gather(memory, inputs + block.first * n_in, span(rows.X, 0, rows.X.size), order, n_in)
+    gather(memory, targets + block.first * columns, span(rows.T, 0, rows.T.size), order, columns)
+    weight = rows.weight
+    if weight.size:
+        weights = block.memory + header.row_weights
+        gather(memory, weights + block.first, weight, order, 1)
+        weight = read_only(span(memory, weights, header.chunk_rows))
+    T = read_only_matrix(memory, targets, header.chunk_rows, columns)
+    X = Operand(read_only(memory), inputs + block.first * n_in, n_in, 1)
+    return X, Targets(T, weight, block.first, batch.scale)
 
-    In the area they are those from row `held` on. losses: as in `loss_rows`; key: as in `forward_rows`.
+
+@leaf
+def deltas_of_block(net, rows, batch, first, block, losses, dropout):
+    """Forward and backward for a block's rows, `first` being the first one's position in the batch.
+
+    losses: as in `loss_rows`. dropout: of the step.
     """
-    n_in, at = table[1, N_IN], start + first
-    inputs, x_at, targets, weights, t_at = X, at * n_in, T, weight, at
-    if order.size:
-        inputs, x_at, t_at = read_only(S), area + layout[0, INPUTS] + held * n_in, held
-        targets = read_only_matrix(S, area + layout[0, TARGETS], layout[0, CHUNK], table[0, N_TARGETS])
-        gather(X, order, at, S, area + layout[0, INPUTS], held, rows, n_in)
-        gather(span(T, 0, T.size), order, at, S, area + layout[0, TARGETS], held, rows, T.shape[1])
-        if weight.size:
-            weights = read_only(span(S, area + layout[0, ROW_WEIGHTS], layout[0, CHUNK]))
-            gather(weight, order, at, S, area + layout[0, ROW_WEIGHTS], held, rows, 1)
-    forward_rows(table, layout, S, inputs, x_at, area, held, rows, key, first)
-    loss_rows(table, layout, S, targets, weights, t_at, scale, losses, first, area, held, rows)
-    backward_rows(table, layout, S, area, held, rows, key, first)
+    here = Dropout(dropout.active, dropout.key, first)
+    X = inputs_of(net, rows.X, batch.start + first)
+    targets = Targets(rows.T, rows.weight, batch.start + first, batch.scale)
+    if rows.order.size:
+        X, targets = gather_block(net, rows, batch, first, block)
+    forward_rows(net, X, block, here)
+    loss_and_deltas(net, targets, losses, first, block)
+    backward_rows(net, block, here)
 
 
-@leaf(read_only="X T weight order")
-def group_passes(table, layout, S, X, T, weight, order, start, rows, scale, losses, groups, part, parts, key):
+@leaf
+def chunk_inputs(net, rows, start, memory):
+    """The inputs of the rows from `start` on, or where they were gathered, in the chunk's memory from place `memory` on."""
+    n_in = net.layers[0].n_in
+    if rows.order.size:
+        return Operand(read_only(net.memory), memory + net.header[0].inputs, n_in, 1)
+    return inputs_of(net, rows.X, start)
+
+
+@leaf
+def gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout):
     """Gradients of this thread's groups of chunks, each the sum over its chunks in order."""
-    n_in, chunk_rows, block = table[1, N_IN], layout[0, CHUNK], layout[0, BLOCK]
-    chunks = (rows + chunk_rows - 1) // chunk_rows
-    area = part * layout[0, AREA]
-    inputs = read_only(S) if order.size else X
+    header = net.header[0]
+    one, alone = net.memory.dtype.type(1.0), Team(team.control, 0, 1)
+    n_chunks = (batch.rows + header.chunk_rows - 1) // header.chunk_rows
+    memory = team.thread * header.chunk_size
     # Neighbours, not every other one: chunks that do not divide evenly make groups long and short by turns.
-    for group in range(groups * part // parts, groups * (part + 1) // parts):
-        target = layout[0, SUMS] + group * layout[0, PACKED]
-        init = -1
-        for chunk in range(chunks * group // groups, chunks * (group + 1) // groups):
-            first = chunk * chunk_rows
-            count = min(chunk_rows, rows - first)
-            for row in range(0, count, block):
-                here = min(block, count - row)
-                rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, first + row, area, row, here, key)
-            x_at = area + layout[0, INPUTS] if order.size else (start + first) * n_in
-            add_gradient(table, layout, S, inputs, x_at, area, count, init, target, S.dtype.type(1.0), 0, 1, key, 0)
-            init = target
+    for group in range(n_groups * team.thread // team.threads, n_groups * (team.thread + 1) // team.threads):
+        target = header.sums + group * header.packed_size
+        first_chunk, end = n_chunks * group // n_groups, n_chunks * (group + 1) // n_groups
+        for chunk in range(first_chunk, end):
+            first = chunk * header.chunk_rows
+            count = min(header.chunk_rows, batch.rows - first)
+            for row in range(0, count, header.block_rows):
+                block = Block(memory, row, min(header.block_rows, count - row))
+                deltas_of_block(net, rows, batch, first + row, block, losses, dropout)
+            X, whole = chunk_inputs(net, rows, batch.start + first, memory), Block(memory, 0, count)
+            if chunk == first_chunk:
+                set_gradient(net, X, whole, memory, target, alone, dropout)
+            else:
+                add_gradient(net, X, whole, memory, target, one, alone, dropout)
 
 
 @leaf
-def meetings_of_a_step(scalars):
+def deltas_of_batch(net, rows, batch, team, losses, dropout):
+    """Deltas of this thread's rows of a batch that is one chunk."""
+    first, last = share(team, batch.rows, net.header[0].strip_rows)
+    block_rows = net.header[0].block_rows
+    for row in range(first, last, block_rows):
+        deltas_of_block(net, rows, batch, row, Block(0, row, min(block_rows, last - row)), losses, dropout)
+
+
+@leaf
+def barriers_of_a_step(hyper):
     """How often the threads meet: twice more where the whole gradient's length must be known before the step."""
-    return 2 if scalars[CLIP_NORM] == 0.0 else 4
+    return 2 if hyper.clip_norm == 0.0 else 4
 
 
 @leaf
-def weigh_weights(table, layout, S, alpha, l1, losses, part, parts):
+def penalties_of_layers(net, hyper, losses, team):
     """The last entries of losses OUT: the penalty on each layer's weights; this thread's layers'."""
-    layers = table[0, N_LAYERS]
-    for layer in range(1, layers + 1):
-        if layer % parts == part:
-            at, rows, columns = layout[0, PARAMETERS] + layout[layer, WEIGHTS], layout[layer, ROWS], layout[layer, WIDTH]
-            losses[losses.size - layers + layer - 1] = weigh(
-                S, at, table[layer, N_IN], table[layer, N_OUT], rows, columns, 0.5 * alpha, l1
+    n_layers = net.header[0].n_layers
+    for l in range(n_layers):
+        if is_ours(team, l):
+            layer = net.layers[l]
+            weights = weights_at(layer, net.header[0].parameters)
+            losses[losses.size - n_layers + l] = weighted_norms(
+                net.memory, weights, layer.n_in, layer.n_out, 0.5 * hyper.alpha, hyper.l1
             )
 
 
-@leaf(read_only="X T weight order")
-def batches(table, layout, S, X, T, weight, order, codes, scalars, step, control, losses, record, part, parts, meetings):
-    """This thread's part of all batches: the mean loss, the status, how many rows are done, how many steps taken ever.
+@leaf
+def sum_of(losses, first, last):
+    """The sum of the entries first to last - 1, in order."""
+    total = np.float64(0.0)
+    for k in range(first, last):
+        total += losses[k]
+    return total
 
-    X: the inputs as a vector. step, meetings: steps taken and meetings held before. record: a row of Workspace.passes, OUT.
+
+@leaf
+def train_batches(net, rows, state, losses, team, barriers, step, record):
+    """This thread's part of all batches of an epoch: the mean loss, the status, how many rows are done, the steps taken ever.
+
+    barriers, step: how many the threads have met at, and taken, before. record: of EPOCH, OUT.
     """
-    batch, block, n_in = layout[0, BATCH], layout[0, BLOCK], table[1, N_IN]
-    n = order.size if order.size else T.shape[0]
-    inputs = read_only(S) if order.size else X
-    rule, alpha, l1, clip_norm = codes[RULE], scalars[ALPHA], scalars[L1], scalars[CLIP_NORM]
+    header, control = net.header[0], team.control
+    hyper, rule = state.hyperparameters[0], state.counters[0].rule
+    n, real = rows.order.size if rows.order.size else rows.T.shape[0], net.memory.dtype.type
+    penalised = hyper.alpha != 0.0 or hyper.l1 != 0.0
     total, total_weight = np.float64(0.0), np.float64(0.0)
     total_by_rows, total_penalty = np.float64(0.0), np.float64(0.0)
-    status, done, key = RUNNING, n, np.int64(KEEP_ALL)
-    for start in range(0, n, batch):
-        rows = min(batch, n - start)
-        weight_here = batch_weight(weight, order, start, start + rows)
+    status, done, key = RUNNING, n, np.int64(0)
+    for start in range(0, n, header.batch_rows):
+        count = min(header.batch_rows, n - start)
+        weight_here = batch_weight(rows, start, start + count)
         scale = 1.0 / weight_here if weight_here != 0.0 else 0.0
-        if layout[0, ANY_DROPPED]:
-            key = step_key(np.int64(scalars[SEED]), step)
-        groups = min(layout[0, GROUPS], (rows + layout[0, CHUNK] - 1) // layout[0, CHUNK])
-        if alpha != 0.0 or l1 != 0.0:
-            weigh_weights(table, layout, S, alpha, l1, losses, part, parts)
-        if groups:
-            group_passes(table, layout, S, X, T, weight, order, start, rows, scale, losses, groups, part, parts, key)
+        batch = Batch(start, count, scale)
+        if header.any_dropout:
+            key = step_key(hyper.seed, step)
+        dropout = Dropout(header.any_dropout, key, 0)
+        if penalised:
+            penalties_of_layers(net, hyper, losses, team)
+        n_groups = min(header.n_groups, (count + header.chunk_rows - 1) // header.chunk_rows)
+        if header.grouped:
+            gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout)
         else:
-            first, last = share(rows, layout[0, GRANULE], part, parts)
-            for row in range(first, last, block):
-                count = min(block, last - row)
-                rows_pass(table, layout, S, X, T, weight, order, start, scale, losses, row, 0, row, count, key)
-        meet(control, parts, meetings + 1)
+            deltas_of_batch(net, rows, batch, team, losses, dropout)
+        wait_for_all(team, barriers + 1)
 
-        loss, penalty = np.float64(0.0), np.float64(0.0)
-        for k in range((rows + layout[0, GRANULE] - 1) // layout[0, GRANULE]):
-            loss += losses[k]
-        if alpha != 0.0 or l1 != 0.0:
-            for k in range(losses.size - table[0, N_LAYERS], losses.size):
-                penalty += losses[k]
-            penalty *= scale
+        loss = sum_of(losses, 0, (count + header.strip_rows - 1) // header.strip_rows)
+        penalty = scale * sum_of(losses, losses.size - header.n_layers, losses.size) if penalised else 0.0
         if not math.isfinite(loss + penalty):
             return loss, DIVERGED, start, step
         step += 1
-        values = step_scalars(codes, scalars, step, S.dtype.type)
-        x_at = layout[0, INPUTS] if order.size else start * n_in
-        penalties = penalty_factors(scalars, scale, S.dtype.type)
-        if clip_norm == 0.0:
-            step_part(table, layout, S, inputs, x_at, rows, groups, rule, values, penalties, part, parts, key)
+        sizes = step_sizes(rule, hyper, step, real)
+        penalties = penalty_factors(hyper, scale, real)
+        here = Step(chunk_inputs(net, rows, start, 0), Block(0, 0, count), n_groups, rule, sizes, penalties)
+        if hyper.clip_norm == 0.0:
+            take_part(net, here, team, dropout)
         else:
-            whole_gradient(table, layout, S, inputs, x_at, rows, groups, part, parts, key)
-            meet(control, parts, meetings + 2)
-            add_squared_lengths(table, layout, S, penalties, losses, part, parts)
-            meet(control, parts, meetings + 3)
-            clipped_step(table, layout, S, rule, values, clip_norm, losses, part, parts)
+            whole_gradient(net, here, team, dropout)
+            wait_for_all(team, barriers + 2)
+            add_squared_lengths(net, here.penalties, losses, team)
+            wait_for_all(team, barriers + 3)
+            clipped_step(net, here, hyper.clip_norm, losses, team)
         total += loss
         total_weight += weight_here
-        total_by_rows += loss * scale * rows
-        total_penalty += penalty * rows
-        if part == 0:
-            control[DECISION] = control[STOP]
-        meetings += meetings_of_a_step(scalars)
-        meet(control, parts, meetings)
-        if control[DECISION] != 0:
-            status, done = STOPPED, start + rows
+        total_by_rows += loss * scale * count
+        total_penalty += penalty * count
+        if team.thread == 0:
+            control[0].decision = control[0].stop
+        barriers += barriers_of_a_step(hyper)
+        wait_for_all(team, barriers)
+        if control[0].decision != 0:
+            status, done = STOPPED, start + count
             break
     mean = total / total_weight if total_weight != 0.0 else 0.0
-    if part == 0 and done:
-        record[MEAN], record[BATCH_MEAN], record[PENALTY] = mean, total_by_rows / done, total_penalty / done
+    if team.thread == 0 and done:
+        record.loss, record.batch_mean, record.penalty = mean, total_by_rows / done, total_penalty / done
     return mean, status, done, step

@@ -1,6 +1,6 @@
 """A step whose gradient is shortened where it is too long: that takes the whole gradient first.
 
-Its pieces, each thread's part of them, with a meeting of the threads after the first and after the second.
+Its pieces, each thread's part of them; the threads meet after the first and after the second.
 """
 
 from __future__ import annotations
@@ -9,60 +9,62 @@ import numpy as np
 
 from ..compiler.jit import leaf
 from ..llvm import span
-from ..passes import add_gradient, refresh_transposed
-from ..plan import BIASED, N_IN, N_LAYERS, N_OUT
-from ..matrices import weigh
-from .step import any_penalty, penalise_layer, step_stretch, sum_groups
-from ..workspace import BIASES, FROZEN, PACKED, ROWS, SUMS, WEIGHTS, WIDTH
-
-
-@leaf(read_only="X")
-def whole_gradient(table, layout, S, X, x_at, rows, groups, part, parts, key):
-    """This thread's rows of the gradient, in SUMS. key: as in `forward_rows`."""
-    if groups == 0:
-        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts, key, 0)
-    elif part == 0:
-        sum_groups(layout, S, groups, 0, layout[0, PACKED])
+from ..matrices import weighted_norms
+from ..passes import biases_at, refresh_transposed, set_gradient, weights_at
+from .barrier import is_ours
+from .step import any_penalty, no_penalties, penalise_layer, step_stretch, sum_groups
 
 
 @leaf
-def add_squared_lengths(table, layout, S, penalties, losses, part, parts):
-    """The penalties' gradients join that in SUMS; the last entries of losses OUT: its squared length, layer by layer."""
-    layers = table[0, N_LAYERS]
-    for layer in range(1, layers + 1):
-        if layer % parts == part:
-            weights, biases = layout[layer, WEIGHTS], layout[layer, BIASES]
-            rows, width, n_in, n_out = layout[layer, ROWS], layout[layer, WIDTH], table[layer, N_IN], table[layer, N_OUT]
-            losses[losses.size - layers + layer - 1] = 0.0
-            if layout[layer, FROZEN]:
+def whole_gradient(net, step, team, dropout):
+    """This thread's rows of the gradient, in the sums."""
+    header = net.header[0]
+    if not header.grouped:
+        set_gradient(net, step.X, step.block, step.block.memory, header.sums, team, dropout)
+    elif team.thread == 0:
+        sum_groups(net, step.n_groups, 0, header.packed_size)
+
+
+@leaf
+def add_squared_lengths(net, penalties, losses, team):
+    """The penalties' gradients join that in the sums; the last entries of losses OUT: its squared length, layer by layer."""
+    header = net.header[0]
+    for l in range(header.n_layers):
+        if is_ours(team, l):
+            layer, place = net.layers[l], losses.size - header.n_layers + l
+            losses[place] = 0.0
+            if layer.frozen:
                 continue
             if any_penalty(penalties):
-                penalise_layer(layout, S, layer, penalties)
-            squares = weigh(S, layout[0, SUMS] + weights, n_in, n_out, rows, width, 1.0, 0.0)
-            if table[0, BIASED]:
-                squares += weigh(S, layout[0, SUMS] + biases, 1, n_out, 1, width, 1.0, 0.0)
-            losses[losses.size - layers + layer - 1] = squares
+                penalise_layer(net, layer, penalties)
+            squares = weighted_norms(net.memory, weights_at(layer, header.sums), layer.n_in, layer.n_out, 1.0, 0.0)
+            if header.biased:
+                squares += weighted_norms(net.memory, biases_at(layer, header.sums), 1, layer.n_out, 1.0, 0.0)
+            losses[place] = squares
 
 
 @leaf
-def clipped_step(table, layout, S, rule, values, longest, losses, part, parts):
-    """A step for this thread's layers, with the gradient in SUMS, shortened where it is longer than `longest`."""
-    layers = table[0, N_LAYERS]
+def shortened_step(net, step, factor, at, count):
+    """A step for `count` parameters from place `at` of the vectors in panels, with their gradient in the sums times factor."""
+    gradient = span(net.memory, net.header[0].sums + at, count)
+    for i in range(count):
+        gradient[i] *= factor
+    step_stretch(net, step, no_penalties(net), at, net.header[0].sums + at, count)
+
+
+@leaf
+def clipped_step(net, step, longest, losses, team):
+    """A step for this thread's layers, with the gradient in the sums, shortened where it is longer than `longest`."""
+    n_layers = net.header[0].n_layers
     squares = np.float64(0.0)
-    for k in range(losses.size - layers, losses.size):
+    for k in range(losses.size - n_layers, losses.size):
         squares += losses[k]
     length = np.sqrt(squares)
-    zero = S.dtype.type(0.0)
-    factor = S.dtype.type(longest / length if length > longest else 1.0)
-    for layer in range(1, layers + 1):
-        if layer % parts == part and not layout[layer, FROZEN]:
-            for at, count in (
-                (layout[layer, WEIGHTS], layout[layer, ROWS] * layout[layer, WIDTH]),
-                (layout[layer, BIASES], layout[layer, WIDTH]),
-            ):
-                gradient = span(S, layout[0, SUMS] + at, count)
-                for i in range(count):
-                    gradient[i] *= factor
-                step_stretch(layout, S, rule, values, (zero, zero, zero), at, layout[0, SUMS] + at, count)
-            if layer > 1:
-                refresh_transposed(layout, S, layer, 0, table[layer, N_IN])
+    factor = net.memory.dtype.type(longest / length if length > longest else 1.0)
+    for l in range(n_layers):
+        layer = net.layers[l]
+        if is_ours(team, l) and not layer.frozen:
+            shortened_step(net, step, factor, layer.weights, layer.panel_rows * layer.width)
+            shortened_step(net, step, factor, layer.biases, layer.width)
+            if l > 0:
+                refresh_transposed(net, layer, 0, layer.n_in)

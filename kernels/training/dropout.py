@@ -8,14 +8,13 @@ are taken from them; the factor 1 / (1 - rate) is put into the products that tak
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..compiler.jit import leaf
 from ..llvm import span
-from ..workspace import DROPPED
 
-# What stands in place of a key where nothing is dropped: predictions, validation.
-KEEP_ALL = -1
 # Rates are kept as parts of this.
 WHOLE = 1 << 32
 
@@ -25,6 +24,20 @@ _FIRST, _SECOND = np.uint64(0x7FEB352D), np.uint64(0x846CA68B)
 _SHIFT, _SHIFT_15 = _w(16), _w(15)
 # Neighbouring units are this far apart: 2^32 by the golden ratio.
 _STRIDE = np.uint64(0x9E3779B9)
+
+
+class Dropout(NamedTuple):
+    """Whether units are dropped, the key of the step, and the position in the batch of the first row of a block."""
+
+    active: bool
+    key: int
+    position: int
+
+
+@leaf
+def no_dropout():
+    """For predictions, validation and derivatives."""
+    return Dropout(False, np.int64(0), 0)
 
 
 @leaf
@@ -51,7 +64,7 @@ def key_of(key, number):
 
 @leaf
 def step_key(seed, step):
-    """The key of a step: not negative."""
+    """The key of a step."""
     return np.int64(key_of(key_of(seed, np.uint64(step) >> np.uint64(32)), np.uint64(step) & _MASK))
 
 
@@ -62,24 +75,22 @@ def is_dropped(row_key, unit, threshold):
 
 
 @leaf
-def kept_factor(layout, layer, key, real):
-    """What a layer's kept activations count for: 1 / (1 - rate); layers count from 1, and 0 stands for the inputs."""
-    if key == KEEP_ALL or layer == 0:
+def kept_factor(layers, l, dropout, real):
+    """What the kept activations of layer l count for: 1 / (1 - rate); 1 for the inputs, below layer 0."""
+    if not dropout.active or l < 0:
         return real(1.0)
-    return real(np.float64(WHOLE) / np.float64(WHOLE - layout[layer, DROPPED]))
+    return real(np.float64(WHOLE) / np.float64(WHOLE - layers[l].dropped))
 
 
 @leaf
-def drop(layout, S, layer, at, stride, n_out, rows, key, first, factor):
-    """Rows of a layer's activations or deltas from place `at` of S on OUT: dropped units' are 0, the others' times `factor`.
-
-    first: the first row's position in the batch.
-    """
-    if key == KEEP_ALL or layout[layer, DROPPED] == 0:
+def drop(memory, layers, l, rows, dropout, factor):
+    """Rows of layer l's activations or deltas, ByRows, OUT: dropped units' are 0, the others' times `factor`."""
+    layer = layers[l]
+    if not dropout.active or layer.dropped == 0:
         return
-    threshold, zero = _w(layout[layer, DROPPED]), S.dtype.type(0.0)
-    layer_key = key_of(key, layer)
-    for r in range(rows):
-        row_key, units = key_of(layer_key, first + r), span(S, at + r * stride, n_out)
-        for j in range(n_out):
+    threshold, zero = _w(layer.dropped), memory.dtype.type(0.0)
+    layer_key = key_of(dropout.key, l + 1)
+    for r in range(rows.rows):
+        row_key, units = key_of(layer_key, dropout.position + r), span(memory, rows.at + r * rows.stride, layer.n_out)
+        for j in range(layer.n_out):
             units[j] = zero if is_dropped(row_key, j, threshold) else units[j] * factor

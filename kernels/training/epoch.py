@@ -6,112 +6,101 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .batches import batches, meetings_of_a_step
-from ..checks import check_loss, check_parameters, check_rows, check_team, check_training, check_workspace
+from ..checks import check_batch, check_loss, check_parameters, check_rows, check_team, check_training, check_workspace
 from ..compiler.jit import kernel, leaf
-from ..llvm import flush_subnormals, restore_mode, span
-from ..passes import pack_parameters, refresh_transposed
-from ..tiny.epoch import fits_registers, online_batches
-from .optimizers import POSITION, RUNNING, STATUS, STEP
-from ..plan import N_IN, N_LAYERS, Plan, State
-from .barrier import meet
-from ..workspace import (
-    BATCH,
-    BATCH_MEAN,
-    FIRST,
-    LOSS_PARAMETERS,
-    MEAN,
-    PARAMETERS,
-    PENALTY,
-    SECOND,
-    THREADS,
-    Workspace,
-)
+from ..llvm import empty_integers, flush_subnormals, restore_mode, span
+from ..passes import net_of, pack_parameters, refresh_all_transposed, unpack_parameters
+from ..state import State
+from ..tiny.epoch import fits_registers, train_in_registers
+from ..workspace import Workspace
+from .barrier import Team, wait_for_all
+from .batches import Rows, barriers_of_a_step, train_batches
+from .codes import RUNNING
 
 
 @leaf
-def pack_training(table, layout, S, theta, state, back):
-    """Parameters and state into panels, with the transposed weights; the way back where `back`."""
-    pack_parameters(table, layout, theta, S, layout[0, PARAMETERS], back)
-    if state.first.size:
-        pack_parameters(table, layout, state.first, S, layout[0, FIRST], back)
-    if state.second.size:
-        pack_parameters(table, layout, state.second, S, layout[0, SECOND], back)
-    for layer in range(2, 2 if back else table[0, N_LAYERS] + 1):
-        refresh_transposed(layout, S, layer, 0, table[layer, N_IN])
+def pack_training(net, theta, state):
+    """Parameters and state into panels, with the transposed weights."""
+    header = net.header[0]
+    pack_parameters(net, theta, header.parameters)
+    if state.velocity.size:
+        pack_parameters(net, state.velocity, header.velocity)
+    if state.mean_square.size:
+        pack_parameters(net, state.mean_square, header.mean_square)
+    refresh_all_transposed(net, 1)
 
 
-@leaf(read_only="X T weight order")
-def check_epoch(plan, theta, state, X, T, weight, order, work):
-    check_workspace(plan.table, work.layout)
-    check_parameters(plan.table, theta, theta)
-    check_rows(plan.table, X, T, weight)
-    check_training(state, theta.size, order, X.shape[0], work.passes.shape[0])
-    check_loss(plan, work, work.layout[0, LOSS_PARAMETERS])
-    check_team(work.layout[0, THREADS], work.team[0], work.team[1])
+@leaf
+def unpack_training(net, theta, state):
+    """Parameters and state OUT, from panels."""
+    header = net.header[0]
+    unpack_parameters(net, theta, header.parameters)
+    if state.velocity.size:
+        unpack_parameters(net, state.velocity, header.velocity)
+    if state.mean_square.size:
+        unpack_parameters(net, state.mean_square, header.mean_square)
 
 
-@leaf(read_only="X T weight order")
-def passes_in_memory(plan, theta, state, X, T, weight, order, work):
-    """This thread's part of all passes, through the workspace's panels."""
-    table, layout, codes, scalars, control, passes = (
-        plan.table,
-        work.layout,
-        state.codes,
-        state.scalars,
-        work.control,
-        work.passes,
-    )
-    part, parts = work.team[0], work.team[1]
-    S, inputs = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size)
-    m = order.size // passes.shape[0]
-    rows = m if order.size else X.shape[0]
-    meetings = meetings_of_a_step(scalars) * ((rows + layout[0, BATCH] - 1) // layout[0, BATCH])
+@leaf
+def check_epoch(plan, theta, state, rows, work):
+    check_workspace(plan, work)
+    net = net_of(work)
+    check_parameters(net, theta, theta)
+    check_rows(net, rows.X, rows.T, rows.weight)
+    check_training(state, theta.size, rows.order, rows.X.shape[0], work.epochs.size)
+    check_loss(plan, work)
+    check_team(work)
+
+
+@leaf
+def rows_of_epoch(rows, epoch, epochs):
+    """The rows with the order of one of several epochs, whose orders stand one after the other."""
+    m = rows.order.size // epochs
+    return Rows(rows.X, rows.T, rows.weight, span(rows.order, epoch * m, m))
+
+
+@leaf
+def epochs_in_memory(theta, state, rows, work):
+    """This thread's part of all epochs of a call, through the workspace's panels; the last one's mean loss."""
+    net, counters, records = net_of(work), state.counters[0], work.epochs
+    team = Team(work.control, work.team[0].thread, work.team[0].threads)
+    n = rows.order.size // records.size if rows.order.size else rows.X.shape[0]
+    n_batches = (n + net.header[0].batch_rows - 1) // net.header[0].batch_rows
+    barriers = barriers_of_a_step(state.hyperparameters[0]) * n_batches
     mode = flush_subnormals()
-    if part == 0:
-        pack_training(table, layout, S, theta, state, False)
-    meet(control, parts, 1)
-    loss, status, position, step = 0.0, RUNNING, 0, codes[STEP]
-    for number in range(passes.shape[0]):
-        loss, status, position, step = batches(
-            table, layout, S, inputs, T, weight, span(order, number * m, m), codes, scalars, step, control, work.losses,
-            span(passes, 3 * number, 3), part, parts, 1 + number * meetings,
-        )  # fmt: skip
-        position += number * rows
+    if team.thread == 0:
+        pack_training(net, theta, state)
+    wait_for_all(team, 1)
+    loss, status, position, step = 0.0, RUNNING, 0, counters.step
+    for epoch in range(records.size):
+        here = rows_of_epoch(rows, epoch, records.size)
+        loss, status, position, step = train_batches(
+            net, here, state, work.losses, team, 1 + epoch * barriers, step, records[epoch]
+        )
+        position += epoch * n
         if status != RUNNING:
             break
-    if part == 0:
-        pack_training(table, layout, S, theta, state, True)
-        codes[STEP], codes[POSITION], codes[STATUS] = step, position, status
+    if team.thread == 0:
+        unpack_training(net, theta, state)
+        counters.step, counters.position, counters.status = step, position, status
     restore_mode(mode)
     return loss
 
 
-@leaf(read_only="X T weight order")
-def passes_in_registers(plan, theta, state, X, T, weight, order, work):
-    """All passes, by the first thread, for what `fits_registers`."""
-    table, layout, codes, passes = plan.table, work.layout, state.codes, work.passes
-    S, inputs, targets = span(work.numbers, 0, work.numbers.size), span(X, 0, X.size), span(T, 0, T.size)
-    loss, m = 0.0, order.size // passes.shape[0]
-    if work.team[0] != 0:
+@leaf
+def epochs_in_registers(theta, state, rows, work):
+    """All epochs of a call, by the first thread, for what `fits_registers`; the last one's mean loss."""
+    net, counters, records = net_of(work), state.counters[0], work.epochs
+    n = rows.order.size // records.size if rows.order.size else rows.X.shape[0]
+    loss = 0.0
+    if work.team[0].thread != 0:
         return loss
     mode = flush_subnormals()
-    for number in range(passes.shape[0]):
-        loss, status, position, step = online_batches(
-            table,
-            layout,
-            theta,
-            S,
-            inputs,
-            targets,
-            span(order, number * m, m),
-            codes,
-            state.scalars,
-            codes[STEP],
-            work.control,
-        )
-        codes[STEP], codes[POSITION], codes[STATUS] = step, position + number * (m if m else X.shape[0]), status
-        passes[number, MEAN], passes[number, BATCH_MEAN], passes[number, PENALTY] = loss, loss, 0.0
+    for epoch in range(records.size):
+        here, record = rows_of_epoch(rows, epoch, records.size), records[epoch]
+        loss, status, position, step = train_in_registers(net, theta, here, state, work.control)
+        counters.step, counters.position, counters.status = step, position + epoch * n, status
+        record.loss, record.batch_mean, record.penalty = loss, loss, 0.0
         if status != RUNNING:
             break
     restore_mode(mode)
@@ -126,17 +115,18 @@ def train_epoch(plan, theta, state, X, T, weight, order, work):
     they stand. The last batch may be smaller; its loss and gradient are averages over its own rows. The loss of each batch
     is taken before its step.
 
-    May be called on pieces of an epoch cut at batch boundaries, or for several epochs (`Workspace.for_passes`), with the same
-    result to the last bit. A non-zero work.control[0] ends it after a whole step; state.codes tells how many rows were done,
-    and the status: 0 ran to the end, 1 stopped, 2 a batch's loss was not finite (its step was not taken).
+    May be called on pieces of an epoch cut at batch boundaries, or for several epochs (`Workspace.for_epochs`), with the same
+    result to the last bit. A non-zero work.control[0].stop ends it after a whole step; state.counters[0] says how many rows
+    were done (position), and the status: 0 ran to the end, 1 stopped, 2 a batch's loss was not finite (its step was not taken).
 
     Several threads may make one call together, each with its `Workspace.member`; the result is the same to the last bit.
     Subnormal numbers count as zero.
     """
-    check_epoch(plan, theta, state, X, T, weight, order, work)
-    if fits_registers(plan.table, work.layout, state.codes, state.scalars, weight):
-        return passes_in_registers(plan, theta, state, X, T, weight, order, work)
-    return passes_in_memory(plan, theta, state, X, T, weight, order, work)
+    rows = Rows(X, T, weight, order)
+    check_epoch(plan, theta, state, rows, work)
+    if fits_registers(work.header[0], work.layers, state, weight.size):
+        return epochs_in_registers(theta, state, rows, work)
+    return epochs_in_memory(theta, state, rows, work)
 
 
 @kernel(read_only="X T weight", written="theta")
@@ -145,11 +135,10 @@ def train_step(plan, theta, state, X, T, weight, work):
 
     theta and state OUT. n is at most the workspace's batch size. The same to the last bit as `train_epoch` on these rows.
     """
-    if X.shape[0] > work.layout[0, BATCH]:
-        raise ValueError("X has more rows than the workspace's batch size (given, at most)", X.shape[0], work.layout[0, BATCH])
-    order = span(work.team, 0, 0)
-    check_epoch(plan, theta, state, X, T, weight, order, work)
-    return passes_in_memory(plan, theta, state, X, T, weight, order, work)
+    check_batch(X, work)
+    rows = Rows(X, T, weight, empty_integers())
+    check_epoch(plan, theta, state, rows, work)
+    return epochs_in_memory(theta, state, rows, work)
 
 
 # The two halves of `train_epoch` by themselves, since most networks need one: a third of the time to compile is saved.
@@ -158,20 +147,22 @@ def train_step(plan, theta, state, X, T, weight, work):
 @kernel(read_only="X T weight order", written="theta")
 def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for any network."""
-    check_epoch(plan, theta, state, X, T, weight, order, work)
-    return passes_in_memory(plan, theta, state, X, T, weight, order, work)
+    rows = Rows(X, T, weight, order)
+    check_epoch(plan, theta, state, rows, work)
+    return epochs_in_memory(theta, state, rows, work)
 
 
 @kernel(read_only="X T weight order", written="theta")
 def epoch_in_registers(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for what `fits_registers`."""
-    check_epoch(plan, theta, state, X, T, weight, order, work)
-    if not fits_registers(plan.table, work.layout, state.codes, state.scalars, weight):
+    rows = Rows(X, T, weight, order)
+    check_epoch(plan, theta, state, rows, work)
+    if not fits_registers(work.header[0], work.layers, state, weight.size):
         raise ValueError("this training does not fit into registers; use train_epoch")
-    return passes_in_registers(plan, theta, state, X, T, weight, order, work)
+    return epochs_in_registers(theta, state, rows, work)
 
 
-def choose_epoch(plan: Plan, state: State, weight: np.ndarray, work: Workspace) -> Callable[..., float]:
+def choose_epoch(state: State, weight: np.ndarray, work: Workspace) -> Callable[..., float]:
     """The half of `train_epoch` that such calls of it come to."""
     fits = getattr(fits_registers, "py_func", fits_registers)  # as plain Python: nothing is compiled to ask
-    return epoch_in_registers if fits(plan.table, work.layout, state.codes, state.scalars, weight) else epoch_in_memory
+    return epoch_in_registers if fits(work.header[0], work.layers, state, weight.size) else epoch_in_memory

@@ -6,185 +6,207 @@ time, while it is in the first-level cache; of a small network, all at once.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..compiler.jit import leaf
-from ..llvm import column_sums, lanes_of, span
-from ..passes import add_gradient, layer_input, refresh_transposed, share, weight_rows
-from .optimizers import SGD, add_penalty, take_step
-from ..plan import BIASED, N_IN, N_LAYERS
-from ..matrices import ROWS_AT_A_TIME, panel_width, product
-from ..workspace import (
-    ANY_FROZEN,
-    BIASES,
-    DELTAS,
-    FIRST,
-    FROZEN,
-    PACKED,
-    PARAMETERS,
-    ROWS,
-    SCRATCH,
-    SCRATCH_ROWS,
-    SECOND,
-    STRIDE,
-    SUMS,
-    WEIGHTS,
-    WIDTH,
-    ZEROS,
-)
+from ..llvm import column_sums, lanes_of, panel_width, span
+from ..matrices import ByRows, Operand, set_product_panel, transposed
+from ..passes import Block, add_gradient, layer_input, refresh_transposed, rows_at, rows_at_a_time, set_gradient
+from ..workspace import SCRATCH_ROWS
+from .barrier import is_ours, share
+from .codes import SGD
+from .dropout import kept_factor
+from .optimizers import Penalties, StepSizes, add_penalty, take_step
 
 # Padded numbers: so many make a gradient that is still near when it is whole.
 WHOLE_AT_ONCE = 1 << 15
 
 
+class Step(NamedTuple):
+    """One step. X, block: the batch's rows where they are one chunk; n_groups: of gradients to add up, where they are not."""
+
+    X: Operand
+    block: Block
+    n_groups: int
+    rule: int
+    sizes: StepSizes
+    penalties: Penalties
+
+
 @leaf
 def any_penalty(penalties):
-    return penalties[0] != 0.0 or penalties[1] != 0.0 or penalties[2] != 0.0
+    return penalties.l2 != 0.0 or penalties.l1 != 0.0 or penalties.decay != 0.0
 
 
 @leaf
-def step_stretch(layout, S, rule, values, penalties, at, gradient, count):
-    """One step for `count` parameters from place `at` of the vectors in panels; their gradient lies in S from `gradient` on.
+def no_penalties(net):
+    """For biases, and for gradients that have them already."""
+    zero = net.memory.dtype.type(0.0)
+    return Penalties(zero, zero, zero)
 
-    penalties: see `add_penalty`.
-    """
-    first = second = layout[0, PARAMETERS]
+
+@leaf
+def step_stretch(net, step, penalties, at, gradient, count):
+    """A step for `count` parameters from place `at` of the vectors in panels; their gradient lies from place `gradient` on."""
+    header, memory, rule = net.header[0], net.memory, step.rule
+    velocity = mean_square = header.parameters
     if rule != SGD:
-        first, second = layout[0, FIRST], layout[0, SECOND]
-    w, g = span(S, layout[0, PARAMETERS] + at, count), span(S, gradient, count)
+        velocity, mean_square = header.velocity, header.mean_square
+    w, g = span(memory, header.parameters + at, count), span(memory, gradient, count)
     if any_penalty(penalties):
         add_penalty(w, g, penalties)
-    take_step(rule, values, w, g, span(S, first + at, count), span(S, second + at, count))
+    take_step(rule, step.sizes, w, g, span(memory, velocity + at, count), span(memory, mean_square + at, count))
 
 
-@leaf(read_only="source")
-def step_matrix(
-    layout,
-    S,
-    source,
-    source_at,
-    a_row,
-    a_step,
-    d,
-    stride,
-    at,
-    panel_rows,
-    columns,
-    first,
-    last,
-    rows,
-    rule,
-    values,
-    penalties,
-    part,
-    factor,
-):
-    """One step for rows first to last - 1 of a matrix in panels of `panel_rows` rows, from place `at` on.
-
-    source, a_row, a_step: the first factor of its gradient, as in `product`, which counts for `factor`; d, stride: the deltas;
-    rows: of the batch.
-    """
-    lanes = lanes_of(S)
-    scratch = layout[0, SCRATCH] + part * SCRATCH_ROWS * 3 * lanes
-    few = weight_rows(rows)
-    for start in range(first, last, few):
-        column = 0
-        while column < columns:
-            width = panel_width(columns - column, lanes)
-            for row in range(start, min(start + few, last), SCRATCH_ROWS):
-                count = min(SCRATCH_ROWS, last - row)
-                product(
-                    source, source_at + row * a_row, a_row, a_step, S, d + column, stride, 1, layout[0, ZEROS], 0, 0,
-                    scratch, width, 1, 0, count, width, rows, ROWS_AT_A_TIME, factor,
-                )  # fmt: skip
-                here = at + panel_rows * column + row * width
-                step_stretch(layout, S, rule, values, penalties, here, scratch, count * width)
-            column += width
+# From a gradient that is whole ----------------------------------------------------------------------------------------------
 
 
 @leaf
-def sum_groups(layout, S, groups, at, count):
+def sum_groups(net, n_groups, at, count):
     """The first group's stretch of the gradient += those of all others, in order."""
-    total = span(S, layout[0, SUMS] + at, count)
-    for group in range(1, groups):
-        more = span(S, layout[0, SUMS] + group * layout[0, PACKED] + at, count)
+    header, memory = net.header[0], net.memory
+    total = span(memory, header.sums + at, count)
+    for group in range(1, n_groups):
+        more = span(memory, header.sums + group * header.packed_size + at, count)
         for i in range(count):
             total[i] += more[i]
 
 
 @leaf
-def step_matrix_from_sums(layout, S, groups, at, panel_rows, columns, first, last, rule, values, penalties):
-    """One step for rows first to last - 1 of a matrix in panels, from the gradients of the groups."""
+def step_from_sums(net, step, n_groups, layer, first, last):
+    """A step for rows first to last - 1 of a layer's weights, from the gradients of the groups."""
+    memory, sums = net.memory, net.header[0].sums
+    lanes = lanes_of(memory)
     column = 0
-    while column < columns:
-        width = panel_width(columns - column, lanes_of(S))
+    while column < layer.width:
+        columns = panel_width(layer.width - column, lanes)
         for row in range(first, last, SCRATCH_ROWS):
-            here = at + panel_rows * column + row * width
-            count = min(SCRATCH_ROWS, last - row) * width
-            sum_groups(layout, S, groups, here, count)
-            step_stretch(layout, S, rule, values, penalties, here, layout[0, SUMS] + here, count)
-        column += width
+            here = layer.weights + layer.panel_rows * column + row * columns
+            count = min(SCRATCH_ROWS, last - row) * columns
+            sum_groups(net, n_groups, here, count)
+            step_stretch(net, step, step.penalties, here, sums + here, count)
+        column += columns
 
 
 @leaf
-def penalise_layer(layout, S, layer, penalties):
-    """A layer's gradient in SUMS OUT: the penalties' is added; its weights OUT: decay."""
-    at, count = layout[layer, WEIGHTS], layout[layer, ROWS] * layout[layer, WIDTH]
-    add_penalty(span(S, layout[0, PARAMETERS] + at, count), span(S, layout[0, SUMS] + at, count), penalties)
+def step_biases_from_sums(net, step, n_groups, layer):
+    """A step for a layer's biases, from the gradients of the groups."""
+    sum_groups(net, n_groups, layer.biases, layer.width)
+    step_stretch(net, step, no_penalties(net), layer.biases, net.header[0].sums + layer.biases, layer.width)
 
 
 @leaf
-def penalise_layers(table, layout, S, penalties):
-    if any_penalty(penalties):
-        for layer in range(1, table[0, N_LAYERS] + 1):
-            penalise_layer(layout, S, layer, penalties)
+def penalise_layer(net, layer, penalties):
+    """A layer's gradient in the sums OUT: the penalties' is added; its weights OUT: decay."""
+    memory, count = net.memory, layer.panel_rows * layer.width
+    weights = span(memory, net.header[0].parameters + layer.weights, count)
+    add_penalty(weights, span(memory, net.header[0].sums + layer.weights, count), penalties)
 
 
-@leaf(read_only="X")
-def step_part(table, layout, S, X, x_at, rows, groups, rule, values, penalties, part, parts, key):
-    """This thread's part of a step: some rows of each layer's weights, and some layers' biases.
+@leaf
+def step_whole(net, step, n_groups):
+    """A step for all parameters at once, by one thread, from the gradients of the groups."""
+    header = net.header[0]
+    sum_groups(net, n_groups, 0, header.packed_size)
+    if any_penalty(step.penalties):
+        for l in range(header.n_layers):
+            penalise_layer(net, net.layers[l], step.penalties)
+    step_stretch(net, step, no_penalties(net), 0, header.sums, header.packed_size)
+    for l in range(1, header.n_layers):
+        layer = net.layers[l]
+        refresh_transposed(net, layer, 0, layer.n_in)
 
-    groups: how many groups' gradients there are; 0 where the batch's rows lie in the area, their inputs in X from x_at on.
-    penalties: of the weights, see `add_penalty`. key: as in `forward_rows`.
-    """
-    sums = groups
-    zero = S.dtype.type(0.0)
-    none = (zero, zero, zero)
-    plain = rule == SGD and not any_penalty(penalties)
-    if groups == 0 and plain:
-        parameters = layout[0, PARAMETERS]
-        add_gradient(table, layout, S, X, x_at, 0, rows, parameters, parameters, -values[0], part, parts, key, 0)
-    elif groups == 0 and layout[0, PACKED] <= WHOLE_AT_ONCE:
-        add_gradient(table, layout, S, X, x_at, 0, rows, -1, layout[0, SUMS], S.dtype.type(1.0), part, parts, key, 0)
-        sums = 1
-    if sums and parts == 1 and not layout[0, ANY_FROZEN]:
-        sum_groups(layout, S, sums, 0, layout[0, PACKED])
-        penalise_layers(table, layout, S, penalties)
-        step_stretch(layout, S, rule, values, none, 0, layout[0, SUMS], layout[0, PACKED])
-        sums = -1
-    for layer in range(1, table[0, N_LAYERS] + 1):
-        if layout[layer, FROZEN]:
+
+@leaf
+def take_part_from_sums(net, step, n_groups, team):
+    """This thread's part of a step, from the gradients of the groups."""
+    if team.threads == 1 and not net.header[0].any_frozen:
+        step_whole(net, step, n_groups)
+        return
+    for l in range(net.header[0].n_layers):
+        layer = net.layers[l]
+        if layer.frozen:
             continue
-        first, last = share(table[layer, N_IN], lanes_of(S), part, parts)
-        bias_here = table[0, BIASED] and layer % parts == part
-        weights, biases, width, panel_rows = (
-            layout[layer, WEIGHTS],
-            layout[layer, BIASES],
-            layout[layer, WIDTH],
-            layout[layer, ROWS],
-        )
-        if sums > 0:
-            step_matrix_from_sums(layout, S, sums, weights, panel_rows, width, first, last, rule, values, penalties)
-            if bias_here:
-                step_matrix_from_sums(layout, S, sums, biases, 1, width, 0, 1, rule, values, none)
-        elif sums == 0 and not plain:
-            source, at, row, factor = layer_input(table, layout, S, X, x_at, 0, layer, key)
-            d, stride = layout[layer, DELTAS], layout[layer, STRIDE]
-            step_matrix(
-                layout, S, source, at, 1, row, d, stride, weights, panel_rows, width, first, last, rows,
-                rule, values, penalties, part, factor,
-            )  # fmt: skip
-            if bias_here:
-                gradient = layout[0, SUMS] + biases
-                column_sums(S, d, stride, rows, width, layout[0, ZEROS], gradient, S.dtype.type(1.0))
-                step_stretch(layout, S, rule, values, none, biases, gradient, width)
-        if layer > 1:
-            refresh_transposed(layout, S, layer, first, last)
+        first, last = share(team, layer.n_in, lanes_of(net.memory))
+        step_from_sums(net, step, n_groups, layer, first, last)
+        if net.header[0].biased and is_ours(team, l):
+            step_biases_from_sums(net, step, n_groups, layer)
+        if l > 0:
+            refresh_transposed(net, layer, first, last)
+
+
+# While the gradient is made --------------------------------------------------------------------------------------------------
+
+
+@leaf
+def step_by_pieces(net, step, l, team, dropout):
+    """A step for this thread's rows of a layer's weights, with a piece of their gradient at a time."""
+    header, memory, layer = net.header[0], net.memory, net.layers[l]
+    lanes, rows = lanes_of(memory), step.block.rows
+    D, A = rows_at(layer.deltas, layer, step.block), transposed(layer_input(net, step.X, step.block, l))
+    factor = kept_factor(net.layers, l - 1, dropout, memory.dtype.type)
+    scratch = header.scratch + team.thread * SCRATCH_ROWS * 3 * lanes
+    first, last = share(team, layer.n_in, lanes)
+    few = rows_at_a_time(rows)
+    for start in range(first, last, few):
+        column = 0
+        while column < layer.width:
+            columns = panel_width(layer.width - column, lanes)
+            for row in range(start, min(start + few, last), SCRATCH_ROWS):
+                piece = ByRows(scratch, columns, min(SCRATCH_ROWS, last - row))
+                factors = Operand(A.vector, A.at + row * A.row, A.row, A.step)
+                here = layer.weights + layer.panel_rows * column + row * columns
+                set_product_panel(memory, factors, ByRows(D.at + column, D.stride, rows), piece, columns, factor, header.zeros)
+                step_stretch(net, step, step.penalties, here, scratch, piece.rows * columns)
+            column += columns
+
+
+@leaf
+def step_biases(net, step, layer):
+    """A step for a layer's biases, whose gradient is made in the sums."""
+    memory, gradient = net.memory, net.header[0].sums + layer.biases
+    D = rows_at(layer.deltas, layer, step.block)
+    column_sums(memory, D.at, D.stride, D.rows, layer.width, net.header[0].zeros, gradient, memory.dtype.type(1.0))
+    step_stretch(net, step, no_penalties(net), layer.biases, gradient, layer.width)
+
+
+@leaf
+def take_part_by_pieces(net, step, team, dropout):
+    """This thread's part of a step of a large network."""
+    for l in range(net.header[0].n_layers):
+        layer = net.layers[l]
+        if layer.frozen:
+            continue
+        step_by_pieces(net, step, l, team, dropout)
+        if net.header[0].biased and is_ours(team, l):
+            step_biases(net, step, layer)
+        if l > 0:
+            first, last = share(team, layer.n_in, lanes_of(net.memory))
+            refresh_transposed(net, layer, first, last)
+
+
+@leaf
+def take_part_of_sgd(net, step, team, dropout):
+    """This thread's part of a step of plain SGD, without a gradient of its own."""
+    at, rate = net.header[0].parameters, step.sizes.size
+    add_gradient(net, step.X, step.block, step.block.memory, at, -rate, team, dropout)
+    for l in range(1, net.header[0].n_layers):
+        layer = net.layers[l]
+        if not layer.frozen:
+            first, last = share(team, layer.n_in, lanes_of(net.memory))
+            refresh_transposed(net, layer, first, last)
+
+
+@leaf
+def take_part(net, step, team, dropout):
+    """This thread's part of a step: some rows of each layer's weights, and some layers' biases."""
+    header = net.header[0]
+    if header.grouped:
+        take_part_from_sums(net, step, step.n_groups, team)
+    elif step.rule == SGD and not any_penalty(step.penalties):
+        take_part_of_sgd(net, step, team, dropout)
+    elif header.packed_size <= WHOLE_AT_ONCE:
+        set_gradient(net, step.X, step.block, step.block.memory, header.sums, team, dropout)
+        take_part_from_sums(net, step, 1, team)
+    else:
+        take_part_by_pieces(net, step, team, dropout)

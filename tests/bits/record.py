@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from tileprop import kernels
 from tileprop.kernels.derivatives import normal_equations
 from tileprop.trainer import (
@@ -41,7 +40,7 @@ from tileprop.trainer import (
     Rprop,
 )
 
-ELEMENTWISE = "identity sigmoid tanh relu exp leaky_relu elu silu gelu softplus".split()
+ELEMENTWISE = ["identity", "sigmoid", "tanh", "relu", "exp", "leaky_relu", "elu", "silu", "gelu", "softplus"]
 HIDDEN = [name for name in ELEMENTWISE if name != "exp"]
 # Each loss with the output activations that it goes with.
 LOSSES = {
@@ -142,8 +141,19 @@ def settings() -> Iterator[Setting]:
     for i in range(14):
         network = drawn_network(rng, 40)
         training = drawn_training(rng, network)
-        yield {"kind": "epoch", "name": f"grouped {i}", "rows": 5300, "batch": int(rng.integers(2000, 4200)), **network, **training}
-    for name, sizes, rows, batch in (("wide", [300, 700, 400], 4300, 4000), ("deep", [64] * 6, 100, 16), ("long", [5, 3], 9000, 9000)):
+        yield {
+            "kind": "epoch",
+            "name": f"grouped {i}",
+            "rows": 5300,
+            "batch": int(rng.integers(2000, 4200)),
+            **network,
+            **training,
+        }
+    for name, sizes, rows, batch in (
+        ("wide", [300, 700, 400], 4300, 4000),
+        ("deep", [64] * 6, 100, 16),
+        ("long", [5, 3], 9000, 9000),
+    ):
         base: Setting = {"activation": "tanh", "output_activation": "identity", "loss": "mse", "bias": True}
         rest = {"rule": {"rule": "adam"}, "weighted": False, "ordered": False, "frozen": [], "dropout": []}
         yield {"kind": "epoch", "name": name, "sizes": sizes, "rows": rows, "batch": batch, **base, **rest}
@@ -172,7 +182,13 @@ def settings() -> Iterator[Setting]:
         network = drawn_network(rng, 30)
         yield {"kind": "fit", "name": f"fit {i}", "optimizer": i % 8, "rows": int(rng.integers(60, 500)), **network}
     for i, loss in enumerate(["mse", "squared_error", "sum_squared_error"] * 2):
-        network = {"sizes": [3, 6, 1 + i % 3], "activation": "tanh", "output_activation": "identity", "loss": loss, "bias": i != 4}
+        network = {
+            "sizes": [3, 6, 1 + i % 3],
+            "activation": "tanh",
+            "output_activation": "identity",
+            "loss": loss,
+            "bias": i != 4,
+        }
         yield {"kind": "solver", "name": f"levenberg-marquardt {i}", "solver": "lm", "rows": 150 + 100 * i, **network}
     for i in range(4):
         network = drawn_network(rng, 12)
@@ -370,9 +386,7 @@ def run_loss(setting: Setting, real: Any, digest: Digest) -> None:
 def run_layer(setting: Setting, real: Any, digest: Digest) -> None:
     rng = np.random.default_rng(11)
     for rows, n_in, n_out in ((1, 1, 1), (5, 7, 3), (9, 40, 33)):
-        X, W, b, D = (
-            rng.normal(0, 1, shape).astype(real) for shape in ((rows, n_in), (n_in, n_out), (n_out,), (rows, n_out))
-        )
+        X, W, b, D = (rng.normal(0, 1, shape).astype(real) for shape in ((rows, n_in), (n_in, n_out), (n_out,), (rows, n_out)))
         Z, dX, dW, db = np.empty_like(D), np.empty_like(X), np.zeros_like(W), np.zeros_like(b)
         kernels.dense_forward(Z, X, W, b)
         kernels.dense_backward(dW, db, D, X)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...kernels.activations import ACTIVATIONS
-from ...kernels.losses import loss_names
+from ...kernels.activations import activation_registry
+from ...kernels.losses import loss_registry
+from ..bounds import check_within
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def add_explain_command(subparsers: Any) -> None:
     network.add_argument(
         "--activation", metavar="NAME,...", help="of the hidden layers, one or one for each (default: sigmoid)"
     )
-    network.add_argument("--output-activation", metavar="NAME", help=f"{', '.join(ACTIVATIONS)} (default: sigmoid)")
-    network.add_argument("--loss", metavar="NAME", help=f"{', '.join(loss_names())} (default: mse)")
+    network.add_argument("--output-activation", metavar="NAME", help=f"{', '.join(activation_registry)} (default: sigmoid)")
+    network.add_argument("--loss", metavar="NAME", help=f"{', '.join(loss_registry)} (default: mse)")
     network.add_argument("--quantile", metavar="Q,...", help="of the loss quantile: a level, or several (default: 0.5)")
     network.add_argument("--delta", type=float, metavar="X", help="of the loss huber (default: 1)")
     network.add_argument("--no-bias", action="store_true", default=None, help="leave out the biases")
@@ -132,8 +133,7 @@ def _network(args: argparse.Namespace) -> Explanation:
         if getattr(args, name) is None:
             raise InputError(f"{_option(name)} is missing: a network needs --sizes, --x and --t")
     given = {name: default if getattr(args, name) is None else getattr(args, name) for name, default in DEFAULTS.items()}
-    if given["seed"] < 0:
-        raise InputError(f"--seed is {given['seed']}; it must be at least 0")
+    check_within("--seed", given["seed"], 0)
     sizes = [_whole(width) for width in args.sizes.split(",")]
     x, t = _numbers("x", args.x), _numbers("t", args.t)
     levels: list[Any] = _numbers("quantile", given["quantile"]) if given["quantile"] else [None]

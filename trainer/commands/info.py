@@ -43,19 +43,18 @@ def run_info(args: argparse.Namespace) -> int:
 
 
 def _installation() -> list[tuple[str, str]]:
-    from llvmlite import binding
-
     from ...kernels.compiler.cache import cache_folder
     from ...kernels.compiler.jit import JIT_DISABLED
+    from ...kernels.compiler.processor import host_features, host_name
     from ..versions import versions
 
-    features = binding.get_host_cpu_features()
+    features = host_features()
     folder = cache_folder()
     return [
         *((name, version or "not installed") for name, version in versions().items()),
         ("dtypes", "float32, float64"),
-        ("processor", binding.get_host_cpu_name()),
-        ("vectors", " ".join(name for name in CPU_FEATURES if features.get(name)) or "none of " + " ".join(CPU_FEATURES)),
+        ("processor", host_name()),
+        ("vectors", " ".join(name for name in CPU_FEATURES if name in features) or "none of " + " ".join(CPU_FEATURES)),
         ("jit", "off (NUMBA_DISABLE_JIT)" if JIT_DISABLED else "on"),
         ("cache", "off" if folder is None else str(folder)),
     ]

@@ -95,17 +95,13 @@ def _predictions(model: Model, X: np.ndarray) -> dict[str, np.ndarray]:
 
 def _write(columns: dict[str, np.ndarray], out: Path | None) -> None:
     from ..data.tables import write_csv
+    from ..writing import whole_file
 
     if out is None:
         write_csv(columns, sys.stdout.buffer)
         return
-    # Written beside its place and moved there whole.
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        with open(unfinished, "wb") as file:
+        with whole_file(out) as file:
             write_csv(columns, file)
-        os.replace(unfinished, out)
     except FileNotFoundError as error:
         raise InputError(f"there is no folder {out.parent}; make it, or write elsewhere") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InputError
+from ..bounds import check_whole, check_within
 from ..extras import require
 
 NAMES = ("xor", "moons", "circles", "spirals")
@@ -19,10 +19,8 @@ def make_toy(
     """X (n, 2) and class labels (n) of one of NAMES; the same seed gives the same rows."""
     n_samples = N_SAMPLES if n_samples is None else n_samples
     noise = NOISE[name] if noise is None else noise
-    if n_samples < 2:
-        raise InputError(f"n_samples is {n_samples}; it must be at least 2")
-    if not 0 <= noise < float("inf"):
-        raise InputError(f"noise is {noise}; it must be a finite number, at least 0")
+    check_whole("n_samples", n_samples, 2)
+    check_within("noise", noise, 0.0)
     if name in ("moons", "circles"):
         datasets = require("sklearn.datasets", f"the dataset {name!r}")
         if name == "moons":

@@ -9,12 +9,10 @@ from typing import Any
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from ...kernels.activations import ACTIVATIONS as REGISTERED
-from ...kernels.losses import loss_names
+from ...kernels.activations import activation_registry
+from ...kernels.losses import loss_registry
 from ..optimizers import SGD, Adam, Nadam, RMSprop, Rprop
-
-# scikit-learn's words, and ours.
-ACTIVATIONS = {"logistic": "sigmoid"}
+from ..scikit_learn_names import ACTIVATIONS
 
 
 class Registered(StrOptions):  # type: ignore[misc]
@@ -35,12 +33,12 @@ class Registered(StrOptions):  # type: ignore[misc]
 
 
 def _hidden_activations() -> set[str]:
-    return {*ACTIVATIONS, *REGISTERED} - {"softmax"}
+    return {*ACTIVATIONS, *activation_registry} - {"softmax"}
 
 
 def regression_losses() -> set[str]:
     """All losses but those of classification, and squared_error by its other names."""
-    return {*loss_names()} - {"log_loss", "mse", "sum_squared_error"}
+    return {*loss_registry} - {"log_loss", "mse", "sum_squared_error"}
 
 
 CONSTRAINTS: dict[str, list[Any]] = {

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...kernels.validation import heads_of
 from ..intervals import interval, middle
+from ..scikit_learn_names import loss_parameters
 from .options import CONSTRAINTS, Registered, regression_losses
 from .training import CompiledTraining
 
@@ -184,12 +185,8 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         return _as_predicted(middle(self.network_.plan, Y))
 
     def _initialize(self, y: np.ndarray, layer_units: list[int], dtype: Any) -> None:
-        outputs = layer_units[-1] * heads_of(self.loss, **self._loss_parameters())
+        outputs = layer_units[-1] * heads_of(self.loss, **loss_parameters(self))
         super()._initialize(y, [*layer_units[:-1], outputs], dtype)
-
-    def _loss_parameters(self) -> dict[str, Any]:
-        given = {"quantile": {"quantile": self.quantile}, "huber": {"delta": self.delta}}
-        return given.get(self.loss, {})
 
 
 def _as_predicted(Y: np.ndarray) -> np.ndarray:

@@ -14,17 +14,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils.validation import validate_data
 
-from ...kernels.training.optimizers import LEARNING_RATE
 from ..callbacks import Running
 from ..errors import DivergenceError
 from ..network import PREDICT_ROWS, Network
 from ..optimizers import SGD, Adam, Optimizer
+from ..scikit_learn_names import network_arguments
 from .callback_protocol import WithCallbacks
-from .options import ACTIVATIONS
 from .validation import Validating
-
-# scikit-learn's word, and ours.
-LOSSES = {"squared_error": "sum_squared_error"}
 
 
 def _dense(X: Any) -> np.ndarray:
@@ -45,23 +41,11 @@ class CompiledTraining(Validating, WithCallbacks):
             own = [*network.weights, *network.biases]
             if len(own) == len(given) and all(map(operator.is_, own, given)):
                 return network
-        hidden = [self.activation] * (len(self.coefs_) - 1) if isinstance(self.activation, str) else self.activation
-        network = Network(
-            [len(self.coefs_[0]), *(W.shape[1] for W in self.coefs_)],
-            [ACTIVATIONS.get(name, name) for name in hidden],
-            ACTIVATIONS.get(self.out_activation_, self.out_activation_),
-            LOSSES.get(self.loss, self.loss),
-            dtype=self.coefs_[0].dtype,
-            **self._loss_parameters(),
-        )
+        network = Network(**network_arguments(self), dtype=self.coefs_[0].dtype)
         for view, values in zip([*network.weights, *network.biases], given, strict=True):
             view[:] = values
         self.network_, self.coefs_, self.intercepts_ = network, list(network.weights), list(network.biases)
         return network
-
-    def _loss_parameters(self) -> dict[str, Any]:
-        """What the loss takes besides outputs and targets, by name."""
-        return {}
 
     def _targets(self: Any, y: np.ndarray) -> np.ndarray:
         """Validated targets (n, n_outputs) as `Network` takes them: classes as their numbers."""
@@ -274,7 +258,7 @@ class CompiledTraining(Validating, WithCallbacks):
             self._optimizer = AdamOptimizer([], self.learning_rate_init)
             optimizer = Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True)
         self._state = optimizer.state(network.plan, network.dtype)
-        self._state.scalars[LEARNING_RATE] = self._optimizer.learning_rate
+        self._state.hyperparameters[0].learning_rate = self._optimizer.learning_rate
 
     def _orders(self: Any) -> Callable[[int], np.ndarray]:
         """scikit-learn's orders of the rows: each is the one before, shuffled."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..files import write_whole
 from ..versions import tileprop_version
+from ..writing import write_whole
 
 if TYPE_CHECKING:
     from ..network import Network

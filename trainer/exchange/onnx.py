@@ -11,8 +11,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..extras import require
-from ..files import write_whole
 from ..versions import tileprop_version
+from ..writing import write_whole
 
 if TYPE_CHECKING:
     from ..network import Network

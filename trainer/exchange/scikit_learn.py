@@ -10,15 +10,10 @@ import numpy as np
 from ..errors import InputError
 from ..extras import require
 from ..network import Network
+from ..scikit_learn_names import network_arguments
 
 if TYPE_CHECKING:
     from ..estimators import MLPClassifier, MLPRegressor
-
-# scikit-learn's words, and ours, where they are not the same.
-ACTIVATIONS = {"logistic": "sigmoid"}
-LOSSES = {"squared_error": "sum_squared_error"}
-# What losses take besides, of our estimators: an argument of theirs and of the network.
-LOSS_PARAMETERS = {"quantile": "quantile", "huber": "delta"}
 
 
 def from_sklearn(estimator: Any) -> Network:
@@ -28,20 +23,9 @@ def from_sklearn(estimator: Any) -> Network:
     with the losses "quantile" and "gaussian_nll" all levels, or the logarithms of the variances after the means.
     """
     _check_fitted(estimator)
-    hidden = estimator.activation
-    names = [hidden] * (len(estimator.coefs_) - 1) if isinstance(hidden, str) else list(hidden)
     parameters = [array.ravel() for layer in zip(estimator.coefs_, estimator.intercepts_, strict=True) for array in layer]
     theta = np.concatenate(parameters)
-    parameter = LOSS_PARAMETERS.get(estimator.loss)
-    return Network(
-        [estimator.coefs_[0].shape[0], *(W.shape[1] for W in estimator.coefs_)],
-        [ACTIVATIONS.get(name, name) for name in names],
-        ACTIVATIONS.get(estimator.out_activation_, estimator.out_activation_),
-        LOSSES.get(estimator.loss, estimator.loss),
-        dtype=theta.dtype,
-        initial=theta,
-        **({parameter: getattr(estimator, parameter)} if parameter else {}),
-    )
+    return Network(**network_arguments(estimator), dtype=theta.dtype, initial=theta)
 
 
 def estimator_from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import kernels
-from ...kernels.activations import ACTIVATIONS
-from ...kernels.losses import loss_of as loss_with_code
+from ...kernels.activations import activation_registry
+from ...kernels.losses import loss_registry
 from ...kernels.losses.entry import Loss
 from ...kernels.losses.gaussian import LEAST_LOG_VARIANCE
-from ...kernels.plan import LOSS
 from ..arrays import as_inputs, as_targets
 from ..errors import InputError
+from ..layers import layer_by_layer
 from ..network import Network
 from ..optimizers import SGD
 
@@ -101,15 +101,8 @@ def copy_of(network: Network) -> Network:
 
 def forward(network: Network, X: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Pre-activations and activations of every layer for X (n, n_in)."""
-    Z, A = [], []
-    inputs = X
-    for W, b, name in zip(network.weights, network.biases, network.plan.activations, strict=True):
-        z = np.empty((len(X), W.shape[1]), network.dtype)
-        kernels.dense_forward(z, inputs, W, b)
-        inputs = ACTIVATIONS[name].forward(z)
-        Z.append(z)
-        A.append(inputs)
-    return Z, A
+    layers = list(layer_by_layer(network.plan, network.theta, X))
+    return [Z for Z, _ in layers], [A for _, A in layers]
 
 
 def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.ndarray], T: np.ndarray) -> Backward:
@@ -122,11 +115,11 @@ def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.nd
     loss = loss_entry(network)
     dA[-1] = loss.backward(A[-1], T, *loss_parameter(network))
     for layer in reversed(range(len(A))):
-        if layer == len(A) - 1 and loss.through:
+        if layer == len(A) - 1 and loss.gives_delta:
             # What dL/dy has below the line cancels against the activation's slope, so that a saturated y does no harm.
             deltas[layer] = (A[layer] - T) / network.dtype.type(len(T))
         else:
-            entry = ACTIVATIONS[names[layer]]
+            entry = activation_registry[names[layer]]
             deltas[layer] = entry.backward(Z[layer] if entry.from_input else A[layer], dA[layer])
         kernels.dense_backward(dW[layer], db[layer], deltas[layer], inputs[layer])
         if layer > 0:
@@ -137,13 +130,13 @@ def backward(network: Network, X: np.ndarray, Z: list[np.ndarray], A: list[np.nd
 
 def loss_entry(network: Network) -> Loss:
     """What the kernels know of the network's loss."""
-    return loss_with_code(int(network.plan.table[0, LOSS]))
+    return loss_registry.with_code(network.plan.loss_code)
 
 
 def loss_parameter(network: Network) -> list[np.ndarray]:
     """What the kernels of the network's loss take after T."""
-    numbers = network.plan.numbers
-    return [numbers.astype(network.dtype)] if numbers.size else []
+    parameters = network.plan.loss_parameters
+    return [parameters.astype(network.dtype)] if parameters.size else []
 
 
 def loss_of(network: Network, Y: np.ndarray, T: np.ndarray) -> float:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import llvmlite.binding  # type: ignore[import-untyped]
 import numba
 import numpy as np
 
 from ... import kernels
+from ...kernels.compiler.processor import host_features
 from ..errors import InputError
 from ..network import Network
 from ..optimizers import SGD
@@ -253,4 +253,4 @@ def last_bit_certain() -> bool:
         return True
     forced = numba.config.CPU_NAME or numba.config.CPU_FEATURES
     known = platform.machine().lower() in ("x86_64", "amd64") and not forced
-    return bool(known and llvmlite.binding.get_host_cpu_features().get("fma", False))
+    return known and "fma" in host_features()

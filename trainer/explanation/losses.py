@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...kernels.losses import USERS, loss_of
+from ...kernels.losses import loss_registry
 from ...kernels.losses.gaussian import LEAST_LOG_VARIANCE
-from ...kernels.plan import LOSS
 from .arithmetic import LEAST_DIFFERENCE, MOST_EXPONENT, Arithmetic
 from .chain_rule import Steps
 from .decimals import number
@@ -95,8 +94,8 @@ def loss_blocks(steps: Steps, a: Arithmetic) -> Iterator[Block]:
     """What a page says about the loss, from its formula to dL/dy."""
     yield OPENING
     plan, Y, T, dY = steps.network.plan, steps.A[-1], steps.T, steps.backward.dA[-1]
-    entry = loss_of(int(plan.table[0, LOSS]))
-    if entry.code >= USERS:
+    entry = loss_registry.with_code(plan.loss_code)
+    if not loss_registry.is_builtin(entry.name):
         yield from _registered(steps)
         return
     if plan.loss == "gaussian_nll":
@@ -104,14 +103,14 @@ def loss_blocks(steps: Steps, a: Arithmetic) -> Iterator[Block]:
         return
     if plan.loss == "poisson":
         yield POISSON
-    levels = plan.numbers if plan.loss == "quantile" else np.zeros(1)
+    levels = plan.loss_parameters if plan.loss == "quantile" else np.zeros(1)
     heads = len(levels)
     T, Q = np.tile(T, heads), np.repeat(levels, Y.shape[1] // heads)
     if heads > 1:
         yield LEVELS
         every = Formula("u = t for each level", r"u = t \text{ for each level}")
         yield Together((Quantity(Formula("q", "q"), Q), Quantity(every, T)))
-    terms = _terms(plan.loss, plan.activations[-1], plan.numbers)
+    terms = _terms(plan.loss, plan.activations[-1], plan.loss_parameters)
     yield Quantity(terms.formula(Y), steps.loss, terms.arithmetic(a, Y, T, Q, steps.loss))
     yield Quantity(terms.slope_formula(Y), dY, terms.slope_arithmetic(a, Y, T, Q, dY[0, 0]))
 

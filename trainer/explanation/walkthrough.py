@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...kernels.activations import ACTIVATIONS, USERS
+from ...kernels.activations import activation_registry
 from . import formulas
 from .arithmetic import Arithmetic
 from .chain_rule import Steps, loss_entry
@@ -150,7 +150,7 @@ class Walkthrough:
         W, b = steps.network.weights[i], steps.network.biases[i]
         weighted = self.arithmetic.pre_activation(steps.inputs[i], W, b, z)
         notes: list[Block] = []
-        if ACTIVATIONS[name].code >= USERS:
+        if not activation_registry.is_builtin(name):
             notes.append(Prose(f"Here {{f}} stands for the activation `{name}`, which its user registered."))
         elif name in SIGNS and name not in steps.network.plan.activations[:i]:
             notes.append(SIGNS[name])
@@ -189,7 +189,7 @@ class Walkthrough:
         steps, i = self.steps, layer.number - 1
         names = steps.network.plan.activations
         name, a, delta = names[i], steps.A[i], steps.backward.deltas[i]
-        short_cut = loss_entry(steps.network).through
+        short_cut = loss_entry(steps.network).gives_delta
         if short_cut and layer.number == layer.count:
             yield SHORT_CUTS[name]
             formula = formulas.short_delta(layer, len(delta))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...kernels.activations import ACTIVATIONS
+from ...kernels.activations import activation_registry
+from ..bounds import check_whole, check_within
 from ..data.targets import CLASSIFICATION, TASKS
 from ..errors import InputError
 from ..optimizers import SGD, Adam, Optimizer
 
-HIDDEN_ACTIVATIONS = tuple(name for name in ACTIVATIONS if name != "softmax")
+HIDDEN_ACTIVATIONS = tuple(name for name in activation_registry if name != "softmax")
 LOSSES = ("log_loss", "squared_error", "mse")
 OPTIMIZERS = ("adam", "sgd")
 DTYPES = ("float32", "float64")
@@ -50,14 +50,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("test_size", "validation_size"):
-            share = getattr(self, name)
-            if not 0 <= share < 1:
-                raise InputError(f"{name} is {share!r}; it must be a share of the rows, at least 0 and below 1")
-        _whole("seed", self.seed, 0, 2**32 - 1)
-        _whole("epochs", self.epochs, 1)
-        _whole("batch_size", self.batch_size, 1)
+            check_within(name, getattr(self, name), 0.0, 1.0, what="a share of the rows")
+        check_whole("seed", self.seed, 0, 2**32 - 1)
+        check_whole("epochs", self.epochs, 1)
+        check_whole("batch_size", self.batch_size, 1)
         for width in self.hidden:
-            _whole("hidden", width, 1)
+            check_whole("hidden", width, 1)
         _one_of("task", self.task, (None, *TASKS))
         _one_of("activation", self.activation, HIDDEN_ACTIVATIONS)
         _one_of("loss", self.loss, (None, *LOSSES))
@@ -85,15 +83,6 @@ class Settings:
         if self.loss == "log_loss":
             raise InputError("loss is 'log_loss', which is for classification; regression takes squared_error or mse")
         return self.loss or "squared_error"
-
-
-def _whole(name: str, value: Any, least: int, most: int | None = None) -> None:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise InputError(f"{name} is {value!r}; it must be a whole number") from None
-    if number < least or (most is not None and number > most):
-        raise InputError(f"{name} is {number}; it must be at least {least}" + (f" and at most {most}" if most else ""))
 
 
 def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...kernels import Plan, loss_and_grad, make_workspace
 from ...kernels.validation import positive_integer
+from ..bounds import check_field_within
 from ..extras import require
-from ..optimizers import within
 from .log import Log
 from .problem import MOST_ROWS, Problem, check_finite
 
@@ -37,9 +37,8 @@ class LBFGS:
 
     def __post_init__(self) -> None:
         positive_integer("memory", self.memory)
-        within(self, "tol", 0.0, float("inf"))
-        if self.time_limit is not None:
-            within(self, "time_limit", 0.0, float("inf"), above=True)
+        check_field_within(self, "tol", 0.0)
+        check_field_within(self, "time_limit", 0.0, above=True, or_none=True)
 
     def check(self, plan: Plan) -> None:
         """Any network will do."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...kernels import Plan
+from ..bounds import check_field_within
 from ..errors import InputError
-from ..optimizers import within
 from .log import Log
 from .normal_equations import NormalEquations, squares_factor
 from .problem import Problem, check_finite
@@ -39,10 +39,9 @@ class LevenbergMarquardt:
     time_limit: float | None = None
 
     def __post_init__(self) -> None:
-        within(self, "damping", 0.0, float("inf"), above=True)
-        within(self, "tol", 0.0, 1.0)
-        if self.time_limit is not None:
-            within(self, "time_limit", 0.0, float("inf"), above=True)
+        check_field_within(self, "damping", 0.0, above=True)
+        check_field_within(self, "tol", 0.0, 1.0)
+        check_field_within(self, "time_limit", 0.0, above=True, or_none=True)
 
     def check(self, plan: Plan) -> None:
         """Raise InputError for networks that it cannot train."""

@@ -1,0 +1,64 @@
+"""The outputs, and each one's derivatives to its row's inputs."""
+
+from __future__ import annotations
+
+from ..checks import check_derivatives, check_jacobian
+from ..compiler.jit import kernel, leaf
+from ..llvm import span
+from .chain import begin_with_outputs, input_deltas, load, take_input_deltas
+from .stacks import forward_and_slopes, small_block, stack_inputs, stack_outputs, units_at_once
+
+
+@leaf
+def take_stack(net, first, units, rows, out, at, step):
+    """J (rows, n_out, n_in), of inputs from `first` on, to place `at` of the vector OUT, `step` numbers for each row."""
+    last, n_in = net.layers[net.header[0].n_layers - 1], net.layers[0].n_in
+    for unit in range(units):
+        for r in range(rows):
+            deltas = span(net.memory, last.deltas + (unit * rows + r) * last.stride, last.n_out)
+            for j in range(last.n_out):
+                out[at + r * step + j * n_in + first + unit] = deltas[j]
+
+
+@leaf
+def jacobian_from_outputs(net, rows, out, at):
+    """A block's part of J, to place `at` of the vector OUT: from the outputs back."""
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
+    units = units_at_once(net, rows, n_out)
+    for first in range(0, n_out, units):
+        here = min(units, n_out - first)
+        stack_outputs(net, first, here, rows)
+        input_deltas(net, here * rows)
+        for unit in range(here):
+            take_input_deltas(net, unit * rows, rows, out, at + (first + unit) * n_in, n_out * n_in)
+
+
+@leaf
+def jacobian_from_inputs(net, theta, rows, out, at):
+    """The same from the inputs on."""
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
+    units = units_at_once(net, rows, n_in)
+    for first in range(0, n_in, units):
+        here = min(units, n_in - first)
+        stack_inputs(net, theta, first, here, rows)
+        take_stack(net, first, here, rows, out, at, n_out * n_in)
+
+
+@kernel(read_only="theta X", written="Y J")
+def input_jacobian(plan, theta, X, Y, J, work):
+    """Y (n, n_out) and J (n, n_out, n_in) OUT: the outputs for X (n, n_in), and each one's derivatives to its row's inputs.
+
+    From the outputs back, or from the inputs on, of which there are fewer. `work` is made with derivatives=True.
+    """
+    net = begin_with_outputs(plan, theta, X, Y, work)
+    check_derivatives(net)
+    check_jacobian(J, Y, X.shape[1])
+    out, n_in, n_out = span(J, 0, J.size), X.shape[1], Y.shape[1]
+    backwards = n_out <= n_in
+    load(net, theta, 0 if backwards else net.header[0].n_layers)
+    for start in range(0, X.shape[0], small_block(net)):
+        rows = forward_and_slopes(net, X, start, Y)
+        if backwards:
+            jacobian_from_outputs(net, rows, out, start * n_out * n_in)
+        else:
+            jacobian_from_inputs(net, theta, rows, out, start * n_out * n_in)

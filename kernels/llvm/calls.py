@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ..compiler.addresses import call_address
 from ..compiler.jit import JIT_DISABLED
 from .emit import check_one_dtype, data_pointer
 
@@ -39,21 +38,6 @@ def loss_types(real: Any) -> tuple[Any, ...]:
 TYPES = {"activation": activation_types, "loss": loss_types}
 
 
-def _call(context: Any, builder: Any, result: Any, kinds: Any, address: Any, values: Any) -> Any:
-    """Numba's own calling convention: places for the result and for an exception, then the arguments, unpacked.
-
-    A row kernel that raised, which can only be a user's, has given no result; the loss is then NaN.
-    """
-    kind = context.call_conv.get_function_type(result, kinds)
-    places = [cgutils.alloca_once(builder, place.pointee) for place in kind.args[:2]]
-    packed = context.get_arg_packer(kinds).as_arguments(builder, values)
-    code = builder.call(builder.inttoptr(address, kind.as_pointer()), [*places, *packed])
-    if result == types.none:
-        return context.get_dummy_value()
-    failed = builder.icmp_signed("!=", code, ir.Constant(code.type, 0))
-    return builder.select(failed, context.get_constant(result, float("nan")), builder.load(places[0]))
-
-
 @intrinsic
 def _compiled_activation(
     typing: Any, address: Any, S: Any, x: Any, y: Any, d: Any, tangents: Any, rows: Any, stride: Any, width: Any, backward: Any
@@ -63,7 +47,7 @@ def _compiled_activation(
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address, vector, *rest = arguments
         values = [data_pointer(context, builder, S, vector), *rest]
-        return _call(context, builder, types.none, kinds, address, values)
+        return call_address(context, builder, types.none, kinds, address, values)
 
     return types.none(types.int64, S, *kinds[1:]), build
 
@@ -82,7 +66,7 @@ def _compiled_loss(
         address, *values = arguments
         for place, kind in ((1, S), (7, T), (9, weight)):
             values[place] = data_pointer(context, builder, kind, values[place])
-        return _call(context, builder, types.float64, kinds, address, values)
+        return call_address(context, builder, types.float64, kinds, address, values)
 
     return types.float64(*given), build
 

@@ -152,7 +152,8 @@ def _locate(row_kernel: Any, real: np.dtype[Any], kind: str) -> int:
     if JIT_DISABLED:
         plain_row_kernels.append(row_kernel)
         return len(plain_row_kernels) - 1
-    from numba import from_dtype
+    from numba import from_dtype, types
 
-    address: int = row_kernel.address(TYPES[kind](from_dtype(real)))
+    result = types.float64 if kind == "loss" else types.none
+    address: int = row_kernel.address(TYPES[kind](from_dtype(real)), result)
     return address

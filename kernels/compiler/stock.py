@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numba import cfunc, njit, typeof, types
 from numba.extending import overload
 

@@ -21,7 +21,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from ..compiler.jit import JIT_DISABLED
-from ..llvm.emit import INDEX, data_pointer, ir, multiply_add
+from ..llvm.emit import INDEX, count_of, data_pointer, ir, multiply_add
 
 Table = tuple[tuple[int, Any], ...]
 # Where the rates lie, from the begin of the weights on: these take at most (2 + 1) 8 + (8 + 1) numbers.
@@ -64,7 +64,7 @@ def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], 
         S: Any, w: int, samples: Samples, control: Any, count: int, codes: tuple[int, int], factor: Any
     ) -> tuple[float, int, bool]:
         X, n_in, T, order = samples
-        rates = w + RATES_AT
+        rates, (hidden_code, output_code) = w + RATES_AT, codes
         n_weights, n_rates = sizes_of(inputs, hidden, outputs)
         bounds = np.cumsum([inputs * hidden, hidden, (hidden or inputs) * outputs])
         first, b1, second, b2 = np.split(S[w : w + n_weights], bounds)
@@ -79,16 +79,16 @@ def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], 
         for done in range(count):
             row = order[done] if order.size else done
             x = X[row * n_in + np.minimum(np.arange(inputs), n_in - 1)]
-            h = through(activations, codes[0], *[_dot(x, w1) + b1] * 2) if hidden else x
-            y = through(activations, codes[1], *[_dot(h, w2) + b2] * 2)
+            h = through(activations, hidden_code, *[_dot(x, w1) + b1] * 2) if hidden else x
+            y = through(activations, output_code, *[_dot(h, w2) + b2] * 2)
             difference = y - T[row * outputs : (row + 1) * outputs]
             square = float(np.sum(difference.astype(np.float64) ** 2))
             if not square < np.inf:
                 return total + square, done, False
             total += square
-            delta = difference * factor * through(slopes, codes[1], y, np.ones_like(y))
+            delta = difference * factor * through(slopes, output_code, y, np.ones_like(y))
             if hidden:
-                below = _dot(delta, w2.T) * through(slopes, codes[0], h, np.ones_like(h))
+                below = _dot(delta, w2.T) * through(slopes, hidden_code, h, np.ones_like(h))
                 w1 -= input_rates[:, None] * (x[:, None] * below)
                 b1 -= bias_rate * below
             w2 -= last_rates[:, None] * (h[:, None] * delta)
@@ -126,7 +126,7 @@ def _typer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: T
             X_type, _, T_type, order_type = samples.types
             values = {"w": w, "n_in": n_in, "count": count, "factor": factor}
             values["hidden_code"], values["output_code"] = (builder.extract_value(codes, k) for k in range(2))
-            values["n_order"] = _size(context, builder, order_type, order)
+            values["n_order"] = count_of(context, builder, order_type, order)
             values["S_data"], values["X_data"] = (
                 data_pointer(context, builder, S, vector),
                 data_pointer(context, builder, X_type, X),
@@ -142,12 +142,6 @@ def _typer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: T
         return signature, build
 
     return type_train
-
-
-def _size(context: Any, builder: Any, array: Any, value: Any) -> Any:
-    from numba.np.arrayobj import make_array
-
-    return make_array(array)(context, builder, value).nitems
 
 
 def _chosen(builder: Any, code: Any, functions: list[tuple[int, Any]], values: list[Any], otherwise: list[Any]) -> list[Any]:

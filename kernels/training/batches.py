@@ -76,7 +76,7 @@ def batch_weight(rows, start, stop):
 
 @leaf
 def gather_block(net, rows, batch, first, block):
-    """A block's rows, `first` the first one's position in the batch, into its chunk's memory; their inputs and targets there."""
+    """A block's rows into its chunk's memory; their inputs and targets there. first: the first row's position in the batch."""
     header, memory = net.header[0], net.memory
     n_in, columns = net.layers[0].n_in, header.n_targets
     order = span(rows.order, batch.start + first, block.rows)

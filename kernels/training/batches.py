@@ -143,15 +143,6 @@ def gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout):
 
 
 @leaf
-def deltas_of_batch(net, rows, batch, team, losses, dropout):
-    """Deltas of this thread's rows of a batch that is one chunk."""
-    first, last = share(team, batch.rows, net.header[0].strip_rows)
-    block_rows = net.header[0].block_rows
-    for row in range(first, last, block_rows):
-        deltas_of_block(net, rows, batch, row, Block(0, row, min(block_rows, last - row)), losses, dropout)
-
-
-@leaf
 def barriers_of_a_step(hyper):
     """How often the threads meet: twice more where the whole gradient's length must be known before the step."""
     return 2 if hyper.clip_norm == 0.0 else 4
@@ -206,7 +197,10 @@ def train_batches(net, rows, state, losses, team, barriers, step, record):
         if header.grouped:
             gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout)
         else:
-            deltas_of_batch(net, rows, batch, team, losses, dropout)
+            first, last = share(team, count, header.strip_rows)
+            for row in range(first, last, header.block_rows):
+                block = Block(0, row, min(header.block_rows, last - row))
+                deltas_of_block(net, rows, batch, row, block, losses, dropout)
         wait_for_all(team, barriers + 1)
 
         loss = sum_of(losses, 0, (count + header.strip_rows - 1) // header.strip_rows)

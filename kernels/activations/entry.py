@@ -45,7 +45,7 @@ class ScalarFormulas:
     code: int
     value: Callable[..., Any]
     slope: Callable[..., Any]
-    slope_derivative: Callable[..., Any] | None
+    slope_derivative: Any
     from_input: bool = False
     text: str = ""
     backward_text: str = ""

@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inside import (
     activation_addresses,
-    area_size,
     batch_rows,
     block_rows,
     chunk_rows,
+    chunk_size,
     epoch_losses,
-    granule_rows,
     groups_of,
     keeps_preactivations,
     loss_address,
@@ -27,14 +26,16 @@ from inside import (
     packed_size,
     padded_sizes,
     places,
+    strip_rows,
     team_of,
 )
 from tileprop.kernels import make_plan, make_workspace
 from tileprop.kernels.activations import activation_registry
 from tileprop.kernels.compiler.processor import SIMD
+from tileprop.kernels.layout import FEW_PARAMETERS, FEWEST_CHUNKS, LARGEST_CHUNK, MOST_GROUPS
 from tileprop.kernels.losses import loss_registry
 from tileprop.kernels.losses.codes import LABEL_LOG_LOSS
-from tileprop.kernels.workspace import FEW_PARAMETERS, FEWEST_CHUNKS, LARGEST_AREA, MOST_GROUPS, SCRATCH_ROWS
+from tileprop.kernels.workspace import SCRATCH_ROWS
 
 pytestmark = pytest.mark.plain
 
@@ -78,15 +79,15 @@ def test_pre_activations_have_a_place_of_their_own_where_they_are_needed(name, d
 
 
 @pytest.mark.parametrize("loss", loss_registry.entries(), ids=lambda loss: f"{loss.name}-{loss.code}")
-def test_a_loss_has_its_routine_and_its_parameters(loss):
+def test_a_loss_has_its_row_kernel_and_its_parameters(loss):
     several = {"quantile": LEVELS["quantile"]} if loss.outputs_per_target is None else {}
     n_targets = 1 if loss.code == LABEL_LOG_LOSS else None
     plan = make_plan([3, 6], output_activation=loss.needs or "tanh", loss=loss.name, n_targets=n_targets, **several)
     work = make_workspace(plan, 5, "float32")
     assert loss_gives_delta(work) == (loss.needs in ("softmax", "sigmoid", "exp"))
     assert loss_address(work) != 0
-    numbers = loss_parameters(work, len(plan.numbers))
-    assert numbers.tolist() == plan.numbers.astype(np.float32).tolist()
+    numbers = loss_parameters(work, len(plan.loss_parameters))
+    assert numbers.tolist() == plan.loss_parameters.astype(np.float32).tolist()
     assert numbers.size == {"huber": 1, "quantile": 3}.get(loss.name, 0)
 
 
@@ -106,13 +107,13 @@ def test_layers_are_padded_to_whole_vectors(dtype, sizes, batch):
 @given(sizes=SIZES, batch=BATCHES, threads=st.integers(1, 9))
 def test_how_batches_are_taken(sizes, batch, threads):
     work = make_workspace(make_plan(sizes), batch, "float32", threads)
-    chunk, block, groups, granule = chunk_rows(work), block_rows(work), groups_of(work), granule_rows(work)
+    chunk, block, groups, strip = chunk_rows(work), block_rows(work), groups_of(work), strip_rows(work)
     assert (most_threads(work), batch_rows(work)) == (threads, batch)
-    assert 1 <= block <= chunk <= batch + granule
-    # A thread's blocks, and chunks, begin where a granule does.
-    assert block % granule == 0 or block == chunk
+    assert 1 <= block <= chunk <= batch + strip
+    # A thread's blocks, and chunks, begin where a strip does.
+    assert block % strip == 0 or block == chunk
     if groups:
-        assert chunk % granule == 0
+        assert chunk % strip == 0
         assert 1 < groups <= MOST_GROUPS
         assert -(-batch // chunk) >= groups // 2
     else:
@@ -121,10 +122,10 @@ def test_how_batches_are_taken(sizes, batch, threads):
 
 @given(sizes=SIZES, batch=BATCHES)
 def test_the_number_of_threads_changes_nothing_but_room(sizes, batch):
-    """Bounds between chunks, groups and granules follow from the sizes alone."""
+    """Bounds between chunks, groups and strips follow from the sizes alone."""
     plan = make_plan(sizes)
     one, many = make_workspace(plan, batch), make_workspace(plan, batch, n_threads=8)
-    for fact in (batch_rows, chunk_rows, block_rows, groups_of, granule_rows, area_size, packed_size):
+    for fact in (batch_rows, chunk_rows, block_rows, groups_of, strip_rows, chunk_size, packed_size):
         assert fact(one) == fact(many)
     assert one.losses.size == many.losses.size
 
@@ -148,10 +149,10 @@ def test_memory_is_bounded_whatever_the_batch(sizes):
     plan = make_plan(sizes)
     for batch in (10**3, 10**4, 10**5, 10**6):
         work = make_workspace(plan, batch, "float32", n_threads=4)
-        areas = (4 if groups_of(work) else 1) * area_size(work)
-        assert areas <= 2 * LARGEST_AREA
+        chunks = (4 if groups_of(work) else 1) * chunk_size(work)
+        assert chunks <= 2 * LARGEST_CHUNK
         parameters = (4 + max(1, groups_of(work))) * packed_size(work)
-        assert work.numbers.size <= batch * sizes[-1] + areas + parameters + 10**5
+        assert work.numbers.size <= batch * sizes[-1] + chunks + parameters + 10**5
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -181,9 +182,9 @@ def test_members_share_all_but_their_own_number():
     assert team_of(work) == (0, 1)
 
 
-def test_passes_have_a_row_each_and_share_the_rest():
+def test_epochs_have_a_record_each_and_share_the_rest():
     work = make_workspace(make_plan([2, 3, 1]), 4)
-    several = work.for_passes(5)
+    several = work.for_epochs(5)
     assert (len(epoch_losses(work)), len(epoch_losses(several))) == (1, 5)
     assert sum(mine is not theirs for mine, theirs in zip(several, work, strict=True)) == 1
 

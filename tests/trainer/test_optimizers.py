@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from inside import hyperparameters, mean_square, rule_of, velocity
 from tileprop.kernels import make_plan
-from tileprop.kernels.training import optimizers as rules
+from tileprop.kernels.training import codes as rules
 from tileprop.trainer import SGD, Adam, InputError, Nadam, Network, RMSprop, Rprop
 
 PLAN = make_plan([2, 3, 1])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from inside import block_rows
 from numba import njit
 from tileprop.kernels import input_jacobian, make_plan, parameter_jacobian, predict, sample_gradients
-from tileprop.kernels.workspace import STACKED_ROWS
+from tileprop.kernels.layout import STACKED_ROWS
 
 QUANTITIES = ["input_jacobian", "parameter_jacobian", "sample_gradients"]
 

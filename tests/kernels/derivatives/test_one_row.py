@@ -12,10 +12,10 @@ from differentiation import ACTIVATIONS, DTYPES, LOSSES, Case, apart, make_case
 from inside import deltas_of
 from numba import njit
 from tileprop.kernels import loss_and_grad, vjp
-from tileprop.kernels.derivatives.one_row import backward_one, backward_product_one, dot
+from tileprop.kernels.derivatives.one_row import backward_one, dot, input_delta_one
 from tileprop.kernels.llvm import span
+from tileprop.kernels.passes import net_of
 from tileprop.kernels.predict import forward_one
-from tileprop.kernels.workspace import DELTAS
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 
@@ -107,16 +107,16 @@ def test_deltas_of_hidden_layers():
     out = np.full(5, np.nan)
 
     @njit
-    def run(plan, theta, x, dY, numbers, layout, out):
-        table, S = plan.table, span(numbers, 0, numbers.size)
-        forward_one(table, layout, theta, S, x)
+    def run(work, theta, x, dY, out):
+        net = net_of(work)
+        forward_one(net, theta, x)
         for j in range(dY.size):
-            S[layout[3, DELTAS] + j] = dY[j]
-        backward_one(table, layout, theta, S)
-        backward_product_one(table, layout, theta, S, 1, span(out, 0, out.size), 1)
+            net.memory[net.layers[2].deltas + j] = dY[j]
+        backward_one(net, theta)
+        input_delta_one(net, theta, span(out, 1, out.size - 1))
 
     dY = np.array([0.3, -2.0])
-    run(case.plan, case.theta, case.X[0], dY, work.numbers, work.layout, out)
+    run(work, case.theta, case.X[0], dY, out)
     assert apart(out[1:4], dY @ case.input_jacobian()[0]) <= 1e-13
     assert np.isnan(out[[0, 4]]).all()
     weights = case.plan.unflatten(case.theta)[0]

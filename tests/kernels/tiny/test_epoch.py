@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from inside import ask_to_stop, epoch_losses, progress, set_epoch_losses, set_hyperparameters, steps_taken
 from numba import njit
 from numba.core import config
-from tileprop.kernels.tiny import epoch as online
+from tileprop.kernels.tiny import epoch as tiny
 from trainings import RULES, Training, make_training, oracle_epoch
 
 DTYPES = ["float32", "float64"]
@@ -26,7 +26,7 @@ without_jit = bool(config.DISABLE_JIT)
 
 @njit
 def fits(plan, state, weight, work):
-    return online.fits_registers(plan.table, work.layout, state.codes, state.scalars, weight)
+    return tiny.fits_registers(work.header[0], work.layers, state, weight.size)
 
 
 def in_registers(training: Training) -> bool:

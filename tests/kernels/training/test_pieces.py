@@ -65,7 +65,7 @@ def test_passes_of_one_call_give_the_bits_of_a_call_each(rule, order, sizes, bat
     losses.append(apart.run())
     passes.append(epoch_losses(apart.work)[0])
     together.order = np.concatenate([together.order, other])
-    together.work = together.work.for_passes(2)
+    together.work = together.work.for_epochs(2)
     assert together.run() == losses[-1]
     assert epoch_losses(together.work) == passes
     assert [epoch.loss for epoch in epoch_losses(together.work)] == losses
@@ -76,7 +76,7 @@ def test_passes_of_one_call_give_the_bits_of_a_call_each(rule, order, sizes, bat
 @pytest.mark.plain
 def test_a_stop_flag_ends_the_first_of_several_passes():
     training = make_training()
-    training.work = training.work.for_passes(3)
+    training.work = training.work.for_epochs(3)
     ask_to_stop(training.work)
     training.run()
     assert progress(training.state) == (1, 5, "stopped")
@@ -85,7 +85,7 @@ def test_a_stop_flag_ends_the_first_of_several_passes():
 @pytest.mark.plain
 def test_a_divergence_in_a_later_pass_is_told():
     training = make_training(order="permutation")
-    training.work = training.work.for_passes(2)
+    training.work = training.work.for_epochs(2)
     training.order = np.concatenate([training.order, training.order])
     training.order[22:27] = 3  # a batch of one row, of no finite loss
     training.order[:22] = 4
@@ -98,7 +98,7 @@ def test_a_divergence_in_a_later_pass_is_told():
 @pytest.mark.plain
 def test_an_order_that_is_not_as_long_for_every_pass():
     training = make_training(order="permutation")
-    training.work = training.work.for_passes(3)
+    training.work = training.work.for_epochs(3)
     with pytest.raises(ValueError, match="order needs as many rows for each pass"):
         training.run()
 

@@ -9,11 +9,7 @@ from hypothesis import strategies as st
 from inside import groups_of, hyperparameters, mean_square, packed_size, steps_taken, velocity
 from numba import njit
 from tileprop.kernels import apply_gradient, loss_and_grad, make_workspace, train_epoch
-from tileprop.kernels.training.optimizers import (
-    RULE,
-    step_scalars,
-    take_step,
-)
+from tileprop.kernels.training.optimizers import step_sizes, take_step
 from tileprop.kernels.training.step import WHOLE_AT_ONCE
 from tileprop.kernels.workspace import SCRATCH_ROWS
 from trainings import RULES, Training, make_training
@@ -24,8 +20,9 @@ DTYPES = ["float32", "float64"]
 
 
 @njit
-def one_step(codes, scalars, step, w, g, first, second):
-    take_step(codes[RULE], step_scalars(codes, scalars, step, w.dtype.type), w, g, first, second)
+def one_step(state, step, w, g, first, second):
+    rule = state.counters[0].rule
+    take_step(rule, step_sizes(rule, state.hyperparameters[0], step, w.dtype.type), w, g, first, second)
 
 
 def check_step(training: Training) -> None:
@@ -89,7 +86,7 @@ def test_a_rule_on_a_stretch_is_apply_gradient(rule, dtype):
     w, first, second = training.theta.copy(), np.zeros_like(training.theta), np.zeros_like(training.theta)
     for step in (1, 2, 3):
         apply_gradient(training.theta, grad, state)
-        one_step(state.codes, state.scalars, step, w, grad, first, second)
+        one_step(state, step, w, grad, first, second)
     np.testing.assert_allclose(w, training.theta, rtol=1e-6 if dtype == "float32" else 1e-14)
     assert first.any() == (rule != "sgd")
     assert second.any() == ("adam" in rule)

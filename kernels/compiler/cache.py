@@ -16,12 +16,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numba
 
 from .processor import SIMD
-
 
 # What unpickling a file that a crash or a full disk cut short can raise.
 DAMAGED = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError)

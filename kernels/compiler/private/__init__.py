@@ -1,12 +1,12 @@
 """The private way: leaves and kernels with what is private in Numba, four times faster to compile than the stock way.
 
-    dispatchers.py   what Python and compiled callers call
-    leaves.py        how leaves become part of kernels
-    borrowing.py     arguments to which no reference is counted
-    typing.py        types of calls, looked up once
-    callers.py       what a user's own compiled function takes with it of the kernels that it calls
-    cache_files.py   what Numba is told of the disk cache
-    names.py         the private names, each looked for when this package is imported
+dispatchers.py   what Python and compiled callers call
+leaves.py        how leaves become part of kernels
+borrowing.py     arguments to which no reference is counted
+typing.py        types of calls, looked up once
+callers.py       what a user's own compiled function takes with it of the kernels that it calls
+cache_files.py   what Numba is told of the disk cache
+names.py         the private names, each looked for when this package is imported
 """
 
 from __future__ import annotations

@@ -36,11 +36,7 @@ FITTING: dict[str, Any] = {
     "G": np.zeros((ROWS, N)),
     "J": np.zeros((ROWS, 2, 3)),
 }
-KERNELS = {
-    name: found
-    for name, found in vars(kernels).items()
-    if is_kernel(found) and (found.read_only or found.written)
-}
+KERNELS = {name: found for name, found in vars(kernels).items() if is_kernel(found) and (found.read_only or found.written)}
 PAIRS = [
     (name, argument)
     for name, found in KERNELS.items()

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numba.core import config
 from installation import SOURCES, Installation, files_under
+from numba.core import config
 from tileprop import kernels
 from tileprop.kernels.compiler.cache import cache_folder
 from tileprop.kernels.compiler.jit import STOCK

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import cfunc, njit, typeof, types
-from numba.extending import overload
+from numba.extending import intrinsic, overload
 
 from .arguments import check_arguments, check_writable, declared_read_only
 from .compiling import compiling
@@ -22,10 +22,35 @@ from .stock_cache import compiled_or_loaded
 
 _Types = tuple[Any, ...]
 
+_CALL = "return call(ARGUMENTS)"
+_SAFE_CALL = """
+    try:
+        return call(ARGUMENTS)
+    except Exception:
+        return failed
+"""
+
 
 def leaf(function: Callable[..., Any], options: dict[str, Any], *, read_only: frozenset[str], inline: bool) -> Any:
-    """Kernels have declared the arrays that leaves are given, and what is to be inlined is left to LLVM."""
-    return njit(**options)(function)
+    """What is to be inlined is left to LLVM."""
+    compiled = njit(**options)(function)
+    if not read_only:
+        return compiled
+    given = (f"read_only({name})" if name in read_only else name for name in inspect.signature(function).parameters)
+    declaring = _forwarding(function, f"return call({', '.join(given)})", call=compiled, read_only=_read_only)
+    return njit(**options)(declaring)
+
+
+@intrinsic
+def _read_only(typing: Any, array: Any) -> Any:
+    """The same array, declared read-only."""
+    declared = declared_read_only("a leaf", "of it", array)
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        context.nrt.incref(builder, declared, arguments[0])
+        return arguments[0]
+
+    return declared(array), build
 
 
 def kernel(
@@ -57,7 +82,7 @@ class Kernel:
         self.targetoptions = options
         self.overloads: dict[_Types, Any] = {}
         self._names = list(inspect.signature(function).parameters)
-        typed = _forwarding(function, "return call({arguments})", call=self._for_compiled_callers)
+        typed = _forwarding(function, _CALL, call=self._for_compiled_callers)
         overload(self, jit_options=options)(typed)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -74,7 +99,7 @@ class Kernel:
         """
         safe = _forwarding(
             self.py_func,
-            "try:\n        return call({arguments})\n    except Exception:\n        return failed",
+            _SAFE_CALL,
             call=njit(**self.targetoptions)(self.py_func),
             failed=None if result == types.none else math.nan,
         )
@@ -130,7 +155,7 @@ class DeclaredKernel(Kernel):
         return tuple(declared_read_only(name, k, t) if k in self.read_only else t for k, t in given.items())
 
     def _for_compiled_callers(self, *given: Any) -> Callable[..., Any]:
-        return _forwarding(self.py_func, "return call({arguments})", call=self._specialisation(given))
+        return _forwarding(self.py_func, _CALL, call=self._specialisation(given))
 
 
 class ElementwiseKernel(Kernel):
@@ -160,7 +185,7 @@ class ElementwiseKernel(Kernel):
 def _forwarding(function: Callable[..., Any], body: str, **names: Any) -> Callable[..., Any]:
     """A function with the arguments of another one, by their names: Numba has no `*args` for calls by keyword."""
     signature = inspect.signature(function)
-    source = f"def {function.__name__}{signature}:\n    {body.format(arguments=', '.join(signature.parameters))}\n"
+    source = f"def {function.__name__}{signature}:\n    {body}\n".replace("ARGUMENTS", ", ".join(signature.parameters))
     made: dict[str, Any] = {}
     exec(source, names, made)
     forwarding: Callable[..., Any] = made[function.__name__]

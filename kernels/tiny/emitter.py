@@ -73,23 +73,23 @@ def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], 
         input_rates, hidden_rates, bias_rate = np.split(memory[rates : rates + n_rates], [inputs, inputs + hidden])
         last_rates = hidden_rates if hidden else input_rates
 
-        def through(table: dict[int, Any], code: int, values: Any, otherwise: Any) -> Any:
+        def chosen(table: dict[int, Any], code: int, values: Any, otherwise: Any) -> Any:
             return np.array([table[code](value) for value in values], memory.dtype) if code in table else otherwise
 
         total = 0.0
         for done in range(count):
             row = order[done] if order.size else done
             x = X[row * n_in + np.minimum(np.arange(inputs), n_in - 1)]
-            h = through(activations, hidden_code, *[_dot(x, w1) + b1] * 2) if hidden else x
-            y = through(activations, output_code, *[_dot(h, w2) + b2] * 2)
+            h = chosen(activations, hidden_code, *[_dot(x, w1) + b1] * 2) if hidden else x
+            y = chosen(activations, output_code, *[_dot(h, w2) + b2] * 2)
             difference = y - T[row * outputs : (row + 1) * outputs]
             square = float(np.sum(difference.astype(np.float64) ** 2))
             if not square < np.inf:
                 return total + square, done, False
             total += square
-            delta = difference * factor * through(slopes, output_code, y, np.ones_like(y))
+            delta = difference * factor * chosen(slopes, output_code, y, np.ones_like(y))
             if hidden:
-                below = _dot(delta, w2.T) * through(slopes, hidden_code, h, np.ones_like(h))
+                below = _dot(delta, w2.T) * chosen(slopes, hidden_code, h, np.ones_like(h))
                 w1 -= input_rates[:, None] * (x[:, None] * below)
                 b1 -= bias_rate * below
             w2 -= last_rates[:, None] * (h[:, None] * delta)

@@ -122,7 +122,7 @@ def chunk_inputs(net, rows, start, memory):
 def gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout):
     """Gradients of this thread's groups of chunks, each the sum over its chunks in order."""
     header = net.header[0]
-    one, alone = net.memory.dtype.type(1.0), Team(team.control, 0, 1)
+    one, this_thread = net.memory.dtype.type(1.0), Team(team.control, 0, 1)
     n_chunks = (batch.rows + header.chunk_rows - 1) // header.chunk_rows
     memory = team.thread * header.chunk_size
     # Neighbours, not every other one: chunks that do not divide evenly make groups long and short by turns.
@@ -137,9 +137,9 @@ def gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout):
                 deltas_of_block(net, rows, batch, first + row, block, losses, dropout)
             X, whole = chunk_inputs(net, rows, batch.start + first, memory), Block(memory, 0, count)
             if chunk == first_chunk:
-                set_gradient(net, X, whole, memory, target, alone, dropout)
+                set_gradient(net, X, whole, memory, target, this_thread, dropout)
             else:
-                add_gradient(net, X, whole, memory, target, one, alone, dropout)
+                add_gradient(net, X, whole, memory, target, one, this_thread, dropout)
 
 
 @leaf

@@ -91,9 +91,8 @@ def fit(
     with Team(threads) as team:
         running = RunningFit(network, state, History(n_samples=len(X)))
         training = Epochs(network, plan, state, X, T, weight, shuffle, work, team)
-        _train(
-            running, training, epochs, step_seconds(plan, len(X), network.dtype.itemsize), schedule, validate, callbacks, progress
-        )
+        expected = step_seconds(plan, len(X), network.dtype.itemsize)
+        _train(running, training, epochs, expected, schedule, validate, callbacks, progress)
     return running.history
 
 

@@ -126,8 +126,7 @@ class Workspace(NamedTuple):
     def frozen(self, layers: Sequence[int]) -> Workspace:
         """The same memory for training that leaves these layers' weights and biases (from 0) as they are."""
         header, records = self.header.copy(), self.layers.copy()
-        records.frozen = False
-        records.frozen[list(layers)] = True
+        records.frozen = np.isin(np.arange(len(records)), list(layers))
         header.any_frozen = len(layers) > 0
         return self._replace(header=header, layers=records)
 

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from ..compiler.jit import JIT_DISABLED
-from ..llvm.emit import INDEX, count_of, data_pointer, ir, multiply_add
+from ..llvm.emit import INDEX, count_of, data_pointer, multiply_add
 
 Table = tuple[tuple[int, Any], ...]
 # Where the rates lie, from the begin of the weights on: these take at most (2 + 1) 8 + (8 + 1) numbers.

@@ -37,7 +37,7 @@ def test_what_contributing_quotes_stands_in_the_sources():
             for piece in re.split(r"^\.\.\.\n", pieces, flags=re.MULTILINE):
                 assert piece in source, f"{path}:\n{piece}"
                 quoted.add(path)
-    assert len(quoted) == 6
+    assert len(quoted) == 7
 
 
 def test_there_are_pages():

@@ -5,8 +5,8 @@ Nothing else in the project passes options to Numba.
 `leaf`     a function that only kernels call (a scalar formula, an accessor, a piece of the chain); it becomes part of them.
 `kernel`   a function compiled once per dtype and kept in the disk cache.
 
-There are two ways of compiling, with the same results: `private` is quick and uses names that are private in Numba, `stock` uses
-its public interface alone.
+There are two ways of compiling, with the same results: `private` is quick and uses names that are private in Numba, `stock`
+uses its public interface alone.
 """
 
 from __future__ import annotations

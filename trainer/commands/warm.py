@@ -52,7 +52,7 @@ def run_warm(args: argparse.Namespace) -> int:
     folder = cache_folder()
     if folder is None:
         raise InputError(
-            "there is no cache that compiled kernels could be kept in: TILEPROP_CACHE is 0, or no folder for it can be written; "
+            "there is no cache that compiled kernels could be kept in: TILEPROP_CACHE is 0, or its folder cannot be written; "
             "set TILEPROP_CACHE to a folder that can be"
         )
     dtypes = DTYPES if args.only is None else (args.only,)

@@ -1,4 +1,4 @@
-"""What activations and losses are found by: their names, and the codes that a plan has. Those of users are registered here, too."""
+"""Registries of activations and losses: found by name, and by the code that a plan has; users register their own."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Registry(Generic[E]):
         self._formulas[code] = formulas
 
     def forget(self, name: str) -> None:
-        """Take out what a user registered under this name. Plans that have its code are of no use until it is registered again."""
+        """Take out what a user registered. Plans that have its code are of no use until the name is registered again."""
         if self.is_builtin(name):
             raise ValueError(f"{self.kind} {name!r} is built in; it cannot be taken out")
         code = self[name].code

@@ -1,13 +1,16 @@
 """Settings shared by all tests.
 
 Hypothesis draws the same examples in every run, so that a gate is never red by chance; the volumes marked `full` draw
-afresh. No deadline: an example that meets a new layout waits for a compilation.
+afresh. `-m "full or not full"` runs everything, with more examples of each. No deadline: an example that meets a new layout
+waits for a compilation.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # As plain Python a kernel runs some hundred times slower, and its arithmetic is the same: fewer examples do.
@@ -19,7 +22,37 @@ settings.register_profile(
     derandomize=True,
     database=None,
     print_blob=True,
-    max_examples=40 if _PLAIN else 60,
+    max_examples=40 if _PLAIN else 24,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("everything", settings.get_profile("tileprop"), max_examples=200)
 settings.load_profile("tileprop")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr.replace(" ", "") in ("fullornotfull", "notfullorfull"):
+        settings.load_profile("everything")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kernels_compiled_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """In a run of the whole suite by several workers: otherwise each of them would compile what several of its tests call."""
+    if request.session.testscollected > 2000 and "PYTEST_XDIST_WORKER" in os.environ and not _PLAIN:
+        from tileprop.kernels.compiler.cache import cache_folder
+        from warming import compile_once
+
+        if cache_folder() is not None:
+            compile_once(tmp_path_factory.getbasetemp().parent / "compiled")
+
+
+@pytest.fixture
+def registries() -> Iterator[None]:
+    """The activations and losses that a test registers are forgotten after it."""
+    from tileprop.kernels.activations import activation_registry
+    from tileprop.kernels.losses import loss_registry
+
+    before = [(registry, set(registry)) for registry in (activation_registry, loss_registry)]
+    yield
+    for registry, names in before:
+        for name in set(registry) - names:
+            registry.forget(name)

@@ -50,6 +50,14 @@ def exact_softmax(x: Sequence[mpf]) -> list[mpf]:
         return [p / total for p in powers]
 
 
+def exact_softmax_of_two(x: float, other: float, count: int) -> tuple[mpf, mpf]:
+    """The entries of a row of one x and `count` others that are all the same."""
+    with mpmath.workprec(PRECISE_BITS):
+        power = mpmath.exp(mpf(other) - mpf(x))
+        total = 1 + count * power
+        return 1 / total, power / total
+
+
 def exact_exp(x: Iterable[mpf]) -> list[mpf]:
     """Far beyond either end it is cut: there it is zero, or infinite, in any dtype."""
     with mpmath.workprec(PRECISE_BITS):

@@ -7,24 +7,12 @@ from pathlib import Path
 
 import pytest
 from sklearn.exceptions import ConvergenceWarning
-from tileprop.kernels.activations import ACTIVATIONS
-from tileprop.kernels.losses import LOSSES
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(path for path in DOCS.glob("*.md") if "```python" in path.read_text(encoding="utf-8"))
 
 
-@pytest.fixture
-def tables():
-    """What examples register is forgotten afterwards."""
-    before = [(table, dict(table)) for table in (LOSSES, ACTIVATIONS)]
-    yield
-    for table, entries in before:
-        table.clear()
-        table.update(entries)
-
-
-@pytest.mark.usefixtures("tables")
+@pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_a_pages_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

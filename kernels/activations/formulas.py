@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
+from numpy import float64
 
 from ..compiler.jit import leaf
 from ..numerics.double_double import dd_subtract_scaled, two_sum
@@ -30,8 +30,6 @@ from .gates import gelu_scalar, gelu_slope, gelu_slope_derivative, silu_scalar, 
 
 # Of leaky_relu: what is left of numbers below 0.
 LEAK = 0.01
-
-_d = np.float64
 
 
 @leaf
@@ -153,15 +151,15 @@ def elu_slope_derivative(y):
 @leaf(inline=True)
 def softplus_scalar(x):
     """max(x, 0) + log(1 + exp(-|x|)), in float64; what 1 + e loses is put back."""
-    wide = _d(x)
+    wide = float64(x)
     a = abs(wide)
-    positive = wide if wide > _d(0.0) else _d(0.0)
+    positive = wide if wide > float64(0.0) else float64(0.0)
     if is_single(x):
-        a = _d(110.0) if _d(110.0) < a else a
+        a = float64(110.0) if float64(110.0) < a else a
         tail, scale = split_for_single(-a)
         return type(x)(log1p_for_single(scale + scale * tail) + positive)
-    e, e_low = dd_exp((-a, _d(0.0)))
-    u, lost = two_sum(_d(1.0), e)
+    e, e_low = dd_exp((-a, float64(0.0)))
+    u, lost = two_sum(float64(1.0), e)
     result, low = dd_log(u)
     rest = low + (lost + e_low) / u
     return type(x)((result + rest) + positive)
@@ -170,12 +168,12 @@ def softplus_scalar(x):
 @leaf(inline=True)
 def softplus_slope(y):
     """1 - exp(-y), which is sigmoid(x)."""
-    one, wide = _d(1.0), _d(y)
-    wide = _d(50.0) if _d(50.0) < wide else wide
+    one, wide = float64(1.0), float64(y)
+    wide = float64(50.0) if float64(50.0) < wide else wide
     if is_single(y):
         tail, scale = split_for_single(-wide)
         return type(y)((one - scale) - scale * tail)
-    dd_tail, scale = split_double_finely((-wide, _d(0.0)))
+    dd_tail, scale = split_double_finely((-wide, float64(0.0)))
     return type(y)(dd_subtract_scaled(one - scale, scale, dd_tail))
 
 

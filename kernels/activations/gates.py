@@ -7,7 +7,7 @@ double-double for float64, and float64 for float32.
 
 from __future__ import annotations
 
-import numpy as np
+from numpy import float64
 
 from ..compiler.jit import leaf
 from ..numerics.double_double import dd_add, dd_divide, dd_multiply, dd_subtract_scaled
@@ -22,9 +22,8 @@ from ..numerics.exponential import (
 )
 from ..numerics.normal import DENSITY_AT_0, bell_for_single, dd_bell, dd_tail_ratio, tail_ratio_for_single
 
-_d = np.float64
 # Beyond these |x|, gelu(-|x|) rounds to 0.
-_FAR_F, _FAR = _d(15.0), _d(40.0)
+_FAR_F, _FAR = float64(15.0), float64(40.0)
 
 
 @leaf
@@ -36,7 +35,7 @@ def silu_scalar(x):
 @leaf(inline=True)
 def silu_slope(x):
     """e (1 + e - a) / (1 + e)^2, e = exp(-a), a = |x|, where x < 0, and 1 minus that where x >= 0."""
-    one, a = _d(1.0), abs(_d(x))
+    one, a = float64(1.0), abs(float64(x))
     vanishes = -a < LOWEST_DOUBLE
     a = -LOWEST_DOUBLE if vanishes else a
     if is_single(x):
@@ -44,16 +43,16 @@ def silu_slope(x):
         e = scale + scale * tail
         below = e * (((one - a) + e) / ((one + e) * (one + e)))
         return type(x)(below if x < type(x)(0.0) else one - below)
-    dd_tail, scale = split_double_finely((-a, _d(0.0)))
-    scale = _d(0.0) if vanishes else scale
-    dd_one = one, _d(0.0)
+    dd_tail, scale = split_double_finely((-a, float64(0.0)))
+    scale = float64(0.0) if vanishes else scale
+    dd_one = one, float64(0.0)
     power = dd_add(dd_one, dd_tail)
     dd_e = scale * power[0], scale * power[1]
     divisor = dd_add(dd_one, dd_e)
-    factor = dd_add(dd_add(dd_one, (-a, _d(0.0))), dd_e)
+    factor = dd_add(dd_add(dd_one, (-a, float64(0.0))), dd_e)
     part = dd_multiply(dd_divide(factor, dd_multiply(divisor, divisor)), power)
     negative = x < type(x)(0.0)
-    whole, scale = _d(0.0) if negative else one, -scale if negative else scale
+    whole, scale = float64(0.0) if negative else one, -scale if negative else scale
     return type(x)(dd_subtract_scaled(whole, scale, part))
 
 
@@ -73,23 +72,23 @@ def silu_slope_derivative(x):
 @leaf(inline=True)
 def gelu_scalar(x):
     """max(x, 0) - a tail(a), a = |x|, tail(a) the normal distribution's integral from a to infinity."""
-    wide = _d(x)
+    wide = float64(x)
     a = abs(wide)
     if is_single(x):
         a = _FAR_F if _FAR_F < a else a
-        positive = wide if wide > _d(0.0) else _d(0.0)
+        positive = wide if wide > float64(0.0) else float64(0.0)
         return type(x)(positive - a * (bell_for_single(a) * tail_ratio_for_single(a)))
     a = _FAR if _FAR < a else a
     e, scale = dd_bell(a)
-    part = dd_multiply(dd_multiply(e, dd_tail_ratio(a)), (a, _d(0.0)))
-    y = dd_subtract_scaled(a if wide > _d(0.0) else _d(0.0), scale, part)
+    part = dd_multiply(dd_multiply(e, dd_tail_ratio(a)), (a, float64(0.0)))
+    y = dd_subtract_scaled(a if wide > float64(0.0) else float64(0.0), scale, part)
     return type(x)(wide if wide > _FAR else y)
 
 
 @leaf(inline=True)
 def gelu_slope(x):
     """tail(a) - a phi(a) where x < 0, and 1 minus that where x >= 0, phi the density; both have a factor exp(-a^2 / 2)."""
-    one, a = _d(1.0), abs(_d(x))
+    one, a = float64(1.0), abs(float64(x))
     negative = x < type(x)(0.0)
     if is_single(x):
         a = _FAR_F if _FAR_F < a else a
@@ -97,16 +96,16 @@ def gelu_slope(x):
         return type(x)(below if negative else one - below)
     a = _FAR if _FAR < a else a
     e, scale = dd_bell(a)
-    height = dd_multiply(DENSITY_AT_0, (a, _d(0.0)))
+    height = dd_multiply(DENSITY_AT_0, (a, float64(0.0)))
     part = dd_multiply(e, dd_add(dd_tail_ratio(a), (-height[0], -height[1])))
-    whole, scale = _d(0.0) if negative else one, -scale if negative else scale
+    whole, scale = float64(0.0) if negative else one, -scale if negative else scale
     return type(x)(dd_subtract_scaled(whole, scale, part))
 
 
 @leaf(inline=True)
 def gelu_slope_derivative(x):
     """phi(x) (2 - x^2)."""
-    a = abs(_d(x))
+    a = abs(float64(x))
     a = _FAR if _FAR < a else a
     e, scale = dd_bell(a)
-    return type(x)(DENSITY_AT_0[0] * (scale * e[0]) * (_d(2.0) - a * a))
+    return type(x)(DENSITY_AT_0[0] * (scale * e[0]) * (float64(2.0) - a * a))

@@ -6,6 +6,7 @@ float32 goes through float64; float64 through double-doubles (`double_double.py`
 from __future__ import annotations
 
 import numpy as np
+from numpy import float64
 
 from ..checks import check_same_shape
 from ..compiler.jit import REORDERED, kernel, leaf
@@ -16,13 +17,11 @@ from ..numerics.exponential import LOWEST_SINGLE, dd_exp, exp_split, is_single
 from .codes import SOFTMAX
 from .entry import Activation, in_place, result_for
 
-_d = np.float64
-
 
 @leaf
 def shifted_exp(x, largest):
-    """exp(x - largest), a double-double. The difference is exact: rounded, it would cost |x - largest| / 2 ulp of the result."""
-    return dd_exp(two_sum(_d(x), -_d(largest)))
+    """exp(x - largest), a double-double. The difference is exact: rounded, it would cost |x - largest| / 2 ulp."""
+    return dd_exp(two_sum(float64(x), -float64(largest)))
 
 
 @leaf
@@ -33,13 +32,13 @@ def wide_exp_of_difference(x, largest):
     vanishes = difference < least
     tail, scale = exp_split(least if vanishes else difference)
     tail += lost + lost * tail
-    return _d(0.0) if vanishes else _d(scale) + _d(scale) * _d(tail)
+    return float64(0.0) if vanishes else float64(scale) + float64(scale) * float64(tail)
 
 
 @leaf(fastmath=REORDERED)
 def sum_of_exps(y, largest):
     """sum_i exp(y_i - largest), in float64."""
-    total = _d(0.0)
+    total = float64(0.0)
     for i in range(y.size):
         total += wide_exp_of_difference(y[i], largest)
     return total
@@ -51,7 +50,7 @@ def softmax_single(y):
     largest = y[0]
     for i in range(1, y.size):
         largest = y[i] if y[i] > largest else largest
-    factor = _d(1.0) / sum_of_exps(y, largest)
+    factor = float64(1.0) / sum_of_exps(y, largest)
     for i in range(y.size):
         y[i] = wide_exp_of_difference(y[i], largest) * factor
 
@@ -59,7 +58,7 @@ def softmax_single(y):
 @leaf
 def leading_part(x, grid):
     """x rounded to a multiple of the last place of 1.5 `grid`, a power of 2 above |x|."""
-    shift = _d(1.5) * grid
+    shift = float64(1.5) * grid
     return (x + shift) - shift
 
 
@@ -75,10 +74,10 @@ def dd_sum_of_exps(y, largest):
 
     The first is a sum of so few bits of each number that no order rounds it; so it may be vectorised.
     """
-    grid = _d(4096.0)
+    grid = float64(4096.0)
     while grid < y.size:
-        grid *= _d(2.0)
-    total, rest = _d(0.0), _d(0.0)
+        grid *= float64(2.0)
+    total, rest = float64(0.0), float64(0.0)
     for i in range(y.size):
         e, low = shifted_exp(y[i], largest)
         leading = leading_part(e, grid)
@@ -120,21 +119,21 @@ def softmax_loop(y, width):
 def softmax_backward_loop(y, dy, width):
     stride = y.shape[-1]
     rows = y.size // stride if width else 0
-    half = _d(0.5)  # with halves, dy - sum cannot overflow
+    half = float64(0.5)  # with halves, dy - sum cannot overflow
     for row in range(rows):
         start = row * stride
         # The sum in three parts: where nearly all of y is in one entry, its difference to dy cancels twice over.
-        total, error, tail = _d(0.0), _d(0.0), _d(0.0)
+        total, error, tail = float64(0.0), float64(0.0), float64(0.0)
         for i in range(start, start + width):
-            product, product_lost = two_product(_d(y.flat[i]), half * _d(dy.flat[i]))
+            product, product_lost = two_product(float64(y.flat[i]), half * float64(dy.flat[i]))
             total, lost = two_sum(total, product)
             error, lost = two_sum(error, lost)
             tail += lost + product_lost
         for i in range(start, start + width):
-            b = half * _d(dy.flat[i])
+            b = half * float64(dy.flat[i])
             difference, rest = two_sum(b, -total)
             correction, low = two_sum(rest, -error)
-            dy.flat[i] = _d(2.0) * (_d(y.flat[i]) * (difference + (correction + (low - tail))))
+            dy.flat[i] = float64(2.0) * (float64(y.flat[i]) * (difference + (correction + (low - tail))))
 
 
 @kernel(elementwise=True)
@@ -160,31 +159,37 @@ def softmax_backward(y, dy, out=None):
 
 
 @activation_row_kernel
-def softmax_rows(S, at, backward):
+def softmax_rows(memory, places, backward):
     """See `row_kernels.py`."""
-    Y = matrix(S, at.y, at.rows, at.stride)
+    Y = matrix(memory, places.y, places.rows, places.stride)
     if backward:
-        softmax_backward_loop(Y, matrix(S, at.d, at.rows, at.stride), at.width)
+        softmax_backward_loop(Y, matrix(memory, places.d, places.rows, places.stride), places.width)
     else:
-        softmax_loop(Y, at.width)
+        softmax_loop(Y, places.width)
 
 
 @activation_row_kernel
-def softmax_tangents(S, at, backward):
+def softmax_tangents(memory, places, backward):
     """See `row_kernels.py`. Of dx_j = y_j (g_j - sum_k y_k g_k), with tangents of y, of g, or of both."""
-    Y, Y_tangents = matrix(S, at.y, at.rows, at.stride), matrix(S, at.tangents + at.y, at.rows, at.stride)
+    Y, Y_tangents = (
+        matrix(memory, places.y, places.rows, places.stride),
+        matrix(memory, places.tangents + places.y, places.rows, places.stride),
+    )
     if not backward:
-        softmax_backward_loop(Y, Y_tangents, at.width)
+        softmax_backward_loop(Y, Y_tangents, places.width)
         return
-    D, result = matrix(S, at.d, at.rows, at.stride), matrix(S, at.tangents + at.d, at.rows, at.stride)
-    softmax_backward_loop(Y, result, at.width)
-    for r in range(at.rows):
-        mean, change = _d(0.0), _d(0.0)
-        for j in range(at.width):
-            mean += _d(Y[r, j]) * _d(D[r, j])
-            change += _d(Y_tangents[r, j]) * _d(D[r, j])
-        for j in range(at.width):
-            result[r, j] += Y_tangents[r, j] * (_d(D[r, j]) - mean) - Y[r, j] * change
+    D, result = (
+        matrix(memory, places.d, places.rows, places.stride),
+        matrix(memory, places.tangents + places.d, places.rows, places.stride),
+    )
+    softmax_backward_loop(Y, result, places.width)
+    for r in range(places.rows):
+        mean, change = float64(0.0), float64(0.0)
+        for j in range(places.width):
+            mean += float64(Y[r, j]) * float64(D[r, j])
+            change += float64(Y_tangents[r, j]) * float64(D[r, j])
+        for j in range(places.width):
+            result[r, j] += Y_tangents[r, j] * (float64(D[r, j]) - mean) - Y[r, j] * change
 
 
 ENTRY = Activation("softmax", SOFTMAX, softmax, softmax_backward, softmax_rows, softmax_tangents)

@@ -12,8 +12,8 @@ gaussian_nll      sum over targets of (s + (t - m)^2 exp(-s)) / 2, outputs m and
 Sums run in float64 and carry their rounding errors along: losses and derivatives are within 2 units in the last place of the
 exact value; those of gaussian_nll, whose terms may cancel, of the sum of their magnitudes.
 
-`loss_registry` knows them by their names, and by the codes that a plan has. To add one: a value and a gradient of one row, and an
-entry in a tuple `ENTRIES`.
+`loss_registry` knows them by their names, and by the codes that a plan has. To add one: a value and a gradient of one row, and
+an entry in a tuple `ENTRIES`.
 """
 
 from __future__ import annotations

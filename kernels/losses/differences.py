@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from numpy import float64
 
 from ..compiler.jit import leaf
 from ..llvm.row_kernels import loss_row_kernel
 from .codes import GAUSSIAN_NLL
 from .rows import weight_of
-
-_d = np.float64
 
 
 @leaf(read_only="weight")
@@ -25,7 +23,7 @@ def scale_rows(D, weight, scale):
 def difference_tangents(rows):
     """See `row_kernels.py`; for losses whose delta is y - t."""
     scale_rows(rows.D, rows.weight, rows.scale)
-    return _d(0.0)
+    return float64(0.0)
 
 
 @loss_row_kernel
@@ -35,8 +33,8 @@ def difference_targets(rows):
     last = columns if rows.code == GAUSSIAN_NLL else rows.n_out
     for r in range(D.shape[0]):
         for j in range(columns):
-            total = _d(0.0)
+            total = float64(0.0)
             for k in range(j, last, columns):
-                total -= _d(D[r, k])
+                total -= float64(D[r, k])
             D[r, j] = total
-    return _d(0.0)
+    return float64(0.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import float64
 
 from ..compiler.jit import kernel, leaf
 from ..llvm.row_kernels import loss_row_kernel
@@ -19,32 +20,30 @@ from .differences import difference_tangents
 from .entry import Loss
 from .rows import derivative_for, row_count, sum_of, weight_of
 
-_d = np.float64
-
 
 @leaf
 def clipped(y):
     """y kept inside [eps, 1 - eps], eps of y's own dtype, as a float64."""
     eps = type(y)(2.0**-23) if is_single(y) else type(y)(2.0**-52)
     one = type(y)(1.0)
-    return _d(eps if y < eps else (one - eps if y > one - eps else y))
+    return float64(eps if y < eps else (one - eps if y > one - eps else y))
 
 
 @leaf
 def dd_log_loss(y, t):
     """-t log y, as a double-double."""
-    return dd_scale(-_d(t), dd_log(clipped(y)))
+    return dd_scale(-float64(t), dd_log(clipped(y)))
 
 
 @leaf
 def dd_binary_log_loss(y, t):
     """-(t log y + (1 - t) log(1 - y)), as a double-double."""
     p = clipped(y)
-    rest = _d(1.0) - _d(t)
-    first, first_low = dd_scale(-_d(t), dd_log(p))
+    rest = float64(1.0) - float64(t)
+    first, first_low = dd_scale(-float64(t), dd_log(p))
     second, second_low = dd_scale(-rest, dd_log1m(p))
     result, lost = two_sum(first, second)
-    lost -= ((_d(1.0) - rest) - _d(t)) * dd_log1m(p)[0]
+    lost -= ((float64(1.0) - rest) - float64(t)) * dd_log1m(p)[0]
     return result, lost + (first_low + second_low)
 
 
@@ -65,7 +64,7 @@ def log_loss_backward(Y, T, out=None):
     dY = derivative_for(Y, T, out)
     rows = Y.size // max(Y.shape[-1], 1)
     for i in range(Y.size):
-        dY.flat[i] = -(_d(T.flat[i]) / clipped(Y.flat[i])) / rows
+        dY.flat[i] = -(float64(T.flat[i]) / clipped(Y.flat[i])) / rows
     return dY
 
 
@@ -80,10 +79,10 @@ def binary_log_loss(Y, T):
 def binary_log_loss_backward(Y, T, out=None):
     """dL/dY = (y - t) / (y (1 - y)) / rows."""
     dY = derivative_for(Y, T, out)
-    rows = _d(row_count(Y))
-    one = _d(1.0)
+    rows = float64(row_count(Y))
+    one = float64(1.0)
     for i in range(Y.size):
-        y, t = clipped(Y.flat[i]), -_d(T.flat[i])
+        y, t = clipped(Y.flat[i]), -float64(T.flat[i])
         d, d_lost = two_sum(y, t)
         complement = one - y
         product, lost = two_product(y, complement)
@@ -107,22 +106,22 @@ def entropy_rows(rows):
     """See `row_kernels.py`; for both, and for classes as one column of indices: an index that is none makes the loss NaN."""
     Y, D, T, code = rows.Y, rows.D, rows.T, rows.code
     real = D.dtype.type
-    total = _d(0.0)
+    total = float64(0.0)
     for r in range(Y.shape[0]):
         row_weight = weight_of(rows.weight, r)
         slope = real(row_weight * rows.scale)
         label = np.int64(T[r, 0])
-        value = _d(0.0)
+        value = float64(0.0)
         for j in range(rows.n_out):
             p = Y[r, j]
             t = real(j == label) if code == LABEL_LOG_LOSS else T[r, j]
             D[r, j] = (p - t) * slope
             if t != 0:
-                value -= _d(t) * log_scalar(p)
+                value -= float64(t) * log_scalar(p)
             if code == BINARY_LOG_LOSS:
-                value -= (_d(1.0) - _d(t)) * dd_log1m(clipped(p))[0]
+                value -= (float64(1.0) - float64(t)) * dd_log1m(clipped(p))[0]
         if code == LABEL_LOG_LOSS and not 0 <= label < rows.n_out:
-            value = _d(np.nan)
+            value = float64(np.nan)
         total += row_weight * value
     return total
 
@@ -134,9 +133,9 @@ def entropy_targets(rows):
     for r in range(Y.shape[0]):
         factor = weight_of(rows.weight, r) * rows.scale
         for j in range(rows.n_out):
-            rest = dd_log1m(clipped(Y[r, j]))[0] if rows.code == BINARY_LOG_LOSS else _d(0.0)
+            rest = dd_log1m(clipped(Y[r, j]))[0] if rows.code == BINARY_LOG_LOSS else float64(0.0)
             D[r, j] = (rest - log_scalar(Y[r, j])) * factor
-    return _d(0.0)
+    return float64(0.0)
 
 
 def _log_loss(code: int, value: Any, backward: Any, needs: str) -> Loss:

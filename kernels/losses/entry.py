@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy import float64
 
 from ..checks import check_loss_parameter, check_same_rows, check_same_shape
 from ..compiler.jit import kernel, leaf
@@ -15,8 +16,6 @@ from ..llvm.views import span
 from ..numerics.double_double import dd_accumulate, dd_round
 from ..registry import named
 from .rows import weight_of
-
-_d = np.float64
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def _with_parameter(formulas: RowFormulas) -> RowFormulas:
     value, gradient, hessian_product = formulas.value, formulas.gradient, formulas.hessian_product
 
     def value_of_row(y, t, p):
-        return _d(value(y, t)), _d(0.0)
+        return float64(value(y, t)), float64(0.0)
 
     def gradient_of_row(y, t, p, dy):
         gradient(y, t, dy)
@@ -132,7 +131,7 @@ def _array_functions(formulas: RowFormulas) -> tuple[Callable[..., Any], Callabl
         check_same_rows(Y, T, p.size if one_per_value else outputs_per_target)
         outputs, targets = np.ascontiguousarray(Y), np.ascontiguousarray(T)
         n, n_out = Y.shape[0], Y.size // max(Y.shape[0], 1)
-        total = _d(0.0), _d(0.0)
+        total = float64(0.0), float64(0.0)
         for r in range(n):
             y, t = span(outputs, r * n_out, n_out), span(targets, r * (T.size // n), T.size // n)
             total = dd_accumulate(total, value(y, t, p))
@@ -143,7 +142,7 @@ def _array_functions(formulas: RowFormulas) -> tuple[Callable[..., Any], Callabl
         check_same_rows(Y, T, p.size if one_per_value else outputs_per_target)
         outputs, targets = np.ascontiguousarray(Y), np.ascontiguousarray(T)
         n, n_out = Y.shape[0], Y.size // max(Y.shape[0], 1)
-        result, dy = np.empty(Y.shape, Y.dtype), np.empty(n_out, _d)
+        result, dy = np.empty(Y.shape, Y.dtype), np.empty(n_out, float64)
         for r in range(n):
             row = span(result, r * n_out, n_out)
             gradient(span(outputs, r * n_out, n_out), span(targets, r * (T.size // n), T.size // n), p, dy)
@@ -179,7 +178,7 @@ def _row_functions(formulas: RowFormulas) -> tuple[Callable[..., Any], Callable[
 
     def loss_rows(rows):
         stride, columns = rows.Y.shape[1], rows.T.shape[1]
-        total = _d(0.0)
+        total = float64(0.0)
         for r in range(rows.Y.shape[0]):
             row_weight = weight_of(rows.weight, r)
             y, t = span(rows.Y, r * stride, rows.n_out), span(rows.T, r * columns, columns)
@@ -201,7 +200,7 @@ def _row_functions(formulas: RowFormulas) -> tuple[Callable[..., Any], Callable[
             factor = u.dtype.type(row_weight * rows.scale / (rows.n_out if mean_over_outputs else 1))
             for j in range(u.size):
                 u[j] *= factor
-        return _d(0.0)
+        return float64(0.0)
 
     return loss_rows, loss_tangents
 
@@ -217,6 +216,6 @@ def target_kernel_of(name: str, target_gradient: Callable[..., Any]) -> Callable
             factor = dt.dtype.type(weight_of(rows.weight, r) * rows.scale)
             for j in range(columns):
                 dt[j] *= factor
-        return _d(0.0)
+        return float64(0.0)
 
     return loss_row_kernel(named(loss_targets, f"{name}_targets"), cached=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+from numpy import float64
 
 from ..compiler.jit import leaf
 from ..numerics.double_double import dd_accumulate, dd_multiply, dd_round, two_difference
@@ -11,8 +11,6 @@ from .codes import GAUSSIAN_NLL
 from .differences import difference_targets
 from .entry import RowFormulas, row_loss
 
-_d = np.float64
-
 # A smaller variance than exp of this counts as this: without a floor, one row that is met exactly makes the loss -infinity.
 LEAST_LOG_VARIANCE = -30.0
 
@@ -20,24 +18,24 @@ LEAST_LOG_VARIANCE = -30.0
 @leaf
 def half_residual(m, t, deviation):
     """(m - t) / 2 times `deviation`, a double-double; halved, the difference cannot overflow."""
-    return dd_multiply(two_difference(_d(0.5) * _d(m), _d(0.5) * _d(t)), deviation)
+    return dd_multiply(two_difference(float64(0.5) * float64(m), float64(0.5) * float64(t)), deviation)
 
 
 @leaf
 def inverse_deviation(log_variance):
     """exp(-s / 2), a double-double; for an s up to 1416, beyond which it is 0."""
-    return dd_exp((_d(-0.5) * max(_d(log_variance), _d(LEAST_LOG_VARIANCE)), _d(0.0)))
+    return dd_exp((float64(-0.5) * max(float64(log_variance), float64(LEAST_LOG_VARIANCE)), float64(0.0)))
 
 
 @leaf
 def gaussian_value(y, t, p):
-    columns, total = t.size, (_d(0.0), _d(0.0))
+    columns, total = t.size, (float64(0.0), float64(0.0))
     for j in range(columns):
         log_variance = y[columns + j]
         z = half_residual(y[j], t[j], inverse_deviation(log_variance))
         square, low = dd_multiply(z, z)
-        total = dd_accumulate(total, (_d(0.5) * max(_d(log_variance), _d(LEAST_LOG_VARIANCE)), _d(0.0)))
-        total = dd_accumulate(total, (_d(2.0) * square, _d(2.0) * low))
+        total = dd_accumulate(total, (float64(0.5) * max(float64(log_variance), float64(LEAST_LOG_VARIANCE)), float64(0.0)))
+        total = dd_accumulate(total, (float64(2.0) * square, float64(2.0) * low))
     return total
 
 
@@ -49,10 +47,10 @@ def gaussian_gradient(y, t, p, dy):
         deviation = inverse_deviation(log_variance)
         z = half_residual(y[j], t[j], deviation)
         square, low = dd_multiply(z, z)
-        dy[j] = _d(2.0) * dd_round(dd_multiply(z, deviation))
-        at_floor = _d(log_variance) < _d(LEAST_LOG_VARIANCE)
-        difference = dd_accumulate((_d(0.5), _d(0.0)), (_d(-2.0) * square, _d(-2.0) * low))
-        dy[columns + j] = _d(0.0) if at_floor else dd_round(difference)
+        dy[j] = float64(2.0) * dd_round(dd_multiply(z, deviation))
+        at_floor = float64(log_variance) < float64(LEAST_LOG_VARIANCE)
+        difference = dd_accumulate((float64(0.5), float64(0.0)), (float64(-2.0) * square, float64(-2.0) * low))
+        dy[columns + j] = float64(0.0) if at_floor else dd_round(difference)
 
 
 @leaf
@@ -60,12 +58,12 @@ def gaussian_hessian_product(y, t, p, u):
     columns = t.size
     for j in range(columns):
         log_variance = y[columns + j]
-        at_floor = _d(log_variance) < _d(LEAST_LOG_VARIANCE)
+        at_floor = float64(log_variance) < float64(LEAST_LOG_VARIANCE)
         deviation = inverse_deviation(log_variance)[0]
-        z = _d(2.0) * dd_round(half_residual(y[j], t[j], inverse_deviation(log_variance)))
-        u_m, u_s = _d(u[j]), _d(0.0) if at_floor else _d(u[columns + j])
+        z = float64(2.0) * dd_round(half_residual(y[j], t[j], inverse_deviation(log_variance)))
+        u_m, u_s = float64(u[j]), float64(0.0) if at_floor else float64(u[columns + j])
         u[j] = deviation * (deviation * u_m - z * u_s)
-        u[columns + j] = _d(0.0) if at_floor else z * (_d(0.5) * z * u_s - deviation * u_m)
+        u[columns + j] = float64(0.0) if at_floor else z * (float64(0.5) * z * u_s - deviation * u_m)
 
 
 _FORMULAS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy import float64
 
 from ..compiler.jit import kernel, leaf
 from ..llvm.row_kernels import loss_row_kernel
@@ -13,8 +14,7 @@ from .differences import difference_tangents
 from .entry import Loss
 from .rows import derivative_for, row_count, sum_of, weight_of
 
-_d = np.float64
-TINY, HUGE = np.finfo(_d).tiny, np.finfo(_d).max
+TINY, HUGE = np.finfo(float64).tiny, np.finfo(float64).max
 
 
 @leaf
@@ -32,20 +32,20 @@ def dd_nearly_equal(d, y, t):
 @leaf
 def dd_poisson(y, t):
     """t log(t / y) - t + y, as a double-double; infinite where t / y is beyond the largest number."""
-    y, t = _d(y), _d(t)
-    if t == _d(0.0):
-        return y, _d(0.0)
+    y, t = float64(y), float64(t)
+    if t == float64(0.0):
+        return y, float64(0.0)
     d = y - t
-    if abs(d) < _d(0.17) * (y + t):
+    if abs(d) < float64(0.17) * (y + t):
         return dd_nearly_equal(d, y, t)
     ratio = y / t
-    if ratio < _d(TINY) or ratio > _d(HUGE):
-        return (_d(np.inf) if y < t else y), _d(0.0)
+    if ratio < float64(TINY) or ratio > float64(HUGE):
+        return (float64(np.inf) if y < t else y), float64(0.0)
     # t (r - log r - 1) with r = 2^k m: (r - m) - k log 2 + (m - log m - 1), the last of which never cancels.
     ratio, rest = two_quotient(y, t)
     k, m = log_split(ratio)
-    last, low = dd_nearly_equal(m - _d(1.0), m, _d(1.0))
-    low += rest * (_d(1.0) - _d(1.0) / ratio) - k * LN2_LO
+    last, low = dd_nearly_equal(m - float64(1.0), m, float64(1.0))
+    low += rest * (float64(1.0) - float64(1.0) / ratio) - k * LN2_LO
     total, lost = two_sum(ratio, -m)
     low += lost
     for term in (-k * LN2_HI, last):
@@ -57,11 +57,11 @@ def dd_poisson(y, t):
 @leaf
 def poisson_slope(y, t):
     """1 - t / y, of which the last digit is right; minus infinity where t / y is infinite."""
-    y, t = _d(y), _d(t)
-    if t == _d(0.0):
-        return y - y + _d(1.0)
+    y, t = float64(y), float64(t)
+    if t == float64(0.0):
+        return y - y + float64(1.0)
     d, lost = two_sum(y, -t)
-    if not abs(d / y) < _d(np.inf):
+    if not abs(d / y) < float64(np.inf):
         return d / y
     quotient, rest = two_quotient(d, y)
     return quotient + (rest + lost / y)
@@ -90,11 +90,11 @@ def poisson_backward(Y, T, out=None):
 def poisson_rows(rows):
     """See `row_kernels.py`."""
     Y, D, T = rows.Y, rows.D, rows.T
-    total = _d(0.0)
+    total = float64(0.0)
     for r in range(Y.shape[0]):
         row_weight = weight_of(rows.weight, r)
         slope = D.dtype.type(row_weight * rows.scale)
-        value = _d(0.0)
+        value = float64(0.0)
         for j in range(rows.n_out):
             D[r, j] = (Y[r, j] - T[r, j]) * slope
             value += dd_poisson(Y[r, j], T[r, j])[0]
@@ -109,10 +109,10 @@ def poisson_targets(rows):
     for r in range(Y.shape[0]):
         factor = weight_of(rows.weight, r) * rows.scale
         for j in range(rows.n_out):
-            t = _d(T[r, j])
-            slope = np.log(t / _d(Y[r, j])) if t != _d(0.0) else -_d(np.inf)
-            D[r, j] = slope * factor if factor != _d(0.0) else _d(0.0)
-    return _d(0.0)
+            t = float64(T[r, j])
+            slope = np.log(t / float64(Y[r, j])) if t != float64(0.0) else -float64(np.inf)
+            D[r, j] = slope * factor if factor != float64(0.0) else float64(0.0)
+    return float64(0.0)
 
 
 _row_kernels = poisson_rows, difference_tangents, poisson_targets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy import float64
 
 from ..compiler.jit import leaf
 from ..numerics.double_double import dd_accumulate, dd_multiply, two_difference
@@ -10,19 +11,17 @@ from .codes import HUBER, MAE, QUANTILE
 from .differences import difference_targets
 from .entry import Parameter, RowFormulas, row_loss
 
-_d = np.float64
-
 
 @leaf
 def distance(y, t):
     """|y - t| as a double-double."""
     high, low = two_difference(y, t)
-    return (-high, -low) if high < _d(0.0) else (high, low)
+    return (-high, -low) if high < float64(0.0) else (high, low)
 
 
 @leaf
 def mae_value(y, t, p):
-    total = _d(0.0), _d(0.0)
+    total = float64(0.0), float64(0.0)
     for j in range(y.size):
         total = dd_accumulate(total, distance(y[j], t[j]))
     return total
@@ -37,13 +36,13 @@ def mae_gradient(y, t, p, dy):
 
 @leaf
 def huber_value(y, t, p):
-    delta, total = _d(p[0]), (_d(0.0), _d(0.0))
+    delta, total = float64(p[0]), (float64(0.0), float64(0.0))
     for j in range(y.size):
         d = distance(y[j], t[j])
-        half = _d(0.5) * d[0], _d(0.5) * d[1]
+        half = float64(0.5) * d[0], float64(0.5) * d[1]
         if d[0] > delta:
-            beyond, low = two_difference(d[0], _d(0.5) * delta)
-            total = dd_accumulate(total, dd_multiply((delta, _d(0.0)), (beyond, low + d[1])))
+            beyond, low = two_difference(d[0], float64(0.5) * delta)
+            total = dd_accumulate(total, dd_multiply((delta, float64(0.0)), (beyond, low + d[1])))
         else:
             total = dd_accumulate(total, dd_multiply(d, half))
     return total
@@ -57,14 +56,14 @@ def huber_gradient(y, t, p, dy):
 
 @leaf
 def quantile_value(y, t, p):
-    columns, total = t.size, (_d(0.0), _d(0.0))
+    columns, total = t.size, (float64(0.0), float64(0.0))
     for j in range(y.size):
-        level = _d(p[j // columns])
+        level = float64(p[j // columns])
         d = two_difference(y[j], t[j % columns])
-        if d[0] < _d(0.0):
-            total = dd_accumulate(total, dd_multiply((-level, _d(0.0)), d))
+        if d[0] < float64(0.0):
+            total = dd_accumulate(total, dd_multiply((-level, float64(0.0)), d))
         else:
-            total = dd_accumulate(total, dd_multiply(two_difference(_d(1.0), level), d))
+            total = dd_accumulate(total, dd_multiply(two_difference(float64(1.0), level), d))
     return total
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import float64
 
 from ..checks import check_same_shape
 from ..compiler.jit import leaf
 from ..numerics.double_double import dd_accumulate, dd_round
 from ..registry import named
-
-_d = np.float64
 
 
 @leaf
@@ -24,7 +23,7 @@ def row_count(Y):
 @leaf(read_only="weight")
 def weight_of(weight, r):
     """Row r's weight in float64; 1 where there are none."""
-    return _d(weight[r]) if weight.size else _d(1.0)
+    return float64(weight[r]) if weight.size else float64(1.0)
 
 
 @leaf
@@ -40,7 +39,7 @@ def derivative_for(Y, T, out):
 @leaf
 def halved_difference(y, t):
     """(y - t) / 2 in float64; unlike y - t it cannot overflow."""
-    return _d(0.5) * _d(y) - _d(0.5) * _d(t)
+    return float64(0.5) * float64(y) - float64(0.5) * float64(t)
 
 
 def sum_of(term: Callable[..., Any], name: str) -> Any:
@@ -48,7 +47,7 @@ def sum_of(term: Callable[..., Any], name: str) -> Any:
 
     def total_of(Y, T):
         check_same_shape(Y, T)
-        total = _d(0.0), _d(0.0)
+        total = float64(0.0), float64(0.0)
         for i in range(Y.size):
             total = dd_accumulate(total, term(Y.flat[i], T.flat[i]))
         return dd_round(total)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+from numpy import float64
 
 from ..compiler.jit import kernel, leaf
 from ..llvm.row_kernels import loss_row_kernel
@@ -11,8 +11,6 @@ from .codes import MSE, SQUARED_ERROR, SUM_SQUARED_ERROR
 from .differences import difference_targets, scale_rows
 from .entry import Loss
 from .rows import derivative_for, halved_difference, row_count, sum_of, weight_of
-
-_d = np.float64
 
 
 @leaf
@@ -36,7 +34,7 @@ def mse_backward(Y, T, out=None):
     """dL/dY = 2 (y - t) / size."""
     dY = derivative_for(Y, T, out)
     for i in range(Y.size):
-        dY.flat[i] = _d(4.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
+        dY.flat[i] = float64(4.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
     return dY
 
 
@@ -51,7 +49,7 @@ def squared_error_backward(Y, T, out=None):
     """dL/dY = (y - t) / size."""
     dY = derivative_for(Y, T, out)
     for i in range(Y.size):
-        dY.flat[i] = _d(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
+        dY.flat[i] = float64(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
     return dY
 
 
@@ -66,7 +64,7 @@ def sum_squared_error_backward(Y, T, out=None):
     """dL/dY = (y - t) / rows."""
     dY = derivative_for(Y, T, out)
     for i in range(Y.size):
-        dY.flat[i] = _d(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / row_count(Y))
+        dY.flat[i] = float64(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / row_count(Y))
     return dY
 
 
@@ -74,23 +72,23 @@ def sum_squared_error_backward(Y, T, out=None):
 def divisor(code, n_out):
     """What the sum over the outputs of (y - t)^2 is divided by."""
     if code == SUM_SQUARED_ERROR:
-        return _d(2.0)
-    return _d(n_out if code == MSE else 2 * n_out)
+        return float64(2.0)
+    return float64(n_out if code == MSE else 2 * n_out)
 
 
 @loss_row_kernel
 def squares_rows(rows):
     """See `row_kernels.py`; for all three."""
     Y, D, T, outputs = rows.Y, rows.D, rows.T, divisor(rows.code, rows.n_out)
-    total = _d(0.0)
+    total = float64(0.0)
     for r in range(Y.shape[0]):
         row_weight = weight_of(rows.weight, r)
-        slope = D.dtype.type(row_weight * rows.scale * (_d(2.0) / outputs))
-        value = _d(0.0)
+        slope = D.dtype.type(row_weight * rows.scale * (float64(2.0) / outputs))
+        value = float64(0.0)
         for j in range(rows.n_out):
             difference = Y[r, j] - T[r, j]
             D[r, j] = difference * slope
-            value += _d(difference) * _d(difference)
+            value += float64(difference) * float64(difference)
         total += row_weight * value
     return total / outputs
 
@@ -98,8 +96,8 @@ def squares_rows(rows):
 @loss_row_kernel
 def squares_tangents(rows):
     """See `row_kernels.py`; for all three."""
-    scale_rows(rows.D, rows.weight, rows.scale * (_d(2.0) / divisor(rows.code, rows.n_out)))
-    return _d(0.0)
+    scale_rows(rows.D, rows.weight, rows.scale * (float64(2.0) / divisor(rows.code, rows.n_out)))
+    return float64(0.0)
 
 
 _row_kernels = squares_rows, squares_tangents, difference_targets

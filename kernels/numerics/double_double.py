@@ -9,12 +9,12 @@ or a difference that cancels, keeps its last digit. Nothing here needs a fused m
 from __future__ import annotations
 
 import numpy as np
+from numpy import float64
 
 from ..compiler.jit import leaf
 
-_d = np.float64
 _HALF_UNIT, _HIGH_HALF = np.int64(1 << 26), np.int64(-(1 << 27))
-_NEAR_OVERFLOW = _d(1.797693e308)
+_NEAR_OVERFLOW = float64(1.797693e308)
 
 
 @leaf
@@ -28,14 +28,14 @@ def two_sum(a, b):
 @leaf
 def two_difference(a, b):
     """a - b rounded to float64, and its error exactly; of numbers of any dtype."""
-    return two_sum(_d(a), -_d(b))
+    return two_sum(float64(a), -float64(b))
 
 
 @leaf
 def upper_half(x):
     """x rounded to 26 bits: what is left has 26 bits and a sign, so that products of halves are exact. The largest are cut."""
-    bits = _d(x).view(np.int64)
-    return np.int64((bits if abs(x) > _NEAR_OVERFLOW else bits + _HALF_UNIT) & _HIGH_HALF).view(_d)
+    bits = float64(x).view(np.int64)
+    return np.int64((bits if abs(x) > _NEAR_OVERFLOW else bits + _HALF_UNIT) & _HIGH_HALF).view(float64)
 
 
 @leaf
@@ -92,7 +92,7 @@ def dd_divide(a, b):
 @leaf
 def dd_round(a):
     """A double-double as one number; an overflow is infinite, not NaN."""
-    return a[0] + a[1] if abs(a[0]) < _d(np.inf) else a[0]
+    return a[0] + a[1] if abs(a[0]) < float64(np.inf) else a[0]
 
 
 @leaf

@@ -11,32 +11,31 @@ log follows fdlibm's e_log.c: x = 2^k (1 + f), s = f / (2 + f), log(1 + f) = f -
 from __future__ import annotations
 
 import numpy as np
+from numpy import float32, float64
 
 from ..compiler.jit import leaf
 from .double_double import two_sum
 
-_f, _d = np.float32, np.float64
+LOWEST_SINGLE = float32(-87.336544)  # log of the smallest normal float32
+LOWEST_DOUBLE = float64(-708.3964185322641)
 
-LOWEST_SINGLE = _f(-87.336544)  # log of the smallest normal float32
-LOWEST_DOUBLE = _d(-708.3964185322641)
+_LOG2E_F, _LN2_HI_F, _LN2_LO_F = float32(1.4426950408889634), float32(0.693359375), float32(-2.12194440e-4)
+_ROUND_F, _SHIFT_F, _ONE_F = float32(12582912.0), np.int32(23), np.int32(0x3F800000)
+_P0_F, _P1_F, _P2_F = float32(0.500000009393744743824), float32(0.166665193301550714722), float32(0.0416662081470373691926)
+_P3_F, _P4_F = float32(0.00836885044244309120223), float32(0.00139503862172434092549)
 
-_LOG2E_F, _LN2_HI_F, _LN2_LO_F = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
-_ROUND_F, _SHIFT_F, _ONE_F = _f(12582912.0), np.int32(23), np.int32(0x3F800000)
-_P0_F, _P1_F, _P2_F = _f(0.500000009393744743824), _f(0.166665193301550714722), _f(0.0416662081470373691926)
-_P3_F, _P4_F = _f(0.00836885044244309120223), _f(0.00139503862172434092549)
+_LOG2E, LN2_HI, LN2_LO = float64(1.4426950408889634), float64(6.93147180369123816490e-01), float64(1.90821492927058770002e-10)
+_ROUND, _SHIFT, _ONE = float64(6755399441055744.0), np.int64(52), np.int64(0x3FF0000000000000)
+_P0, _P1, _P2 = float64(0.500000000000001183731), float64(0.166666666666666979775), float64(0.0416666666665213873247)
+_P3, _P4, _P5 = float64(0.00833333333330774718153), float64(0.00138888889457102560765), float64(0.000198412699164339640472)
+_P6, _P7 = float64(0.0000248014911065101832515), float64(0.00000275572170048821421992)
+_P8, _P9 = float64(2.76309151575838848981e-7), float64(2.5117672610427577245e-8)
 
-_LOG2E, LN2_HI, LN2_LO = _d(1.4426950408889634), _d(6.93147180369123816490e-01), _d(1.90821492927058770002e-10)
-_ROUND, _SHIFT, _ONE = _d(6755399441055744.0), np.int64(52), np.int64(0x3FF0000000000000)
-_P0, _P1, _P2 = _d(0.500000000000001183731), _d(0.166666666666666979775), _d(0.0416666666665213873247)
-_P3, _P4, _P5 = _d(0.00833333333330774718153), _d(0.00138888889457102560765), _d(0.000198412699164339640472)
-_P6, _P7 = _d(0.0000248014911065101832515), _d(0.00000275572170048821421992)
-_P8, _P9 = _d(2.76309151575838848981e-7), _d(2.5117672610427577245e-8)
-
-_L1, _L2, _L3 = _d(6.666666666666735130e-01), _d(3.999999999940941908e-01), _d(2.857142874366239149e-01)
-_L4, _L5, _L6 = _d(2.222219843214978396e-01), _d(1.818357216161805012e-01), _d(1.531383769920937332e-01)
-_L7 = _d(1.479819860511658591e-01)
-_A0, _A1, _A2 = _d(1.99999999981), _d(0.666666790264), _d(0.399987112469)
-_A3, _A4, _A5 = _d(0.286202074084), _d(0.213985605067), _d(0.24393908084)
+_L1, _L2, _L3 = float64(6.666666666666735130e-01), float64(3.999999999940941908e-01), float64(2.857142874366239149e-01)
+_L4, _L5, _L6 = float64(2.222219843214978396e-01), float64(1.818357216161805012e-01), float64(1.531383769920937332e-01)
+_L7 = float64(1.479819860511658591e-01)
+_A0, _A1, _A2 = float64(1.99999999981), float64(0.666666790264), float64(0.399987112469)
+_A3, _A4, _A5 = float64(0.286202074084), float64(0.213985605067), float64(0.24393908084)
 _MANTISSA, _SQRT2_BITS = np.int64(0x000FFFFFFFFFFFFF), np.int64(0x0006A09E667F3BCD)
 
 
@@ -54,7 +53,7 @@ def split_single(x):
     r = (x - n * _LN2_HI_F) - n * _LN2_LO_F
     r2 = r * r
     q = (_P0_F + _P1_F * r) + r2 * ((_P2_F + _P3_F * r) + r2 * _P4_F)
-    return r + r2 * q, np.int32((_f(t).view(np.int32) << _SHIFT_F) + _ONE_F).view(_f)
+    return r + r2 * q, np.int32((float32(t).view(np.int32) << _SHIFT_F) + _ONE_F).view(float32)
 
 
 @leaf
@@ -70,7 +69,7 @@ def split_double(argument):
     r2 = r * r
     r4 = r2 * r2
     q = ((_P0 + _P1 * r) + r2 * (_P2 + _P3 * r)) + r4 * (((_P4 + _P5 * r) + r2 * (_P6 + _P7 * r)) + r4 * (_P8 + _P9 * r))
-    return r + r2 * q, np.int64((_d(t).view(np.int64) << _SHIFT) + _ONE).view(_d)
+    return r + r2 * q, np.int64((float64(t).view(np.int64) << _SHIFT) + _ONE).view(float64)
 
 
 @leaf
@@ -88,7 +87,7 @@ def split_double_finely(argument):
     curve = r2 * q
     tail = r + curve
     rest = ((r - tail) + curve) + (r_low + r_low * tail)
-    return (tail, rest), np.int64((_d(t).view(np.int64) << _SHIFT) + _ONE).view(_d)
+    return (tail, rest), np.int64((float64(t).view(np.int64) << _SHIFT) + _ONE).view(float64)
 
 
 @leaf
@@ -98,17 +97,17 @@ def split_for_single(x):
     n = t - _ROUND
     r = (x - n * LN2_HI) - n * LN2_LO
     r2 = r * r
-    q = (_d(_P0_F) + _d(_P1_F) * r) + r2 * ((_d(_P2_F) + _d(_P3_F) * r) + r2 * _d(_P4_F))
-    return r + r2 * q, np.int64((_d(t).view(np.int64) << _SHIFT) + _ONE).view(_d)
+    q = (float64(_P0_F) + float64(_P1_F) * r) + r2 * ((float64(_P2_F) + float64(_P3_F) * r) + r2 * float64(_P4_F))
+    return r + r2 * q, np.int64((float64(t).view(np.int64) << _SHIFT) + _ONE).view(float64)
 
 
 @leaf
 def exp_split(x):
     """exp(x) = scale (1 + tail), scale a power of 2, in x's own precision. NaN passes through."""
     if is_single(x):
-        tail, scale = split_single(_f(x))
+        tail, scale = split_single(float32(x))
         return type(x)(tail), type(x)(scale)
-    wide_tail, wide_scale = split_double((_d(x), _d(0.0)))
+    wide_tail, wide_scale = split_double((float64(x), float64(0.0)))
     return type(x)(wide_tail), type(x)(wide_scale)
 
 
@@ -138,14 +137,14 @@ def scale_factors(scale):
     """Two powers of 2 whose product is `scale`, which may be 2^128 or 2^1024: one more than there are exponents for."""
     real = type(scale)
     if is_single(scale):
-        power = (_f(scale).view(np.int32) >> _SHIFT_F) - np.int32(127)
+        power = (float32(scale).view(np.int32) >> _SHIFT_F) - np.int32(127)
         half = power >> np.int32(1)
-        first = np.int32((half + np.int32(127)) << _SHIFT_F).view(_f)
-        return real(first), real(np.int32((power - half + np.int32(127)) << _SHIFT_F).view(_f))
-    wide_power = (_d(scale).view(np.int64) >> _SHIFT) - np.int64(1023)
+        first = np.int32((half + np.int32(127)) << _SHIFT_F).view(float32)
+        return real(first), real(np.int32((power - half + np.int32(127)) << _SHIFT_F).view(float32))
+    wide_power = (float64(scale).view(np.int64) >> _SHIFT) - np.int64(1023)
     wide_half = wide_power >> np.int64(1)
-    wide_first = np.int64((wide_half + np.int64(1023)) << _SHIFT).view(_d)
-    return real(wide_first), real(np.int64((wide_power - wide_half + np.int64(1023)) << _SHIFT).view(_d))
+    wide_first = np.int64((wide_half + np.int64(1023)) << _SHIFT).view(float64)
+    return real(wide_first), real(np.int64((wide_power - wide_half + np.int64(1023)) << _SHIFT).view(float64))
 
 
 @leaf
@@ -168,24 +167,24 @@ def dd_exp(argument):
     """
     x, low = argument
     vanishes = x < LOWEST_DOUBLE
-    low = _d(0.0) if vanishes else low
+    low = float64(0.0) if vanishes else low
     x = LOWEST_DOUBLE if vanishes else x
     tail, scale = split_double((x, low))
-    e = tail + _d(1.0)
-    rest = (_d(1.0) - e) + tail
-    scale = _d(0.0) if vanishes else scale
+    e = tail + float64(1.0)
+    rest = (float64(1.0) - e) + tail
+    scale = float64(0.0) if vanishes else scale
     return e * scale, rest * scale
 
 
 @leaf
 def log_split(x):
     """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for a positive normal x."""
-    bits = _d(x).view(np.int64)
+    bits = float64(x).view(np.int64)
     mantissa = bits & _MANTISSA
     high = np.int64(1) if mantissa > _SQRT2_BITS else np.int64(0)
-    k = _d(((bits >> np.int64(52)) - np.int64(1023)) + high)
+    k = float64(((bits >> np.int64(52)) - np.int64(1023)) + high)
     # The bits of NaN would read as a number.
-    return k, np.int64(mantissa | (_ONE - (high << np.int64(52)))).view(_d) + (x - x)
+    return k, np.int64(mantissa | (_ONE - (high << np.int64(52)))).view(float64) + (x - x)
 
 
 @leaf
@@ -199,9 +198,9 @@ def log_series(z):
 def dd_log(x):
     """log(x) for a positive normal float64, as a double-double."""
     k, m = log_split(x)
-    f = m - _d(1.0)
-    s = f / (_d(2.0) + f)
-    half = _d(0.5) * f * f
+    f = m - float64(1.0)
+    s = f / (float64(2.0) + f)
+    half = float64(0.5) * f * f
     whole = k * LN2_HI
     sum_, lost = two_sum(whole, f)
     correction = (s * (half + log_series(s * s)) + k * LN2_LO) - half
@@ -212,15 +211,15 @@ def dd_log(x):
 @leaf
 def dd_log1m(y):
     """log(1 - y) for a float64 0 <= y < 1, as a double-double, with the rounding error of 1 - y put back."""
-    u = _d(1.0) - y
+    u = float64(1.0) - y
     result, rest = dd_log(u)
-    return result, rest + ((_d(1.0) - u) - y) / u
+    return result, rest + ((float64(1.0) - u) - y) / u
 
 
 @leaf
 def log1p_for_single(x):
     """log(1 + x) in float64 for 0 <= x <= 1, to 1.1e-10: 2 artanh(s), s = x / (2 + x), interpolated at Chebyshev's nodes."""
-    s = x / (_d(2.0) + x)
+    s = x / (float64(2.0) + x)
     z = s * s
     w = z * z
     return s * ((_A0 + _A1 * z) + w * ((_A2 + _A3 * z) + w * (_A4 + _A5 * z)))

@@ -9,29 +9,27 @@ For float32 all is plain float64. For float64 it is double-double, good to a qua
 
 from __future__ import annotations
 
-import numpy as np
+from numpy import float64
 
 from ..compiler.jit import leaf
 from .double_double import dd_add, dd_divide, dd_multiply, two_product, two_sum
 from .exponential import LOWEST_DOUBLE, split_double_finely, split_for_single
 
-_d = np.float64
-
 # The density at 0, 1 / sqrt(2 pi), as a double-double.
-DENSITY_AT_0 = _d(0.3989422804014327), _d(-2.4923272022777301e-17)
+DENSITY_AT_0 = float64(0.3989422804014327), float64(-2.4923272022777301e-17)
 
-_SHIFT_F = _d(3.0)
+_SHIFT_F = float64(3.0)
 _F = tuple(
-    _d(c)
+    float64(c)
     for c in (
         0.7290836907, -0.5093319902, 0.2300176797, -0.04726272769, -0.01046231116, 0.006969689543, 0.001024157668,
         -0.001033891348, -0.0002444839421, 0.0001328259087, 5.517462394e-5,
     )
 )  # fmt: skip
 
-_SHIFT = _d(5.0)
+_SHIFT = float64(5.0)
 _D = tuple(
-    _d(c)
+    float64(c)
     for c in (
         0.769193049750063, -0.6653825028900567, 0.4953056159699764, -0.31353315667130455, 0.1650203661703847,
         -0.06911863870631016, 0.020795066799883178, -0.0029933767705085422, -0.0007978693984660701, 0.0005448990647731298,
@@ -42,7 +40,7 @@ _D = tuple(
     )
 )  # fmt: skip
 # What the first four lose when they are rounded.
-_D_LOW = tuple(_d(c) for c in (-1.51953e-17, 3.69296e-17, 3.88249e-18, 2.33008e-18))
+_D_LOW = tuple(float64(c) for c in (-1.51953e-17, 3.69296e-17, 3.88249e-18, 2.33008e-18))
 
 
 # For float32 ---------------------------------------------------------------------------------------------------------------
@@ -51,7 +49,7 @@ _D_LOW = tuple(_d(c) for c in (-1.51953e-17, 3.69296e-17, 3.88249e-18, 2.33008e-
 @leaf
 def bell_for_single(a):
     """exp(-a^2 / 2), for a up to 37."""
-    tail, scale = split_for_single(_d(-0.5) * a * a)
+    tail, scale = split_for_single(float64(-0.5) * a * a)
     return scale + scale * tail
 
 
@@ -73,10 +71,12 @@ def tail_ratio_for_single(a):
 @leaf(inline=True)
 def dd_bell(a):
     """exp(-a^2 / 2) = scale e: e, a double-double, and scale, a power of 2, or 0 where the result would be subnormal."""
-    exponent, low = two_product(_d(-0.5) * a, a)
+    half = float64(-0.5) * a
+    exponent = half * a
     vanishes = exponent < LOWEST_DOUBLE
-    tail, scale = split_double_finely((LOWEST_DOUBLE if vanishes else exponent, _d(0.0) if vanishes else low))
-    return dd_add((_d(1.0), _d(0.0)), tail), _d(0.0) if vanishes else scale
+    low = float64(0.0) if vanishes else two_product(half, a)[1]
+    tail, scale = split_double_finely((LOWEST_DOUBLE if vanishes else exponent, low))
+    return dd_add((float64(1.0), float64(0.0)), tail), float64(0.0) if vanishes else scale
 
 
 @leaf(inline=True)
@@ -89,7 +89,7 @@ def dd_tail_ratio(a):
     even = c[4] + s * (c[6] + s * (c[8] + s * (c[10] + s * (c[12] + s * even))))
     odd = c[13] + s * (c[15] + s * (c[17] + s * (c[19] + s * c[21])))
     odd = c[5] + s * (c[7] + s * (c[9] + s * (c[11] + s * odd)))
-    p = dd_multiply((even + t[0] * odd, _d(0.0)), t)
+    p = dd_multiply((even + t[0] * odd, float64(0.0)), t)
     p = dd_multiply(dd_add((c[3], c_low[3]), p), t)
     p = dd_multiply(dd_add((c[2], c_low[2]), p), t)
     p = dd_multiply(dd_add((c[1], c_low[1]), p), t)

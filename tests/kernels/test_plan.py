@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inside import hyperparameters, mean_square, progress, rule_of, velocity
 from tileprop.kernels import make_plan, make_state
-from tileprop.kernels.training.optimizers import ALPHA
 
 pytestmark = pytest.mark.plain
 
@@ -23,7 +23,6 @@ def test_theta_holds_weights_and_biases_in_layer_order(sizes, bias):
     assert made.sizes == sizes
     assert made.n_layers == len(pairs)
     assert made.bias == bias
-    assert made.table.shape == (len(sizes), 5)
     assert made.n_parameters == sum(n_in * n_out + (n_out if bias else 0) for n_in, n_out in pairs)
     vector = np.arange(float(made.n_parameters))
     weights, biases = made.unflatten(vector)
@@ -58,10 +57,10 @@ def test_numbers_of_target_columns():
 
 
 def test_plans_are_data_of_one_type():
-    """The same two arrays, dtypes and dimensions, whatever the network: that is what keeps compilations to one."""
+    """The same arrays, dtypes and dimensions, whatever the network: that is what keeps compilations to one."""
     shapes = set()
     for made in (make_plan([2, 1]), make_plan([3] * 9, loss="squared_error", bias=False)):
-        shapes.add((made.table.dtype, made.table.ndim, made.numbers.dtype, made.numbers.ndim))
+        shapes.add(tuple((array.dtype, array.ndim) for array in made))
     assert len(shapes) == 1
 
 
@@ -83,28 +82,27 @@ def test_states_hold_what_their_rule_needs():
         ("nadam", {"rule": "nadam"}),
     ):
         state = make_state(made, dtype="float32", **options)
-        lengths[name] = (state.first.size, state.second.size)
-        assert state.first.dtype == state.second.dtype == np.float32
-        assert state.scalars.dtype == np.float64
-        assert not state.first.any()
-        assert not state.second.any()
-        assert state.codes[1:].tolist() == [0, 0, 0]
+        lengths[name] = (velocity(state).size, mean_square(state).size)
+        assert velocity(state).dtype == mean_square(state).dtype == np.float32
+        assert hyperparameters(state)["learning_rate"] == 0.1  # whatever the dtype of theta
+        assert not velocity(state).any()
+        assert not mean_square(state).any()
+        assert progress(state) == (0, 0, "running")
     n = made.n_parameters
     assert lengths == {"sgd": (0, 0), "momentum": (n, 0), "nesterov": (n, 0), "adam": (n, n), "nadam": (n, n)}
     options = ({}, {"momentum": 0.9}, {"rule": "adam"}, {"rule": "nadam"})
-    assert len({int(make_state(made, **o).codes[0]) for o in options}) == 4
+    assert len({rule_of(make_state(made, **o)) for o in options}) == 4
 
 
 def test_a_penalty_is_a_number_among_the_states():
     made = make_plan([2, 3, 1])
     with_it, without = make_state(made, "adam", alpha=0.25), make_state(made, "adam")
-    assert with_it.scalars[ALPHA] == 0.25
-    assert without.scalars[ALPHA] == 0
-    assert np.array_equal(np.delete(with_it.scalars, ALPHA), np.delete(without.scalars, ALPHA))
+    assert hyperparameters(without)["alpha"] == 0
+    assert hyperparameters(with_it) == hyperparameters(without) | {"alpha": 0.25}
 
 
 def test_states_do_not_share_memory():
     made = make_plan([2, 3, 1])
-    assert not np.shares_memory(make_state(made, "adam").first, make_state(made, "adam").first)
+    assert not np.shares_memory(velocity(make_state(made, "adam")), velocity(make_state(made, "adam")))
     adam = make_state(made, "adam")
-    assert not np.shares_memory(adam.first, adam.second)
+    assert not np.shares_memory(velocity(adam), mean_square(adam))

@@ -4,62 +4,38 @@ from __future__ import annotations
 
 import copy
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tileprop.kernels import Plan, Workspace, make_plan, make_workspace
-from tileprop.kernels.activations import ACTIVATIONS as ENTRIES
-from tileprop.kernels.losses import LOSSES as LOSS_ENTRIES
-from tileprop.kernels.losses.codes import LABEL_LOG_LOSS
-from tileprop.kernels.compiler.processor import SIMD
-from tileprop.kernels.workspace import (
-    ACTIVATIONS,
-    AREA,
-    BATCH,
-    BATCH_MEAN,
-    BIASES,
-    BLOCK,
-    CHUNK,
-    CODE,
-    DELTAS,
-    DOTS,
-    FEW_PARAMETERS,
-    FEWEST_CHUNKS,
-    FIRST,
-    GRANULE,
-    GROUPS,
-    INPUT_WIDTH,
-    INPUTS,
-    LARGEST_AREA,
-    LOSS,
-    LOSS_PARAMETERS,
-    LOSS_ROUTINE,
-    LOSS_THROUGH,
-    MEAN,
-    MOST_GROUPS,
-    OUTPUT_WIDTH,
-    OUTPUTS,
-    PACKED,
-    PARAMETERS,
-    PENALTY,
-    PREACTIVATIONS,
-    ROUTINE,
-    ROW_WEIGHTS,
-    ROWS,
-    SCRATCH,
-    SCRATCH_ROWS,
-    SECOND,
-    STRIDE,
-    SUMS,
-    TARGETS,
-    THREADS,
-    TRANSPOSED,
-    WEIGHTS,
-    WIDTH,
-    ZEROS,
+from inside import (
+    activation_addresses,
+    batch_rows,
+    block_rows,
+    chunk_rows,
+    chunk_size,
+    epoch_losses,
+    groups_of,
+    keeps_preactivations,
+    loss_address,
+    loss_gives_delta,
+    loss_parameters,
+    most_threads,
+    packed_size,
+    padded_sizes,
+    places,
+    strip_rows,
+    team_of,
 )
+from tileprop.kernels import make_plan, make_workspace
+from tileprop.kernels.activations import activation_registry
+from tileprop.kernels.compiler.processor import SIMD
+from tileprop.kernels.layout import FEW_PARAMETERS, FEWEST_CHUNKS, LARGEST_CHUNK, MOST_GROUPS
+from tileprop.kernels.losses import loss_registry
+from tileprop.kernels.losses.codes import LABEL_LOG_LOSS
+from tileprop.kernels.workspace import SCRATCH_ROWS
 
 pytestmark = pytest.mark.plain
 
@@ -71,48 +47,14 @@ LEVELS = {"loss": "quantile", "quantile": [0.125, 0.5, 0.75]}
 BATCHES = st.one_of(st.integers(1, 40), st.integers(1, 3000), st.sampled_from([4096, 10_000]))
 
 
-def places(plan: Plan, work: Workspace) -> list[tuple[str, int, int]]:
-    """What lies where: a name, the begin and the end, as the workspace's own comments tell it."""
-    top, layers = work.layout[0], work.layout[1:]
-    packed, groups, chunk = int(top[PACKED]), int(top[GROUPS]), int(top[CHUNK])
-    panel = SCRATCH_ROWS * 3 * SIMD.vector_bytes // work.numbers.itemsize
-    found = [("zeros", ZEROS, layers[:, WIDTH].max()), ("scratch", SCRATCH, top[THREADS] * panel)]
-    found += [("outputs", OUTPUTS, top[BATCH] * plan.sizes[-1]), ("first", FIRST, packed), ("second", SECOND, packed)]
-    found += [("parameters of the loss", LOSS_PARAMETERS, len(plan.numbers))]
-    result = [(name, int(top[at]), int(top[at] + size)) for name, at, size in found]
-    for vector, begin in [("parameters", top[PARAMETERS])] + [
-        (f"sum {g}", top[SUMS] + g * packed) for g in range(max(1, groups))
-    ]:
-        for layer, row in enumerate(layers):
-            weights, biases = int(begin + row[WEIGHTS]), int(begin + row[BIASES])
-            result += [(f"{vector} W{layer}", weights, weights + int(row[ROWS] * row[WIDTH]))]
-            result += [(f"{vector} b{layer}", biases, biases + int(row[WIDTH]))]
-    result += [
-        (f"transposed {k}", int(r[TRANSPOSED]), int(r[TRANSPOSED] + r[ROWS] * r[WIDTH]))
-        for k, r in enumerate(layers)
-        if k and not r[DOTS]
-    ]
-    for area in range(int(top[THREADS]) if groups else 1):
-        shift = area * int(top[AREA])
-        parts = [
-            ("inputs", top[INPUTS], plan.sizes[0]),
-            ("targets", top[TARGETS], plan.n_targets),
-            ("weights", top[ROW_WEIGHTS], 1),
-        ]
-        parts += [(f"activations {k}", row[ACTIVATIONS], row[STRIDE]) for k, row in enumerate(layers)]
-        kept = [k for k, name in enumerate(plan.activations) if ENTRIES[name].from_input]
-        parts += [(f"pre-activations {k}", layers[k, PREACTIVATIONS], layers[k, STRIDE]) for k in kept]
-        parts += [(f"deltas {k}", row[DELTAS], row[STRIDE]) for k, row in enumerate(layers)]
-        result += [(f"{name} of area {area}", shift + int(at), shift + int(at + chunk * width)) for name, at, width in parts]
-    return result
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(sizes=SIZES, batch=BATCHES, threads=st.integers(1, 9), data=st.data())
 def test_places_do_not_overlap_and_begin_on_cache_lines(dtype, sizes, batch, threads, data):
     loss = data.draw(st.sampled_from([LABELS, {}, {"loss": "huber"}, LEVELS]))
     sizes = [*sizes[:-1], sizes[-1] * len(loss.get("quantile", [0.5]))]
-    activations = data.draw(st.lists(st.sampled_from(sorted(ENTRIES)), min_size=len(sizes) - 2, max_size=len(sizes) - 2))
+    activations = data.draw(
+        st.lists(st.sampled_from(sorted(activation_registry)), min_size=len(sizes) - 2, max_size=len(sizes) - 2)
+    )
     plan = make_plan(sizes, activations, **{"output_activation": "gelu", **loss})
     work = make_workspace(plan, batch, dtype, threads)
     assert work.numbers.dtype == dtype
@@ -124,32 +66,28 @@ def test_places_do_not_overlap_and_begin_on_cache_lines(dtype, sizes, batch, thr
         assert (base + begin * work.numbers.itemsize) % LINE == 0, name
         end = stop
     assert end <= work.numbers.size
-    assert work.layout[0, PACKED] == work.layout[0, FIRST] - work.layout[0, PARAMETERS]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", activation_registry)
 def test_pre_activations_have_a_place_of_their_own_where_they_are_needed(name, dtype):
     work = make_workspace(make_plan([3, 4, 2], name, "identity"), 5, dtype)
-    hidden, output = work.layout[1:]
-    assert (hidden[PREACTIVATIONS] != hidden[ACTIVATIONS]) == (name in ("silu", "gelu"))
-    assert output[PREACTIVATIONS] == output[ACTIVATIONS]
-    assert hidden[CODE] == ENTRIES[name].code
-    assert (hidden[ROUTINE] == 0) == (name == "identity")
-    assert output[ROUTINE] == 0
+    assert keeps_preactivations(work) == [name in ("silu", "gelu"), False]
+    hidden, output = activation_addresses(work)
+    assert (hidden == 0) == (name == "identity")
+    assert output == 0
 
 
-@pytest.mark.parametrize("loss", LOSS_ENTRIES.values(), ids=lambda loss: f"{loss.name}-{loss.code}")
-def test_a_loss_has_its_routine_and_its_parameters(loss):
-    several = {"quantile": LEVELS["quantile"]} if loss.heads == 0 else {}
+@pytest.mark.parametrize("loss", loss_registry.entries(), ids=lambda loss: f"{loss.name}-{loss.code}")
+def test_a_loss_has_its_row_kernel_and_its_parameters(loss):
+    several = {"quantile": LEVELS["quantile"]} if loss.outputs_per_target is None else {}
     n_targets = 1 if loss.code == LABEL_LOG_LOSS else None
     plan = make_plan([3, 6], output_activation=loss.needs or "tanh", loss=loss.name, n_targets=n_targets, **several)
-    top = make_workspace(plan, 5, "float32").layout[0]
-    assert top[LOSS] == loss.code
-    assert top[LOSS_THROUGH] == (loss.needs in ("softmax", "sigmoid", "exp"))
-    assert top[LOSS_ROUTINE] != 0
-    numbers = make_workspace(plan, 5, "float32").numbers[top[LOSS_PARAMETERS] :][: len(plan.numbers)]
-    assert numbers.tolist() == plan.numbers.astype(np.float32).tolist()
+    work = make_workspace(plan, 5, "float32")
+    assert loss_gives_delta(work) == (loss.needs in ("softmax", "sigmoid", "exp"))
+    assert loss_address(work) != 0
+    numbers = loss_parameters(work, len(plan.loss_parameters))
+    assert numbers.tolist() == plan.loss_parameters.astype(np.float32).tolist()
     assert numbers.size == {"huber": 1, "quantile": 3}.get(loss.name, 0)
 
 
@@ -158,24 +96,24 @@ def test_a_loss_has_its_routine_and_its_parameters(loss):
 def test_layers_are_padded_to_whole_vectors(dtype, sizes, batch):
     plan = make_plan(sizes)
     lanes = SIMD.vector_bytes // np.dtype(dtype).itemsize
-    for layer, row in enumerate(make_workspace(plan, batch, dtype).layout[1:]):
-        n_in, n_out = sizes[layer], sizes[layer + 1]
-        assert row[[INPUT_WIDTH, OUTPUT_WIDTH]].tolist() == [n_in, n_out]
-        assert n_in <= row[ROWS] < n_in + lanes
-        assert n_out <= row[WIDTH] < n_out + lanes
-        assert row[WIDTH] <= row[STRIDE] <= row[WIDTH] + LINE // np.dtype(dtype).itemsize
+    for (n_in, n_out), (rows, width, stride) in zip(
+        pairwise(sizes), padded_sizes(make_workspace(plan, batch, dtype)), strict=True
+    ):
+        assert n_in <= rows < n_in + lanes
+        assert n_out <= width < n_out + lanes
+        assert width <= stride <= width + LINE // np.dtype(dtype).itemsize
 
 
 @given(sizes=SIZES, batch=BATCHES, threads=st.integers(1, 9))
 def test_how_batches_are_taken(sizes, batch, threads):
-    top = make_workspace(make_plan(sizes), batch, "float32", threads).layout[0]
-    chunk, block, groups, granule = (int(top[k]) for k in (CHUNK, BLOCK, GROUPS, GRANULE))
-    assert top[[THREADS, BATCH]].tolist() == [threads, batch]
-    assert 1 <= block <= chunk <= batch + granule
-    # A thread's blocks, and chunks, begin where a granule does.
-    assert block % granule == 0 or block == chunk
+    work = make_workspace(make_plan(sizes), batch, "float32", threads)
+    chunk, block, groups, strip = chunk_rows(work), block_rows(work), groups_of(work), strip_rows(work)
+    assert (most_threads(work), batch_rows(work)) == (threads, batch)
+    assert 1 <= block <= chunk <= batch + strip
+    # A thread's blocks, and chunks, begin where a strip does.
+    assert block % strip == 0 or block == chunk
     if groups:
-        assert chunk % granule == 0
+        assert chunk % strip == 0
         assert 1 < groups <= MOST_GROUPS
         assert -(-batch // chunk) >= groups // 2
     else:
@@ -184,25 +122,25 @@ def test_how_batches_are_taken(sizes, batch, threads):
 
 @given(sizes=SIZES, batch=BATCHES)
 def test_the_number_of_threads_changes_nothing_but_room(sizes, batch):
-    """Bounds between chunks, groups and granules follow from the sizes alone."""
+    """Bounds between chunks, groups and strips follow from the sizes alone."""
     plan = make_plan(sizes)
     one, many = make_workspace(plan, batch), make_workspace(plan, batch, n_threads=8)
-    for k in (BATCH, CHUNK, BLOCK, GROUPS, GRANULE, AREA, PACKED):
-        assert one.layout[0, k] == many.layout[0, k]
-    assert one.losses.size == many.losses.size == -(-batch // int(one.layout[0, GRANULE])) + plan.n_layers
+    for fact in (batch_rows, chunk_rows, block_rows, groups_of, strip_rows, chunk_size, packed_size):
+        assert fact(one) == fact(many)
+    assert one.losses.size == many.losses.size
 
 
 def test_only_long_batches_of_few_parameters_are_taken_in_groups():
     small = make_plan([2, 2, 1])
-    assert make_workspace(small, 32).layout[0, GROUPS] == 0
-    assert make_workspace(small, 512 * (FEWEST_CHUNKS - 1)).layout[0, GROUPS] == 0
-    assert make_workspace(small, 512 * FEWEST_CHUNKS).layout[0, GROUPS] == FEWEST_CHUNKS
-    assert make_workspace(small, 10**6).layout[0, GROUPS] == MOST_GROUPS
+    assert groups_of(make_workspace(small, 32)) == 0
+    assert groups_of(make_workspace(small, 512 * (FEWEST_CHUNKS - 1))) == 0
+    assert groups_of(make_workspace(small, 512 * FEWEST_CHUNKS)) == FEWEST_CHUNKS
+    assert groups_of(make_workspace(small, 10**6)) == MOST_GROUPS
     wide = make_plan([600, 600, 10])
     assert wide.n_parameters > FEW_PARAMETERS
-    assert make_workspace(wide, 1000, "float32").layout[0, GROUPS] == 0
+    assert groups_of(make_workspace(wide, 1000, "float32")) == 0
     # Otherwise one area would hold the whole batch.
-    assert make_workspace(wide, 10_000, "float32").layout[0, GROUPS] > 1
+    assert groups_of(make_workspace(wide, 10_000, "float32")) > 1
 
 
 @pytest.mark.parametrize("sizes", [[2, 2, 1], [784, 100, 10], [600, 600, 10]])
@@ -211,10 +149,10 @@ def test_memory_is_bounded_whatever_the_batch(sizes):
     plan = make_plan(sizes)
     for batch in (10**3, 10**4, 10**5, 10**6):
         work = make_workspace(plan, batch, "float32", n_threads=4)
-        areas = (4 if work.layout[0, GROUPS] else 1) * int(work.layout[0, AREA])
-        assert areas <= 2 * LARGEST_AREA
-        parameters = (4 + max(1, int(work.layout[0, GROUPS]))) * int(work.layout[0, PACKED])
-        assert work.numbers.size <= batch * sizes[-1] + areas + parameters + 10**5
+        chunks = (4 if groups_of(work) else 1) * chunk_size(work)
+        assert chunks <= 2 * LARGEST_CHUNK
+        parameters = (4 + max(1, groups_of(work))) * packed_size(work)
+        assert work.numbers.size <= batch * sizes[-1] + chunks + parameters + 10**5
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -232,27 +170,23 @@ def test_workspaces_are_data_of_one_type():
         make_workspace(make_plan([3] * 9, loss="squared_error", bias=False), 10**4, n_threads=3).member(1, 3),
     ):
         kinds.add(tuple((a.dtype, a.ndim, a.flags.c_contiguous) for a in made))
-        assert made.layout.shape[1] == make_workspace(make_plan([2, 1])).layout.shape[1]
     assert len(kinds) == 1
 
 
 def test_members_share_all_but_their_own_number():
     work = make_workspace(make_plan([2, 3, 1]), 4, n_threads=3)
-    assert work.team.tolist() == [0, 1]
     for number in range(3):
         member = work.member(number, 3)
-        assert member.team.tolist() == [number, 3]
-        assert all(getattr(member, name) is getattr(work, name) for name in work._fields if name != "team")
-    assert work.team.tolist() == [0, 1]
+        assert team_of(member) == (number, 3)
+        assert sum(mine is not theirs for mine, theirs in zip(member, work, strict=True)) == 1
+    assert team_of(work) == (0, 1)
 
 
-def test_passes_have_a_row_each_and_share_the_rest():
+def test_epochs_have_a_record_each_and_share_the_rest():
     work = make_workspace(make_plan([2, 3, 1]), 4)
-    several = work.for_passes(5)
-    assert work.passes.shape == (1, 3)
-    assert several.passes.shape == (5, 3)
-    assert sorted([MEAN, BATCH_MEAN, PENALTY]) == [0, 1, 2]
-    assert all(getattr(several, name) is getattr(work, name) for name in work._fields if name != "passes")
+    several = work.for_epochs(5)
+    assert (len(epoch_losses(work)), len(epoch_losses(several))) == (1, 5)
+    assert sum(mine is not theirs for mine, theirs in zip(several, work, strict=True)) == 1
 
 
 def test_parts_of_a_workspace_and_two_of_them_share_no_memory():

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 import oracle
+from inside import batch_rows, begin_together, hyperparameters
 from tileprop.kernels import Plan, State, Workspace, make_plan, make_state, make_workspace, train_epoch
-from tileprop.kernels.training.optimizers import ALPHA
-from tileprop.kernels.training.barrier import BARRIER
-from tileprop.kernels.workspace import BATCH
 
 # Rules: what make_state takes, and the oracle's own.
 RULES: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
@@ -33,6 +31,22 @@ RULES: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
     ),
 }
 
+# A loss, the parameter that it is drawn with, and the output activation that it needs.
+LOSSES: list[tuple[str, dict[str, Any], str]] = [
+    ("mse", {}, ""),
+    ("squared_error", {}, ""),
+    ("sum_squared_error", {}, ""),
+    ("mae", {}, ""),
+    ("huber", {"delta": 0.2}, ""),
+    ("quantile", {"quantile": 0.3}, ""),
+    ("quantile", {"quantile": [0.1, 0.5, 0.75]}, ""),
+    ("gaussian_nll", {}, "identity"),
+    ("poisson", {}, "exp"),
+    ("log_loss", {}, "softmax"),
+    ("log_loss", {}, "sigmoid"),
+]
+HIDDEN = ["sigmoid", "tanh", "identity", "relu", "leaky_relu", "elu", "silu", "gelu", "softplus"]
+
 
 @dataclass
 class Training:
@@ -52,7 +66,7 @@ class Training:
 
     def run_by(self, threads: int) -> float:
         """One epoch by so many threads together."""
-        self.work.control[BARRIER] = 0
+        begin_together(self.work)
         arguments = list(self.__dict__.values())[:-1]
         with ThreadPoolExecutor(threads) as pool:
             calls = [pool.submit(train_epoch, *arguments, self.work.member(number, threads)) for number in range(threads)]
@@ -106,6 +120,11 @@ def make_training(
     )
 
 
+def expected_rows(training: Training) -> int:
+    """Rows of one epoch."""
+    return training.order.size or len(training.X)
+
+
 def oracle_epoch(training: Training, rule: Any) -> oracle.Epoch:
     plan = training.plan
     loss = plan.loss
@@ -122,6 +141,6 @@ def oracle_epoch(training: Training, rule: Any) -> oracle.Epoch:
         training.T,
         training.weight if training.weight.size else None,
         training.order if training.order.size else None,
-        int(training.work.layout[0, BATCH]),
-        float(training.state.scalars[ALPHA]),
+        batch_rows(training.work),
+        float(hyperparameters(training.state)["alpha"]),
     )

@@ -8,21 +8,9 @@ from differentiation import ACTIVATIONS, LOSSES, make_case
 from fourth_power import quartic, quartic_gradient
 from numba import njit
 from tileprop.kernels import register_activation, register_loss
-from tileprop.kernels.activations import ACTIVATIONS as REGISTERED
-from tileprop.kernels.losses import LOSSES as REGISTERED_LOSSES
 from tileprop.trainer import InputError, Network, check_gradients
 
 RNG = np.random.default_rng(5)
-
-
-@pytest.fixture
-def registry():
-    """What a test registers is forgotten after it."""
-    before, losses_before = dict(REGISTERED), dict(REGISTERED_LOSSES)
-    yield
-    for table, kept in ((REGISTERED, before), (REGISTERED_LOSSES, losses_before)):
-        table.clear()
-        table.update(kept)
 
 
 @njit
@@ -81,7 +69,7 @@ def test_activations_pass(activation, dtype):
 
 @pytest.mark.plain
 @pytest.mark.parametrize("slope", [nearly_twice, square, nothing])
-def test_a_wrong_slope_is_found(registry, slope):
+def test_a_wrong_slope_is_found(registries, slope):
     """Only what lies below it is wrong."""
     register_activation("square", square, slope)
     network = Network([3, 4, 5, 2], ["tanh", "square"], "identity", dtype="float64")
@@ -99,14 +87,14 @@ def test_a_wrong_slope_is_found(registry, slope):
 
 
 @pytest.mark.plain
-def test_a_right_slope_of_a_users_passes(registry):
+def test_a_right_slope_of_a_users_passes(registries):
     register_activation("square", square, twice)
     network = Network([3, 4, 2], "square", "identity", dtype="float64")
     assert check_gradients(network, RNG.normal(size=(9, 3)), RNG.normal(size=(9, 2))).passed
 
 
 @pytest.mark.plain
-def test_a_users_loss(registry):
+def test_a_users_loss(registries):
     X, T = RNG.normal(size=(9, 3)), RNG.normal(size=(9, 2))
     register_loss("quartic", quartic, quartic_gradient)
     report = check_gradients(Network([3, 2], output_activation="tanh", loss="quartic"), X, T)
@@ -154,7 +142,7 @@ def test_a_kink_within_a_step_is_no_kink():
 
 
 @pytest.mark.plain
-def test_a_wrong_sign_is_no_kink(registry):
+def test_a_wrong_sign_is_no_kink(registries):
     """Beyond both one-sided derivatives, even on the kink."""
 
     @njit

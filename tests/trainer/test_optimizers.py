@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from inside import hyperparameters, mean_square, rule_of, velocity
 from tileprop.kernels import make_plan
-from tileprop.kernels import optimizers as rules
+from tileprop.kernels.training import codes as rules
 from tileprop.trainer import SGD, Adam, InputError, Nadam, Network, RMSprop, Rprop
 
 PLAN = make_plan([2, 3, 1])
@@ -28,16 +29,17 @@ X, T = RNG.normal(size=(60, 4)), RNG.normal(size=(60, 2))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_state(optimizer, rule, vectors, dtype):
     state = optimizer.state(PLAN, dtype)
-    assert state.codes[rules.RULE] == rule
-    assert (state.first.size, state.second.size) == vectors
-    assert state.first.dtype == state.second.dtype == np.dtype(dtype)
-    assert state.scalars[rules.LEARNING_RATE] == optimizer.learning_rate
+    assert rule_of(state) == rule
+    assert (velocity(state).size, mean_square(state).size) == vectors
+    assert velocity(state).dtype == mean_square(state).dtype == np.dtype(dtype)
+    assert hyperparameters(state)["learning_rate"] == optimizer.learning_rate
 
 
 @pytest.mark.plain
 def test_adam_scalars():
     state = Adam(learning_rate=0.5, beta_1=0.8, beta_2=0.7, epsilon=1e-4, epsilon_hat=True).state(PLAN, "float64")
-    np.testing.assert_array_equal(state.scalars, [0.5, 0.0, 0.8, 0.7, 1e-4, 1.0, 0, 0, 0, 0, 0])
+    given = {"learning_rate": 0.5, "beta_1": 0.8, "beta_2": 0.7, "epsilon": 1e-4, "epsilon_hat": 1}
+    assert hyperparameters(state) == dict.fromkeys(hyperparameters(state), 0) | given
 
 
 @pytest.mark.plain

@@ -52,8 +52,8 @@ def run_warm(args: argparse.Namespace) -> int:
     folder = cache_folder()
     if folder is None:
         raise InputError(
-            "there is no cache that compiled kernels could be kept in: TILEPROP_CACHE is 0, or its folder cannot be written; "
-            "set TILEPROP_CACHE to a folder that can be"
+            "there is no folder to keep compiled kernels in: TILEPROP_CACHE is 0, or no folder can be written; "
+            "set TILEPROP_CACHE to a folder that you can write to"
         )
     dtypes = DTYPES if args.only is None else (args.only,)
     pieces = [(f"{dtype} {name}", build) for dtype in dtypes for name, build in pieces_of(np.dtype(dtype))]

@@ -1,8 +1,9 @@
-"""Two formulas of one number become kernels for arrays and routines for workspaces."""
+"""Two formulas of one number become kernels for arrays and row kernels for workspaces."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import from_dtype, njit, types
 from numba.core import config
-from tileprop.kernels.activations import ACTIVATIONS, formulas
-from tileprop.kernels.activations.entry import elementwise, in_place, result_for
+from tileprop.kernels.activations import activation_registry, formulas
+from tileprop.kernels.activations.entry import ScalarFormulas, elementwise, in_place, result_for
 from tileprop.kernels.compiler.jit import kernel, leaf
-from tileprop.kernels.llvm import call_activation, call_curvature
-from tileprop.kernels.llvm.routines import address_of
+from tileprop.kernels.llvm import call_activation
+from tileprop.kernels.llvm.row_kernels import address_of
 
 pytestmark = pytest.mark.plain
 
@@ -44,20 +45,16 @@ def slope_of_output(y):
     return type(y)(2.0) * type(y)(np.sqrt(y - type(y)(1.0)))
 
 
-OWN = elementwise("square", 1 << 40, square, twice, two, from_input=True, users=True, text="Of x.", backward_text="Of dx.")
-OWN_OF_OUTPUT = elementwise("square_of_output", 1 << 41, square, slope_of_output, None, users=True)
-TRUSTED = elementwise("trusted_square", 1 << 42, square, twice, two, from_input=True)
-TRUSTED.routine.kept = False  # the cache's stamp does not cover this file
+OF_INPUT = ScalarFormulas("square", 1 << 40, square, twice, two, from_input=True, text="Of x.", backward_text="Of dx.")
+OWN = elementwise(replace(OF_INPUT, from_user=True))
+OWN_OF_OUTPUT = elementwise(ScalarFormulas("square_of_output", 1 << 41, square, slope_of_output, None, from_user=True))
+TRUSTED = elementwise(replace(OF_INPUT, name="trusted_square"))
+TRUSTED.row_kernel.kept = False  # the cache's stamp does not cover this file
 
 
 @njit
-def run(address, S, x, y, d, rows, stride, width, backward):
-    call_activation(address, S, x, y, d, rows, stride, width, backward)
-
-
-@njit
-def run_curvature(address, S, x, y, d, tangents, rows, stride, width, backward):
-    call_curvature(address, S, x, y, d, tangents, rows, stride, width, backward)
+def run(address, S, x, y, d, tangents, rows, stride, width, backward):
+    call_activation(address, S, x, y, d, tangents, rows, stride, width, backward)
 
 
 @njit
@@ -82,7 +79,7 @@ def test_the_entry_holds_what_it_was_given():
     assert (OWN.forward.__name__, OWN.backward.__name__) == ("square", "square_backward")
     assert (OWN.forward.__doc__, OWN.backward.__doc__) == ("Of x.", "Of dx.")
     assert not OWN_OF_OUTPUT.from_input
-    assert OWN_OF_OUTPUT.curvature is None
+    assert OWN_OF_OUTPUT.tangent_kernel is None
 
 
 def test_kernels_take_the_formulas_element_by_element():
@@ -119,13 +116,13 @@ def test_in_place():
     assert not begins_there(x, x.copy())
 
 
-# Routines --------------------------------------------------------------------------------------------------------------------
+# Row kernels -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("apart", [False, True])
 @given(rows=st.integers(0, 5), width=st.integers(1, 9), spare=st.integers(0, 4), start=st.integers(0, 3))
-def test_a_routine_forward(dtype, apart, rows, width, spare, start):
+def test_a_row_kernel_forward(dtype, apart, rows, width, spare, start):
     """Rows of y from x, apart or in its place, zeros in the padding, and nothing else."""
     stride = width + spare
     count = rows * stride
@@ -136,13 +133,13 @@ def test_a_routine_forward(dtype, apart, rows, width, spare, start):
     results_there = block * block + 1
     results_there[:, width:] = 0
     expected[y : y + count] = results_there.ravel()
-    run(address_of(OWN.routine, S.dtype, "activation"), S, start, y, 0, rows, stride, width, False)
+    run(address_of(OWN.row_kernel, S.dtype, "activation"), S, start, y, 0, 0, rows, stride, width, False)
     np.testing.assert_array_max_ulp(S, expected, maxulp=2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(rows=st.integers(0, 5), width=st.integers(1, 9), spare=st.integers(0, 4), start=st.integers(0, 3))
-def test_a_routine_backward(dtype, rows, width, spare, start):
+def test_a_row_kernel_backward(dtype, rows, width, spare, start):
     """dL/da times the slope at the input or at the output; zeros in the padding, whatever stood there."""
     stride = width + spare
     count = rows * stride
@@ -157,37 +154,37 @@ def test_a_routine_backward(dtype, rows, width, spare, start):
         deltas = expected[d : d + count].reshape(rows, stride)
         deltas *= slope
         deltas[:, width:] = 0
-        run(address_of(entry.routine, S.dtype, "activation"), S, source, y, d, rows, stride, width, True)
+        run(address_of(entry.row_kernel, S.dtype, "activation"), S, source, y, d, 0, rows, stride, width, True)
         np.testing.assert_allclose(S, expected, rtol=4 * np.finfo(dtype).eps)
 
 
 def test_our_own_formulas_are_trusted_with_the_padding():
     S = workspace("float64", 24)
     expected = S**2 + 1
-    run(address_of(TRUSTED.routine, S.dtype, "activation"), S, 0, 0, 0, 3, 8, 5, False)
+    run(address_of(TRUSTED.row_kernel, S.dtype, "activation"), S, 0, 0, 0, 0, 3, 8, 5, False)
     np.testing.assert_array_max_ulp(S, expected, maxulp=2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("backward", [False, True])
-def test_a_curvature(dtype, backward):
-    """The directional derivative of what the routine makes, by differences of it."""
+def test_a_tangent_kernel(dtype, backward):
+    """The directional derivative of what the row kernel makes, by differences of it."""
     rows, stride, width, tangents = 3, 8, 5, 80
     S = workspace("float64", 160)
     for place in (0, 24, 48):  # x, y, d: their padding holds zeros
         for part in (S[place : place + 24], S[tangents + place :][:24]):
             part.reshape(rows, stride)[:, width:] = 0
     real = np.dtype(dtype)
-    routine = address_of(OWN.routine, np.dtype("float64"), "activation")
+    row_kernel = address_of(OWN.row_kernel, np.dtype("float64"), "activation")
 
     def moved(step: float) -> np.ndarray:
         S_moved = S[:tangents] + step * S[tangents:]
-        run(routine, S_moved, 0, 24, 48, rows, stride, width, backward)
+        run(row_kernel, S_moved, 0, 24, 48, 0, rows, stride, width, backward)
         return S_moved[48:72] if backward else S_moved[24:48]
 
     wanted = (moved(1e-5) - moved(-1e-5)) / 2e-5
     given = S.astype(real)
-    run_curvature(address_of(OWN.curvature, real, "curvature"), given, 0, 24, 48, tangents, rows, stride, width, backward)
+    run(address_of(OWN.tangent_kernel, real, "activation"), given, 0, 24, 48, tangents, rows, stride, width, backward)
     at = tangents + (48 if backward else 24)
     np.testing.assert_allclose(given[at : at + 24], wanted, rtol=1e-6 if dtype == "float32" else 1e-8, atol=1e-9)
     np.testing.assert_array_equal(np.delete(given, range(at, at + 24)), np.delete(S.astype(real), range(at, at + 24)))
@@ -198,7 +195,7 @@ def test_a_curvature(dtype, backward):
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name not in ("identity", "softmax")])
+@pytest.mark.parametrize("name", [name for name in activation_registry if name not in ("identity", "softmax")])
 def test_loops_over_the_formulas_vectorise(name, dtype):
     """Whole vectors are multiplied, divided or compared, and no number goes through a call of its own."""
     ending = "scalar" if name != "exp" else "slope"
@@ -209,7 +206,7 @@ def test_loops_over_the_formulas_vectorise(name, dtype):
 
 
 def code_of_loop(formula: Any, dtype: str) -> str:
-    """The optimised LLVM code of a loop over a formula, as the routine has one."""
+    """The optimised LLVM code of a loop over a formula, as the row kernel has one."""
 
     def loop(y):
         for i in range(y.size):

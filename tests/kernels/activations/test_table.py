@@ -14,10 +14,12 @@ from unittest import mock
 import numpy as np
 import oracle
 import pytest
+from inside import activations_of, deltas_of
 from numba import njit
 from numba.core import config
 from tileprop import kernels
-from tileprop.kernels.activations import ACTIVATIONS, USERS, activation_of, register_activation
+from tileprop.kernels.activations import activation_registry, register_activation
+from tileprop.kernels.registry import FIRST_USER_CODE
 from tileprop.trainer import Adam, MLPRegressor, ModelFormatError, Network
 
 pytestmark = pytest.mark.plain
@@ -66,23 +68,14 @@ OWN = {
 }
 
 
-@pytest.fixture
-def table() -> Iterator[dict]:
-    """The table, left as it was."""
-    before = dict(ACTIVATIONS)
-    yield ACTIVATIONS
-    ACTIVATIONS.clear()
-    ACTIVATIONS.update(before)
-
-
 @pytest.fixture(scope="module")
 def own() -> Iterator[None]:
-    """OWN under names of their own; their routines are compiled once."""
+    """OWN under names of their own; their row kernels are compiled once."""
     for name, functions in OWN.items():
         register_activation(f"own_{name}", *functions)
     yield
     for name in OWN:
-        del ACTIVATIONS[f"own_{name}"]
+        activation_registry.forget(f"own_{name}")
 
 
 def problem(sizes: list[int], rows: int, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
@@ -96,15 +89,17 @@ def problem(sizes: list[int], rows: int, dtype: str = "float64") -> tuple[np.nda
 def test_each_has_a_code_of_its_own():
     """Codes are kept in no file, but in pickled networks: they stay."""
     codes = dict(identity=0, sigmoid=1, tanh=2, relu=3, softmax=4, exp=5, leaky_relu=6, elu=7, silu=8, gelu=9, softplus=10)
-    assert {name: entry.code for name, entry in ACTIVATIONS.items()} == codes
+    assert {name: activation_registry[name].code for name in activation_registry} == codes
     assert sorted(codes) == sorted(NAMES)
-    for name, entry in ACTIVATIONS.items():
+    for name in activation_registry:
+        entry = activation_registry[name]
         assert entry.name == name
-        assert activation_of(entry.code) is entry
+        assert activation_registry.with_code(entry.code) is entry
 
 
 def test_the_package_exports_both_halves_of_each():
-    for name, entry in ACTIVATIONS.items():
+    for entry in activation_registry.entries():
+        name = entry.name
         assert getattr(kernels, name) is entry.forward
         assert getattr(kernels, f"{name}_backward") is entry.backward
         assert {name, f"{name}_backward"} <= set(kernels.__all__)
@@ -114,7 +109,7 @@ def test_the_package_exports_both_halves_of_each():
 
 def test_a_code_that_nobody_registered():
     with pytest.raises(ValueError, match="no activation with the code 77; register_activation it under the name"):
-        activation_of(77)
+        activation_registry.with_code(77)
 
 
 @pytest.mark.parametrize("hidden", NAMES)
@@ -196,11 +191,9 @@ def test_the_padding_of_rows_is_left_zero():
     theta = np.random.default_rng(0).normal(size=plan.n_parameters)
     X, T = problem([2, 5, 3], 4)
     kernels.loss_and_grad(plan, theta, X, T, np.empty(0), np.empty_like(theta), work)
-    for layer, width in ((1, 5), (2, 3)):
-        stride = work.layout[layer, kernels.workspace.STRIDE]
-        assert stride > width
-        for place in (kernels.workspace.ACTIVATIONS, kernels.workspace.DELTAS):
-            rows = work.numbers[work.layout[layer, place] :][: 4 * stride].reshape(4, stride)
+    for layer, width in ((0, 5), (1, 3)):
+        for rows in (activations_of(work, layer, 4), deltas_of(work, layer, 4)):
+            assert rows.shape[1] > width
             assert rows[:, :width].all()
             assert not rows[:, width:].any()
 
@@ -208,7 +201,7 @@ def test_the_padding_of_rows_is_left_zero():
 @pytest.mark.usefixtures("own")
 def test_its_kernels_take_arrays():
     x = np.linspace(-2, 2, 9).reshape(3, 3)
-    entry = ACTIVATIONS["own_tanh"]
+    entry = activation_registry["own_tanh"]
     assert entry.from_input
     np.testing.assert_allclose(entry.forward(x), np.tanh(x), rtol=1e-15)
     np.testing.assert_allclose(entry.backward(x, 2 * np.ones((3, 3))), 2 - 2 * np.tanh(x) ** 2, rtol=1e-13, atol=1e-15)
@@ -227,16 +220,16 @@ def test_in_an_estimator():
     np.testing.assert_allclose(fits[1].predict(X), fits[0].predict(X), rtol=1e-8)
 
 
-def test_another_one_under_the_same_name(table):
+def test_another_one_under_the_same_name(registries):
     """Workspaces made from then on have the new one."""
     register_activation("own", *OWN["tanh"])
     plan = kernels.make_plan([2, 3, 1], activation="own", output_activation="identity")
     theta, X = np.random.default_rng(1).normal(size=plan.n_parameters), np.array([[0.5, -1.0]])
     before = kernels.make_workspace(plan, 1)
     first = kernels.forward(plan, theta, X, before).copy()
-    code = ACTIVATIONS["own"].code
+    code = activation_registry["own"].code
     register_activation("own", *OWN["relu"])
-    assert ACTIVATIONS["own"].code == code
+    assert activation_registry["own"].code == code
     assert np.array_equal(kernels.forward(plan, theta, X, before), first)
     W, b = plan.unflatten(theta)
     np.testing.assert_allclose(first, np.tanh(X @ W[0] + b[0]) @ W[1] + b[1], rtol=1e-13)
@@ -244,20 +237,20 @@ def test_another_one_under_the_same_name(table):
     np.testing.assert_allclose(again, np.maximum(X @ W[0] + b[0], 0) @ W[1] + b[1], rtol=1e-13)
 
 
-def test_codes_follow_from_names(table):
+def test_codes_follow_from_names(registries):
     register_activation("own", *OWN["tanh"])
-    assert ACTIVATIONS["own"].code == USERS + zlib.crc32(b"own")
-    assert activation_of(ACTIVATIONS["own"].code) is ACTIVATIONS["own"]
+    assert activation_registry["own"].code == FIRST_USER_CODE + zlib.crc32(b"own")
+    assert activation_registry.with_code(activation_registry["own"].code) is activation_registry["own"]
     assert kernels.make_plan([1, 1], output_activation="own").activations == ["own"]
 
 
 @pytest.mark.parametrize("name", ["", "two words", "3d", "a-b", *NAMES])
-def test_bad_names(table, name):
+def test_bad_names(registries, name):
     with pytest.raises(ValueError, match="it must be an identifier, and not that of a built-in activation"):
         register_activation(name, *OWN["tanh"])
 
 
-def test_names_with_one_code(table):
+def test_names_with_one_code(registries):
     with mock.patch.object(zlib, "crc32", return_value=7):
         register_activation("first", *OWN["tanh"])
         with pytest.raises(ValueError, match="name is 'second', whose code 'first' has; choose another name"):
@@ -266,11 +259,11 @@ def test_names_with_one_code(table):
 
 @pytest.mark.parametrize("place", ["value", "slope"])
 @pytest.mark.parametrize("bad", [None, 3, *([] if PLAIN else [math.tanh, lambda x: x])])
-def test_what_is_not_compiled(table, place, bad):
+def test_what_is_not_compiled(registries, place, bad):
     functions = {"value": own_tanh, "slope": own_tanh_slope, place: bad}
     with pytest.raises(TypeError, match=rf"{place} is .*; it must be a function compiled with numba's @njit"):
         register_activation("own", **functions)
-    assert "own" not in ACTIVATIONS
+    assert "own" not in activation_registry
 
 
 # In other processes ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from computed import SHAPES, check_allocations, wide_case, without_jit
 from differentiation import ACTIVATIONS, DTYPES, LOSSES, Case, apart, cases, check, make_case
 from differentiation_peers import NAMES, check_against_peer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels import input_gradient, loss_and_grad, make_plan, make_workspace, vjp
@@ -20,7 +20,6 @@ QUANTITIES = ["gradient", "input_gradient"]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=30)
 @given(data=st.data())
 def test_both_are_the_oracles(dtype, data):
     case, batch = data.draw(cases(dtype))

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from computed import SHAPES
 from differentiation import ACTIVATIONS, DTYPES, LOSSES, Case, apart, make_case
+from inside import deltas_of
 from numba import njit
 from tileprop.kernels import loss_and_grad, vjp
-from tileprop.kernels.derivatives.one_row import backward_one, backward_product_one, dot
+from tileprop.kernels.derivatives.one_row import backward_one, dot, input_delta_one
 from tileprop.kernels.llvm import span
+from tileprop.kernels.passes import net_of
 from tileprop.kernels.predict import forward_one
-from tileprop.kernels.workspace import DELTAS
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 
@@ -85,13 +86,18 @@ def test_what_the_workspace_held_does_not_matter():
         assert np.array_equal(one, other)
 
 
+@njit
+def dot_of(a, b):
+    return dot(a, b)
+
+
 @pytest.mark.plain
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", [1, 7, 8, 33, 1000])
 def test_dot(size, dtype):
     a, b = np.random.default_rng(size).normal(size=(2, size)).astype(dtype)
     exact = a.astype(float) @ b.astype(float)
-    assert abs(njit(lambda a, b: dot(a, b))(a, b) - exact) <= size * np.finfo(dtype).eps * (np.abs(a) @ np.abs(b))
+    assert abs(dot_of(a, b) - exact) <= size * np.finfo(dtype).eps * (np.abs(a) @ np.abs(b))
 
 
 @pytest.mark.plain
@@ -101,17 +107,17 @@ def test_deltas_of_hidden_layers():
     out = np.full(5, np.nan)
 
     @njit
-    def run(plan, theta, x, dY, numbers, layout, out):
-        table, S = plan.table, span(numbers, 0, numbers.size)
-        forward_one(table, layout, theta, S, x)
+    def run(work, theta, x, dY, out):
+        net = net_of(work)
+        forward_one(net, theta, x)
         for j in range(dY.size):
-            S[layout[3, DELTAS] + j] = dY[j]
-        backward_one(table, layout, theta, S)
-        backward_product_one(table, layout, theta, S, 1, span(out, 0, out.size), 1)
+            net.memory[net.layers[2].deltas + j] = dY[j]
+        backward_one(net, theta)
+        input_delta_one(net, theta, span(out, 1, out.size - 1))
 
     dY = np.array([0.3, -2.0])
-    run(case.plan, case.theta, case.X[0], dY, work.numbers, work.layout, out)
+    run(work, case.theta, case.X[0], dY, out)
     assert apart(out[1:4], dY @ case.input_jacobian()[0]) <= 1e-13
     assert np.isnan(out[[0, 4]]).all()
     weights = case.plan.unflatten(case.theta)[0]
-    np.testing.assert_allclose(work.numbers[work.layout[1, DELTAS] :][:4] @ weights[0].T, out[1:4], rtol=1e-13)
+    np.testing.assert_allclose(deltas_of(work, 0, 1)[0, :4] @ weights[0].T, out[1:4], rtol=1e-13)

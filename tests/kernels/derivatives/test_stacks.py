@@ -5,28 +5,30 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from differentiation import DTYPES, make_case
+from inside import deltas_of, stack_rows
 from numba import njit
-from tileprop.kernels.derivatives.chain import backward_product, load
+from tileprop.kernels.derivatives.chain import backward_product, below_at, load
 from tileprop.kernels.derivatives.stacks import spread_outputs, units_at_once
 from tileprop.kernels.llvm import span
-from tileprop.kernels.plan import N_OUT
-from tileprop.kernels.workspace import DELTAS, STACK, STRIDE, TRANSPOSED, ZEROS
+from tileprop.kernels.matrices import ByRows
+from tileprop.kernels.passes import net_of
 
 
 @njit
-def both(table, layout, theta, numbers, layer, first, units, rows, spread):
-    S = span(numbers, 0, numbers.size)
-    load(table, layout, theta, S, 1)
-    n_out, d, stride = table[layer, N_OUT], layout[layer, DELTAS], layout[layer, STRIDE]
-    span(S, d, units * rows * stride)[:] = S.dtype.type(0.0)
+def both(theta, work, number, first, units, rows, spread):
+    net = net_of(work)
+    memory, layer, count = net.memory, net.layers[number], units * rows
+    load(net, theta, 0)
+    span(memory, layer.deltas, count * layer.stride)[:] = memory.dtype.type(0.0)
     for unit in range(units):
         for r in range(rows):
-            S[d + (unit * rows + r) * stride + first + unit] = S.dtype.type(r + 2 * unit - 3)
-    to = layout[layer - 1, DELTAS]
+            at = layer.deltas + (unit * rows + r) * layer.stride + first + unit
+            memory[at] = memory.dtype.type(r + 2 * unit - 3)
     if spread:
-        spread_outputs(layout, S, layer, first, units, rows)
+        spread_outputs(net, number, first, units, rows)
     else:
-        backward_product(layout, S, layer, d, layout[layer, TRANSPOSED], layout[0, ZEROS], 0, to, units * rows, n_out)
+        deltas, zeros = ByRows(layer.deltas, layer.stride, count), ByRows(net.header[0].zeros, 0, count)
+        backward_product(net, number, deltas, zeros, below_at(net, number, count), 0)
 
 
 @pytest.mark.plain
@@ -38,9 +40,8 @@ def test_spread_outputs_is_the_product(width, dtype):
     for spread in (True, False):
         work = case.workspace(4, derivatives=True)
         work.numbers[:] = 0
-        both(case.plan.table, work.layout, case.theta, work.numbers, 2, 3, 4, 4, spread)
-        at, stride = work.layout[1, DELTAS], work.layout[1, STRIDE]
-        found.append(work.numbers[at : at + 16 * stride].reshape(16, stride)[:, :width].copy())
+        both(case.theta, work, 1, 3, 4, 4, spread)
+        found.append(deltas_of(work, 0, 16)[:, :width].copy())
     assert np.array_equal(*found)
     scales = np.array([r + 2 * unit - 3 for unit in range(4) for r in range(4)], dtype)
     weights = case.plan.unflatten(case.theta)[0][1][:, 3:7]
@@ -49,7 +50,7 @@ def test_spread_outputs_is_the_product(width, dtype):
 
 @pytest.mark.plain
 def test_units_at_once():
-    layout = make_case([3, 4, 2], ["tanh"] * 2, "mse").workspace(8, derivatives=True).layout
-    room, at_once = layout[0, STACK], njit(lambda layout, rows, units: units_at_once(layout, rows, units))
+    work = make_case([3, 4, 2], ["tanh"] * 2, "mse").workspace(8, derivatives=True)
+    room, at_once = stack_rows(work), njit(lambda work, rows, units: units_at_once(net_of(work), rows, units))
     for rows, units in ((1, 1), (1, 10**6), (room, 9), (room // 2, 9)):
-        assert at_once(layout, rows, units) == max(1, min(units, room // rows))
+        assert at_once(work, rows, units) == max(1, min(units, room // rows))

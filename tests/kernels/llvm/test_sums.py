@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
+from tileprop.kernels.compiler.processor import SIMD
 from tileprop.kernels.llvm import column_sums
 from tileprop.kernels.llvm.sums import _plain_column_sums
-from tileprop.kernels.compiler.processor import SIMD
 from tileprop.kernels.matrices import padded_width
 
 pytestmark = pytest.mark.plain

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
-from tileprop.kernels.llvm import dots, lanes_of, panel, tile, transpose_block
 from tileprop.kernels.compiler.processor import SIMD
+from tileprop.kernels.llvm import dots, lanes_of, panel, tile, transpose_block
 
 pytestmark = pytest.mark.plain
 

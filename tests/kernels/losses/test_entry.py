@@ -1,4 +1,4 @@
-"""Losses made of one row's formulas; and the routines of all of them, which networks call, beside the kernels for arrays."""
+"""Losses made of one row's formulas; and the row kernels of all of them, which networks call, beside the kernels for arrays."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import pytest
 from cases import DTYPES, PARAMETERS
 from numba import njit
 from tileprop.kernels.llvm import call_loss
-from tileprop.kernels.losses import LOSSES
+from tileprop.kernels.llvm.row_kernels import address_of
+from tileprop.kernels.losses import loss_registry
 from tileprop.kernels.losses.codes import LABEL_LOG_LOSS
-from tileprop.kernels.losses.entry import Loss, Parameter, row_loss
-from tileprop.kernels.losses.sums import difference
-from tileprop.kernels.llvm.routines import address_of
+from tileprop.kernels.losses.entry import Loss, Parameter, RowFormulas, row_loss
+from tileprop.kernels.numerics.double_double import two_difference
 
 pytestmark = pytest.mark.plain
 
-# Routines ------------------------------------------------------------------------------------------------------------------
+# Row kernels ---------------------------------------------------------------------------------------------------------------
 
 CASES = [
     pytest.param(loss, values, id=f"{loss.name}-{loss.code}-{len(values)}")
-    for loss in LOSSES.values()
-    for values in ([PARAMETERS.get(loss.name, ())] + [(0.1, 0.5, 0.9)] * (loss.heads == 0))
+    for loss in loss_registry.entries()
+    for values in ([PARAMETERS.get(loss.name, ())] + [(0.1, 0.5, 0.9)] * (loss.outputs_per_target is None))
 ]
 BEFORE, ROWS, COLUMNS, PAD = 2, 5, 3, 4
 
@@ -42,9 +42,9 @@ def rows_for(loss: Loss, n_out: int, dtype: str) -> tuple[np.ndarray, np.ndarray
     return Y.astype(dtype), T.astype(dtype)
 
 
-def through_activation(loss: Loss, Y: np.ndarray, slopes: np.ndarray) -> np.ndarray:
-    """dL/dz of one row, where the routine gives that at once."""
-    if not loss.through:
+def at_the_activations_input(loss: Loss, Y: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """dL/dz of one row, where the row kernel gives that at once."""
+    if not loss.gives_delta:
         return slopes
     jacobians = {"softmax": np.diag(Y) - np.outer(Y, Y), "sigmoid": np.diag(Y * (1 - Y)), "exp": np.diag(Y)}
     return slopes @ jacobians[loss.needs]
@@ -59,9 +59,9 @@ def called(address, code, S, y, d, rows, stride, n_out, T, weight, first, scale,
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("loss", "parameter"), CASES)
-def test_routines_are_the_kernels_row_by_row(loss, parameter, dtype, weighted):
+def test_row_kernels_are_the_kernels_row_by_row(loss, parameter, dtype, weighted):
     """The sum of the rows' losses, each by its weight; their derivatives times `scale`; and nothing beside them is touched."""
-    n_out = COLUMNS * (loss.heads or len(parameter))
+    n_out = COLUMNS * (loss.outputs_per_target or len(parameter))
     Y, T = rows_for(loss, n_out, dtype)
     weight = np.linspace(0.5, 2.0, len(T)).astype(dtype) if weighted else np.zeros(0, dtype)
     stride, scale = n_out + PAD, 0.125
@@ -70,7 +70,7 @@ def test_routines_are_the_kernels_row_by_row(loss, parameter, dtype, weighted):
     S[y:d].reshape(ROWS, stride)[:, :n_out] = Y
     S[at : at + len(parameter)] = parameter
     before = S.copy()
-    address = address_of(loss.routine, np.dtype(dtype), "loss")
+    address = address_of(loss.row_kernel, np.dtype(dtype), "loss")
     total = called(address, loss.code, S, y, d, ROWS, stride, n_out, T, weight, BEFORE, scale, at)
 
     targets = T[BEFORE:]
@@ -83,7 +83,7 @@ def test_routines_are_the_kernels_row_by_row(loss, parameter, dtype, weighted):
         row_weight = float(weight[BEFORE + r]) if weighted else 1.0
         wanted += row_weight * loss.value(Y[r : r + 1], targets[r : r + 1], *given)
         slopes = loss.backward(Y[r : r + 1].astype(float), targets[r : r + 1].astype(float), *given)[0]
-        slopes = row_weight * scale * through_activation(loss, Y[r].astype(float), slopes)
+        slopes = row_weight * scale * at_the_activations_input(loss, Y[r].astype(float), slopes)
         np.testing.assert_allclose(deltas[r, :n_out], slopes, rtol=tolerance, atol=tolerance * np.abs(slopes).max())
     assert total == pytest.approx(wanted, rel=tolerance)
     deltas[:, :n_out] = 77
@@ -91,22 +91,22 @@ def test_routines_are_the_kernels_row_by_row(loss, parameter, dtype, weighted):
 
 
 @pytest.mark.parametrize(("loss", "parameter"), CASES)
-def test_curvatures_are_derivatives_of_what_routines_leave(loss, parameter):
-    n_out = COLUMNS * (loss.heads or len(parameter))
+def test_tangent_kernels_are_derivatives_of_what_row_kernels_leave(loss, parameter):
+    n_out = COLUMNS * (loss.outputs_per_target or len(parameter))
     Y, T = rows_for(loss, n_out, "float64")
     weight = np.linspace(0.5, 2.0, len(T))
     direction = np.random.default_rng(9).normal(size=Y.shape)
 
-    def left(Y, U, routine):
+    def left(Y, U, row_kernel):
         S = np.concatenate([Y.ravel(), U.ravel(), parameter])
-        address = address_of(routine, np.dtype("float64"), "loss")
+        address = address_of(row_kernel, np.dtype("float64"), "loss")
         places = 0, Y.size, ROWS, n_out, n_out
         called(address, loss.code, S, *places, T, weight, BEFORE, 0.125, 2 * Y.size)
         return S[Y.size : 2 * Y.size]
 
     step = 1e-5
-    ahead, behind = (left(Y + k * step * direction, 0 * Y, loss.routine) for k in (1, -1))
-    np.testing.assert_allclose(left(Y, direction, loss.curvature), (ahead - behind) / (2 * step), rtol=1e-7, atol=1e-9)
+    ahead, behind = (left(Y + k * step * direction, 0 * Y, loss.row_kernel) for k in (1, -1))
+    np.testing.assert_allclose(left(Y, direction, loss.tangent_kernel), (ahead - behind) / (2 * step), rtol=1e-7, atol=1e-9)
 
 
 # Made of one row's formulas -------------------------------------------------------------------------------------------------
@@ -142,8 +142,9 @@ def users_gradient(y, t, dy):
 
 def made(value: Any = value, **options: Any) -> Loss:
     """Not kept in the disk cache, where the next one would be taken for this one."""
-    loss = row_loss("product", 99, value, gradient, None, parameter=Parameter("factor", 2.0, 0.0, 10.0), **options)
-    for kernel in (loss.value, loss.backward, loss.routine):
+    factor = Parameter("factor", 2.0, 0.0, 10.0)
+    loss = row_loss(RowFormulas("product", 99, value, gradient, None, parameter=factor, **options))
+    for kernel in (loss.value, loss.backward, loss.row_kernel):
         kernel.kept = False
     return loss
 
@@ -154,44 +155,50 @@ Y, T = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0, 6.0], [7.0, 8.0]])
 def test_means_are_over_rows_and_where_asked_over_outputs():
     assert made().value(Y, T, 2.0) == (5 + 12 + 21 + 32)
     assert made().backward(Y, T, 2.0).tolist() == [[5, 6], [7, 8]]
-    assert made(averaged=True).value(Y, T, 2.0) == (5 + 12 + 21 + 32) / 2
-    assert made(averaged=True).backward(Y, T, 2.0).tolist() == [[2.5, 3], [3.5, 4]]
+    assert made(mean_over_outputs=True).value(Y, T, 2.0) == (5 + 12 + 21 + 32) / 2
+    assert made(mean_over_outputs=True).backward(Y, T, 2.0).tolist() == [[2.5, 3], [3.5, 4]]
 
 
 def test_outputs_for_each_target():
-    two = made(heads=2)
+    two = made(outputs_per_target=2)
     assert two.value(Y, T[:, :1], 2.0) == (5 + 10 + 21 + 28)
     with pytest.raises(ValueError, match="differ in rows, or in columns"):
         two.value(Y, T, 2.0)
 
 
 def test_an_entry_says_what_it_was_made_of():
-    loss = made(heads=2, needs="identity", text="A product.", backward_text="Its slope.")
-    assert (loss.name, loss.code, loss.heads, loss.needs, loss.through) == ("product", 99, 2, "identity", False)
+    loss = made(outputs_per_target=2, needs="identity", text="A product.", backward_text="Its slope.")
+    assert (loss.name, loss.code, loss.outputs_per_target, loss.needs, loss.gives_delta) == (
+        "product",
+        99,
+        2,
+        "identity",
+        False,
+    )
     assert loss.parameter == Parameter("factor", 2.0, 0.0, 10.0)
     assert (loss.value.__name__, loss.value.__doc__) == ("product", "A product.")
     assert (loss.backward.__name__, loss.backward.__doc__) == ("product_backward", "Its slope.")
-    assert loss.routine.__name__ == "product_routine_by_address"
-    assert loss.curvature is None
+    assert loss.row_kernel.__name__ == "product_rows_by_address"
+    assert loss.tangent_kernel is None
     with pytest.raises(dataclasses.FrozenInstanceError):
         loss.code = 3
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_users_formulas_take_no_parameter_and_give_one_number(dtype):
-    loss = row_loss("product", 99, users_value, users_gradient, None, users=True)
+    loss = row_loss(RowFormulas("product", 99, users_value, users_gradient, None, from_user=True))
     outputs, targets = Y.astype(dtype), T.astype(dtype)
     assert loss.value(outputs, targets) == (5 + 12 + 21 + 32)
     assert loss.backward(outputs, targets).tolist() == [[5, 6], [7, 8]]
     assert loss.backward(outputs, targets).dtype == dtype
 
 
-def test_second_parts_of_values_are_carried():
-    """A running sum of the first alone would lose all of what is added to 1."""
+def test_low_parts_of_values_are_carried():
+    """A running sum of the high parts alone would lose all of what is added to 1."""
 
     @njit
     def small(y, t, p):
-        return difference(y[0], t[0])
+        return two_difference(y[0], t[0])
 
     loss, rows = made(small), 4096
     outputs, targets = np.full((rows, 1), 2.0**-60), np.zeros((rows, 1))

@@ -5,7 +5,7 @@ import shlex
 
 import numpy as np
 import pytest
-from tileprop.kernels.activations import ACTIVATIONS
+from tileprop.kernels.activations import activation_registry
 from tileprop.trainer import InputError, Network
 from tileprop.trainer.commands.explain import add_explain_command, run_explain
 from tileprop.trainer.data.scaling import Scaling
@@ -49,7 +49,8 @@ def test_every_option(capsys):
 EVERY = [
     ("identity", loss) for loss in ("mse", "squared_error", "sum_squared_error", "mae", "huber", "quantile", "gaussian_nll")
 ]
-EVERY += [(name, "mse") for name in ACTIVATIONS] + [("softmax", "log_loss"), ("sigmoid", "log_loss"), ("exp", "poisson")]
+EVERY += [(name, "mse") for name in activation_registry]
+EVERY += [("softmax", "log_loss"), ("sigmoid", "log_loss"), ("exp", "poisson")]
 
 
 @pytest.mark.parametrize(("activation", "loss"), EVERY)

@@ -7,6 +7,7 @@ from importlib import util
 import numpy as np
 import pandas
 import pytest
+from inside import steps_taken, velocity
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -131,9 +132,9 @@ def test_the_fitted_estimator_may_be_trained_on_by_itself():
     recording = Recording()
     model = make(MLPRegressor).set_callbacks(recording).fit(X, VALUES)
     middle = recording.fitted("end", "epoch")[2]
-    assert not np.shares_memory(middle._state.first, model._state.first)
-    assert middle._state.codes[1] == 3
-    assert model._state.codes[1] == 5
+    assert not np.shares_memory(velocity(middle._state), velocity(model._state))
+    assert steps_taken(middle._state) == 3
+    assert steps_taken(model._state) == 5
 
 
 @with_protocol

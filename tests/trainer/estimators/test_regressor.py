@@ -21,8 +21,8 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import check_estimator
 from tileprop.kernels import register_activation, register_loss
-from tileprop.kernels.activations import ACTIVATIONS
-from tileprop.kernels.losses import LOSSES
+from tileprop.kernels.activations import activation_registry
+from tileprop.kernels.losses import loss_registry
 from tileprop.trainer import Adam, Cosine, InputError, MLPRegressor
 
 LEVELS = [0.05, 0.5, 0.95]
@@ -310,9 +310,8 @@ def own() -> Iterator[dict[str, str]]:
     names = {"loss": register_loss("own_squares", squares, squares_slope)}
     names["activation"] = register_activation("own_leaky", leaky, leaky_slope)
     yield names
-    del ACTIVATIONS["own_leaky"]
-    for code in [code for code, loss in LOSSES.items() if loss.name == "own_squares"]:
-        del LOSSES[code]
+    activation_registry.forget("own_leaky")
+    loss_registry.forget("own_squares")
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -10,7 +10,7 @@ import pytest
 from tileprop.trainer import Network
 
 # How many networks a test draws.
-COUNTS = [25, pytest.param(500, marks=pytest.mark.full)]
+COUNTS = [12, pytest.param(500, marks=pytest.mark.full)]
 
 FORMULAS = {
     "identity": lambda z: z,

@@ -74,7 +74,7 @@ def test_drawn_networks(tmp_path, compiler, count):
 
 @compiled
 def test_drawn_networks_of_double(tmp_path, compiler):
-    cases = list(drawn_networks(10, seed=4, dtype="float64"))
+    cases = list(drawn_networks(5, seed=4, dtype="float64"))
     for (network, X), Y in zip(cases, outputs(compiler, tmp_path, cases), strict=True):
         assert_close(Y, network.predict(X), 1e-13)
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from tileprop import kernels
-from tileprop.kernels import activations as registered
 from tileprop.kernels import register_activation, register_loss
-from tileprop.kernels.losses import LOSSES
-from tileprop.kernels.losses.codes import MSE
+from tileprop.kernels.activations import activation_registry
+from tileprop.kernels.losses import loss_registry
+from tileprop.kernels.registry import Registry
 from tileprop.trainer import InputError, Network
+from tileprop.trainer.explanation import chain_rule
 from tileprop.trainer.explanation.chain_rule import StepsDisagreeError
 from tileprop.trainer.explanation.documents import DOCUMENTS
 from tileprop.trainer.explanation.explain import explain, explain_document
@@ -24,7 +25,7 @@ from tileprop.trainer.explanation.page import Quantity, Together
 pytestmark = pytest.mark.plain
 
 PAGE = Path(__file__).parents[3] / "docs" / "worked-examples.md"
-ACTIVATIONS = list(registered.ACTIVATIONS)
+ACTIVATIONS = list(activation_registry)
 # Output activation, loss, and the loss's parameter.
 DIFFERENCES = [("mse",), ("squared_error",), ("sum_squared_error",), ("mae",), ("huber", {"delta": 0.3})]
 DIFFERENCES += [("quantile", {"quantile": 0.8}), ("quantile", {"quantile": [0.25, 0.75]})]
@@ -117,11 +118,12 @@ def test_a_wrong_step_is_noticed(monkeypatch, kernel):
     network, X, T = make_problem("sigmoid", ("sigmoid", "mse"), [2, 3, 2], 1)
     monkeypatch.setattr(kernels, kernel, wrong)
     if kernel == "sigmoid_backward":
-        entry = dataclasses.replace(registered.ACTIVATIONS["sigmoid"], backward=wrong)
-        monkeypatch.setitem(registered.ACTIVATIONS, "sigmoid", entry)
+        entry = dataclasses.replace(activation_registry["sigmoid"], backward=wrong)
+        monkeypatch.setattr(chain_rule, "activation_registry", Registry("activation", [entry]))
     elif kernel.startswith("mse"):
         half = {"backward" if kernel.endswith("backward") else "value": wrong}
-        monkeypatch.setitem(LOSSES, MSE, dataclasses.replace(LOSSES[MSE], **half))
+        entry = dataclasses.replace(loss_registry["mse"], **half)
+        monkeypatch.setattr(chain_rule, "loss_registry", Registry("loss", [entry]))
     with pytest.raises(StepsDisagreeError, match=r"the stepwise (loss|gradient) is not that of loss_and_grad"):
         explain(network, X, T)
 
@@ -477,21 +479,20 @@ def own_error_gradient(y, t, dy):
 
 
 @pytest.fixture
-def own():
+def own(registries):
     """An activation and a loss of a user's, for the time of a test."""
-    before = dict(registered.ACTIVATIONS), dict(LOSSES)
     register_activation("own_square", own_square, own_square_slope)
     register_loss("own_error", own_error, own_error_gradient)
-    yield
-    for table, kept in zip((registered.ACTIVATIONS, LOSSES), before, strict=True):
-        table.clear()
-        table.update(kept)
 
 
 @pytest.mark.usefixtures("own")
-@pytest.mark.parametrize("rows", [1, 2])
-def test_a_page_about_what_users_registered(rows):
+def test_a_page_about_what_users_registered():
     """A plain wording, and the right figures."""
+    for rows in (1, 2):
+        check_page_about_own(rows)
+
+
+def check_page_about_own(rows):
     page = explain(*make_problem("own_square", ("own_square", "own_error"), [2, 3, 2], rows))
     steps = page.steps
     np.testing.assert_allclose(steps.A[0], steps.Z[0] ** 2, rtol=1e-15)

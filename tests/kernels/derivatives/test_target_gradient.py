@@ -10,17 +10,15 @@ from computed import SHAPES, check_allocations, wide_case, without_jit
 from differentiation import DTYPES, LOSSES, Case, apart, cases, check, make_case
 from differentiation_peers import NAMES, check_against_peer
 from fourth_power import quartic, quartic_gradient, quartic_target_gradient
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels import loss_and_grad, make_plan, make_workspace, register_loss, target_gradient
-from tileprop.kernels.losses import LOSSES as REGISTERED
 
 WITH_TARGETS = [loss for loss in LOSSES if loss != "label_log_loss"]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=30)
 @given(data=st.data())
 def test_it_is_the_oracles(dtype, data):
     case, batch = data.draw(cases(dtype, WITH_TARGETS))
@@ -111,12 +109,9 @@ def test_class_indices_are_refused():
 
 
 @pytest.fixture
-def quartic_loss():
+def quartic_loss(registries):
     """Registered for a test: a function of its optional formulas."""
-    before = dict(REGISTERED)
-    yield lambda **optional: register_loss("quartic", quartic, quartic_gradient, **optional)
-    REGISTERED.clear()
-    REGISTERED.update(before)
+    return lambda **optional: register_loss("quartic", quartic, quartic_gradient, **optional)
 
 
 @pytest.mark.plain

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from inside import begin_together, groups_of, steps_taken
 from numba import njit
 from scipy import stats
 from tileprop.kernels import loss_and_grad, make_plan, make_state, make_workspace, predict, train_epoch
-from tileprop.kernels.training.dropout import KEEP_ALL, WHOLE, is_dropped, key_of, step_key
-from tileprop.kernels.training.optimizers import STEP
-from tileprop.kernels.training.barrier import BARRIER
-from tileprop.kernels.workspace import GROUPS
+from tileprop.kernels.training.dropout import WHOLE, is_dropped, key_of, step_key
 from trainings import Training
 
 SEED = 20_26
@@ -134,7 +132,7 @@ CASES = [
 @pytest.mark.parametrize(("sizes", "n", "batch", "rates"), CASES)
 def test_an_epoch_is_the_one_written_out(sizes, n, batch, rates, clip):
     run = training(sizes, n, batch, rates, clip_norm=clip)
-    assert (run.work.layout[0, GROUPS] > 0) == (n > 1000)
+    assert (groups_of(run.work) > 0) == (n > 1000)
     expected = written_out(run, rates, batch, 0.2, clip)
     run.run()
     np.testing.assert_allclose(run.theta, expected, rtol=1e-10, atol=1e-12)
@@ -155,9 +153,9 @@ def test_an_epoch_in_pieces_drops_the_same():
     whole.run()
     for start in (0, 24, 40):
         order = pieces.order[start : {0: 24, 24: 40, 40: 64}[start]]
-        pieces.work.control[BARRIER] = 0
+        begin_together(pieces.work)
         train_epoch(pieces.plan, pieces.theta, pieces.state, pieces.X, pieces.T, pieces.weight, order, pieces.work)
-    assert pieces.state.codes[STEP] == 8
+    assert steps_taken(pieces.state) == 8
     assert np.array_equal(whole.theta, pieces.theta)
 
 
@@ -173,4 +171,3 @@ def test_predictions_and_losses_drop_nothing():
         grad = np.zeros_like(run.theta)
         results.append((loss_and_grad(run.plan, run.theta, run.X, run.T, run.weight, grad, work), grad.tobytes()))
     assert results[0] == results[1]
-    assert KEEP_ALL < 0  # keys are not

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tileprop.kernels.training.optimizers import CLIP_NORM, LEARNING_RATE
-from tileprop.kernels.workspace import GROUPS
+from inside import groups_of, hyperparameters, set_hyperparameters
 from trainings import RULES, make_training
 
 # Taken directly, with more parameters than are taken at once, and in groups of chunks.
@@ -24,12 +23,12 @@ def test_a_step_is_no_longer_than_allowed(kind, share):
     plain = make_training(**(arguments | {"batch_size": arguments.get("n", 22)}))
     clipped = plain.copy()
     clipped.work = make_training(**(arguments | {"batch_size": arguments.get("n", 22)})).work
-    assert bool(plain.work.layout[0, GROUPS]) == in_groups
+    assert bool(groups_of(plain.work)) == in_groups
     start = plain.theta.copy()
     plain.run()
-    rate = plain.state.scalars[LEARNING_RATE]
+    rate = hyperparameters(plain.state)["learning_rate"]
     length = float(np.linalg.norm(plain.theta - start)) / rate
-    clipped.state.scalars[CLIP_NORM] = share * length
+    set_hyperparameters(clipped.state, clip_norm=share * length)
     clipped.run()
     np.testing.assert_allclose(clipped.theta - start, min(share, 1.0) * (plain.theta - start), rtol=1e-6, atol=1e-14)
 
@@ -41,7 +40,7 @@ def test_any_number_of_threads_gives_the_same_bits(kind, rule):
     results = []
     for threads in (1, 2, 3):
         training = make_training(rule=rule, n_threads=threads, **arguments)
-        training.state.scalars[CLIP_NORM] = 0.01
+        set_hyperparameters(training.state, clip_norm=0.01)
         loss = training.run_by(threads)
         results.append((loss, training.result()))
     assert results[0] == results[1] == results[2]

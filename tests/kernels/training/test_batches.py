@@ -6,12 +6,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from inside import (
+    arrivals,
+    ask_to_stop,
+    epoch_losses,
+    groups_of,
+    hyperparameters,
+    mean_square,
+    packed_size,
+    progress,
+    set_hyperparameters,
+    steps_taken,
+    velocity,
+)
 from numba import njit
 from tileprop.kernels.training import batches
-from tileprop.kernels.training.optimizers import LEARNING_RATE, RUNNING, STEP, STOPPED
 from tileprop.kernels.training.step import WHOLE_AT_ONCE
-from tileprop.kernels.training.barrier import BARRIER, STOP
-from tileprop.kernels.workspace import GROUPS, PACKED, PENALTY
 from trainings import RULES, Training, make_training, oracle_epoch
 
 DTYPES = ["float32", "float64"]
@@ -33,7 +43,7 @@ LOSSES: list[tuple[str, str, dict[str, Any]]] = [
 
 @njit
 def weight_of(weight, order, start, stop):
-    return batches.batch_weight(weight, order, start, stop)
+    return batches.batch_weight(batches.Rows(weight, weight, weight, order), start, stop)
 
 
 def random_training(seed: int, grouped: bool) -> Training:
@@ -65,10 +75,11 @@ def random_training(seed: int, grouped: bool) -> Training:
         **options,
     )
     training.theta /= training.theta.dtype.type(np.sqrt(sizes[0]))
-    training.state.scalars[LEARNING_RATE] /= 10  # or deep networks of unbounded activations diverge
+    # Or deep networks of unbounded activations diverge.
+    set_hyperparameters(training.state, learning_rate=hyperparameters(training.state)["learning_rate"] / 10)
     if output == "softmax":
         training.T /= training.T.sum(axis=1, keepdims=True)
-    assert (training.work.layout[0, GROUPS] > 0) == grouped
+    assert (groups_of(training.work) > 0) == grouped
     return training
 
 
@@ -77,14 +88,14 @@ def check_threads(seed: int, grouped: bool) -> None:
     original = random_training(seed, grouped)
     alone = original.copy()
     losses = [alone.run() for _ in range(2)]
-    passes = alone.work.passes.tolist()
+    passes = epoch_losses(alone.work)
     assert np.isfinite(losses).all()
     assert alone.result() != original.result()
     for threads in THREADS:
         together = original.copy()
         assert [together.run_by(threads) for _ in range(2)] == losses, (seed, threads)
         assert together.result() == alone.result(), (seed, threads)
-        assert together.work.passes.tolist() == passes, (seed, threads)
+        assert epoch_losses(together.work) == passes, (seed, threads)
 
 
 @pytest.mark.parametrize("grouped", [False, True])
@@ -101,18 +112,17 @@ def test_a_penalty_has_the_same_bits_by_any_number_of_threads(sizes, batch_size,
     options = {"batch_size": batch_size, "rule": rule, "dtype": dtype, "weighted": True, "alpha": 0.1 * batch_size}
     original = make_training(sizes, n=int(2.3 * batch_size) + 3, order="permutation", n_threads=3, **options)
     original.theta /= original.theta.dtype.type(np.sqrt(sizes[0]))
-    layout = original.work.layout[0]
-    assert (layout[PACKED] > WHOLE_AT_ONCE) == (sizes[0] == 200)
-    assert (layout[GROUPS] > 0) == (sizes[0] == 600)
+    assert (packed_size(original.work) > WHOLE_AT_ONCE) == (sizes[0] == 200)
+    assert (groups_of(original.work) > 0) == (sizes[0] == 600)
     alone = original.copy()
     losses = [alone.run() for _ in range(2)]
-    passes = alone.work.passes.tolist()
-    assert passes[0][PENALTY] > 0
+    passes = epoch_losses(alone.work)
+    assert passes[0].penalty > 0
     for threads in (2, 3):
         together = original.copy()
         assert [together.run_by(threads) for _ in range(2)] == losses
         assert together.result() == alone.result()
-        assert together.work.passes.tolist() == passes
+        assert epoch_losses(together.work) == passes
 
 
 @pytest.mark.full
@@ -142,23 +152,23 @@ def test_pieces_by_any_number_of_threads_give_the_same_bits():
     for threads, part in zip((1, 4, 2), np.split(whole.order, [25, 75]), strict=True):
         pieces.order = part
         pieces.run_by(threads)
-    for ours, theirs in ((pieces.theta, whole.theta), (pieces.state.first, whole.state.first)):
+    for ours, theirs in ((pieces.theta, whole.theta), (velocity(pieces.state), velocity(whole.state))):
         assert ours.tobytes() == theirs.tobytes()
-    assert pieces.state.second.tobytes() == whole.state.second.tobytes()
-    assert pieces.state.codes[STEP] == whole.state.codes[STEP] == 4
+    assert mean_square(pieces.state).tobytes() == mean_square(whole.state).tobytes()
+    assert steps_taken(pieces.state) == steps_taken(whole.state) == 4
 
 
 @pytest.mark.plain
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_stop_flag_ends_all_threads_after_the_same_step(threads):
     training = make_training([3, 8, 2], n=40, batch_size=10, n_threads=3)
-    training.work.control[STOP] = 1
+    ask_to_stop(training.work)
     training.run_by(threads)
-    assert training.state.codes.tolist()[1:] == [1, 10, STOPPED]
-    training.work.control[STOP] = 0
+    assert progress(training.state) == (1, 10, "stopped")
+    ask_to_stop(training.work, False)
     training.run_by(threads)
-    assert training.state.codes.tolist()[1:] == [5, 40, RUNNING]
-    assert training.work.control[BARRIER] == (0 if threads == 1 else threads * (1 + 2 * 4))
+    assert progress(training.state) == (5, 40, "running")
+    assert arrivals(training.work) == (0 if threads == 1 else threads * (1 + 2 * 4))
 
 
 @pytest.mark.plain

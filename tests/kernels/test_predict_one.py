@@ -76,9 +76,10 @@ def test_inputs_that_are_no_everyday_numbers(odd):
 NO_FMA = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
 FULL = pytest.mark.full
 CHECK = """
+import sys
 import numpy as np
 from tileprop.kernels import make_plan, make_workspace, predict, predict_one
-for dtype in ("float32", "float64"):
+for dtype in sys.argv[1:]:
     for seed in range(60):
         rng = np.random.default_rng(seed)
         sizes = [int(n) for n in rng.choice([1, 2, 3, 5, 8, 9, 16, 17, 33, 64, 100], rng.integers(2, 6))]
@@ -95,18 +96,19 @@ print("checked")
 
 @pytest.mark.skipif(without_jit, reason="about compiled code")
 @pytest.mark.parametrize(
-    ("name", "variables"),
+    ("name", "variables", "dtypes"),
     [
-        pytest.param("sse2", NO_FMA, id="sse2 without fma"),
-        *(pytest.param(name, {}, id=name, marks=FULL) for name in ("sse2", "avx2", "avx512", "neon")),
+        pytest.param("sse2", NO_FMA, ["float32"], id="sse2 without fma"),
+        pytest.param("sse2", NO_FMA, DTYPES, id="sse2 without fma, both", marks=FULL),
+        *(pytest.param(name, {}, DTYPES, id=name, marks=FULL) for name in ("sse2", "avx2", "avx512", "neon")),
     ],
 )
-def test_the_same_bits_with_other_vectors(tmp_path, name, variables):
+def test_the_same_bits_with_other_vectors(tmp_path, name, variables, dtypes):
     if variables and not X86:
         pytest.skip("about x86")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_CPU")}
     environment |= {"TILEPROP_SIMD": name, "TILEPROP_CACHE": "0", **variables}
-    done = subprocess.run([sys.executable, "-c", CHECK], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", CHECK, *dtypes], env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout == "checked\n"
 

@@ -7,6 +7,7 @@ import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inside import batch_rows, block_rows, groups_of, spoil
 from numba import njit
 from numba.core import config
 from numba.core.errors import TypingError
@@ -26,7 +27,6 @@ from problems import (
     some_problem,
 )
 from tileprop.kernels import loss_and_grad, make_workspace
-from tileprop.kernels.workspace import BATCH, BLOCK, GROUPS, WIDTH, ZEROS
 
 without_jit = bool(config.DISABLE_JIT)
 
@@ -54,8 +54,8 @@ def test_a_batch_longer_than_a_block(rows):
     network = oracle.Network([2, 600, 520, 2], ["tanh", "relu", "sigmoid"], "mse")
     problem = make_problem(network, rows, "float64", np.random.default_rng(rows), weighted=True)
     work = make_workspace(problem.plan, 700)
-    assert work.layout[0, BATCH] == 700
-    assert work.layout[0, BLOCK] < rows
+    assert batch_rows(work) == 700
+    assert block_rows(work) < rows
     check_against_oracle(problem, work)
 
 
@@ -64,7 +64,7 @@ def test_a_workspace_for_groups_and_threads_serves_as_well(dtype):
     network = oracle.Network([700, 3, 2], ["tanh", "sigmoid"], "mse")
     problem = make_problem(network, 150, dtype, np.random.default_rng(54), weighted=True)
     work = make_workspace(problem.plan, 1000, dtype, n_threads=3)
-    assert work.layout[0, GROUPS] > 0
+    assert groups_of(work) > 0
     check_against_oracle(problem, work)
 
 
@@ -333,12 +333,7 @@ def test_what_the_workspace_held_does_not_matter(dtype):
     problem = some_problem(rows=9, weighted=True, dtype=dtype)
     work = make_workspace(problem.plan, 4, dtype)
     expected = gradient(problem, work)
-    zeros = work.layout[0, ZEROS]
-    width = work.layout[1:, WIDTH].max()
-    kept = np.zeros(work.numbers.size, bool)
-    kept[zeros : zeros + width] = True
-    work.numbers[~kept] = np.nan
-    work.losses[:] = np.nan
+    spoil(work)
     with np.errstate(invalid="ignore"):
         again = gradient(problem, work)
     assert again[0] == expected[0]

@@ -13,10 +13,10 @@ import oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inside import ask_to_stop, epoch_losses, progress, set_epoch_losses, set_hyperparameters, steps_taken
 from numba import njit
 from numba.core import config
-from tileprop.kernels.tiny import epoch as online
-from tileprop.kernels.training.optimizers import DIVERGED, RUNNING, STOPPED
+from tileprop.kernels.tiny import epoch as tiny
 from trainings import RULES, Training, make_training, oracle_epoch
 
 DTYPES = ["float32", "float64"]
@@ -26,7 +26,7 @@ without_jit = bool(config.DISABLE_JIT)
 
 @njit
 def fits(plan, state, weight, work):
-    return online.fits_registers(plan.table, work.layout, state.codes, state.scalars, weight)
+    return tiny.fits_registers(work.header[0], work.layers, state, weight.size)
 
 
 def in_registers(training: Training) -> bool:
@@ -52,9 +52,9 @@ def check_same(training: Training, epochs: int = 1) -> None:
         with np.errstate(all="ignore"):  # as plain Python, the scalars' own warnings
             loss, expected = training.run(), other.run()
         if not np.isfinite(other.theta).all():  # idle units may then make NaN of infinity a sample sooner
-            assert training.state.codes[3] == other.state.codes[3] == DIVERGED
+            assert progress(training.state).status == progress(other.state).status == "diverged"
             return
-        assert training.state.codes.tolist() == other.state.codes.tolist()
+        assert progress(training.state) == progress(other.state)
         assert loss == expected or (np.isnan(loss) and np.isnan(expected))
         assert np.array_equal(training.theta, other.theta, equal_nan=True)
 
@@ -79,7 +79,7 @@ def test_every_size_has_the_general_loops_bits(sizes, order, dtype):
 def test_every_activation_has_the_general_loops_bits(hidden, output, dtype):
     for sizes in ([2, 2, 1], [2, 5, 1], [2, 2, 2], [5, 1]):
         training = make(sizes, dtype, activation=hidden, output_activation=output, seed=3)
-        training.state.scalars[0] = 0.05
+        set_hyperparameters(training.state, learning_rate=0.05)
         check_same(training, epochs=3)
 
 
@@ -109,7 +109,7 @@ def test_it_is_the_oracles_epoch():
         assert in_registers(training)
         assert training.run() == pytest.approx(expected.loss, rel=1e-13)
         np.testing.assert_allclose(training.theta, expected.theta, rtol=1e-12)
-        assert training.state.codes.tolist()[1:] == [20, 20, RUNNING]
+        assert progress(training.state) == (20, 20, "running")
 
 
 @pytest.mark.plain
@@ -128,22 +128,22 @@ def test_what_does_not_fit_is_the_oracles_epoch_too(options, dtype):
     """Of networks and batches as small, by the general loop."""
     for sizes in ([2, 2, 1], [2, 1]):
         training = make(sizes, dtype, order="permutation", n=20, **options)
-        training.state.scalars[0] = 0.05
+        set_hyperparameters(training.state, learning_rate=0.05)
         expected = oracle_epoch(training, oracle.SGD(0.05))
         tolerance = 1e-12 if dtype == "float64" else 2e-5
         assert training.run() == pytest.approx(expected.loss, rel=tolerance)
         np.testing.assert_allclose(training.theta, expected.theta, rtol=0, atol=tolerance * np.abs(expected.theta).max())
         passes = [expected.loss, expected.batch_mean, expected.penalty]
-        np.testing.assert_allclose(training.work.passes, [passes], rtol=tolerance)
+        np.testing.assert_allclose(epoch_losses(training.work), [passes], rtol=tolerance)
 
 
 @pytest.mark.plain
 def test_the_figures_of_a_pass():
     """One row a batch: the batches' mean is the rows', and of a penalty before there is no trace."""
     training = make([2, 2, 1])
-    training.work.passes[:] = 7
+    set_epoch_losses(training.work, 7)
     loss = training.run()
-    assert training.work.passes.tolist() == [[loss, loss, 0]]
+    assert epoch_losses(training.work) == [(loss, loss, 0)]
 
 
 @pytest.mark.plain
@@ -187,7 +187,7 @@ def test_pieces_give_the_same_bits(cuts):
         pieces.order = part
         pieces.run()
     assert whole.theta.tobytes() == pieces.theta.tobytes()
-    assert pieces.state.codes[1] == whole.state.codes[1] == 12
+    assert steps_taken(pieces.state) == steps_taken(whole.state) == 12
 
 
 @pytest.mark.plain
@@ -195,10 +195,10 @@ def test_a_stop_flag_ends_after_one_sample():
     stopped = make([2, 2, 1])
     one = stopped.copy()
     one.X, one.T = stopped.X[:1], stopped.T[:1]
-    stopped.work.control[0] = 1
+    ask_to_stop(stopped.work)
     loss = stopped.run()
-    stopped.work.control[0] = 0
-    assert stopped.state.codes.tolist()[1:] == [1, 1, STOPPED]
+    ask_to_stop(stopped.work, False)
+    assert progress(stopped.state) == (1, 1, "stopped")
     assert loss == one.run()
     assert stopped.theta.tobytes() == one.theta.tobytes()
 
@@ -224,7 +224,7 @@ def test_a_sample_that_is_not_finite_ends_it_as_in_the_general_loop(sizes, where
 def test_squares_whose_sum_overflows_count_as_in_the_general_loop():
     training = make([2, 2, 1], n=3, output_activation="tanh")
     training.T[:] = 1.2e154
-    training.state.scalars[0] = 0.0
+    set_hyperparameters(training.state, learning_rate=0.0)
     check_same(training)
 
 
@@ -236,7 +236,7 @@ def test_a_target_that_is_not_finite_takes_no_step():
     training.T = training.T.copy()
     training.T[4] = np.nan
     assert np.isnan(training.run())
-    assert training.state.codes.tolist()[1:] == [4, 4, DIVERGED]
+    assert progress(training.state) == (4, 4, "diverged")
     before.run()
     assert training.theta.tobytes() == before.theta.tobytes()
 

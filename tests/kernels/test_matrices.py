@@ -5,16 +5,18 @@ All operands lie in memory filled with NaN: a read beyond an operand would spoil
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from numba import njit
-from tileprop.kernels import matrices as products
+from tileprop.kernels import matrices
 from tileprop.kernels.compiler.processor import SIMD
-from tileprop.kernels.matrices import IN_PANELS, padded_width
+from tileprop.kernels.matrices import ByRows, Operand, Panels, padded_width
 
 pytestmark = pytest.mark.plain
 
@@ -26,37 +28,48 @@ SIZES = st.one_of(st.integers(1, 70), st.sampled_from([1, 2, 3, 4, 5, 7, 8, 11, 
 
 @njit
 def panel_width(columns, lanes):
-    return products.panel_width(columns, lanes)
+    return matrices.panel_width(columns, lanes)
 
 
 @njit
-def pack(source, source_at, n_in, n_out, S, at, rows, columns):
-    products.pack(source, source_at, n_in, n_out, S, at, rows, columns, False)
+def pack(S, panels, source, at, n_in, n_out):
+    matrices.pack(S, panels, source, at, n_in, n_out)
 
 
 @njit
-def unpack(target, target_at, n_in, n_out, S, at, rows, columns):
-    products.pack(target, target_at, n_in, n_out, S, at, rows, columns, True)
+def unpack(S, panels, target, at, n_in, n_out):
+    matrices.unpack(S, panels, target, at, n_in, n_out)
 
 
 @njit
-def pack_transposed(S, at, first_row, last_row, rows, columns, n_out, transposed_at, transposed_rows):
-    products.pack_transposed(S, at, first_row, last_row, rows, columns, n_out, transposed_at, transposed_rows)
+def pack_transposed(S, source, target, n_out, first_row, last_row):
+    matrices.pack_transposed(S, source, target, n_out, first_row, last_row)
 
 
 @njit
-def sums(S, at, n_in, n_out, rows, columns):
-    squares = products.weigh(S, at, n_in, n_out, rows, columns, 1.0, 0.0)
-    return squares, products.weigh(S, at, n_in, n_out, rows, columns, 0.0, 1.0)
+def sums(S, panels, n_in, n_out):
+    squares = matrices.weighted_norms(S, panels, n_in, n_out, 1.0, 0.0)
+    return squares, matrices.weighted_norms(S, panels, n_in, n_out, 0.0, 1.0)
 
 
 @njit
-def product(A, a_at, a_row, a_step, S, B, init, C, bounds, alpha):
-    """The three operands in S as (at, row, column), bounds as (first, last, columns, depth, block)."""
-    products.product(
-        A, a_at, a_row, a_step, S, B[0], B[1], B[2], init[0], init[1], init[2], C[0], C[1], C[2],
-        bounds[0], bounds[1], bounds[2], bounds[3], bounds[4], alpha,
-    )  # fmt: skip
+def multiply(S, A, B, init, out, depth, alpha):
+    matrices.multiply(S, A, B, init, out, depth, alpha)
+
+
+@njit
+def add_product(S, A, D, out, first, last, alpha):
+    matrices.add_product(S, A, D, out, first, last, alpha)
+
+
+@njit
+def set_product(S, A, D, out, first, last, alpha, zeros):
+    matrices.set_product(S, A, D, out, first, last, alpha, zeros)
+
+
+@njit
+def set_product_panel(S, A, D, out, columns, alpha, zeros):
+    matrices.set_product_panel(S, A, D, out, columns, alpha, zeros)
 
 
 def lanes(dtype: str) -> int:
@@ -77,7 +90,7 @@ def panels(columns: int, dtype: str) -> list[tuple[int, int]]:
 
 
 def panel_places(rows: int, columns: int, dtype: str) -> np.ndarray:
-    """(rows, columns): where each entry of a matrix in panels of `rows` rows lies, as products.py describes it."""
+    """(rows, columns): where each entry of a matrix in panels of `rows` rows lies, as `matrices.py` describes it."""
     places = np.zeros((rows, columns), int)
     for first, width in panels(columns, dtype):
         places[:, first : first + width] = rows * first + width * np.arange(rows)[:, None] + np.arange(width)
@@ -155,10 +168,10 @@ def test_packing_there_and_back(dtype, n_in, n_out, spare, seed):
     S = np.full(rows * columns + 2 * LINE, np.nan, dtype)
     expected = S.copy()
     expected[places[:n_in, :n_out]] = W
-    pack(source, 3, n_in, n_out, S, LINE, rows, columns)
+    pack(S, Panels(LINE, rows, columns), source, 3, n_in, n_out)
     assert S.tobytes() == expected.tobytes()
     target = np.full_like(source, np.nan)
-    unpack(target, 3, n_in, n_out, S, LINE, rows, columns)
+    unpack(S, Panels(LINE, rows, columns), target, 3, n_in, n_out)
     assert target.tobytes() == source.tobytes()
     assert S.tobytes() == expected.tobytes()
 
@@ -180,7 +193,7 @@ def test_a_transpose_made_in_parts(dtype, n_in, n_out, parts, seed):
     bounds = [min(n_in, units * part // parts * lanes(dtype)) for part in range(parts + 1)]
     done = np.zeros(rows, bool)
     for first, last in pairwise(bounds):
-        pack_transposed(S, at, first, last, rows, columns, n_out, target, columns)
+        pack_transposed(S, Panels(at, rows, columns), Panels(target, columns, rows), n_out, first, last)
         # Up to the next multiple of the lanes, which no other part begins before.
         done[first : -(-last // lanes(dtype)) * lanes(dtype) if last > first else first] = True
         assert np.array_equal(S[places[:n_out, :n_in]][:, done[:n_in]], W.T[:, done[:n_in]])
@@ -197,7 +210,7 @@ def test_sums_over_a_matrix_in_panels(dtype, n_in, n_out, spare, seed):
     rows, columns = n_in + spare, padded(n_out, dtype)
     S = np.full(rows * columns + 2 * LINE, np.nan, dtype)
     S[LINE + panel_places(rows, columns, dtype)[:n_in, :n_out]] = W
-    squares, magnitudes = sums(S, LINE, n_in, n_out, rows, columns)
+    squares, magnitudes = sums(S, Panels(LINE, rows, columns), n_in, n_out)
     assert squares == pytest.approx(np.sum(W.astype(np.float64) ** 2), rel=1e-13)
     assert magnitudes == pytest.approx(np.sum(np.abs(W.astype(np.float64))), rel=1e-13)
 
@@ -206,27 +219,29 @@ def test_sums_over_a_matrix_in_panels(dtype, n_in, n_out, spare, seed):
 
 
 def check(
-    dtype: str, memory: Memory, A: np.ndarray, a: tuple[int, int, int], operands: list[tuple[int, int, int]],
-    bounds: tuple[int, int, int, int, int], alpha: float, wide: list[np.ndarray], c_places: np.ndarray,
-) -> None:  # fmt: skip
-    """wide: A (rows, depth), B (depth, n) and Init (rows, n); c_places (rows, n) and whatever else of C is padding."""
+    memory: Memory,
+    run: Callable[[np.ndarray], None],
+    wide: list[np.ndarray],
+    places: np.ndarray,
+    alpha: float = 1.0,
+    rows: tuple[int, int] | None = None,
+) -> None:
+    """run writes Init + alpha A B; wide: A (rows, depth), B (depth, n) and Init (rows, n).
+
+    places (rows, n) and whatever else of the result is padding. rows: those that are written, all unless given.
+    """
     S = memory.make()
-    before = S.copy()
-    real = np.dtype(dtype).type
-    kept = A.copy()
-    product(A, *a, S, *operands, bounds, real(alpha))
-    assert A.tobytes() == kept.tobytes()
-    first, last, _, depth, _ = bounds
+    before, dtype = S.copy(), memory.dtype
+    run(S)
+    first, last = (0, len(places)) if rows is None else rows
     left, right, init = (operand.astype(np.longdouble) for operand in wide)
-    expected, n = init + np.longdouble(real(alpha)) * (left @ right), right.shape[1]
-    magnitude = np.abs(init) + np.abs(np.longdouble(real(alpha))) * (np.abs(left) @ np.abs(right))
-    C = S[c_places]
-    assert (
-        np.abs(C[first:last, :n] - expected[first:last])
-        <= (2 * depth + 2) * np.finfo(dtype).eps / 2 * magnitude[first:last]
-    ).all()  # fmt: skip
+    expected, n, depth = init + np.longdouble(alpha) * (left @ right), right.shape[1], right.shape[0]
+    magnitude = np.abs(init) + np.abs(np.longdouble(alpha)) * (np.abs(left) @ np.abs(right))
+    C = S[places]
+    error = np.abs(C[first:last, :n] - expected[first:last])
+    assert (error <= (2 * depth + 2) * np.finfo(dtype).eps / 2 * magnitude[first:last]).all()
     assert np.array_equal(C[first:last, n:], np.zeros_like(C[first:last, n:]))
-    S[c_places[first:last]] = before[c_places[first:last]]
+    S[places[first:last]] = before[places[first:last]]
     assert S.tobytes() == before.tobytes()
 
 
@@ -234,48 +249,83 @@ def guarded(values: np.ndarray, row: int) -> np.ndarray:
     """A matrix as a vector, `row` from one row to the next, with NaN around and between the rows."""
     memory = np.full(2 * LINE + values.shape[0] * row, np.nan, values.dtype)
     memory[LINE + np.arange(values.shape[0])[:, None] * row + np.arange(values.shape[1])] = values
+    memory.flags.writeable = False
     return memory
 
 
+def row_by_row(memory: Memory, rows: int, columns: int, stride: int) -> tuple[ByRows, np.ndarray]:
+    """Where results go, NaN before, and the place of each."""
+    at = memory.matrix(np.full((rows, columns), np.nan, memory.dtype), stride)
+    return ByRows(at, stride, rows), at + np.arange(rows)[:, None] * stride + np.arange(columns)
+
+
+def number(dtype: str, value: float) -> Any:
+    return np.dtype(dtype).type(value)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@given(rows=SIZES, depth=SIZES, n=SIZES, block=SIZES, gap=st.integers(0, 5), seed=st.integers(0, 1000))
-def test_rows_times_weights_plus_biases(dtype, rows, depth, n, block, gap, seed):
+@given(rows=SIZES, depth=SIZES, n=SIZES, gap=st.integers(0, 5), seed=st.integers(0, 1000))
+def test_rows_times_weights_plus_biases(dtype, rows, depth, n, gap, seed):
     """Forward: the weights in panels, one row of biases in panels, and results row by row."""
     X, W, b = random((rows, depth), dtype, seed), random((depth, n), dtype, seed + 1), random((1, n), dtype, seed + 2)
     columns, panel_rows = padded(n, dtype), depth + gap
     memory = Memory(dtype)
-    weights, biases = memory.in_panels(W, panel_rows), memory.in_panels(b, 1)
-    stride = columns + gap
-    # Results go where NaN is.
-    z = memory.matrix(np.full((rows, columns), np.nan, dtype), stride)
-    places = z + np.arange(rows)[:, None] * stride + np.arange(columns)
-    operands = [(weights, IN_PANELS, panel_rows), (biases, 0, 1), (z, stride, 1)]
+    weights = Panels(memory.in_panels(W, panel_rows), panel_rows, columns)
+    biases = ByRows(memory.in_panels(b, 1), 0, rows)
+    z, places = row_by_row(memory, rows, columns, columns + gap)
+    A = Operand(guarded(X, depth + gap), LINE, depth + gap, 1)
     check(
-        dtype, memory, guarded(X, depth + gap), (LINE, depth + gap, 1), operands, (0, rows, columns, depth, block), 1.0,
-        [X, W, np.repeat(b, rows, axis=0)], places,
-    )  # fmt: skip
+        memory,
+        lambda S: multiply(S, A, weights, biases, z, depth, number(dtype, 1)),
+        [X, W, np.repeat(b, rows, axis=0)],
+        places,
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("added", [True, False])
 @given(data=st.data(), n_in=SIZES, rows=SIZES, n_out=SIZES, seed=st.integers(0, 1000))
-def test_a_gradient_added_to_weights_in_panels(dtype, data, n_in, rows, n_out, seed):
-    """A step of plain SGD: inputs transposed, deltas row by row, weights in panels in place, and only some of their rows."""
+def test_a_gradient_into_panels(dtype, added, data, n_in, rows, n_out, seed):
+    """Inputs transposed, deltas row by row, weights in panels: added to them, a step of plain SGD, or in their place."""
     X, D, W = random((rows, n_in), dtype, seed), random((rows, n_out), dtype, seed + 1), random((n_in, n_out), dtype, seed + 2)
-    first, block = data.draw(st.integers(0, n_in)), data.draw(SIZES)
+    first = data.draw(st.integers(0, n_in))
     last = data.draw(st.integers(first, n_in))
     gap = data.draw(st.integers(0, 5))
     columns, panel_rows = padded(n_out, dtype), n_in + gap
     memory = Memory(dtype)
-    weights = memory.in_panels(W, panel_rows)
+    weights = Panels(memory.in_panels(W, panel_rows), panel_rows, columns)
     wide_D = np.zeros((rows, columns), dtype)
     wide_D[:, :n_out] = D
-    deltas = memory.matrix(wide_D, columns + gap)
-    places = weights + panel_places(panel_rows, columns, dtype)
-    in_place = (weights, IN_PANELS, panel_rows)
+    deltas, zeros = memory.matrix(wide_D, columns + gap), memory.matrix(np.zeros((1, columns), dtype), 0)
+    A, D_rows = Operand(guarded(X, n_in + gap), LINE, 1, n_in + gap), ByRows(deltas, columns + gap, rows)
+
+    def run(S: np.ndarray) -> None:
+        if added:
+            add_product(S, A, D_rows, weights, first, last, number(dtype, -0.25))
+        else:
+            set_product(S, A, D_rows, weights, first, last, number(dtype, -0.25), zeros)
+
+    places = weights.at + panel_places(panel_rows, columns, dtype)
+    check(memory, run, [X.T, D, W if added else np.zeros_like(W)], places, -0.25, (first, last))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(data=st.data(), n_in=SIZES, rows=st.integers(1, 300), seed=st.integers(0, 1000))
+def test_a_panel_of_a_gradient(dtype, data, n_in, rows, seed):
+    """Of many rows, whose terms are added up some at a time."""
+    columns = data.draw(st.sampled_from([part for _, part in panels(padded(5 * lanes(dtype), dtype), dtype)]))
+    X, D = random((rows, n_in), dtype, seed), random((rows, columns), dtype, seed + 1)
+    memory = Memory(dtype)
+    deltas, zeros = memory.matrix(D, columns), memory.matrix(np.zeros((1, columns), dtype), 0)
+    out, places = row_by_row(memory, n_in, columns, columns)
+    A = Operand(guarded(X, n_in), LINE, 1, n_in)
     check(
-        dtype, memory, guarded(X, n_in + gap), (LINE, 1, n_in + gap), [(deltas, columns + gap, 1), in_place, in_place],
-        (first, last, columns, rows, block), -0.25, [X.T, D, W], places,
-    )  # fmt: skip
+        memory,
+        lambda S: set_product_panel(S, A, ByRows(deltas, columns, rows), out, columns, number(dtype, 0.5), zeros),
+        [X.T, D, np.zeros((n_in, columns))],
+        places,
+        0.5,
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -285,30 +335,16 @@ def test_deltas_times_transposed_weights(dtype, rows, n_in, n_out, seed):
     D, W = random((rows, n_out), dtype, seed), random((n_in, n_out), dtype, seed + 1)
     columns, width = padded(n_in, dtype), padded(n_out, dtype)
     memory = Memory(dtype)
-    transposed, zeros = memory.in_panels(W.T, width), memory.matrix(np.zeros((1, columns), dtype), 0)
-    target = memory.matrix(np.full((rows, columns), np.nan, dtype), columns)
-    places = target + np.arange(rows)[:, None] * columns + np.arange(columns)
-    operands = [(transposed, IN_PANELS, width), (zeros, 0, 0), (target, columns, 1)]
+    weights = Panels(memory.in_panels(W.T, width), width, columns)
+    zeros = ByRows(memory.matrix(np.zeros((1, columns), dtype), 0), 0, rows)
+    out, places = row_by_row(memory, rows, columns, columns)
+    A = Operand(guarded(D, width), LINE, width, 1)
     check(
-        dtype, memory, guarded(D, width), (LINE, width, 1), operands, (0, rows, columns, n_out, n_out), 1.0,
-        [D, W.T, np.zeros((rows, n_in), dtype)], places,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@given(rows=SIZES, n=SIZES, seed=st.integers(0, 1000))
-def test_column_sums_as_a_product_with_a_single_one(dtype, rows, n, seed):
-    """The biases' gradient: strides of 0 for the one."""
-    D, b = random((rows, n), dtype, seed), random((1, n), dtype, seed + 1)
-    columns = padded(n, dtype)
-    memory = Memory(dtype)
-    wide_D = np.zeros((rows, columns), dtype)
-    wide_D[:, :n] = D
-    deltas, biases = memory.matrix(wide_D, columns), memory.in_panels(b, 1)
-    one = guarded(np.ones((1, 1), dtype), 1)
-    operands = [(deltas, columns, 1), (biases, 0, 1), (biases, 0, 1)]
-    places = biases + np.arange(columns)[None, :]
-    check(dtype, memory, one, (LINE, 0, 0), operands, (0, 1, columns, rows, rows), 2.0, [np.ones((1, rows)), D, b], places)
+        memory,
+        lambda S: multiply(S, A, weights, zeros, out, n_out, number(dtype, 1)),
+        [D, W.T, np.zeros((rows, n_in))],
+        places,
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -322,13 +358,14 @@ def test_rows_have_the_same_bits_in_any_two_parts_and_at_any_place(dtype, rows, 
     for bounds, shift in (([0, rows], 0), ([0, cut, rows], 0), ([0, rows], 1)):
         memory = Memory(dtype)
         memory.end += shift
-        weights, zeros = memory.in_panels(W, depth), memory.matrix(np.zeros((1, columns), dtype), 0)
-        z = memory.matrix(np.full((rows, columns), np.nan, dtype), columns)
-        S = memory.make()
-        operands = [(weights, IN_PANELS, depth), (zeros, 0, 0), (z, columns, 1)]
+        weights = Panels(memory.in_panels(W, depth), depth, columns)
+        zeros = memory.matrix(np.zeros((1, columns), dtype), 0)
+        z, places = row_by_row(memory, rows, columns, columns)
+        S, A = memory.make(), guarded(X, depth)
         for first, last in pairwise(bounds):
-            product(guarded(X, depth), LINE, depth, 1, S, *operands, (first, last, columns, depth, 16), X.dtype.type(1))
-        results.append(S[z : z + rows * columns].tobytes())
+            part, out = Operand(A, LINE + first * depth, depth, 1), ByRows(z.at + first * columns, columns, last - first)
+            multiply(S, part, weights, ByRows(zeros, 0, last - first), out, depth, number(dtype, 1))
+        results.append(S[places].tobytes())
     assert results[0] == results[1] == results[2]
 
 
@@ -338,12 +375,11 @@ def test_nan_and_infinity_keep_their_meaning(special):
     X[2, 3] = special
     memory = Memory("float64")
     columns = padded(7, "float64")
-    weights, zeros = memory.in_panels(W, 6), memory.matrix(np.zeros((1, columns)), 0)
-    z = memory.matrix(np.zeros((5, columns)), columns)
+    weights, zeros = Panels(memory.in_panels(W, 6), 6, columns), ByRows(memory.matrix(np.zeros((1, columns)), 0), 0, 5)
+    z, places = row_by_row(memory, 5, columns, columns)
     S = memory.make()
     with np.errstate(invalid="ignore"):
-        operands = [(weights, IN_PANELS, 6), (zeros, 0, 0), (z, columns, 1)]
-        product(guarded(X, 6), LINE, 6, 1, S, *operands, (0, 5, columns, 6, 6), 1.0)
-    Z = S[z : z + 5 * columns].reshape(5, columns)[:, :7]
+        multiply(S, Operand(guarded(X, 6), LINE, 6, 1), weights, zeros, z, 6, 1.0)
+    Z = S[places][:, :7]
     assert np.isfinite(np.delete(Z, 2, axis=0)).all()
     assert np.array_equal(Z[2], np.full(7, special), equal_nan=True)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from inside import batch_rows, block_rows, chunk_rows, groups_of, spoil
 from numba import njit
 from numba.core import config
 from numba.core.errors import TypingError
 from problems import DTYPES, TOLERANCE, Problem, make_problem, problems, some_problem
 from tileprop.kernels import Workspace, forward, forward_loaded, load_parameters, make_plan, make_workspace, predict
-from tileprop.kernels.workspace import BATCH, BLOCK, CHUNK, GROUPS, WIDTH, ZEROS
 
 without_jit = bool(config.DISABLE_JIT)
 
@@ -41,7 +41,6 @@ def loaded_outputs(problem: Problem, work: Workspace, rows: int) -> np.ndarray:
 
 @pytest.mark.plain
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=40)
 @given(data=st.data())
 def test_outputs_are_the_oracles(dtype, data):
     """And the same to the last bit by every way, in pieces of any length."""
@@ -49,7 +48,7 @@ def test_outputs_are_the_oracles(dtype, data):
     Y, tolerance = outputs(problem, work), TOLERANCE[dtype]
     expected = oracle.forward(problem.network, problem.theta, problem.X)
     np.testing.assert_allclose(Y, expected, rtol=tolerance, atol=tolerance * np.abs(Y).max())
-    batch = int(work.layout[0, BATCH])
+    batch = batch_rows(work)
     if len(problem.X) <= batch:
         assert forward(problem.plan, problem.theta, problem.X, work).tobytes() == Y.tobytes()
     assert loaded_outputs(problem, work, data.draw(st.integers(1, batch))).tobytes() == Y.tobytes()
@@ -69,8 +68,8 @@ def test_workspaces_of_every_kind(sizes, batch_size, kind, dtype):
     network = oracle.Network(sizes, ["tanh"] * (len(sizes) - 2) + ["sigmoid"], "mse")
     problem = make_problem(network, 150, dtype, np.random.default_rng(54))
     work = make_workspace(problem.plan, batch_size, dtype, n_threads=3)
-    assert (work.layout[0, GROUPS] > 0) == (work.layout[0, CHUNK] < batch_size) == (kind == "groups")
-    assert (work.layout[0, BLOCK] < min(150, batch_size)) == (kind in ("groups", "blocks"))
+    assert (groups_of(work) > 0) == (chunk_rows(work) < batch_size) == (kind == "groups")
+    assert (block_rows(work) < min(150, batch_size)) == (kind in ("groups", "blocks"))
     Y = outputs(problem, work)
     expected = oracle.forward(network, problem.theta, problem.X)
     np.testing.assert_allclose(Y, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
@@ -162,12 +161,10 @@ def test_what_the_workspace_held_does_not_matter(dtype):
     problem = some_problem(rows=9, dtype=dtype)
     work = make_workspace(problem.plan, 4, dtype)
     expected = outputs(problem, work)
-    kept = np.zeros(work.numbers.size, bool)
-    kept[work.layout[0, ZEROS] :][: work.layout[1:, WIDTH].max()] = True
-    work.numbers[~kept] = np.nan
+    spoil(work)
     with np.errstate(invalid="ignore"):
         assert np.array_equal(outputs(problem, work), expected)
-        work.numbers[~kept] = np.nan
+        spoil(work)
         assert np.array_equal(loaded_outputs(problem, work, 3), expected)
 
 

@@ -1,0 +1,119 @@
+"""Epochs that are asked to stop, and such as diverge: whole steps alone are taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from inside import ask_to_stop, epoch_losses, progress, set_hyperparameters, set_progress, steps_taken, velocity
+from tileprop.kernels import make_plan, make_workspace
+from trainings import RULES, make_training
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("rule", RULES)
+def test_a_stop_flag_ends_after_a_whole_step(rule):
+    stopped = make_training(rule=rule, order="permutation", weighted=True, alpha=0.1)
+    one_batch = stopped.copy()
+    one_batch.order, one_batch.work = stopped.order[:5], make_workspace(stopped.plan, 5)
+    ask_to_stop(stopped.work)
+    loss = stopped.run()
+    assert progress(stopped.state) == (1, 5, "stopped")
+    ask_to_stop(stopped.work, False)
+    assert loss == one_batch.run()
+    assert np.array_equal(epoch_losses(stopped.work), epoch_losses(one_batch.work))
+    assert progress(one_batch.state) == (1, 5, "running")
+    assert np.array_equal(stopped.theta, one_batch.theta)
+
+
+@pytest.mark.plain
+def test_a_stopped_epoch_can_be_resumed():
+    whole = make_training(rule="adam", order="permutation")
+    resumed = whole.copy()
+    whole.run()
+    ask_to_stop(resumed.work)
+    resumed.run()
+    ask_to_stop(resumed.work, False)
+    resumed.order = resumed.order[progress(resumed.state).rows :]
+    resumed.run()
+    assert np.array_equal(whole.theta, resumed.theta)
+    assert progress(resumed.state).status == "running"
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("loss", ["mse", "log_loss"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_batch_without_a_finite_loss_takes_no_step(loss, bad):
+    """The parameters stay those of the last whole step."""
+    training = make_training(rule="momentum", loss=loss, output_activation="identity" if loss == "mse" else "softmax")
+    training.T[:] = np.eye(2)[np.arange(22) % 2]
+    training.plan = make_plan([3, 5, 2], "identity", training.plan.activations[-1], loss)
+    training.work = make_workspace(training.plan, 5)
+    before = training.copy()
+    before.X, before.T = before.X[:10], before.T[:10]
+    training.X[12, 1] = bad
+    with np.errstate(invalid="ignore"):  # as plain Python, the scalars' own warnings
+        result = training.run()
+    assert not np.isfinite(result)
+    assert progress(training.state) == (2, 10, "diverged")
+    before.run()
+    assert np.isfinite(training.theta).all()
+    assert np.array_equal(training.theta, before.theta)
+    assert np.array_equal(velocity(training.state), velocity(before.state))
+
+
+@pytest.mark.plain
+def test_a_penalty_that_is_not_finite_takes_no_step():
+    """Squares of weights overflow where the outputs, and their loss, do not."""
+    training = make_training(rule="momentum", alpha=0.5)
+    training.theta[4] = 1e200
+    before = training.theta.copy()
+    with np.errstate(over="ignore"):  # as plain Python, the scalars' own warnings
+        training.run()
+    assert progress(training.state) == (0, 0, "diverged")
+    assert np.array_equal(training.theta, before)
+
+
+@pytest.mark.plain
+def test_a_label_without_an_output_takes_no_step():
+    """The gradient would be finite there; the loss is not."""
+    training = make_training(n=6, batch_size=2, output_activation="softmax", loss="log_loss", n_targets=1)
+    training.T[:] = np.array([[0], [1], [1], [7], [0], [1]])
+    before = training.copy()
+    before.X, before.T = before.X[:2], before.T[:2]
+    assert np.isnan(training.run())
+    assert progress(training.state) == (1, 2, "diverged")
+    before.run()
+    assert np.array_equal(training.theta, before.theta)
+
+
+@pytest.mark.plain
+def test_a_step_size_that_is_too_large_leaves_finite_parameters():
+    training = make_training([1, 1], n=400, batch_size=1, activation="identity", output_activation="identity")
+    set_hyperparameters(training.state, learning_rate=5.0)
+    training.X[:], training.T[:] = 1, 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        training.run()
+    assert progress(training.state).status == "diverged"
+    assert 10 < steps_taken(training.state) < 399
+    assert np.isfinite(training.theta).all()
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_gradient_that_overflows_shows_in_the_next_loss(weighted):
+    """Only the loss is looked at, and in float32 it is summed in float64, so that a gradient overflows before it."""
+    options = {"activation": "identity", "output_activation": "identity", "dtype": "float32", "weighted": weighted}
+    training = make_training([1, 1, 1], n=3, batch_size=1, **options)
+    training.X[:] = [[1e20], [1], [1]]
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert not np.isfinite(training.run())
+    assert progress(training.state) == (1, 1, "diverged")
+
+
+@pytest.mark.plain
+def test_a_status_is_cleared_by_the_next_epoch():
+    training = make_training()
+    set_progress(training.state, 3, "diverged")
+    training.run()
+    assert progress(training.state).status == "running"
+    assert progress(training.state).rows == 22

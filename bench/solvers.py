@@ -17,7 +17,7 @@ import numpy as np
 
 from ..kernels import make_workspace, parameter_jacobian, predict
 from ..trainer import LBFGS, Adam, LevenbergMarquardt, Network
-from ..trainer.callbacks import Running
+from ..trainer.callbacks import RunningFit
 from ..trainer.extras import require
 from .report import duration, ratio, show
 
@@ -162,7 +162,7 @@ class Goal:
         self.started = time.perf_counter()
         self.seconds = 0.0
 
-    def __call__(self, running: Running) -> bool:
+    def __call__(self, running: RunningFit) -> bool:
         return self.met(running.history.val_loss[-1] if self.held_out else running.history.loss[-1])
 
     def met(self, loss: float) -> bool:

@@ -66,10 +66,10 @@ def cut_batches(top: Any, row_numbers: int, widest: int) -> None:
     batch, packed = int(top.batch_rows), int(top.packed_size)
     rows = min(max(CHUNK_NUMBERS // row_numbers, FEWEST_CHUNK_ROWS), MOST_CHUNK_ROWS)
     chunks = -(-batch // rows)
-    few, long = packed <= FEW_PARAMETERS, batch * row_numbers > LARGEST_CHUNK
-    top.grouped = chunks >= FEWEST_CHUNKS and (few or long) and not top.has_derivatives
+    few_parameters, large = packed <= FEW_PARAMETERS, batch * row_numbers > LARGEST_CHUNK
+    top.grouped = chunks >= FEWEST_CHUNKS and (few_parameters or large) and not top.has_derivatives
     if top.grouped:
-        groups = min(MOST_GROUPS if few else FEW_GROUPS, chunks)
+        groups = min(MOST_GROUPS if few_parameters else FEW_GROUPS, chunks)
         # As many chunks in each group as in the next, as far as that goes.
         chunks = -(-chunks // groups) * groups
         top.n_groups, top.chunk_rows = groups, -(-batch // (chunks * LONG_STRIP)) * LONG_STRIP

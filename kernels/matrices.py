@@ -70,51 +70,51 @@ def transposed(A):
 
 
 @leaf
-def multiply(S, A, B, init, out, depth, alpha):
-    """out = init + alpha A B: A (rows, depth) an Operand, B (depth, columns) Panels, init and out (rows, columns) ByRows."""
-    lanes, width, rows = lanes_of(S), B.width, out.rows
+def multiply(memory, X, W, init, out, depth, alpha):
+    """out = init + alpha X W: X (rows, depth) an Operand, W (depth, columns) Panels, init and out (rows, columns) ByRows."""
+    lanes, width, rows = lanes_of(memory), W.width, out.rows
     column = 0
     while column < width:
         columns = panel_width(width - column, lanes)
         if depth > 0:
             panel(
-                A.vector, A.at, A.row, A.step, S, B.at + column * B.rows, columns,
+                X.vector, X.at, X.row, X.step, memory, W.at + column * W.rows, columns,
                 init.at + column, init.stride, out.at + column, out.stride, rows, columns, depth, alpha,
             )  # fmt: skip
         column += columns
 
 
 @leaf
-def add_product(S, A, D, out, first, last, alpha):
+def add_product(memory, A, D, out, first, last, alpha):
     """Rows first to last - 1 of out, Panels, += alpha A D: A (rows, D.rows) an Operand, D ByRows."""
-    lanes, width = lanes_of(S), out.width
+    lanes, width = lanes_of(memory), out.width
     column = 0
     while column < width:
         columns = panel_width(width - column, lanes)
         c = out.at + column * out.rows + first * columns
         panel(
-            A.vector, A.at + first * A.row, A.row, A.step, S, D.at + column, D.stride,
+            A.vector, A.at + first * A.row, A.row, A.step, memory, D.at + column, D.stride,
             c, columns, c, columns, last - first, columns, D.rows, alpha,
         )  # fmt: skip
         column += columns
 
 
 @leaf
-def set_product(S, A, D, out, first, last, alpha, zeros):
+def set_product(memory, A, D, out, first, last, alpha, zeros):
     """The same with = in place of +=. zeros: a place from which on there are `width` zeros."""
-    lanes, width = lanes_of(S), out.width
+    lanes, width = lanes_of(memory), out.width
     column = 0
     while column < width:
         columns = panel_width(width - column, lanes)
         panel(
-            A.vector, A.at + first * A.row, A.row, A.step, S, D.at + column, D.stride,
+            A.vector, A.at + first * A.row, A.row, A.step, memory, D.at + column, D.stride,
             zeros, 0, out.at + column * out.rows + first * columns, columns, last - first, columns, D.rows, alpha,
         )  # fmt: skip
         column += columns
 
 
 @leaf
-def set_product_panel(S, A, D, out, columns, alpha, zeros):
+def set_product_panel(memory, A, D, out, columns, alpha, zeros):
     """out = alpha A D, a single panel of `columns` columns: A (out.rows, D.rows) an Operand, D and out ByRows.
 
     Terms are added up `TERMS_AT_A_TIME`, each such sum being rounded to the numbers' precision.
@@ -122,7 +122,7 @@ def set_product_panel(S, A, D, out, columns, alpha, zeros):
     init, init_stride = zeros, 0
     for k in range(0, D.rows, TERMS_AT_A_TIME):
         panel(
-            A.vector, A.at + k * A.step, A.row, A.step, S, D.at + k * D.stride, D.stride,
+            A.vector, A.at + k * A.step, A.row, A.step, memory, D.at + k * D.stride, D.stride,
             init, init_stride, out.at, out.stride, out.rows, columns, min(TERMS_AT_A_TIME, D.rows - k), alpha,
         )  # fmt: skip
         init, init_stride = out.at, out.stride
@@ -150,35 +150,35 @@ padded_columns = leaf(padded_width)
 
 
 @leaf
-def pack(S, panels, source, at, n_in, n_out):
+def pack(memory, panels, source, at, n_in, n_out):
     """A matrix (n_in, n_out), row by row in the vector source from place `at` on, into panels OUT."""
-    lanes = lanes_of(S)
+    lanes = lanes_of(memory)
     for k in range(n_in):
         column = 0
         while column < panels.width:
             columns = panel_width(panels.width - column, lanes)
             here = panels.at + panels.rows * column + k * columns
-            copy(S, here, source, at + k * n_out + column, min(columns, n_out - column))
+            copy(memory, here, source, at + k * n_out + column, min(columns, n_out - column))
             column += columns
 
 
 @leaf
-def unpack(S, panels, target, at, n_in, n_out):
+def unpack(memory, panels, target, at, n_in, n_out):
     """The way back: the vector target OUT."""
-    lanes = lanes_of(S)
+    lanes = lanes_of(memory)
     for k in range(n_in):
         column = 0
         while column < panels.width:
             columns = panel_width(panels.width - column, lanes)
             here = panels.at + panels.rows * column + k * columns
-            copy(target, at + k * n_out + column, S, here, min(columns, n_out - column))
+            copy(target, at + k * n_out + column, memory, here, min(columns, n_out - column))
             column += columns
 
 
 @leaf(fastmath=REORDERED)
-def weighted_norms(S, panels, n_in, n_out, l2, l1):
+def weighted_norms(memory, panels, n_in, n_out, l2, l1):
     """l2 times the sum of squares plus l1 times that of magnitudes, in float64, of a matrix (n_in, n_out) in panels."""
-    lanes = lanes_of(S)
+    lanes = lanes_of(memory)
     total = np.float64(0.0)
     column = 0
     while column < panels.width:
@@ -187,7 +187,7 @@ def weighted_norms(S, panels, n_in, n_out, l2, l1):
         whole = columns <= n_out - column
         for k in range(1 if whole else n_in):
             at = panels.at + panels.rows * column + k * columns
-            entries = span(S, at, n_in * columns if whole else n_out - column)
+            entries = span(memory, at, n_in * columns if whole else n_out - column)
             for i in range(entries.size):
                 size = np.abs(np.float64(entries[i]))
                 total += l2 * size * size + l1 * size
@@ -196,12 +196,12 @@ def weighted_norms(S, panels, n_in, n_out, l2, l1):
 
 
 @leaf
-def pack_transposed(S, source, target, n_out, first_row, last_row):
+def pack_transposed(memory, source, target, n_out, first_row, last_row):
     """Rows first_row to last_row - 1 of `source`, n_out columns of it in use, into `target`, its transpose; both Panels.
 
     first_row is a multiple of the lanes. The width of `target` is the number of rows of `source`'s panels.
     """
-    lanes = lanes_of(S)
+    lanes = lanes_of(memory)
     column = 0
     while column < source.width:
         width = panel_width(source.width - column, lanes)
@@ -213,10 +213,12 @@ def pack_transposed(S, source, target, n_out, first_row, last_row):
             if width >= lanes and height >= lanes:
                 for row in range(max(first, first_row), min(first + height, last_row), lanes):
                     for j in range(0, width, lanes):
-                        transpose_block(S, from_ + row * width + j, width, to + (column + j) * height + (row - first), height)
+                        transpose_block(
+                            memory, from_ + row * width + j, width, to + (column + j) * height + (row - first), height
+                        )
             else:
                 for j in range(min(width, n_out - column)):
                     for row in range(max(first, first_row), min(first + height, last_row)):
-                        S[to + (column + j) * height + (row - first)] = S[from_ + row * width + j]
+                        memory[to + (column + j) * height + (row - first)] = memory[from_ + row * width + j]
             first += height
         column += width

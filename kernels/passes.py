@@ -181,17 +181,18 @@ def multiply_by_slopes(net, layer, block, deltas):
 
 @leaf
 def forward_rows(net, X, block, dropout):
-    """Activations of all layers for a block's rows of inputs, X an Operand. dropout: of the step, `Dropout`."""
-    memory, source = net.memory, X
+    """Activations of all layers for a block's rows of inputs, X an Operand; of each layer after the first, X is what the one
+    below gives. dropout: of the step, `Dropout`."""
+    memory = net.memory
     for l in range(net.header[0].n_layers):
         layer = net.layers[l]
         weights, z = weights_at(layer, net.header[0].parameters), rows_at(layer.preactivations, layer, block)
         biases = ByRows(net.header[0].parameters + layer.biases, 0, block.rows)
-        multiply(memory, source, weights, biases, z, layer.n_in, kept_factor(net.layers, l - 1, dropout, memory.dtype.type))
+        multiply(memory, X, weights, biases, z, layer.n_in, kept_factor(net.layers, l - 1, dropout, memory.dtype.type))
         activate(net, layer, block)
         outputs = rows_at(layer.activations, layer, block)
         drop(memory, net.layers, l, outputs, dropout, memory.dtype.type(1.0))
-        source = operand_of(memory, outputs)
+        X = operand_of(memory, outputs)
 
 
 @leaf

@@ -104,12 +104,12 @@ def heads_of(name: str, **parameters: Any) -> int:
 
 def target_columns(loss: Loss, n_out: int, n_parameters: int, n_targets: int | None) -> tuple[Loss, int]:
     """How many columns T has; and the loss, which is another one for a single column of class indices."""
-    heads = loss.outputs_per_target or n_parameters
-    if n_out % heads:
-        raise ValueError(f"sizes end in {n_out} outputs; loss {loss.name!r} needs {heads} for each target")
-    columns = n_out // heads if n_targets is None else positive_integer("n_targets", n_targets)
+    per_target = loss.outputs_per_target or n_parameters
+    if n_out % per_target:
+        raise ValueError(f"sizes end in {n_out} outputs; loss {loss.name!r} needs {per_target} for each target")
+    columns = n_out // per_target if n_targets is None else positive_integer("n_targets", n_targets)
     if loss.code == LOG_LOSS and columns == 1 and n_out > 1:
         return loss_registry.with_code(LABEL_LOG_LOSS), columns
-    if columns * heads != n_out:
-        raise ValueError(f"n_targets is {columns}; loss {loss.name!r} over {n_out} outputs needs {n_out // heads}")
+    if columns * per_target != n_out:
+        raise ValueError(f"n_targets is {columns}; loss {loss.name!r} over {n_out} outputs needs {n_out // per_target}")
     return loss, columns

@@ -126,8 +126,7 @@ class Workspace(NamedTuple):
     def frozen(self, layers: Sequence[int]) -> Workspace:
         """The same memory for training that leaves these layers' weights and biases (from 0) as they are."""
         header, records = self.header.copy(), self.layers.copy()
-        records.frozen = False
-        records.frozen[list(layers)] = True
+        records.frozen = np.isin(np.arange(len(records)), list(layers))
         header.any_frozen = len(layers) > 0
         return self._replace(header=header, layers=records)
 
@@ -216,8 +215,8 @@ def _place_parameters(top: Any, layers: Any, places: Places, real: np.dtype[Any]
     top.packed_size = places.end
     top.velocity, top.mean_square = places.take(top.packed_size), places.take(top.packed_size)
     for layer in layers[0 if top.has_derivatives else 1 :]:
-        few = top.batch_rows <= MOST_DOT_ROWS and not top.has_derivatives
-        layer.by_dots = few and layer.width * real.itemsize >= SIMD.vector_bytes
+        few_rows = top.batch_rows <= MOST_DOT_ROWS and not top.has_derivatives
+        layer.by_dots = few_rows and layer.width * real.itemsize >= SIMD.vector_bytes
         layer.transposed = places.take(0 if layer.by_dots else layer.panel_rows * layer.width)
 
 

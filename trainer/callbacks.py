@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Running:
+class RunningFit:
     """A fit under way: its network and optimizer state as they are now, and the epochs so far. Solvers have no state."""
 
     network: Network
@@ -44,10 +44,10 @@ class Running:
 
 # Called after each epoch; True ends the fit. One that has a method `finish` has that called at the end, however it comes. One
 # with a true attribute `losses_only` looks at nothing but the history, and so lets short epochs be made several at a time.
-Callback = Callable[[Running], "bool | None"]
+Callback = Callable[[RunningFit], "bool | None"]
 
 
-def finish(callbacks: Iterable[Callback], running: Running) -> None:
+def finish(callbacks: Iterable[Callback], running: RunningFit) -> None:
     """Call every callback's `finish`, where it has one."""
     for callback in callbacks:
         if hasattr(callback, "finish"):
@@ -74,7 +74,7 @@ class EarlyStopping:
         self.scores: list[float] = []
         self._waited, self._best, self._theta = 0, -math.inf, np.empty(0)
 
-    def __call__(self, running: Running) -> bool:
+    def __call__(self, running: RunningFit) -> bool:
         if running.history.epochs == 1:
             self.__post_init__()
         if self.score is not None:
@@ -89,6 +89,6 @@ class EarlyStopping:
             self._best, self._theta = score, running.network.theta.copy()
         return self._waited > self.n_iter_no_change
 
-    def finish(self, running: Running) -> None:
+    def finish(self, running: RunningFit) -> None:
         if self.restore_best and self._theta.size:
             running.network.theta = self._theta

@@ -1,4 +1,4 @@
-"""The command line: `tileprop train | predict | info | explain | bench`. Each command lives in a file of its own."""
+"""The command line: `tileprop train | predict | info | explain | warm | bench`. Each command lives in a file of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .commands.explain import add_explain_command, run_explain
 from .commands.info import add_info_command, run_info
 from .commands.predict import add_predict_command, run_predict
 from .commands.train import add_train_command, run_train
+from .commands.warm import add_warm_command, run_warm
 from .errors import DivergenceError, InputError, MissingExtraError
 from .versions import tileprop_version
 
@@ -27,6 +28,7 @@ RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "predict": run_predict,
     "info": run_info,
     "explain": run_explain,
+    "warm": run_warm,
     "bench": _run_bench,
 }
 EXAMPLES = """\
@@ -92,7 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tileprop {tileprop_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (add_train_command, add_predict_command, add_info_command, add_explain_command, add_bench_command):
+    for add in (
+        add_train_command,
+        add_predict_command,
+        add_info_command,
+        add_explain_command,
+        add_warm_command,
+        add_bench_command,
+    ):
         add(commands)
     return parser
 

@@ -13,8 +13,8 @@ from ..kernels import State, loss_and_grad, make_workspace
 from ..kernels.validation import positive_integer
 from .arrays import smoothed
 from .bounds import check_within, is_within
-from .callbacks import Callback, Running, finish
-from .calls import Calls, Shuffle
+from .callbacks import Callback, RunningFit, finish
+from .epochs import Epochs, Shuffle
 from .errors import InputError
 from .history import History
 from .optimizers import SGD, Optimizer
@@ -89,17 +89,16 @@ def fit(
     work = make_workspace(plan, batch_size, network.dtype, threads)
     work = work.frozen(frozen_layers).dropping(rates)
     with Team(threads) as team:
-        running = Running(network, state, History(n_samples=len(X)))
-        calls = Calls(network, plan, state, X, T, weight, shuffle, work, team)
-        _train(
-            running, calls, epochs, step_seconds(plan, len(X), network.dtype.itemsize), schedule, validate, callbacks, progress
-        )
+        running = RunningFit(network, state, History(n_samples=len(X)))
+        training = Epochs(network, plan, state, X, T, weight, shuffle, work, team)
+        expected = step_seconds(plan, len(X), network.dtype.itemsize)
+        _train(running, training, epochs, expected, schedule, validate, callbacks, progress)
     return running.history
 
 
 def _train(
-    running: Running,
-    calls: Calls,
+    running: RunningFit,
+    training: Epochs,
     epochs: int,
     expected: float,
     schedule: Schedule | None,
@@ -120,7 +119,7 @@ def _train(
                 if schedule is not None:
                     running.learning_rate = base_rate * schedule.factor(history.epochs, epochs, history)
                 started = time.perf_counter()
-                losses = calls.train(count, history.epochs + 1, expected)
+                losses = training.train(count, history.epochs + 1, expected)
                 val_loss = validate() if validate else None
                 expected = (time.perf_counter() - started) / count
                 stops, before = False, history.epochs
@@ -133,7 +132,7 @@ def _train(
                 report(history)
                 if stops:
                     if history.epochs - before < count:
-                        calls.keep(history.epochs - before)
+                        training.keep(history.epochs - before)
                     break
         finally:
             if schedule is not None:

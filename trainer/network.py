@@ -17,7 +17,7 @@ from ..kernels.validation import real_dtype
 from . import derivatives, files, loop
 from .arrays import as_inputs, as_real, as_targets, as_weights
 from .callbacks import Callback
-from .calls import Shuffle
+from .epochs import Shuffle
 from .errors import InputError
 from .extras import require
 from .history import History
@@ -245,7 +245,7 @@ class Network:
         is multiplied in each epoch, see `schedules.py`. shuffle: a new order of the rows for each epoch, drawn from the
         network's own seeded generator, or by a function of the number of rows. validation_data: (X, T) or
         (X, T, sample_weight), whose loss is taken after each epoch. callbacks: called after each epoch with a
-        `callbacks.Running`; one that returns True ends the fit. progress: True or False to show it or not; by default it is
+        `callbacks.RunningFit`; one that returns True ends the fit. progress: True or False to show it or not; by default it is
         shown on a terminal, for work that takes a while. n_threads: how many threads train; unless given,
         `TILEPROP_NUM_THREADS`, or as many of the processors at hand as have enough to do. It changes no bit of the result.
 

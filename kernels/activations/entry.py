@@ -45,7 +45,7 @@ class ScalarFormulas:
     code: int
     value: Callable[..., Any]
     slope: Callable[..., Any]
-    slope_derivative: Callable[..., Any] | None
+    slope_derivative: Any
     from_input: bool = False
     text: str = ""
     backward_text: str = ""
@@ -68,10 +68,10 @@ def in_place(x, y):
 
 
 @leaf
-def clear_padding(S, begin, rows, stride, width):
+def clear_padding(memory, begin, rows, stride, width):
     """Zeros after the first `width` numbers of each row."""
     for row in range(rows):
-        padding = span(S, begin + row * stride + width, stride - width)
+        padding = span(memory, begin + row * stride + width, stride - width)
         padding[:] = 0
 
 
@@ -104,35 +104,39 @@ def elementwise(formulas: ScalarFormulas) -> Activation:
             dx.flat[i] = slope(y.flat[i]) * dy.flat[i]
         return dx
 
-    def rows(S, at, backward):
-        count = at.rows * at.stride
+    def rows(memory, places, backward):
+        count = places.rows * places.stride
         if backward:
-            source, deltas = span(S, at.x, count), span(S, at.d, count)
+            source, deltas = span(memory, places.x, count), span(memory, places.d, count)
             for i in range(count):
                 deltas[i] *= slope(source[i])
         else:
-            if at.x != at.y:
-                copy(S, at.y, S, at.x, count)
-            loop(span(S, at.y, count))
+            if places.x != places.y:
+                copy(memory, places.y, memory, places.x, count)
+            loop(span(memory, places.y, count))
         if from_user:
-            clear_padding(S, at.d if backward else at.y, at.rows, at.stride, at.width)
+            clear_padding(memory, places.d if backward else places.y, places.rows, places.stride, places.width)
 
-    def tangents(S, at, backward):
-        count = at.rows * at.stride
-        source = span(S, at.x, count)
+    def tangents(memory, places, backward):
+        count = places.rows * places.stride
+        source = span(memory, places.x, count)
         if backward:
-            moves, deltas = span(S, at.tangents + at.x, count), span(S, at.d, count)
-            result = span(S, at.tangents + at.d, count)
+            moves, deltas = span(memory, places.tangents + places.x, count), span(memory, places.d, count)
+            result = span(memory, places.tangents + places.d, count)
             for i in range(count):
                 result[i] = slope(source[i]) * result[i] + slope_derivative(source[i]) * moves[i] * deltas[i]
         else:
-            if at.x != at.y:
-                copy(S, at.tangents + at.y, S, at.tangents + at.x, count)
-            result = span(S, at.tangents + at.y, count)  # with a third span, which may be this one, the loop does not vectorise
+            if places.x != places.y:
+                copy(memory, places.tangents + places.y, memory, places.tangents + places.x, count)
+            result = span(
+                memory, places.tangents + places.y, count
+            )  # with a third span, which may be this one, the loop does not vectorise
             for i in range(count):
                 result[i] *= slope(source[i])
         if from_user:
-            clear_padding(S, at.tangents + (at.d if backward else at.y), at.rows, at.stride, at.width)
+            clear_padding(
+                memory, places.tangents + (places.d if backward else places.y), places.rows, places.stride, places.width
+            )
 
     cached = not from_user
     tangent_kernel = None

@@ -159,30 +159,36 @@ def softmax_backward(y, dy, out=None):
 
 
 @activation_row_kernel
-def softmax_rows(S, at, backward):
+def softmax_rows(memory, places, backward):
     """See `row_kernels.py`."""
-    Y = matrix(S, at.y, at.rows, at.stride)
+    Y = matrix(memory, places.y, places.rows, places.stride)
     if backward:
-        softmax_backward_loop(Y, matrix(S, at.d, at.rows, at.stride), at.width)
+        softmax_backward_loop(Y, matrix(memory, places.d, places.rows, places.stride), places.width)
     else:
-        softmax_loop(Y, at.width)
+        softmax_loop(Y, places.width)
 
 
 @activation_row_kernel
-def softmax_tangents(S, at, backward):
+def softmax_tangents(memory, places, backward):
     """See `row_kernels.py`. Of dx_j = y_j (g_j - sum_k y_k g_k), with tangents of y, of g, or of both."""
-    Y, Y_tangents = matrix(S, at.y, at.rows, at.stride), matrix(S, at.tangents + at.y, at.rows, at.stride)
+    Y, Y_tangents = (
+        matrix(memory, places.y, places.rows, places.stride),
+        matrix(memory, places.tangents + places.y, places.rows, places.stride),
+    )
     if not backward:
-        softmax_backward_loop(Y, Y_tangents, at.width)
+        softmax_backward_loop(Y, Y_tangents, places.width)
         return
-    D, result = matrix(S, at.d, at.rows, at.stride), matrix(S, at.tangents + at.d, at.rows, at.stride)
-    softmax_backward_loop(Y, result, at.width)
-    for r in range(at.rows):
+    D, result = (
+        matrix(memory, places.d, places.rows, places.stride),
+        matrix(memory, places.tangents + places.d, places.rows, places.stride),
+    )
+    softmax_backward_loop(Y, result, places.width)
+    for r in range(places.rows):
         mean, change = float64(0.0), float64(0.0)
-        for j in range(at.width):
+        for j in range(places.width):
             mean += float64(Y[r, j]) * float64(D[r, j])
             change += float64(Y_tangents[r, j]) * float64(D[r, j])
-        for j in range(at.width):
+        for j in range(places.width):
             result[r, j] += Y_tangents[r, j] * (float64(D[r, j]) - mean) - Y[r, j] * change
 
 

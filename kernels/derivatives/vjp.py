@@ -38,7 +38,7 @@ def begin_with_seed(plan, X, dY, grad, dX, work):
 
 @leaf
 def pull_back(net, X, dY, start, block, grad, dX, team):
-    """Of a block's rows, from row `start` on, after their forward pass: their part of both derivatives, `grad`'s in the sums."""
+    """A block's part of both derivatives, after its forward pass; that of `grad` in the sums. start: its first row of X."""
     n_in, inputs, sums = X.shape[1], inputs_of(net, X, start), net.header[0].sums
     seed_rows(net, span(dY, 0, dY.size), start, block)
     backward_rows(net, block, no_dropout())

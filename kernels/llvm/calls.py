@@ -2,22 +2,21 @@
 
 Arrays travel as pointers to their first elements: whole, each would be seven words, and a call took twice as long.
 
-    call_activation(address, S, x, y, d, tangents, rows, stride, width, backward)
-    call_loss(address, code, S, y, d, rows, stride, n_out, T, columns, weight, weights, first, scale, parameters) -> float
+    call_activation(address, memory, x, y, d, tangents, rows, stride, width, backward)
+    call_loss(address, code, memory, y, d, rows, stride, n_out, T, columns, weight, weights, first, scale, parameters) -> float
 
-S is the workspace's vector; x, y, d, parameters are places in it. T (n, columns) and weight (`weights` of them, n or 0): the
-rows from `first` on count. What each kernel makes of them: see `row_kernels.py`.
+memory is the workspace's vector; x, y, d, parameters are places in it. T (n, columns) and weight (`weights` of them, n or 0):
+the rows from `first` on count. What each kernel makes of them: see `row_kernels.py`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ..compiler.addresses import call_address
 from ..compiler.jit import JIT_DISABLED
 from .emit import check_one_dtype, data_pointer
 
@@ -26,12 +25,12 @@ plain_row_kernels: list[Any] = [None]
 
 
 def activation_types(real: Any) -> tuple[Any, ...]:
-    """Of an activation's row kernel: S, x, y, d, tangents, rows, stride, width, backward."""
+    """Of an activation's row kernel: memory, x, y, d, tangents, rows, stride, width, backward."""
     return types.CPointer(real), *[types.int64] * 7, types.boolean
 
 
 def loss_types(real: Any) -> tuple[Any, ...]:
-    """Of a loss's: code, S, y, d, rows, stride, n_out, T, columns, weight, weights, first, scale, parameters."""
+    """Of a loss's: code, memory, y, d, rows, stride, n_out, T, columns, weight, weights, first, scale, parameters."""
     pointer, i = types.CPointer(real), types.int64
     return i, pointer, *[i] * 5, pointer, i, pointer, i, i, types.float64, i
 
@@ -39,50 +38,45 @@ def loss_types(real: Any) -> tuple[Any, ...]:
 TYPES = {"activation": activation_types, "loss": loss_types}
 
 
-def _call(context: Any, builder: Any, result: Any, kinds: Any, address: Any, values: Any) -> Any:
-    """Numba's own calling convention: places for the result and for an exception, then the arguments, unpacked.
-
-    A row kernel that raised, which can only be a user's, has given no result; the loss is then NaN.
-    """
-    kind = context.call_conv.get_function_type(result, kinds)
-    places = [cgutils.alloca_once(builder, place.pointee) for place in kind.args[:2]]
-    packed = context.get_arg_packer(kinds).as_arguments(builder, values)
-    code = builder.call(builder.inttoptr(address, kind.as_pointer()), [*places, *packed])
-    if result == types.none:
-        return context.get_dummy_value()
-    failed = builder.icmp_signed("!=", code, ir.Constant(code.type, 0))
-    return builder.select(failed, context.get_constant(result, float("nan")), builder.load(places[0]))
-
-
 @intrinsic
 def _compiled_activation(
-    typing: Any, address: Any, S: Any, x: Any, y: Any, d: Any, tangents: Any, rows: Any, stride: Any, width: Any, backward: Any
+    typing: Any,
+    address: Any,
+    memory: Any,
+    x: Any,
+    y: Any,
+    d: Any,
+    tangents: Any,
+    rows: Any,
+    stride: Any,
+    width: Any,
+    backward: Any,
 ) -> Any:
-    kinds = activation_types(S.dtype)
+    kinds = activation_types(memory.dtype)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address, vector, *rest = arguments
-        values = [data_pointer(context, builder, S, vector), *rest]
-        return _call(context, builder, types.none, kinds, address, values)
+        values = [data_pointer(context, builder, memory, vector), *rest]
+        return call_address(context, builder, types.none, kinds, address, values)
 
-    return types.none(types.int64, S, *kinds[1:]), build
+    return types.none(types.int64, memory, *kinds[1:]), build
 
 
 @intrinsic
 def _compiled_loss(
-    typing: Any, address: Any, code: Any, S: Any, y: Any, d: Any, rows: Any, stride: Any, n_out: Any, T: Any, columns: Any,
+    typing: Any, address: Any, code: Any, memory: Any, y: Any, d: Any, rows: Any, stride: Any, n_out: Any, T: Any, columns: Any,
     weight: Any, weights: Any, first: Any, scale: Any, parameters: Any,
 ) -> Any:  # fmt: skip
-    check_one_dtype(S, T, weight)
-    kinds = loss_types(S.dtype)
+    check_one_dtype(memory, T, weight)
+    kinds = loss_types(memory.dtype)
     given = [types.int64, *kinds]
-    given[2], given[8], given[10] = S, T, weight
+    given[2], given[8], given[10] = memory, T, weight
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address, *values = arguments
-        for place, kind in ((1, S), (7, T), (9, weight)):
+        for place, kind in ((1, memory), (7, T), (9, weight)):
             values[place] = data_pointer(context, builder, kind, values[place])
-        return _call(context, builder, types.float64, kinds, address, values)
+        return call_address(context, builder, types.float64, kinds, address, values)
 
     return types.float64(*given), build
 

@@ -36,6 +36,13 @@ def data_pointer(context: Any, builder: Any, array: Any, value: Any) -> Any:
     return make_array(array)(context, builder, value).data
 
 
+def count_of(context: Any, builder: Any, array: Any, value: Any) -> Any:
+    """How many elements an array has."""
+    from numba.np.arrayobj import make_array
+
+    return make_array(array)(context, builder, value).nitems
+
+
 def load(builder: Any, pointer: Any, vector: ir.VectorType) -> Any:
     loaded = builder.load(builder.bitcast(pointer, vector.as_pointer()))
     loaded.align = vector.element.get_abi_alignment(TARGET)

@@ -13,21 +13,21 @@ from ..compiler.jit import JIT_DISABLED
 from .emit import INDEX, check_one_dtype, data_pointer, load, splat, store, vector_type
 
 
-def _plain_outer(out: Any, at: int, A: Any, a_at: int, n_in: int, S: Any, d_at: int, n_out: int) -> None:
-    out[at : at + n_in * n_out] = np.outer(A[a_at : a_at + n_in], S[d_at : d_at + n_out]).ravel()
+def _plain_outer(out: Any, at: int, A: Any, a_at: int, n_in: int, memory: Any, d_at: int, n_out: int) -> None:
+    out[at : at + n_in * n_out] = np.outer(A[a_at : a_at + n_in], memory[d_at : d_at + n_out]).ravel()
 
 
 @intrinsic
-def _compiled_outer(typing: Any, out: Any, at: Any, A: Any, a_at: Any, n_in: Any, S: Any, d_at: Any, n_out: Any) -> Any:
+def _compiled_outer(typing: Any, out: Any, at: Any, A: Any, a_at: Any, n_in: Any, memory: Any, d_at: Any, n_out: Any) -> Any:
     i = types.intp
-    check_one_dtype(out, A, S)
+    check_one_dtype(out, A, memory)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         out_, at, A_, a_at, n_in, S_, d_at, n_out = arguments
         o = builder.gep(data_pointer(context, builder, out, out_), [at])
         a = builder.gep(data_pointer(context, builder, A, A_), [a_at])
-        d = builder.gep(data_pointer(context, builder, S, S_), [d_at])
-        vector = vector_type(S)
+        d = builder.gep(data_pointer(context, builder, memory, S_), [d_at])
+        vector = vector_type(memory)
         lanes = INDEX(vector.count)
         with builder.if_else(builder.icmp_signed("==", n_out, INDEX(1))) as (single, several):
             with single:
@@ -52,7 +52,7 @@ def _compiled_outer(typing: Any, out: Any, at: Any, A: Any, a_at: Any, n_in: Any
                     _emit_multiple(builder, vector, here, d, n_out, builder.load(builder.gep(a, [k])))
         return context.get_dummy_value()
 
-    return types.void(out, i, A, i, i, S, i, i), build
+    return types.void(out, i, A, i, i, memory, i, i), build
 
 
 def _emit_multiple(builder: Any, vector: Any, to: Any, source: Any, count: Any, factor: Any) -> None:
@@ -69,6 +69,6 @@ def _emit_multiple(builder: Any, vector: Any, to: Any, source: Any, count: Any, 
         builder.store(builder.fmul(factor, builder.load(builder.gep(source, [at]))), builder.gep(to, [at]))
 
 
-# outer(out, at, A, a_at, n_in, S, d_at, n_out): out[at + k n_out + j] = A[a_at + k] S[d_at + j] for k below n_in and j below
-# n_out. S goes on for a vector beyond these.
+# outer(out, at, A, a_at, n_in, memory, d_at, n_out): out[at + k n_out + j] = A[a_at + k] memory[d_at + j] for k below n_in and
+# j below n_out. memory goes on for a vector beyond these.
 outer = _plain_outer if JIT_DISABLED else _compiled_outer

@@ -4,9 +4,9 @@ They are called by address: a training's kernel holds none of them. So it is com
 those nothing who do not use it, and a user's own comes in as the built-in ones do. Addresses are those of one process;
 `make_workspace` writes them into the workspace. `calls.py` makes the calls, whose flat arguments become one named tuple here.
 
-Of an activation: function(S, at, backward), S the workspace's vector, `at` an `ActivationRows`.
+Of an activation: function(memory, places, backward), memory the workspace's vector, `places` an `ActivationRows`.
     its row kernel      forward: activations y OUT, from pre-activations x. backward: dL/da in d becomes delta = dL/dz.
-    its tangent kernel  for second derivatives; a directional derivative of each number of S lies `tangents` places after it.
+    its tangent kernel  for second derivatives; a directional derivative of each number lies `tangents` places after it.
                         forward: the tangents of y, from those of x. backward: the tangents of d, those of dL/da, become
                         those of delta; d itself still holds dL/da.
 
@@ -70,8 +70,8 @@ def activation_row_kernel(function: RowKernel, cached: bool = True) -> Any:
     """What `call_activation` calls: an activation's row kernel or tangent kernel."""
     body = leaf(function, inline=True)
 
-    def row_kernel(S, x, y, d, tangents, rows, stride, width, backward):
-        body(vector_at(S, 0, _UNKNOWN), ActivationRows(x, y, d, tangents, rows, stride, width), backward)
+    def row_kernel(memory, x, y, d, tangents, rows, stride, width, backward):
+        body(vector_at(memory, 0, _UNKNOWN), ActivationRows(x, y, d, tangents, rows, stride, width), backward)
 
     return kernel(named(row_kernel, f"{function.__name__}_by_address"), cached=cached)
 
@@ -80,16 +80,16 @@ def loss_row_kernel(function: RowKernel, cached: bool = True) -> Any:
     """What `call_loss` calls: a loss's row kernel, tangent kernel or target kernel."""
     body = leaf(function, inline=True)
 
-    def row_kernel(code, S, y, d, rows, stride, n_out, T, columns, weight, weights, first, scale, parameters):
+    def row_kernel(code, memory, y, d, rows, stride, n_out, T, columns, weight, weights, first, scale, parameters):
         return body(
             LossRows(
                 code,
-                matrix_at(S, y, rows, stride),
-                matrix_at(S, d, rows, stride),
+                matrix_at(memory, y, rows, stride),
+                matrix_at(memory, d, rows, stride),
                 read_only_matrix_at(T, first * columns, rows, columns),
                 read_only_vector_at(weight, first if weights else 0, rows if weights else 0),
                 scale,
-                vector_at(S, parameters, n_out // columns),
+                vector_at(memory, parameters, n_out // columns),
                 n_out,
             )
         )
@@ -152,7 +152,8 @@ def _locate(row_kernel: Any, real: np.dtype[Any], kind: str) -> int:
     if JIT_DISABLED:
         plain_row_kernels.append(row_kernel)
         return len(plain_row_kernels) - 1
-    from numba import from_dtype
+    from numba import from_dtype, types
 
-    address: int = row_kernel.address(TYPES[kind](from_dtype(real)))
+    result = types.float64 if kind == "loss" else types.none
+    address: int = row_kernel.address(TYPES[kind](from_dtype(real)), result)
     return address

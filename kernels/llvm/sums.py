@@ -16,32 +16,34 @@ from .emit import INDEX, data_pointer, load, multiply_add, splat, store, vector_
 CHAINS = 4
 
 
-def _plain_column_sums(S: Any, d_at: int, d_row: int, rows: int, columns: int, init_at: int, c_at: int, alpha: Any) -> None:
-    totals = np.zeros((CHAINS, columns), S.dtype)
+def _plain_column_sums(
+    memory: Any, d_at: int, d_row: int, rows: int, columns: int, init_at: int, c_at: int, alpha: Any
+) -> None:
+    totals = np.zeros((CHAINS, columns), memory.dtype)
     by_turns = rows // CHAINS * CHAINS
     for row in range(rows):
-        totals[row % CHAINS if row < by_turns else 0] += S[d_at + row * d_row :][:columns]
+        totals[row % CHAINS if row < by_turns else 0] += memory[d_at + row * d_row :][:columns]
     total = (totals[0] + totals[1]) + (totals[2] + totals[3])
-    S[c_at : c_at + columns] = S[init_at : init_at + columns] + S.dtype.type(alpha) * total
+    memory[c_at : c_at + columns] = memory[init_at : init_at + columns] + memory.dtype.type(alpha) * total
 
 
 @intrinsic
 def _compiled_column_sums(
-    typing: Any, S: Any, d_at: Any, d_row: Any, rows: Any, columns: Any, init_at: Any, c_at: Any, alpha: Any
+    typing: Any, memory: Any, d_at: Any, d_row: Any, rows: Any, columns: Any, init_at: Any, c_at: Any, alpha: Any
 ) -> Any:
     i = types.intp
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, d_at, d_row, rows, columns, init_at, c_at, alpha = arguments
-        s = data_pointer(context, builder, S, array)
+        s = data_pointer(context, builder, memory, array)
         column = INDEX(0)
         for fraction in (1, 2, 4):
-            vector = vector_type(S, fraction)
+            vector = vector_type(memory, fraction)
             if vector.count > 1:  # `padded_width` makes no panel of a single column
                 column = _emit_columns(builder, vector, s, (d_at, init_at, c_at), d_row, rows, column, columns, alpha)
         return context.get_dummy_value()
 
-    return types.void(S, i, i, i, i, i, i, S.dtype), build
+    return types.void(memory, i, i, i, i, i, i, memory.dtype), build
 
 
 def _emit_columns(
@@ -94,6 +96,6 @@ def _emit_sum(builder: Any, vector: ir.VectorType, d: Any, d_row: Any, rows: Any
     return builder.fadd(builder.fadd(first, second), builder.fadd(third, fourth))
 
 
-# column_sums(S, d_at, d_row, rows, columns, init_at, c_at, alpha): S[c_at + j] = S[init_at + j] + alpha times the sum over
-# `rows` rows of S[d_at + row d_row + j], for j below `columns`, a padded width.
+# column_sums(memory, d_at, d_row, rows, columns, init_at, c_at, alpha): memory[c_at + j] = memory[init_at + j] + alpha times
+# the sum over `rows` rows of memory[d_at + row d_row + j], for j below `columns`, a padded width.
 column_sums = _plain_column_sums if JIT_DISABLED else _compiled_column_sums

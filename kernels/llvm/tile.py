@@ -50,47 +50,48 @@ PANEL_KINDS = ((3, 1), (2, 1), (1, 1), (1, 2), (1, 4))
 def make_tile(rows: int, vectors: int, fraction: int = 1) -> Callable[..., None]:
     """A tile of `rows` x (`vectors` x lanes) sums held in registers, lanes a full register's divided by `fraction`:
 
-        tile(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, depth, alpha)
-        S[c_at + i c_row + j] = S[init_at + i init_row + j] + alpha sum_k A[a_at + i a_row + k a_step] S[b_at + k b_row + j]
+        tile(X, x_at, x_row, x_step, memory, b_at, b_row, init_at, init_row, c_at, c_row, depth, alpha)
+        memory[c_at + i c_row + j] =
+            memory[init_at + i init_row + j] + alpha sum_k X[x_at + i x_row + k x_step] memory[b_at + k b_row + j]
 
-    for k from 0 to depth - 1, in this order, depth at least 1; A and S 1-D arrays of one dtype. Nothing is checked.
+    for k from 0 to depth - 1, in this order, depth at least 1; X and memory 1-D arrays of one dtype. Nothing is checked.
     """
 
     def plain_tile(
-        A: Any, a_at: int, a_row: int, a_step: int, S: Any, b_at: int, b_row: int,
+        X: Any, x_at: int, x_row: int, x_step: int, memory: Any, b_at: int, b_row: int,
         init_at: int, init_row: int, c_at: int, c_row: int, depth: int, alpha: Any,
     ) -> None:  # fmt: skip
-        width = vectors * max(1, SIMD.vector_bytes // S.itemsize // fraction)
-        _plain_panel(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha)
+        width = vectors * max(1, SIMD.vector_bytes // memory.itemsize // fraction)
+        _plain_panel(X, x_at, x_row, x_step, memory, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha)
 
     if JIT_DISABLED:
         return plain_tile
 
     @intrinsic
     def compiled_tile(
-        typing: Any, A: Any, a_at: Any, a_row: Any, a_step: Any, S: Any, b_at: Any, b_row: Any,
+        typing: Any, X: Any, x_at: Any, x_row: Any, x_step: Any, memory: Any, b_at: Any, b_row: Any,
         init_at: Any, init_row: Any, c_at: Any, c_row: Any, depth: Any, alpha: Any,
     ) -> Any:  # fmt: skip
         i = types.intp
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            A_, a_at, a_row, a_step, S_, b_at, b_row, init_at, init_row, c_at, c_row, depth, alpha = arguments
-            a, s = data_pointer(context, builder, A, A_), data_pointer(context, builder, S, S_)
-            factors = (a, a_at, a_row, a_step, b_at, b_row, depth, alpha)
-            _emit_tile(builder, rows, vectors, vector_type(S, fraction), s, factors, (init_at, init_row, c_at, c_row))
+            X_, x_at, x_row, x_step, S_, b_at, b_row, init_at, init_row, c_at, c_row, depth, alpha = arguments
+            a, s = data_pointer(context, builder, X, X_), data_pointer(context, builder, memory, S_)
+            factors = (a, x_at, x_row, x_step, b_at, b_row, depth, alpha)
+            _emit_tile(builder, rows, vectors, vector_type(memory, fraction), s, factors, (init_at, init_row, c_at, c_row))
             return context.get_dummy_value()
 
-        return types.void(A, i, i, i, S, i, i, i, i, i, i, i, S.dtype), build
+        return types.void(X, i, i, i, memory, i, i, i, i, i, i, i, memory.dtype), build
 
     return compiled_tile
 
 
 def _emit_tile(builder: Any, rows: int, vectors: int, vector: ir.VectorType, s: Any, factors: Any, places: Any) -> None:
-    """One tile. factors: a, a_at, a_row, a_step, b_at, b_row, depth, alpha; places: init_at, init_row, c_at, c_row."""
-    a, a_at, a_row, a_step, b_at, b_row, depth, alpha = factors
+    """One tile. factors: a, x_at, x_row, x_step, b_at, b_row, depth, alpha; places: init_at, init_row, c_at, c_row."""
+    a, x_at, x_row, x_step, b_at, b_row, depth, alpha = factors
     init_at, init_row, c_at, c_row = places
-    a = builder.gep(a, [a_at])
-    a_rows = [builder.gep(a, [builder.mul(a_row, INDEX(r))]) for r in range(rows)]
+    a = builder.gep(a, [x_at])
+    a_rows = [builder.gep(a, [builder.mul(x_row, INDEX(r))]) for r in range(rows)]
     b = builder.gep(s, [b_at])
     columns = [INDEX(v * vector.count) for v in range(vectors)]
 
@@ -104,7 +105,7 @@ def _emit_tile(builder: Any, rows: int, vectors: int, vector: ir.VectorType, s: 
         total.add_incoming(ir.Constant(vector, [0.0] * vector.count), before)
     b_here = builder.gep(b, [builder.mul(k, b_row)])
     loaded = [load(builder, builder.gep(b_here, [column]), vector) for column in columns]
-    a_here = builder.mul(k, a_step)
+    a_here = builder.mul(k, x_step)
     results = []
     for pointer, row_sums in zip(a_rows, sums, strict=True):
         factor = splat(builder, builder.load(builder.gep(pointer, [a_here])), vector)
@@ -127,32 +128,32 @@ def _emit_tile(builder: Any, rows: int, vectors: int, vector: ir.VectorType, s: 
 
 
 def _plain_panel(
-    A: Any, a_at: int, a_row: int, a_step: int, S: Any, b_at: int, b_row: int,
+    X: Any, x_at: int, x_row: int, x_step: int, memory: Any, b_at: int, b_row: int,
     init_at: int, init_row: int, c_at: int, c_row: int, rows: int, width: int, depth: int, alpha: Any,
 ) -> None:  # fmt: skip
     lanes, row = np.arange(width), np.arange(rows)[:, None]
-    total = np.zeros((rows, width), S.dtype)
+    total = np.zeros((rows, width), memory.dtype)
     for k in range(depth):
-        total += A[a_at + row * a_row + k * a_step] * S[b_at + k * b_row + lanes]
-    S[c_at + row * c_row + lanes] = S[init_at + row * init_row + lanes] + S.dtype.type(alpha) * total
+        total += X[x_at + row * x_row + k * x_step] * memory[b_at + k * b_row + lanes]
+    memory[c_at + row * c_row + lanes] = memory[init_at + row * init_row + lanes] + memory.dtype.type(alpha) * total
 
 
 @intrinsic
 def _compiled_panel(
-    typing: Any, A: Any, a_at: Any, a_row: Any, a_step: Any, S: Any, b_at: Any, b_row: Any,
+    typing: Any, X: Any, x_at: Any, x_row: Any, x_step: Any, memory: Any, b_at: Any, b_row: Any,
     init_at: Any, init_row: Any, c_at: Any, c_row: Any, rows: Any, width: Any, depth: Any, alpha: Any,
 ) -> Any:  # fmt: skip
     i = types.intp
-    check_one_dtype(A, S)
+    check_one_dtype(X, memory)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        A_, a_at, a_row, a_step, S_, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha = arguments
-        a, s = data_pointer(context, builder, A, A_), data_pointer(context, builder, S, S_)
+        X_, x_at, x_row, x_step, S_, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha = arguments
+        a, s = data_pointer(context, builder, X, X_), data_pointer(context, builder, memory, S_)
         done = builder.append_basic_block("panel")
         for vectors, fraction in PANEL_KINDS:
-            if fraction > 1 and vector_type(S).count // fraction < 2:
+            if fraction > 1 and vector_type(memory).count // fraction < 2:
                 continue  # `padded_width` makes no panel of a single column
-            vector = vector_type(S, fraction)
+            vector = vector_type(memory, fraction)
             fits = builder.icmp_signed("==", width, INDEX(vectors * vector.count))
             here, other = builder.append_basic_block("width"), builder.append_basic_block("other")
             builder.cbranch(fits, here, other)
@@ -160,7 +161,7 @@ def _compiled_panel(
             row = INDEX(0)
             for height in (SIMD.tile_rows, SIMD.tile_rows // 2, 1):
                 row = _emit_rows(
-                    builder, height, vectors, vector, s, (a, a_at, a_row, a_step, b_at, b_row, depth, alpha),
+                    builder, height, vectors, vector, s, (a, x_at, x_row, x_step, b_at, b_row, depth, alpha),
                     (init_at, init_row, c_at, c_row), row, rows,
                 )  # fmt: skip
             builder.branch(done)
@@ -169,14 +170,14 @@ def _compiled_panel(
         builder.position_at_end(done)
         return context.get_dummy_value()
 
-    return types.void(A, i, i, i, S, i, i, i, i, i, i, i, i, i, S.dtype), build
+    return types.void(X, i, i, i, memory, i, i, i, i, i, i, i, i, i, memory.dtype), build
 
 
 def _emit_rows(
     builder: Any, height: int, vectors: int, vector: ir.VectorType, s: Any, factors: Any, places: Any, first: Any, rows: Any
 ) -> Any:
     """Tiles of `height` rows from row `first` on, as long as whole ones fit; the first row that is left."""
-    a, a_at, a_row, *rest = factors
+    a, x_at, x_row, *rest = factors
     init_at, init_row, c_at, c_row = places
     before = builder.basic_block
     check, body, after = (builder.append_basic_block(name) for name in ("check", "tile", "after"))
@@ -187,7 +188,7 @@ def _emit_rows(
     following = builder.add(row, INDEX(height))
     builder.cbranch(builder.icmp_signed("<=", following, rows), body, after)
     builder.position_at_end(body)
-    here = (a, builder.add(a_at, builder.mul(row, a_row)), a_row, *rest)
+    here = (a, builder.add(x_at, builder.mul(row, x_row)), x_row, *rest)
     starts = (builder.add(at, builder.mul(row, stride)) for at, stride in ((init_at, init_row), (c_at, c_row)))
     init_here, c_here = starts
     _emit_tile(builder, height, vectors, vector, s, here, (init_here, init_row, c_here, c_row))
@@ -200,42 +201,44 @@ def _emit_rows(
 _panel = _plain_panel if JIT_DISABLED else _compiled_panel
 
 
-@leaf(read_only="A")
-def panel(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha):
+@leaf(read_only="X")
+def panel(X, x_at, x_row, x_step, memory, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha):
     """As a tile, for any number of rows and a width of one of `PANEL_KINDS`: tiles of as many rows as the registers hold, then
     of one. A leaf, so that a kernel has one copy of all the tiles.
     """
-    _panel(A, a_at, a_row, a_step, S, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha)
+    _panel(X, x_at, x_row, x_step, memory, b_at, b_row, init_at, init_row, c_at, c_row, rows, width, depth, alpha)
 
 
-def _plain_dots(S: Any, d_at: int, w_at: int, panel_rows: int, columns: int, rows: int, to: int) -> None:
-    lanes = SIMD.vector_bytes // S.itemsize
-    S[to : to + rows] = 0
+def _plain_dots(memory: Any, d_at: int, w_at: int, panel_rows: int, columns: int, rows: int, to: int) -> None:
+    lanes = SIMD.vector_bytes // memory.itemsize
+    memory[to : to + rows] = 0
     column = 0
     while column < columns:
         width = panel_width(columns - column, lanes)
         at = w_at + panel_rows * column
-        S[to : to + rows] += S[at : at + rows * width].reshape(rows, width) @ S[d_at + column : d_at + column + width]
+        memory[to : to + rows] += (
+            memory[at : at + rows * width].reshape(rows, width) @ memory[d_at + column : d_at + column + width]
+        )
         column += width
 
 
 @intrinsic
-def _compiled_dots(typing: Any, S: Any, d_at: Any, w_at: Any, panel_rows: Any, columns: Any, rows: Any, to: Any) -> Any:
+def _compiled_dots(typing: Any, memory: Any, d_at: Any, w_at: Any, panel_rows: Any, columns: Any, rows: Any, to: Any) -> Any:
     i = types.intp
     width_type = types.Dispatcher(panel_width)
     width_signature = typing.resolve_function_type(width_type, (i, i), {})
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, d_at, w_at, panel_rows, columns, rows, to = arguments
-        s = data_pointer(context, builder, S, array)
+        s = data_pointer(context, builder, memory, array)
         function = context.get_function(width_type, width_signature)
         row = INDEX(0)
         for height in (SIMD.tile_rows, 1):
             places = (d_at, w_at, panel_rows, columns, to)
-            row = _emit_dot_rows(builder, height, vector_type(S), (s, function), places, row, rows)
+            row = _emit_dot_rows(builder, height, vector_type(memory), (s, function), places, row, rows)
         return context.get_dummy_value()
 
-    return types.void(S, i, i, i, i, i, i), build
+    return types.void(memory, i, i, i, i, i, i), build
 
 
 def _emit_dot_rows(builder: Any, height: int, vector: ir.VectorType, given: Any, places: Any, first: Any, rows: Any) -> Any:
@@ -299,20 +302,20 @@ def _emit_dot_rows(builder: Any, height: int, vector: ir.VectorType, given: Any,
     return row
 
 
-# dots(S, d_at, w_at, panel_rows, columns, rows, to): S[to + i] = the dot product of row i of a matrix in panels of whole
-# vectors, from w_at on, with the vector from d_at on, for i below `rows`.
+# dots(memory, d_at, w_at, panel_rows, columns, rows, to): memory[to + i] = the dot product of row i of a matrix in panels of
+# whole vectors, from w_at on, with the vector from d_at on, for i below `rows`.
 dots = _plain_dots if JIT_DISABLED else _compiled_dots
 
 
-def _plain_transpose(S: Any, source_at: int, source_row: int, target_at: int, target_row: int) -> None:
-    lanes = np.arange(SIMD.vector_bytes // S.itemsize)
+def _plain_transpose(memory: Any, source_at: int, source_row: int, target_at: int, target_row: int) -> None:
+    lanes = np.arange(SIMD.vector_bytes // memory.itemsize)
     across, down = lanes[None, :], lanes[:, None]
-    S[target_at + down * target_row + across] = S[source_at + across * source_row + down]
+    memory[target_at + down * target_row + across] = memory[source_at + across * source_row + down]
 
 
 @intrinsic
-def _compiled_transpose(typing: Any, S: Any, source_at: Any, source_row: Any, target_at: Any, target_row: Any) -> Any:
-    vector = vector_type(S)
+def _compiled_transpose(typing: Any, memory: Any, source_at: Any, source_row: Any, target_at: Any, target_row: Any) -> Any:
+    vector = vector_type(memory)
     count = vector.count
 
     def mask(step: int, low: bool) -> ir.Constant:
@@ -325,7 +328,7 @@ def _compiled_transpose(typing: Any, S: Any, source_at: Any, source_row: Any, ta
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, source_at, source_row, target_at, target_row = arguments
-        data = data_pointer(context, builder, S, array)
+        data = data_pointer(context, builder, memory, array)
 
         def row(at: Any, stride: Any, number: int) -> Any:
             return builder.gep(data, [builder.add(at, builder.mul(stride, INDEX(number)))])
@@ -344,24 +347,24 @@ def _compiled_transpose(typing: Any, S: Any, source_at: Any, source_row: Any, ta
         return context.get_dummy_value()
 
     i = types.intp
-    return types.void(S, i, i, i, i), build
+    return types.void(memory, i, i, i, i), build
 
 
-# Transpose a block of lanes x lanes entries: S[target_at + j target_row + i] = S[source_at + i source_row + j].
+# Transpose a block of lanes x lanes entries: memory[target_at + j target_row + i] = memory[source_at + i source_row + j].
 transpose_block = _plain_transpose if JIT_DISABLED else _compiled_transpose
 
 
-def _plain_lanes(S: Any) -> int:
-    return SIMD.vector_bytes // S.itemsize
+def _plain_lanes(memory: Any) -> int:
+    return SIMD.vector_bytes // memory.itemsize
 
 
 @intrinsic
-def _compiled_lanes(typing: Any, S: Any) -> Any:
+def _compiled_lanes(typing: Any, memory: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return INDEX(vector_type(S).count)
+        return INDEX(vector_type(memory).count)
 
-    return types.intp(S), build
+    return types.intp(memory), build
 
 
-# Elements of the array S in a full vector register.
+# Elements of the array memory in a full vector register.
 lanes_of = _plain_lanes if JIT_DISABLED else _compiled_lanes

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from ..compiler.jit import JIT_DISABLED
-from ..llvm.emit import INDEX, data_pointer, ir, multiply_add
+from ..llvm.emit import INDEX, count_of, data_pointer, multiply_add
 
 Table = tuple[tuple[int, Any], ...]
 # Where the rates lie, from the begin of the weights on: these take at most (2 + 1) 8 + (8 + 1) numbers.
@@ -45,9 +46,10 @@ def sizes_of(inputs: int, hidden: int, outputs: int) -> tuple[int, int]:
 def make_trainer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
     """A function for networks of up to `inputs` inputs and `hidden` hidden units, and just `outputs` outputs:
 
-        train(S, w, samples, control, count, codes, factor)
+        train(memory, w, samples, control, count, codes, factor)
 
-    w: where the weights lie in the vector S, laid out as above, and the rates `RATES_AT` numbers later. samples: `Samples`.
+    w: where the weights lie in the vector memory, laid out as above, and the rates `RATES_AT` numbers later.
+    samples: `Samples`.
     `count` of them are trained on, delta at the output being factor (y - t) times the slope. codes: of the
     activations, the hidden one and that of the output. Returns the sum of (y - t)^2, how many samples were done, and whether
     all was finite. A non-zero stop in `control` ends it after a step; a sample whose square is not finite does before its step.
@@ -61,34 +63,34 @@ def make_trainer(inputs: int, hidden: int, outputs: int, activations: Table, slo
 
 def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], slopes: dict[int, Any]) -> Callable[..., Any]:
     def train(
-        S: Any, w: int, samples: Samples, control: Any, count: int, codes: tuple[int, int], factor: Any
+        memory: Any, w: int, samples: Samples, control: Any, count: int, codes: tuple[int, int], factor: Any
     ) -> tuple[float, int, bool]:
         X, n_in, T, order = samples
-        rates = w + RATES_AT
+        rates, (hidden_code, output_code) = w + RATES_AT, codes
         n_weights, n_rates = sizes_of(inputs, hidden, outputs)
         bounds = np.cumsum([inputs * hidden, hidden, (hidden or inputs) * outputs])
-        first, b1, second, b2 = np.split(S[w : w + n_weights], bounds)
+        first, b1, second, b2 = np.split(memory[w : w + n_weights], bounds)
         w1, w2 = first.reshape(inputs, hidden), second.reshape(hidden or inputs, outputs)
-        input_rates, hidden_rates, bias_rate = np.split(S[rates : rates + n_rates], [inputs, inputs + hidden])
+        input_rates, hidden_rates, bias_rate = np.split(memory[rates : rates + n_rates], [inputs, inputs + hidden])
         last_rates = hidden_rates if hidden else input_rates
 
-        def through(table: dict[int, Any], code: int, values: Any, otherwise: Any) -> Any:
-            return np.array([table[code](value) for value in values], S.dtype) if code in table else otherwise
+        def chosen(table: dict[int, Any], code: int, values: Any, otherwise: Any) -> Any:
+            return np.array([table[code](value) for value in values], memory.dtype) if code in table else otherwise
 
         total = 0.0
         for done in range(count):
             row = order[done] if order.size else done
             x = X[row * n_in + np.minimum(np.arange(inputs), n_in - 1)]
-            h = through(activations, codes[0], *[_dot(x, w1) + b1] * 2) if hidden else x
-            y = through(activations, codes[1], *[_dot(h, w2) + b2] * 2)
+            h = chosen(activations, hidden_code, *[_dot(x, w1) + b1] * 2) if hidden else x
+            y = chosen(activations, output_code, *[_dot(h, w2) + b2] * 2)
             difference = y - T[row * outputs : (row + 1) * outputs]
             square = float(np.sum(difference.astype(np.float64) ** 2))
             if not square < np.inf:
                 return total + square, done, False
             total += square
-            delta = difference * factor * through(slopes, codes[1], y, np.ones_like(y))
+            delta = difference * factor * chosen(slopes, output_code, y, np.ones_like(y))
             if hidden:
-                below = _dot(delta, w2.T) * through(slopes, codes[0], h, np.ones_like(h))
+                below = _dot(delta, w2.T) * chosen(slopes, hidden_code, h, np.ones_like(h))
                 w1 -= input_rates[:, None] * (x[:, None] * below)
                 b1 -= bias_rate * below
             w2 -= last_rates[:, None] * (h[:, None] * delta)
@@ -109,15 +111,15 @@ def _dot(vector: Any, matrix: Any) -> Any:
 
 
 def _typer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
-    def type_train(typing: Any, S: Any, w: Any, samples: Any, control: Any, count: Any, codes: Any, factor: Any) -> Any:
-        real, i = S.dtype, types.intp
+    def type_train(typing: Any, memory: Any, w: Any, samples: Any, control: Any, count: Any, codes: Any, factor: Any) -> Any:
+        real, i = memory.dtype, types.intp
         tables = []
         for table in (activations, slopes):
             called = [(code, types.Dispatcher(function)) for code, function in table]
             tables.append([(code, kind, typing.resolve_function_type(kind, (real,), {})) for code, kind in called])
         result = types.Tuple((types.float64, types.intp, types.boolean))
         two_codes = types.UniTuple(types.int64, 2)
-        signature = result(S, i, samples, control, i, two_codes, real)
+        signature = result(memory, i, samples, control, i, two_codes, real)
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             functions = [[(code, context.get_function(kind, sig)) for code, kind, sig in table] for table in tables]
@@ -126,9 +128,9 @@ def _typer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: T
             X_type, _, T_type, order_type = samples.types
             values = {"w": w, "n_in": n_in, "count": count, "factor": factor}
             values["hidden_code"], values["output_code"] = (builder.extract_value(codes, k) for k in range(2))
-            values["n_order"] = _size(context, builder, order_type, order)
+            values["n_order"] = count_of(context, builder, order_type, order)
             values["S_data"], values["X_data"] = (
-                data_pointer(context, builder, S, vector),
+                data_pointer(context, builder, memory, vector),
                 data_pointer(context, builder, X_type, X),
             )
             values["T_data"], values["order_data"] = (
@@ -142,12 +144,6 @@ def _typer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: T
         return signature, build
 
     return type_train
-
-
-def _size(context: Any, builder: Any, array: Any, value: Any) -> Any:
-    from numba.np.arrayobj import make_array
-
-    return make_array(array)(context, builder, value).nitems
 
 
 def _chosen(builder: Any, code: Any, functions: list[tuple[int, Any]], values: list[Any], otherwise: list[Any]) -> list[Any]:

@@ -76,7 +76,7 @@ def batch_weight(rows, start, stop):
 
 @leaf
 def gather_block(net, rows, batch, first, block):
-    """A block's rows, `first` the first one's position in the batch, into its chunk's memory; their inputs and targets there."""
+    """A block's rows into its chunk's memory; their inputs and targets there. first: the first row's position in the batch."""
     header, memory = net.header[0], net.memory
     n_in, columns = net.layers[0].n_in, header.n_targets
     order = span(rows.order, batch.start + first, block.rows)
@@ -122,7 +122,7 @@ def chunk_inputs(net, rows, start, memory):
 def gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout):
     """Gradients of this thread's groups of chunks, each the sum over its chunks in order."""
     header = net.header[0]
-    one, alone = net.memory.dtype.type(1.0), Team(team.control, 0, 1)
+    one, this_thread = net.memory.dtype.type(1.0), Team(team.control, 0, 1)
     n_chunks = (batch.rows + header.chunk_rows - 1) // header.chunk_rows
     memory = team.thread * header.chunk_size
     # Neighbours, not every other one: chunks that do not divide evenly make groups long and short by turns.
@@ -137,18 +137,9 @@ def gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout):
                 deltas_of_block(net, rows, batch, first + row, block, losses, dropout)
             X, whole = chunk_inputs(net, rows, batch.start + first, memory), Block(memory, 0, count)
             if chunk == first_chunk:
-                set_gradient(net, X, whole, memory, target, alone, dropout)
+                set_gradient(net, X, whole, memory, target, this_thread, dropout)
             else:
-                add_gradient(net, X, whole, memory, target, one, alone, dropout)
-
-
-@leaf
-def deltas_of_batch(net, rows, batch, team, losses, dropout):
-    """Deltas of this thread's rows of a batch that is one chunk."""
-    first, last = share(team, batch.rows, net.header[0].strip_rows)
-    block_rows = net.header[0].block_rows
-    for row in range(first, last, block_rows):
-        deltas_of_block(net, rows, batch, row, Block(0, row, min(block_rows, last - row)), losses, dropout)
+                add_gradient(net, X, whole, memory, target, one, this_thread, dropout)
 
 
 @leaf
@@ -206,7 +197,10 @@ def train_batches(net, rows, state, losses, team, barriers, step, record):
         if header.grouped:
             gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout)
         else:
-            deltas_of_batch(net, rows, batch, team, losses, dropout)
+            first, last = share(team, count, header.strip_rows)
+            for row in range(first, last, header.block_rows):
+                block = Block(0, row, min(header.block_rows, last - row))
+                deltas_of_block(net, rows, batch, row, block, losses, dropout)
         wait_for_all(team, barriers + 1)
 
         loss = sum_of(losses, 0, (count + header.strip_rows - 1) // header.strip_rows)

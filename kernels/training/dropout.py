@@ -8,7 +8,7 @@ are taken from them; the factor 1 / (1 - rate) is put into the products that tak
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Dropout(NamedTuple):
     """Whether units are dropped, the key of the step, and the position in the batch of the first row of a block."""
 
     active: bool
-    key: int
+    key: Any  # int64
     position: int
 
 

@@ -59,12 +59,14 @@ def rows_of_epoch(rows, epoch, epochs):
     return Rows(rows.X, rows.T, rows.weight, span(rows.order, epoch * m, m))
 
 
-@leaf
-def epochs_in_memory(theta, state, rows, work):
-    """This thread's part of all epochs of a call, through the workspace's panels; the last one's mean loss."""
+@kernel(read_only="X T weight order", written="theta")
+def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
+    """`train_epoch` for any network: this thread's part, through the workspace's panels."""
+    rows = Rows(X, T, weight, order)
+    check_epoch(plan, theta, state, rows, work)
     net, counters, records = net_of(work), state.counters[0], work.epochs
     team = Team(work.control, work.team[0].thread, work.team[0].threads)
-    n = rows.order.size // records.size if rows.order.size else rows.X.shape[0]
+    n = order.size // records.size if order.size else X.shape[0]
     n_batches = (n + net.header[0].batch_rows - 1) // net.header[0].batch_rows
     barriers = barriers_of_a_step(state.hyperparameters[0]) * n_batches
     mode = flush_subnormals()
@@ -87,14 +89,17 @@ def epochs_in_memory(theta, state, rows, work):
     return loss
 
 
-@leaf
-def epochs_in_registers(theta, state, rows, work):
-    """All epochs of a call, by the first thread, for what `fits_registers`; the last one's mean loss."""
-    net, counters, records = net_of(work), state.counters[0], work.epochs
-    n = rows.order.size // records.size if rows.order.size else rows.X.shape[0]
-    loss = 0.0
+@kernel(read_only="X T weight order", written="theta")
+def epoch_in_registers(plan, theta, state, X, T, weight, order, work):
+    """`train_epoch` for what `fits_registers`: by the first thread alone."""
+    rows = Rows(X, T, weight, order)
+    check_epoch(plan, theta, state, rows, work)
+    if not fits_registers(work.header[0], work.layers, state, weight.size):
+        raise ValueError("this training does not fit into registers; use train_epoch")
+    net, counters, records, loss = net_of(work), state.counters[0], work.epochs, 0.0
     if work.team[0].thread != 0:
         return loss
+    n = order.size // records.size if order.size else X.shape[0]
     mode = flush_subnormals()
     for epoch in range(records.size):
         here, record = rows_of_epoch(rows, epoch, records.size), records[epoch]
@@ -122,11 +127,9 @@ def train_epoch(plan, theta, state, X, T, weight, order, work):
     Several threads may make one call together, each with its `Workspace.member`; the result is the same to the last bit.
     Subnormal numbers count as zero.
     """
-    rows = Rows(X, T, weight, order)
-    check_epoch(plan, theta, state, rows, work)
     if fits_registers(work.header[0], work.layers, state, weight.size):
-        return epochs_in_registers(theta, state, rows, work)
-    return epochs_in_memory(theta, state, rows, work)
+        return epoch_in_registers(plan, theta, state, X, T, weight, order, work)
+    return epoch_in_memory(plan, theta, state, X, T, weight, order, work)
 
 
 @kernel(read_only="X T weight", written="theta")
@@ -136,33 +139,10 @@ def train_step(plan, theta, state, X, T, weight, work):
     theta and state OUT. n is at most the workspace's batch size. The same to the last bit as `train_epoch` on these rows.
     """
     check_batch(X, work)
-    rows = Rows(X, T, weight, empty_integers())
-    check_epoch(plan, theta, state, rows, work)
-    return epochs_in_memory(theta, state, rows, work)
-
-
-# The two halves of `train_epoch` by themselves, since most networks need one: a third of the time to compile is saved.
-
-
-@kernel(read_only="X T weight order", written="theta")
-def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
-    """`train_epoch` for any network."""
-    rows = Rows(X, T, weight, order)
-    check_epoch(plan, theta, state, rows, work)
-    return epochs_in_memory(theta, state, rows, work)
-
-
-@kernel(read_only="X T weight order", written="theta")
-def epoch_in_registers(plan, theta, state, X, T, weight, order, work):
-    """`train_epoch` for what `fits_registers`."""
-    rows = Rows(X, T, weight, order)
-    check_epoch(plan, theta, state, rows, work)
-    if not fits_registers(work.header[0], work.layers, state, weight.size):
-        raise ValueError("this training does not fit into registers; use train_epoch")
-    return epochs_in_registers(theta, state, rows, work)
+    return epoch_in_memory(plan, theta, state, X, T, weight, empty_integers(), work)
 
 
 def choose_epoch(state: State, weight: np.ndarray, work: Workspace) -> Callable[..., float]:
-    """The half of `train_epoch` that such calls of it come to."""
+    """The half of `train_epoch` that such calls of it come to: alone, it compiles in two thirds of the time."""
     fits = getattr(fits_registers, "py_func", fits_registers)  # as plain Python: nothing is compiled to ask
     return epoch_in_registers if fits(work.header[0], work.layers, state, weight.size) else epoch_in_memory

@@ -147,12 +147,12 @@ def step_by_pieces(net, step, l, team, dropout):
     factor = kept_factor(net.layers, l - 1, dropout, memory.dtype.type)
     scratch = header.scratch + team.thread * SCRATCH_ROWS * 3 * lanes
     first, last = share(team, layer.n_in, lanes)
-    few = rows_at_a_time(rows)
-    for start in range(first, last, few):
+    at_once = rows_at_a_time(rows)
+    for start in range(first, last, at_once):
         column = 0
         while column < layer.width:
             columns = panel_width(layer.width - column, lanes)
-            for row in range(start, min(start + few, last), SCRATCH_ROWS):
+            for row in range(start, min(start + at_once, last), SCRATCH_ROWS):
                 piece = ByRows(scratch, columns, min(SCRATCH_ROWS, last - row))
                 factors = Operand(A.vector, A.at + row * A.row, A.row, A.step)
                 here = layer.weights + layer.panel_rows * column + row * columns

@@ -9,7 +9,7 @@ import pytest
 from tileprop.bench import solvers
 from tileprop.bench.solvers import FITS, Fit, Goal, Outcome, Rows, held_out, least_squares, race, run_solvers, train
 from tileprop.trainer import LBFGS, Adam, History, LevenbergMarquardt
-from tileprop.trainer.callbacks import Running
+from tileprop.trainer.callbacks import RunningFit
 
 X = np.linspace(-1, 1, 40)[:, None]
 EASY = Fit("easy", [1, 4, 1], lambda: Rows(X, np.sin(2 * X)))
@@ -64,13 +64,13 @@ def test_a_goal():
     assert goal.losses_only
     for loss, ends in ((0.5, False), (0.7, False), (0.05, True)):
         history.record(loss, None, 0.0)
-        assert goal(Running(EASY.network(0), None, history)) == ends
+        assert goal(RunningFit(EASY.network(0), None, history)) == ends
     outcome = goal.outcome()
     assert (outcome.steps, outcome.loss, outcome.reached) == (3, 0.05, True)
     assert Goal(EASY.rows(), 0.1, 0.0).met(1.0)  # time is up
     watched = Goal(noisy(), 0.1, math.inf)
     history.record(0.0, 0.3, 0.0)
-    assert not watched(Running(EASY.network(0), None, history))
+    assert not watched(RunningFit(EASY.network(0), None, history))
 
 
 @pytest.mark.parametrize("optimizer", [LevenbergMarquardt(), LBFGS(), Adam(0.01)], ids=lambda o: type(o).__name__)

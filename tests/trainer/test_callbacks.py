@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from inside import set_progress
 from tileprop.trainer import SGD, Adam, DivergenceError, EarlyStopping, InputError, Network, loop
-from tileprop.trainer.callbacks import Running
+from tileprop.trainer.callbacks import RunningFit
 
 RNG = np.random.default_rng(12)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))
@@ -20,7 +20,7 @@ def test_one_call_after_each_epoch_with_true_figures():
     seen = []
 
     def look(running):
-        assert isinstance(running, Running)
+        assert isinstance(running, RunningFit)
         history = running.history
         seen.append((running.network.theta.copy(), [*history.loss], [*history.batch_loss], [*history.penalty], running))
 
@@ -150,8 +150,8 @@ def test_one_that_looks_at_losses_only_ends_the_fit_at_the_same_bits(monkeypatch
         return history.loss, network.theta.tobytes(), [array.tobytes() for array in state]
 
     monkeypatch.setattr(loop, "WORTH_A_CALL", 1e3)  # however slow the machine is now
-    calls, train = [], loop.Calls.train
-    monkeypatch.setattr(loop.Calls, "train", lambda self, epochs, *rest: calls.append(epochs) or train(self, epochs, *rest))
+    calls, train = [], loop.Epochs.train
+    monkeypatch.setattr(loop.Epochs, "train", lambda self, epochs, *rest: calls.append(epochs) or train(self, epochs, *rest))
     expected = fit()
     assert calls == [1] * 17
     calls.clear()

@@ -57,7 +57,7 @@ class MLPClassifier(CompiledTraining, sklearn.neural_network.MLPClassifier):  # 
         Whether a warm start goes on with the optimizer's state, too.
 
     callbacks : list of callables, default=None
-        Called after each epoch with a `tileprop.trainer.callbacks.Running`; one that returns True ends the fit.
+        Called after each epoch with a `tileprop.trainer.callbacks.RunningFit`; one that returns True ends the fit.
 
     dtype : {"float32", "float64"}, default=None
         What to compute in. None: in the dtype of X.

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils.validation import validate_data
 
-from ..callbacks import Running
+from ..callbacks import RunningFit
 from ..errors import DivergenceError
 from ..network import PREDICT_ROWS, Network
 from ..optimizers import SGD, Adam, Optimizer
@@ -165,7 +165,7 @@ class CompiledTraining(Validating, WithCallbacks):
         if batch_size > n:
             warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4)
 
-        def after_epoch(running: Running) -> bool:
+        def after_epoch(running: RunningFit) -> bool:
             history = running.history
             self.n_iter_ += 1
             self.loss_ = self._total_loss(history.batch_loss[-1], history.penalty[-1])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..callbacks import Callback, Running
+from ..callbacks import Callback, RunningFit
 from ..progress import Report
 
 
@@ -20,7 +20,7 @@ class Log:
 
     def __init__(
         self,
-        running: Running,
+        running: RunningFit,
         epochs: int,
         time_limit: float | None,
         validate: Callable[[], float] | None,

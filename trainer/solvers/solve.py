@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..callbacks import Callback, Running, finish
+from ..callbacks import Callback, RunningFit, finish
 from ..history import History
 from ..progress import reporter
 from .blas import one_thread
@@ -32,7 +32,7 @@ def solve(
     progress: bool | None,
 ) -> History:
     """Train the network on the problem, for so many iterations at most; validate: gives the validation loss."""
-    running = Running(network, None, History(n_samples=len(problem.X)))
+    running = RunningFit(network, None, History(n_samples=len(problem.X)))
     with reporter(progress, epochs, len(problem.X)) as report, one_thread():
         try:
             log = Log(running, epochs, solver.time_limit, validate, callbacks, report)

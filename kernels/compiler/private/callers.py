@@ -15,7 +15,7 @@ from typing import Any
 
 from llvmlite import binding
 
-from .cache import source_hash
+from ..cache import source_hash
 
 # Kernels that callers refer to by name, by their modules' and their own.
 _kernels: dict[tuple[str, str], Any] = {}
@@ -63,7 +63,7 @@ def _restore_guard(
         raise StaleKernels("compiled against other kernel sources")
     if not module:
         return SourceGuard()
-    importlib.import_module(__package__.rpartition(".")[0])
+    importlib.import_module(__package__.rsplit(".", 2)[0])
     dispatcher = _kernels[module, function]
     # The name has a number in it that is another one where kernels were compiled in another order.
     binding.add_symbol(symbol, dispatcher.address(arguments))

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
 from numba import float64, njit
-from numba.core import config
 from tileprop.kernels.compiler import jit
 from tileprop.kernels.compiler.jit import leaf
-from tileprop.kernels.compiler.linking import LeafLibrary
 
 FACTORS = np.array([2.0, 3.0])
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """As in the package, but not kept on disk: the cache's stamp does not cover this file."""
-    with mock.patch.object(jit, "cache_folder", return_value=None):
-        return jit.kernel(function)
+    return jit.kernel(function, cached=False)
 
 
 @leaf
@@ -70,8 +66,10 @@ def test_an_exception_keeps_its_arguments_through_leaves():
     assert caught.value.args[1:] == (-1.0, 0)
 
 
-@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
+@pytest.mark.skipif(jit.STOCK, reason="about the private way of compiling")
 def test_a_leaf_is_kept_as_llvm_code():
+    from tileprop.kernels.compiler.private.leaves import LeafLibrary
+
     half.compile((float64,))
     second_kernel(1.0)
     (kept,) = (result._asdict() for result in half.overloads.values())

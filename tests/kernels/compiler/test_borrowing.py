@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from numba.core import config
-from tileprop.kernels.compiler.jit import kernel, leaf
+from tileprop.kernels.compiler.jit import STOCK, kernel, leaf
 
-compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
+private_only = pytest.mark.skipif(STOCK, reason="about the private way of compiling")
 
 
 class Pair(NamedTuple):
@@ -127,7 +126,7 @@ def test_what_is_returned_outlives_the_argument():
         del others
 
 
-@compiled_only
+@private_only
 def test_no_reference_is_counted():
     def body(function: Any) -> str:
         compiled = kernel(function, cached=False)

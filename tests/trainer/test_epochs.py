@@ -1,4 +1,4 @@
-"""Calls of several epochs give the bits of one at a time; divergence is told, and undone, exactly."""
+"""Calls that make several epochs give the bits of one at a time; divergence is told, and undone, exactly."""
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def test_orders_of_rows_that_are_none():
 
 def test_short_epochs_share_calls(monkeypatch):
     calls = []
-    monkeypatch.setattr(loop.Calls, "train", lambda self, epochs, *rest: calls.append(epochs) or np.zeros((epochs, 3)))
+    monkeypatch.setattr(loop.Epochs, "train", lambda self, epochs, *rest: calls.append(epochs) or np.zeros((epochs, 3)))
     Network([3, 4, 2]).fit(X, T, epochs=100)
     assert sum(calls) == 100
     assert calls[0] == 1

@@ -7,28 +7,27 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from installation import SOURCES, Installation, files_under
 from numba.core import config
 from tileprop import kernels
 from tileprop.kernels.compiler.cache import cache_folder
+from tileprop.kernels.compiler.jit import STOCK
 
-SOURCES = Path(kernels.__file__).parent
-
+private_only = pytest.mark.skipif(STOCK, reason="about the private way of compiling; the stock way: test_stock_cache.py")
 compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX places and modes")
 
 CALL_SIGMOID = """
 import json, numpy as np, tileprop.kernels
-from tileprop.kernels import cache, sigmoid
+from tileprop.kernels import sigmoid
+from tileprop.kernels.compiler import cache
 value = float(sigmoid(np.zeros(3))[1])
 print(json.dumps({
     "from": tileprop.kernels.__file__,
@@ -47,72 +46,15 @@ print(json.dumps({"folder": folder and str(folder), "hash": cache.source_hash()}
 """
 
 
-class Installation:
-    """A copy of the kernels in a folder of its own, with a home, a temporary folder and a cache beside it."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.kernels = root / "site" / "tileprop" / "kernels"
-        shutil.copytree(SOURCES, self.kernels, ignore=shutil.ignore_patterns("__pycache__"))
-        self.home, self.temporary, self.cache, self.work = (root / name for name in ("home", "temporary", "cache", "work"))
-        for folder in (self.home, self.temporary, self.work):
-            folder.mkdir()
-
-    def start(self, code: str, **environment: str | None) -> subprocess.Popen[str]:
-        ours = {"TILEPROP_CACHE", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "NUMBA_DISABLE_JIT"}
-        settings: dict[str, str | None] = {name: value for name, value in os.environ.items() if name not in ours}
-        settings |= {"PYTHONPATH": str(self.root / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
-        settings |= {name: str(self.home) for name in ("HOME", "USERPROFILE", "LOCALAPPDATA")}
-        settings |= {name: str(self.temporary) for name in ("TMPDIR", "TEMP", "TMP")}
-        settings |= {"TILEPROP_CACHE": str(self.cache)} | environment
-        return subprocess.Popen(
-            [sys.executable, "-c", code],
-            env={name: value for name, value in settings.items() if value is not None},
-            cwd=self.work,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def finish(self, process: subprocess.Popen[str]) -> dict[str, Any]:
-        output, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        result: dict[str, Any] = json.loads(output)
-        if "from" in result:
-            assert Path(result["from"]).parent == self.kernels
-        return result
-
-    def run(self, code: str, **environment: str | None) -> dict[str, Any]:
-        return self.finish(self.start(code, **environment))
-
-    def edit(self, file: str, change: Callable[[str], str]) -> None:
-        path = self.kernels / file
-        before = path.read_text()
-        path.write_text(change(before))
-        assert path.read_text() != before
-
-    def make_sigmoid_return_a_quarter(self) -> None:
-        def change(source: str) -> str:
-            head = re.compile(r'(def sigmoid_scalar\(x\):\n    """.*?"""\n)', re.DOTALL)
-            changed, count = head.subn(r"\1    return type(x)(0.25)\n", source)
-            assert count == 1
-            return changed
-
-        self.edit("activations/formulas.py", change)
-
-
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     return Installation(tmp_path)
 
 
-def files_under(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
 # A second process ------------------------------------------------------------------------------------------------------------
 
 
+@private_only
 def test_a_second_process_compiles_nothing_until_an_edit(installation):
     """And nothing is written into the installation."""
     before = files_under(installation.kernels)
@@ -140,7 +82,7 @@ print(json.dumps({
 """
 
 
-@compiled_only
+@private_only
 @pytest.mark.skipif(cache_folder() is None, reason="the cache is off")
 def test_a_second_process_compiles_no_epoch_either(tmp_path):
     """Whatever this process trained: another network, rule and loss are the same compilation."""
@@ -151,6 +93,7 @@ def test_a_second_process_compiles_no_epoch_either(tmp_path):
     assert json.loads(output) == {"hits": 1, "misses": 0, "finite": True}
 
 
+@private_only
 def test_processes_that_start_cold_together_are_all_right(installation):
     """Two dtypes at once: neither may be handed the other's code."""
     code = """
@@ -212,6 +155,7 @@ print(json.dumps({
 """
 
 
+@private_only
 def test_an_edit_changes_what_a_users_cached_callers_return(installation):
     """Numba stamps a cached function with its own file alone; that it embeds a kernel is for the kernels to tell it.
 
@@ -271,7 +215,7 @@ print(json.dumps({
 OTHERS_FIRST = "from tileprop.kernels import relu, tanh; tanh(np.zeros(3)), relu(np.zeros(3)), sigmoid(np.zeros(3, 'f'))"
 
 
-@compiled_only
+@private_only
 @pytest.mark.parametrize(
     "places",
     [{"other kernels first": 1, "emptied": 2}, pytest.param({"the same": 0, "moved": 2, "none": 2}, marks=pytest.mark.full)],
@@ -329,6 +273,7 @@ def test_the_vectors_in_use_count(installation):
 # Places ----------------------------------------------------------------------------------------------------------------------
 
 
+@private_only
 def test_the_cache_can_be_moved(installation):
     place = installation.root / "some" / "where"
     result = installation.run(CALL_SIGMOID, TILEPROP_CACHE=str(place))
@@ -338,6 +283,7 @@ def test_the_cache_can_be_moved(installation):
     assert not files_under(installation.temporary)
 
 
+@private_only
 def test_the_cache_can_be_switched_off(installation):
     result = installation.run(CALL_SIGMOID, TILEPROP_CACHE="0")
     assert (result["value"], result["hits"], result["folder"]) == (0.5, 0, "None")
@@ -361,6 +307,7 @@ def test_the_cache_follows_the_cache_homes_of_the_desktop_and_of_numba(installat
     assert Path(shown["folder"]).parent == installation.root / "numba" / "tileprop"
 
 
+@private_only
 @posix_only
 def test_a_home_that_cannot_be_written_sends_the_cache_to_the_temporary_folder(installation):
     """A file stands where a folder is needed; that stops the superuser as well."""
@@ -375,6 +322,7 @@ def test_a_home_that_cannot_be_written_sends_the_cache_to_the_temporary_folder(i
     assert result["value"] == 0.5
 
 
+@private_only
 @posix_only
 def test_a_chosen_place_that_cannot_be_written_is_done_without(installation):
     blocked = installation.root / "blocked"
@@ -401,6 +349,7 @@ def test_a_temporary_folder_that_is_not_private_is_not_used(installation, obstac
     assert shown["folder"] is None
 
 
+@private_only
 def test_a_damaged_cache_is_replaced(installation):
     """An empty file, as a crash or a full disk may leave it, costs one compilation."""
     installation.run(CALL_SIGMOID)

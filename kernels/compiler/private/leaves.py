@@ -17,6 +17,7 @@ from numba.core.compiler import Compiler, CompileResult, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager
 
 from .borrowing import BorrowingLowering
+from .typing import remembering
 
 
 class LeafLibrary(JITCodeLibrary):
@@ -112,7 +113,7 @@ class LeafCompiler(Compiler):
     """Numba's compiler, ending in a `LeafLibrary`."""
 
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
-        super().__init__(typingctx, targetctx, LeafLibrary(targetctx.codegen(), "leaf"), *rest)
+        super().__init__(remembering(typingctx), targetctx, LeafLibrary(targetctx.codegen(), "leaf"), *rest)
         self.state.targetctx.get_executable = _entry_point  # this compilation's own copy of the target
 
     def define_pipelines(self) -> list[PassManager]:
@@ -130,7 +131,7 @@ class KernelCompiler(Compiler):
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
         library = KernelLibrary(targetctx.codegen(), "kernel")
         library.enable_object_caching()
-        super().__init__(typingctx, targetctx, library, *rest)
+        super().__init__(remembering(typingctx), targetctx, library, *rest)
 
     def define_pipelines(self) -> list[PassManager]:
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)

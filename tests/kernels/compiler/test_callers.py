@@ -20,10 +20,8 @@ from tileprop import kernels
 from tileprop.kernels import (
     Workspace,
     backward,
-    callers,
     forward,
     forward_loaded,
-    jit,
     load_parameters,
     loss_and_grad,
     make_plan,
@@ -33,10 +31,10 @@ from tileprop.kernels import (
     predict_one,
     train_step,
 )
+from tileprop.kernels.compiler import jit
 from tileprop.kernels.compiler.cache import source_hash
-from tileprop.kernels.compiler.callers import SourceGuard, StaleKernels, guard_of
-from tileprop.kernels.compiler.linking import module_of
 
+private_only = pytest.mark.skipif(jit.STOCK, reason="about the private way of compiling")
 compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
 RNG = np.random.default_rng(12)
 PLAN = make_plan([3, 8, 5, 2], "tanh", "identity")
@@ -333,7 +331,10 @@ def test_no_python_object_is_touched(name):
     (signature,) = loop.signatures
     assert loop.nopython_signatures
     code = [loop.inspect_llvm(signature)]
-    code += [str(module_of(result.library)) for result in getattr(kernels, name).overloads.values()]
+    if not jit.STOCK:  # there the kernel is not linked in
+        from tileprop.kernels.compiler.private.leaves import module_of
+
+        code += [str(module_of(result.library)) for result in getattr(kernels, name).overloads.values()]
     # Beside the compiled functions there are ways into them from Python, and makers of exceptions for there.
     functions = [
         function
@@ -360,9 +361,11 @@ def test_a_loop_of_each_kernel_computes_what_calls_from_python_do():
 # By name --------------------------------------------------------------------------------------------------------------------
 
 
-@compiled_only
+@private_only
 def test_a_caller_does_not_link_its_kernels_in():
     """Only those that are made of a user's functions, whose names other processes do not know."""
+    from tileprop.kernels.compiler.private.callers import SourceGuard, guard_of
+
     mine = jit.kernel(lambda x: x + 1, cached=False)
     caller = njit(lambda x: (kernels.sigmoid(x), mine(1.0)))
     caller(np.zeros(3))
@@ -373,16 +376,21 @@ def test_a_caller_does_not_link_its_kernels_in():
     assert pickle.loads(pickle.dumps(guard_of(mine, None))).__class__ is SourceGuard
 
 
-@compiled_only
+@private_only
 def test_each_kernel_has_a_name_of_its_own():
     """By which cached callers find it."""
-    listed = [value for value in vars(kernels).values() if isinstance(value, jit.KernelDispatcher)]
+    from tileprop.kernels.compiler.private import callers
+
+    listed = [value for value in vars(kernels).values() if jit.is_kernel(value)]
     assert len(listed) > 40
     for kernel in listed:
         assert callers._kernels[kernel.py_func.__module__, kernel.py_func.__qualname__] is kernel
 
 
+@private_only
 def test_the_guard_of_callers():
+    from tileprop.kernels.compiler.private.callers import SourceGuard, StaleKernels
+
     guard = pickle.dumps(SourceGuard())
     assert isinstance(pickle.loads(guard), SourceGuard)
     with pytest.raises(StaleKernels):

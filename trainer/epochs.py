@@ -1,4 +1,4 @@
-"""Calls of `train_epoch`, of one epoch each or of several, and the way back where training diverges."""
+"""Epochs of training, one or several in a call of `train_epoch`, and the way back where training diverges."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Shuffle = bool | Callable[[int], np.ndarray]
 
 
-class Calls:
+class Epochs:
     """Training of one network on one set of rows: X (n, n_in), T (n, n_targets), weight (n) or empty."""
 
     def __init__(

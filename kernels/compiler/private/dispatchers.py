@@ -1,0 +1,92 @@
+"""Kernels and leaves of the private way: Numba's dispatcher with declared arrays, our disk cache, and a guard for callers."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from numba import types
+from numba.core import sigutils
+from numba.core.caching import NullCache
+from numba.core.registry import CPUDispatcher
+
+from ..arguments import check_arguments, check_writable, declared_read_only
+from ..cache import cache_folder
+from ..compiling import compiling
+from ..elementwise import call_elementwise, positional
+from .cache_files import KernelCache
+from .callers import SourceGuard, guard_of
+from .leaves import LeafCompiler, connect_environments, refer_by_name
+from .typing import remembered_calls
+
+
+class Kernel(CPUDispatcher):
+    """What `leaf` and `kernel` make of a function."""
+
+    read_only: frozenset[str] = frozenset()
+    written: frozenset[str] | None = None  # of kernels: what leaves are given is checked before
+    kept = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._served: set[tuple[Any, ...]] = set()  # types of arguments beyond those declared
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Typing of a call from an `@njit` function: only the declared specialisation is ever compiled."""
+        _, given = self._compiler.fold_argument_types(args, kws)
+        given = tuple(types.unliteral(t) for t in given)
+        template, pysig, _, _ = super().get_call_template(self._declared(given), {})
+        return template, pysig, given, {}
+
+    def compile(self, sig: Any) -> Any:
+        args, _ = sigutils.normalize_signature(sig)
+        declared = self._declared(args)
+        with compiling(), remembered_calls():  # threads that meet a kernel for the first time
+            # Finding the cache's files takes a millisecond a kernel, which an import need not wait for.
+            if self.kept and isinstance(self._cache, NullCache) and cache_folder() is not None:
+                self.enable_caching()
+            entry_point = super().compile(declared)
+            for result in self.overloads.values():
+                constants = result.environment.consts
+                if not any(isinstance(constant, SourceGuard) for constant in constants):
+                    constants.append(guard_of(self, result))
+                    if self._compiler.pipeline_class is not LeafCompiler:  # leaves have no machine code to connect
+                        connect_environments(result)
+                    if self.kept:
+                        refer_by_name(result)
+            if args != declared and args not in self._served:
+                # Calls from Python with writable arrays go straight there: read-only views of them would take 3 us a call.
+                self._served.add(args)
+                self._insert([given._code for given in args], entry_point, False)
+        return entry_point
+
+    def enable_caching(self) -> None:
+        self._cache = KernelCache(self.py_func)
+
+    def address(self, args: tuple[Any, ...], result: Any = None) -> int:
+        """Where the machine code for these argument types lies, compiled now where it is not yet. result: as it is found."""
+        self.compile(args)
+        compiled = self.overloads[self._declared(args)]
+        address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+        return address
+
+    def _declared(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The argument types with the read-only arguments declared so."""
+        name = self.py_func.__name__
+        given = dict(zip(inspect.signature(self.py_func).parameters, args, strict=True))
+        if self.written is not None:
+            check_arguments(name, given, self.read_only, self.written)
+        return tuple(declared_read_only(name, k, t) if k in self.read_only else t for k, t in given.items())
+
+
+class ElementwiseKernel(Kernel):
+    """Takes from Python what NumPy's own functions take."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return call_elementwise(super().__call__, positional(self.py_func, args, kwargs))
+
+    def _declared(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        for name, given in zip(inspect.signature(self.py_func).parameters, args, strict=True):
+            if name == "out":
+                check_writable(self.py_func.__name__, name, given)
+        return super()._declared(args)

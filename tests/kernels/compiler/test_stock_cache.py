@@ -1,0 +1,67 @@
+"""The disk cache of the stock way, in processes of their own: what a second one finds, together and after damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from installation import Installation, files_under
+from numba.core import config
+
+pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
+
+CALL_DENSE = """
+import json, numpy as np, tileprop.kernels
+from tileprop.kernels import dense_forward
+results = {}
+for dtype in DTYPES:
+    Z, X, W, b = np.empty((2, 2), dtype), np.ones((2, 3), dtype), np.full((3, 2), 0.25, dtype), np.zeros(2, dtype)
+    dense_forward(Z, X, W, b)
+    results[dtype] = Z.tolist()
+counted = [compiled.stats for compiled in dense_forward.overloads.values()]
+print(json.dumps({
+    "from": tileprop.kernels.__file__, **results,
+    "hits": sum(sum(stats.cache_hits.values()) for stats in counted),
+    "misses": sum(sum(stats.cache_misses.values()) for stats in counted),
+}))
+"""
+STOCK = {"TILEPROP_STOCK_JIT": "1"}
+RIGHT = [[0.75, 0.75], [0.75, 0.75]]
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    return Installation(tmp_path)
+
+
+def code(*dtypes: str) -> str:
+    return CALL_DENSE.replace("DTYPES", repr(dtypes))
+
+
+def test_processes_that_start_cold_together_and_one_after_them_an_edit_and_damage(installation):
+    """One after the other, because each first process compiles for ten seconds."""
+    dtypes = ["float32", "float64"]
+    together = [installation.start(code(dtype), **STOCK) for dtype in dtypes]
+    for process, dtype in zip(together, dtypes, strict=True):
+        assert installation.finish(process)[dtype] == RIGHT
+    later = installation.run(code(*dtypes), **STOCK)
+    assert (later["hits"], later["misses"]) == (2, 0)
+    assert later["float32"] == later["float64"] == RIGHT
+    assert not files_under(installation.home)
+
+    for suffix in (".nbc", ".nbi"):
+        for path in files_under(installation.cache):
+            if path.suffix == suffix:
+                path.write_bytes(b"")
+        assert installation.run(code("float64"), **STOCK)["float64"] == RIGHT
+        installation.run(code("float64"), **STOCK)
+    assert installation.run(code("float64"), **STOCK)["hits"] == 1
+
+    installation.edit("dense.py", lambda source: source + "\n# a comment\n")
+    assert installation.run(code("float64"), **STOCK)["misses"] == 1
+
+
+def test_without_a_cache(installation):
+    result = installation.run(code("float64"), TILEPROP_CACHE="0", **STOCK)
+    assert result["float64"] == RIGHT
+    assert not [path for folder in (installation.root,) for path in files_under(folder) if path.suffix in (".nbi", ".nbc")]

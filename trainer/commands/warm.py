@@ -1,0 +1,185 @@
+"""`tileprop warm`: compiles everything ahead, so that no later process waits for it: images, CI, laptops before a flight."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..extras import available
+
+EXAMPLES = """\
+examples:
+  tileprop warm                                       both dtypes; a minute or two
+  tileprop warm --only float32
+  TILEPROP_CACHE=/opt/kernels tileprop warm           in an image: later runs need the same variable
+"""
+DTYPES = ("float32", "float64")
+# Plain lines come no faster than this.
+LINE_INTERVAL = 2.0  # seconds
+
+Piece = tuple[str, Callable[[], Any]]
+
+
+def add_warm_command(subparsers: Any) -> None:
+    """Declare the command and its options."""
+    parser = subparsers.add_parser(
+        "warm",
+        help="compile everything ahead",
+        description="Compile all kernels, activations and losses ahead, and keep them in the cache.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--only", choices=DTYPES, help="for one dtype (default: for both)")
+
+
+def run_warm(args: argparse.Namespace) -> int:
+    """Compile, and say where it is kept and how long it took."""
+    from ...kernels.compiler.cache import cache_folder
+    from ...kernels.compiler.jit import JIT_DISABLED, STOCK
+
+    if JIT_DISABLED:
+        raise InputError("nothing is compiled with NUMBA_DISABLE_JIT; unset it")
+    folder = cache_folder()
+    if folder is None:
+        raise InputError(
+            "there is no folder to keep compiled kernels in: TILEPROP_CACHE is 0, or no folder can be written; "
+            "set TILEPROP_CACHE to a folder that you can write to"
+        )
+    dtypes = DTYPES if args.only is None else (args.only,)
+    pieces = [(f"{dtype} {name}", build) for dtype in dtypes for name, build in pieces_of(np.dtype(dtype))]
+    started = time.monotonic()
+    with _progress(len(pieces)) as begin:
+        for name, build in pieces:
+            begin(name)
+            build()
+    seconds = time.monotonic() - started
+    print(f"compiled for {' and '.join(dtypes)} in {seconds:.0f} s; kept in {folder} ({_megabytes(folder):.0f} MB)")
+    if STOCK:
+        print("in the stock way of compiling, activations and losses are not kept: each process compiles those that it uses")
+    return 0
+
+
+def pieces_of(dtype: np.dtype[Any]) -> Iterator[Piece]:
+    """What is compiled for a dtype, piece by piece: a name, and a call that compiles it."""
+    from ... import kernels
+    from ...kernels.activations import activation_registry
+    from ...kernels.compiler.jit import is_kernel
+    from ...kernels.losses import loss_registry
+    from ...kernels.training.epoch import epoch_in_memory, epoch_in_registers
+
+    for activation in activation_registry.entries():
+        yield activation.name, lambda activation=activation: _compile_activation(activation, dtype)
+    for loss in loss_registry.entries():
+        yield loss.name, lambda loss=loss: _compile_loss(loss, dtype)
+    public = [getattr(kernels, name) for name in kernels.__all__]
+    whole = [kernel for kernel in public if is_kernel(kernel) and (kernel.read_only or kernel.written)]
+    for kernel in (*whole, epoch_in_memory, epoch_in_registers):
+        yield kernel.py_func.__name__, lambda kernel=kernel: kernel(*_arguments(kernel, dtype))
+    yield "levenberg_marquardt", lambda: _compile_solver(dtype)
+
+
+def _compile_activation(activation: Any, dtype: np.dtype[Any]) -> None:
+    """For arrays of one axis and of two, and for networks."""
+    from ...kernels import make_plan, make_workspace
+
+    for array in (np.full(2, 0.5, dtype), np.full((2, 2), 0.5, dtype)):
+        activation.forward(array)
+        activation.backward(array, array)
+    make_workspace(make_plan([1, 2], output_activation=activation.name, loss="squared_error"), 1, dtype, curvature=True)
+
+
+def _compile_loss(loss: Any, dtype: np.dtype[Any]) -> None:
+    from ...kernels.llvm.row_kernels import address_of
+
+    outputs = 2 if loss.outputs_per_target == 2 else 1
+    Y, T = np.full((2, outputs), 0.5, dtype), np.full((2, 1), 0.5, dtype)
+    parameter = [] if loss.parameter is None else [np.full(1, loss.parameter.default)]
+    loss.value(Y, T, *parameter)
+    loss.backward(Y, T, *parameter)
+    for row_kernel in (loss.row_kernel, loss.tangent_kernel, loss.target_kernel):
+        address_of(row_kernel, dtype, "loss")
+
+
+def _arguments(kernel: Any, dtype: np.dtype[Any]) -> list[Any]:
+    """Arguments that fit, by their names, for a network of one input, one output and one neuron in between."""
+    from ...kernels import make_plan, make_state, make_workspace
+
+    plan = make_plan([1, 1, 1], "tanh", "identity")
+    n = plan.n_parameters
+    given: dict[str, Any] = {
+        "plan": plan,
+        "state": make_state(plan, "sgd", dtype),
+        "work": make_workspace(plan, 1, dtype, curvature=True),
+        "order": np.zeros(0, np.int64),
+        "weight": np.zeros(0, dtype),
+        "G": np.zeros((1, n), dtype),
+        "J": np.zeros((1, 1, n if kernel.py_func.__name__ == "parameter_jacobian" else 1), dtype),
+        **{name: np.zeros(n, dtype) for name in ("theta", "grad", "v", "Hv", "Gv")},
+        **{name: np.zeros(1, dtype) for name in ("x", "y", "b", "db")},
+    }
+    one = np.zeros((1, 1), dtype)
+    return [given.get(name, one) for name in inspect.signature(kernel.py_func).parameters]
+
+
+def _compile_solver(dtype: np.dtype[Any]) -> None:
+    from ..network import Network
+    from ..solvers import LevenbergMarquardt
+
+    rows = np.linspace(0, 1, 8, dtype=dtype)[:, None]
+    Network([1, 1, 1], "tanh", "identity", dtype=dtype).fit(rows, rows, epochs=1, optimizer=LevenbergMarquardt())
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+@contextmanager
+def _progress(count: int) -> Iterator[Callable[[str], None]]:
+    """A function to call with each piece's name before it is compiled: a bar on a terminal where rich is, lines otherwise."""
+    if not (sys.stderr.isatty() and available("rich")):
+        yield _lines(count)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("compiling"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as bar:
+        task = bar.add_task("", total=count)
+        begun = 0
+
+        def begin(name: str) -> None:
+            nonlocal begun
+            bar.update(task, completed=begun, description=name)
+            begun += 1
+
+        yield begin
+        bar.update(task, completed=count, description="")
+
+
+def _lines(count: int) -> Callable[[str], None]:
+    begun, shown = 0, float("-inf")
+
+    def begin(name: str) -> None:
+        nonlocal begun, shown
+        begun += 1
+        if time.monotonic() - shown >= LINE_INTERVAL:
+            shown = time.monotonic()
+            print(f"compiling {begun}/{count}: {name}", file=sys.stderr, flush=True)
+
+    return begin

@@ -132,7 +132,7 @@ def oracle_epoch(training: Training, rule: Any) -> oracle.Epoch:
         loss = "binary_log_loss"
     elif loss == "log_loss" and plan.n_targets < plan.sizes[-1]:
         loss = "label_log_loss"
-    network = oracle.Network(plan.sizes, plan.activations, loss, plan.bias, plan.numbers)
+    network = oracle.Network(plan.sizes, plan.activations, loss, plan.bias, plan.loss_parameters)
     return oracle.epoch(
         network,
         training.theta,

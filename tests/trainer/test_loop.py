@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from inside import hyperparameters, progress, steps_taken, team_of
 from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
-from tileprop.trainer import SGD, Adam, InputError, Network, calls, loop, threads
+from tileprop.trainer import SGD, Adam, InputError, Network, epochs, loop, threads
 
 RNG = np.random.default_rng(11)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))
@@ -122,7 +122,7 @@ def test_shuffling_draws_a_new_order_each_epoch(monkeypatch):
         orders.append(order.copy())
         return 0.0
 
-    monkeypatch.setattr(calls, "choose_epoch", lambda *arguments: spy)
+    monkeypatch.setattr(epochs, "choose_epoch", lambda *arguments: spy)
     small().fit(X, T, epochs=3)
     orders = np.concatenate(orders).reshape(3, 50)
     assert all(sorted(order) == list(range(50)) for order in orders)
@@ -217,7 +217,7 @@ def test_ctrl_c_ends_after_a_whole_step(monkeypatch, n_threads):
             taken["rows"] = progress(state).rows
 
     original = train_epoch
-    monkeypatch.setattr(calls, "choose_epoch", lambda *arguments: observe)
+    monkeypatch.setattr(epochs, "choose_epoch", lambda *arguments: observe)
     threading.Timer(0.3, _thread.interrupt_main).start()
     with pytest.raises(KeyboardInterrupt):
         network.fit(rows, targets, epochs=10_000, n_threads=n_threads, **options)

@@ -96,10 +96,10 @@ def test_a_divergence_in_a_later_pass_is_told():
 
 
 @pytest.mark.plain
-def test_an_order_that_is_not_as_long_for_every_pass():
+def test_an_order_that_is_not_as_long_for_every_epoch():
     training = make_training(order="permutation")
     training.work = training.work.for_epochs(3)
-    with pytest.raises(ValueError, match="order needs as many rows for each pass"):
+    with pytest.raises(ValueError, match="order needs as many rows for each epoch"):
         training.run()
 
 

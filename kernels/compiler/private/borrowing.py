@@ -1,7 +1,8 @@
 """Arguments are borrowed: whoever calls a kernel or a leaf holds them meanwhile, so that no reference to them is counted.
 
 Numba would count one for each array of a plan, a state and a workspace when a function begins, and again when it ends,
-atomically: 40 ns a call, a fifth of what a small network takes for a row.
+atomically. Measured: 0.09 us for `predict_one` of a 2-2-1 network, and 0.45 with references counted; 1.0 and 2.7 us for
+`train_step` on one row; for 8-32-32-1 and 64 rows still 10.8 and 12.7.
 """
 
 from __future__ import annotations

@@ -17,12 +17,9 @@ TABLE = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]*)`", TEXT))))
 
 def imported() -> set[str]:
     """What the private way imports from Numba's inside."""
-    names: set[str] = set()
-    for path in PRIVATE.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("numba.") and path.name != "names.py":
-                names |= {alias.name for alias in node.names}
-    return names
+    files = [path for path in PRIVATE.glob("*.py") if path.name != "names.py"]
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {alias.name for node in nodes if (node.module or "").startswith("numba.") for alias in node.names}
 
 
 @pytest.mark.plain

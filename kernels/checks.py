@@ -234,6 +234,6 @@ def check_training(state, n_parameters, order, n_rows, epochs):
 @leaf
 def check_team(work):
     """The workspace has room for so many threads."""
-    most, thread, threads = work.header[0].n_threads, work.team[0].thread, work.team[0].threads
+    most, thread, threads = work.header[0].n_threads, work.header[0].thread, work.header[0].threads
     if thread < 0 or thread >= threads or threads > most:
         raise ValueError("work was made for fewer threads (given, most); give make_workspace more n_threads", threads, most)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .compiler.jit import leaf
-from .llvm import call_activation, call_loss, column_sums, dots, lanes_of, span
+from .llvm import call_activation, call_loss, column_sums, dots, doubles, lanes_of, span
 from .matrices import (
     ByRows,
     Operand,
@@ -67,6 +67,28 @@ class Targets(NamedTuple):
 def net_of(work):
     """The network in a workspace. Its views count no reference to their owner, who outlives the kernel's call."""
     return Net(span(work.header, 0, 1), span(work.layers, 0, work.layers.size), span(work.numbers, 0, work.numbers.size))
+
+
+@leaf
+def losses_of(net):
+    """The losses of the strips of a batch; last, a number of each layer."""
+    return doubles(net.memory, net.header[0].losses, net.header[0].n_losses)
+
+
+@leaf
+def sum_of_losses(net, rows):
+    """The loss of a batch of so many rows: that of its strips, in order."""
+    losses, total = losses_of(net), np.float64(0.0)
+    for k in range((rows + net.header[0].strip_rows - 1) // net.header[0].strip_rows):
+        total += losses[k]
+    return total
+
+
+@leaf
+def numbers_of_layers(net):
+    """The last of the losses: a number of each layer."""
+    header = net.header[0]
+    return doubles(net.memory, header.losses + (header.n_losses - header.n_layers) * 8 // net.memory.itemsize, header.n_layers)
 
 
 @leaf
@@ -196,12 +218,13 @@ def forward_rows(net, X, block, dropout):
 
 
 @leaf
-def loss_rows(net, kernel, targets, losses, first, block, deltas):
-    """By the row kernel of the loss at an address: weighted losses of a block's rows, a sum for each strip in `losses` OUT.
+def loss_rows(net, kernel, targets, first, block, deltas):
+    """By the row kernel of the loss at an address: weighted losses of a block's rows, a sum for each strip in the losses OUT.
 
     first: the block's first row's position in its batch. deltas OUT: from this place on, of the outputs.
     """
-    memory, strip, parameters = net.memory, net.header[0].strip_rows, net.header[0].loss_parameters
+    memory, losses = net.memory, losses_of(net)
+    strip, parameters = net.header[0].strip_rows, net.header[0].loss_parameters
     last, T, weight = net.layers[net.header[0].n_layers - 1], targets.T, targets.weight
     stride, y = last.stride, block.memory + last.activations
     for row in range(0, block.rows, strip):
@@ -213,11 +236,11 @@ def loss_rows(net, kernel, targets, losses, first, block, deltas):
 
 
 @leaf
-def loss_and_deltas(net, targets, losses, first, block):
+def loss_and_deltas(net, targets, first, block):
     """The losses of a block's rows, as by `loss_rows`, and dL/dz of the outputs."""
     last = net.layers[net.header[0].n_layers - 1]
     deltas = block.memory + last.deltas
-    loss_rows(net, net.header[0].loss_kernel, targets, losses, first, block, deltas)
+    loss_rows(net, net.header[0].loss_kernel, targets, first, block, deltas)
     if not net.header[0].loss_gives_delta:
         multiply_by_slopes(net, last, block, deltas)
 

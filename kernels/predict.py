@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .checks import check_one, check_outputs, check_parameters, check_workspace
 from .compiler.jit import kernel, leaf
-from .llvm import held_matrix, matrix, span
-from .passes import Block, activate, forward_rows, inputs_of, net_of, pack_parameters
+from .llvm import call_activation, held_matrix, matrix, span
+from .passes import Block, forward_rows, inputs_of, net_of, pack_parameters
 from .training.dropout import no_dropout
 
 
@@ -97,7 +97,11 @@ def forward_one(net, theta, x):
             add_multiple(z, x[k] if l == 0 else memory[below.activations + k], weights)
         if net.header[0].biased:
             add_multiple(z, z.dtype.type(1.0), span(theta, layer.theta_biases, layer.n_out))
-        activate(net, layer, Block(0, 0, 1))
+        if not layer.is_identity:  # a single call, without the loop over strips of `activate`
+            call_activation(
+                layer.activation_kernel, memory, layer.preactivations, layer.activations, layer.deltas, 0, 1, layer.stride,
+                layer.n_out, False,
+            )  # fmt: skip
 
 
 @kernel(read_only="theta x", written="y")

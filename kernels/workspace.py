@@ -30,6 +30,8 @@ from .validation import positive_integer, real_dtype
 # What has no comment is a place in `numbers`, where that begins.
 HEADER = record_type(
     ("n_threads", np.int64),  # the most that may work together
+    ("thread", np.int64),  # this thread's number, of
+    ("threads", np.int64),  # those that work on one call together
     ("batch_rows", np.int64),
     ("chunk_rows", np.int64),  # rows whose activations and deltas have room at once
     ("block_rows", np.int64),  # rows that go through the layers together
@@ -46,6 +48,8 @@ HEADER = record_type(
     ("zeros", np.int64),
     ("scratch", np.int64),
     ("loss_parameters", np.int64),
+    ("losses", np.int64),  # float64, of each strip of a batch; last, a number of each layer
+    ("n_losses", np.int64),
     ("outputs", np.int64),
     ("inputs", np.int64),
     ("targets", np.int64),
@@ -87,8 +91,6 @@ LAYER = record_type(
     ("has_tangent", np.bool_),
     extends=PLAN_LAYER,
 )
-# This thread's number, and how many threads work on one call together.
-MEMBER = record_type(("thread", np.int64), ("threads", np.int64))
 # Of an epoch. loss: the mean loss, rows weighted by their sample weights. batch_mean: the same, each batch's mean weighted by
 # its number of rows, as scikit-learn has it. penalty: on the weights, likewise.
 EPOCH = record_type(("loss", np.float64), ("batch_mean", np.float64), ("penalty", np.float64))
@@ -109,9 +111,7 @@ class Workspace(NamedTuple):
     header: np.recarray[Any, Any]  # (1,) HEADER
     layers: np.recarray[Any, Any]  # (n_layers,) LAYER
     numbers: np.ndarray  # of the parameters' dtype
-    losses: np.ndarray  # float64: of each strip of a batch; last, a number of each layer
     control: np.recarray[Any, Any]  # (1,) CONTROL: stop, not 0, asks a running epoch to end after its step
-    team: np.recarray[Any, Any]  # (1,) MEMBER
     epochs: np.recarray[Any, Any]  # (epochs,) EPOCH: what each epoch of one call of train_epoch has lost
 
     def __reduce__(self) -> NoReturn:
@@ -119,9 +119,9 @@ class Workspace(NamedTuple):
 
     def member(self, thread: int, threads: int) -> Workspace:
         """The same memory for thread number `thread` of `threads` that make one call of `train_epoch` together."""
-        team = make_records(1, MEMBER)
-        team.thread, team.threads = thread, threads
-        return self._replace(team=team)
+        header = self.header.copy()
+        header.thread, header.threads = thread, threads
+        return self._replace(header=header)
 
     def frozen(self, layers: Sequence[int]) -> Workspace:
         """The same memory for training that leaves these layers' weights and biases (from 0) as they are."""
@@ -168,7 +168,7 @@ def make_workspace(
     copy_fields(plan.header, header)
     copy_fields(plan.layers, layers)
     top = header[0]
-    top.n_threads, top.batch_rows = threads, batch
+    top.n_threads, top.thread, top.threads, top.batch_rows = threads, 0, 1, batch
     top.has_derivatives, top.has_tangents = derivatives or curvature, curvature
     _find_kernels(top, layers, real)
     places = Places(CACHE_LINE // real.itemsize)
@@ -178,15 +178,15 @@ def make_workspace(
     cut_batches(top, row_numbers, int(layers.stride.max()))
     _place_sums(top, layers, places, real)
     top.loss_parameters = places.take(len(plan.loss_parameters))
+    top.n_losses = -(-batch // int(top.strip_rows)) + plan.n_layers
+    top.losses = places.take(top.n_losses * 8 // real.itemsize)
     top.outputs = places.take(batch * plan.sizes[-1])
     _place_chunk(top, layers, places)
 
     top.tangents = places.end if curvature else 0
     numbers = aligned_zeros(2 * places.end if curvature else places.end, real)
     numbers[top.loss_parameters : top.loss_parameters + len(plan.loss_parameters)] = plan.loss_parameters
-    losses = np.zeros(-(-batch // int(top.strip_rows)) + plan.n_layers)
-    work = Workspace(header, layers, numbers, losses, make_records(1, CONTROL), make_records(1, MEMBER), make_records(1, EPOCH))
-    return work.member(0, 1)
+    return Workspace(header, layers, numbers, make_records(1, CONTROL), make_records(1, EPOCH))
 
 
 def _find_kernels(top: Any, layers: Any, real: np.dtype[Any]) -> None:

@@ -131,7 +131,7 @@ def most_threads(work: Workspace) -> int:
 
 def team_of(work: Workspace) -> tuple[int, int]:
     """The number of the thread that this member is for, and how many work together."""
-    return int(work.team[0].thread), int(work.team[0].threads)
+    return int(work.header[0].thread), int(work.header[0].threads)
 
 
 # Workspace: what epochs leave there, and what they are told by it ------------------------------------------------------------
@@ -180,7 +180,6 @@ def spoil(work: Workspace) -> None:
     zeros = work.numbers[begin : begin + width].copy()
     work.numbers[:] = np.nan
     work.numbers[begin : begin + width] = zeros
-    work.losses[:] = np.nan
 
 
 # Workspace: where things lie -------------------------------------------------------------------------------------------------

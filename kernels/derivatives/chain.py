@@ -6,7 +6,7 @@ import numpy as np
 
 from ..checks import check_loss, check_outputs, check_parameters, check_rows, check_workspace
 from ..compiler.jit import leaf
-from ..llvm import copy
+from ..llvm import copy, span
 from ..matrices import ByRows, multiply
 from ..passes import (
     Block,
@@ -20,11 +20,11 @@ from ..passes import (
     pack_parameters,
     refresh_all_transposed,
     rows_at,
+    sum_of_losses,
     transposed_at,
 )
 from ..predict import forward_one
 from ..training.barrier import Team
-from ..training.batches import sum_of
 from ..training.dropout import no_dropout
 from .one_row import backward_one, input_delta_one
 
@@ -79,7 +79,7 @@ def scale_of(weight, rows):
 
 @leaf
 def single_thread(work):
-    return Team(work.control, 0, 1)
+    return Team(span(work.control, 0, 1), 0, 1)
 
 
 # Blocks of rows of X; where X has a single row, theta as it is stands in for parameters in panels ----------------------------
@@ -102,10 +102,10 @@ def forward_block(net, theta, X, start, block):
 
 
 @leaf
-def block_loss(net, targets, losses, block):
+def block_loss(net, targets, block):
     """After `forward_block`: the weighted sum of the losses of a block's rows; their deltas at the output."""
-    loss_and_deltas(net, targets, losses, 0, block)
-    return sum_of(losses, 0, (block.rows + net.header[0].strip_rows - 1) // net.header[0].strip_rows)
+    loss_and_deltas(net, targets, 0, block)
+    return sum_of_losses(net, block.rows)
 
 
 @leaf

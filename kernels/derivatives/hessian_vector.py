@@ -17,7 +17,7 @@ import numpy as np
 
 from ..checks import check_parameters, check_tangents
 from ..compiler.jit import kernel, leaf
-from ..llvm import copy, span
+from ..llvm import copy, span, unowned
 from ..matrices import ByRows, add_product, multiply, transposed
 from ..passes import (
     Net,
@@ -34,10 +34,10 @@ from ..passes import (
     rows_at,
     rows_at_a_time,
     set_gradient,
+    sum_of_losses,
     unpack_parameters,
     weights_at,
 )
-from ..training.batches import sum_of
 from ..training.dropout import no_dropout
 from .chain import backward_product, begin_with_loss, below_at, block_from, load, scale_of, single_thread
 
@@ -75,14 +75,14 @@ def forward_tangents(net, X, block):
 
 
 @leaf
-def loss_tangents(net, targets, losses, block, full):
+def loss_tangents(net, targets, block, full):
     """At the output: deltas, and their tangents; full: with those of the slopes. Returns the weighted sum of losses."""
     header, last, memory = net.header[0], net.layers[net.header[0].n_layers - 1], net.memory
     deltas = header.tangents + last.deltas
     copy(memory, deltas, memory, header.tangents + last.activations, block.rows * last.stride)
-    loss_rows(net, header.loss_kernel, targets, losses, 0, block, last.deltas)
-    total = sum_of(losses, 0, (block.rows + header.strip_rows - 1) // header.strip_rows)
-    loss_rows(net, header.loss_tangent_kernel, targets, losses, 0, block, deltas)
+    loss_rows(net, header.loss_kernel, targets, 0, block, last.deltas)
+    total = sum_of_losses(net, block.rows)
+    loss_rows(net, header.loss_tangent_kernel, targets, 0, block, deltas)
     if not header.loss_gives_delta:
         if full:
             tangents_of_slopes(net, last, block)
@@ -142,12 +142,13 @@ def curvature_product(plan, theta, rows, v, result, work, full):
     header, n, one, team = net.header[0], X.shape[0], net.memory.dtype.type(1.0), single_thread(work)
     load(net, theta, 1)
     load_direction(net, v)
+    targets, weights = unowned(T), unowned(weight)
     scale, total = scale_of(weight, n), np.float64(0.0)
     for start in range(0, n, header.block_rows):
         block, inputs = block_from(net, X, start), inputs_of(net, X, start)
         forward_rows(net, inputs, block, no_dropout())
         forward_tangents(net, inputs, block)
-        total += loss_tangents(net, Targets(T, weight, start, scale), work.losses, block, full)
+        total += loss_tangents(net, Targets(targets, weights, start, scale), block, full)
         backward_tangents(net, block, full)
         if start == 0:
             set_gradient(net, inputs, block, header.tangents, header.sums, team, no_dropout())

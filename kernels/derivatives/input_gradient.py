@@ -6,7 +6,7 @@ import numpy as np
 
 from ..checks import check_derivatives, check_like
 from ..compiler.jit import kernel
-from ..llvm import span
+from ..llvm import span, unowned
 from ..passes import Targets
 from .chain import (
     backward_block,
@@ -28,11 +28,12 @@ def input_gradient(plan, theta, X, T, weight, dX, work):
     check_like(X, dX)
     n, out = X.shape[0], span(dX, 0, dX.size)
     load_unless_one(net, theta, 0, n)
+    targets, weights = unowned(T), unowned(weight)
     scale, total = scale_of(weight, n), np.float64(0.0)
     for start in range(0, n, net.header[0].block_rows):
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
-        total += block_loss(net, Targets(T, weight, start, scale), work.losses, block)
+        total += block_loss(net, Targets(targets, weights, start, scale), block)
         backward_block(net, theta, X, block)
         take_input_gradient(net, theta, X, start, block, out)
     return total * scale

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..checks import check_parameters
 from ..compiler.jit import kernel
-from ..llvm import span
+from ..llvm import span, unowned
 from ..passes import Targets, add_gradient, inputs_of, set_gradient, unpack_parameters
 from ..training.dropout import no_dropout
 from .chain import (
@@ -34,11 +34,12 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
     if wanted:
         check_parameters(net, theta, grad)
     load_unless_one(net, theta, 1 if wanted else header.n_layers, n)
+    targets, weights = unowned(T), unowned(weight)
     scale, total, team = scale_of(weight, n), np.float64(0.0), single_thread(work)
     for start in range(0, n, header.block_rows):
         block, inputs = block_from(net, X, start), inputs_of(net, X, start)
         forward_block(net, theta, X, start, block)
-        total += block_loss(net, Targets(T, weight, start, scale), work.losses, block)
+        total += block_loss(net, Targets(targets, weights, start, scale), block)
         if wanted:
             backward_block(net, theta, X, block)
             if n == 1:

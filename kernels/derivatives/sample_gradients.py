@@ -6,7 +6,7 @@ import numpy as np
 
 from ..checks import check_row_gradients
 from ..compiler.jit import kernel
-from ..llvm import span
+from ..llvm import span, unowned
 from ..passes import Targets, inputs_of
 from .chain import backward_block, begin_with_loss, block_from, block_loss, forward_block, load_unless_one, scale_of
 from .row_gradients import take_row_gradients
@@ -23,11 +23,12 @@ def sample_gradients(plan, theta, X, T, weight, G, work):
     n, size, out = X.shape[0], theta.size, span(G, 0, G.size)
     check_row_gradients(G, n, size)
     load_unless_one(net, theta, 1, n)
+    targets, weights = unowned(T), unowned(weight)
     total = np.float64(0.0)
     for start in range(0, n, net.header[0].block_rows):
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
-        total += block_loss(net, Targets(T, weight, start, 1.0), work.losses, block)
+        total += block_loss(net, Targets(targets, weights, start, 1.0), block)
         backward_block(net, theta, X, block)
         take_row_gradients(net, inputs_of(net, X, start), block, 0, out, start * size, size)
     return total * scale_of(weight, n)

@@ -10,7 +10,7 @@ from .outer import outer
 from .subnormals import flush_subnormals, restore_mode
 from .sums import column_sums
 from .tile import dots, lanes_of, make_tile, panel, panel_width, transpose_block
-from .views import copy, empty_integers, held_matrix, matrix, span
+from .views import copy, doubles, empty_integers, held_matrix, matrix, span, unowned
 
 __all__ = [
     "atomic_add",
@@ -20,6 +20,7 @@ __all__ = [
     "column_sums",
     "copy",
     "dots",
+    "doubles",
     "empty_integers",
     "flush_subnormals",
     "held_matrix",
@@ -34,5 +35,6 @@ __all__ = [
     "restore_mode",
     "span",
     "transpose_block",
+    "unowned",
     "yield_thread",
 ]

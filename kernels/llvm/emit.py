@@ -14,6 +14,7 @@ from ..compiler.processor import SIMD
 
 INDEX = ir.IntType(64)
 INT = ir.IntType(32)
+DOUBLE = ir.DoubleType()
 
 
 def check_one_dtype(*arrays: Any) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..compiler.jit import JIT_DISABLED
-from .emit import check_one_dtype, data_pointer
+from .emit import DOUBLE, check_one_dtype, data_pointer
 
 
 def _plain_span(array: Any, start: int, count: int) -> Any:
@@ -82,6 +83,39 @@ def _compiled_held_matrix(typing: Any, vector: Any, start: Any, rows: Any, colum
 
 
 @intrinsic
+def _compiled_doubles(typing: Any, vector: Any, start: Any, count: Any) -> Any:
+    result = types.Array(types.float64, 1, "C")
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, start, count = arguments
+        data = builder.gep(data_pointer(context, builder, vector, value), [start])
+        return build_view(context, builder, result, builder.bitcast(data, DOUBLE.as_pointer()), [count])
+
+    return result(vector, types.intp, types.intp), build
+
+
+def _plain_doubles(vector: Any, start: int, count: int) -> Any:
+    return vector[start : start + count * 8 // vector.itemsize].view(np.float64)
+
+
+@intrinsic
+def _compiled_unowned(typing: Any, array: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        from numba.np.arrayobj import make_array
+
+        view = make_array(array)(context, builder, arguments[0])
+        view.meminfo = ir.Constant(view.meminfo.type, None)
+        view.parent = ir.Constant(view.parent.type, None)
+        return view._getvalue()
+
+    return array(array), build
+
+
+def _plain_unowned(array: Any) -> Any:
+    return array
+
+
+@intrinsic
 def _compiled_empty_integers(typing: Any) -> Any:
     result = types.Array(types.int64, 1, "C", readonly=True)
 
@@ -101,6 +135,10 @@ def _plain_empty_integers() -> Any:
 span = _plain_span if JIT_DISABLED else _compiled_span
 # matrix(vector, start, rows, columns): (rows, columns), C-contiguous, entries of a vector from `start` on.
 matrix = _plain_matrix if JIT_DISABLED else _compiled_matrix
+# doubles(vector, start, count): (count,), float64, in a vector's memory from its entry `start` on, 8 bytes each.
+doubles = _plain_doubles if JIT_DISABLED else _compiled_doubles
+# unowned(array): the same array, without a reference to the memory's owner.
+unowned = _plain_unowned if JIT_DISABLED else _compiled_unowned
 # empty_integers(): (0,), int64, read-only, without memory.
 empty_integers = _plain_empty_integers if JIT_DISABLED else _compiled_empty_integers
 # As `matrix`, with a reference to the memory's owner.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..compiler.jit import leaf
-from ..llvm import copy, matrix, span
+from ..llvm import copy, matrix, span, unowned
 from ..matrices import Operand, read_only, weighted_norms
 from ..passes import (
     Block,
@@ -21,7 +21,9 @@ from ..passes import (
     forward_rows,
     inputs_of,
     loss_and_deltas,
+    numbers_of_layers,
     set_gradient,
+    sum_of_losses,
     weights_at,
 )
 from .barrier import Team, is_ours, share, wait_for_all
@@ -47,6 +49,12 @@ class Batch(NamedTuple):
     start: int
     rows: int
     scale: float
+
+
+@leaf
+def rows_of(X, T, weight, order):
+    """The arrays of a kernel's call, which count no reference to their owners: these outlive the call."""
+    return Rows(unowned(X), unowned(T), unowned(weight), unowned(order))
 
 
 @leaf(read_only="vector")
@@ -94,10 +102,10 @@ def gather_block(net, rows, batch, first, block):
 
 
 @leaf
-def deltas_of_block(net, rows, batch, first, block, losses, dropout):
+def deltas_of_block(net, rows, batch, first, block, dropout):
     """Forward and backward for a block's rows, `first` being the first one's position in the batch.
 
-    losses: as in `loss_rows`. dropout: of the step.
+    dropout: of the step.
     """
     here = Dropout(dropout.active, dropout.key, first)
     X = inputs_of(net, rows.X, batch.start + first)
@@ -105,7 +113,7 @@ def deltas_of_block(net, rows, batch, first, block, losses, dropout):
     if rows.order.size:
         X, targets = gather_block(net, rows, batch, first, block)
     forward_rows(net, X, block, here)
-    loss_and_deltas(net, targets, losses, first, block)
+    loss_and_deltas(net, targets, first, block)
     backward_rows(net, block, here)
 
 
@@ -119,7 +127,7 @@ def chunk_inputs(net, rows, start, memory):
 
 
 @leaf
-def gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout):
+def gradients_of_groups(net, rows, batch, n_groups, team, dropout):
     """Gradients of this thread's groups of chunks, each the sum over its chunks in order."""
     header = net.header[0]
     one, this_thread = net.memory.dtype.type(1.0), Team(team.control, 0, 1)
@@ -134,7 +142,7 @@ def gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout):
             count = min(header.chunk_rows, batch.rows - first)
             for row in range(0, count, header.block_rows):
                 block = Block(memory, row, min(header.block_rows, count - row))
-                deltas_of_block(net, rows, batch, first + row, block, losses, dropout)
+                deltas_of_block(net, rows, batch, first + row, block, dropout)
             X, whole = chunk_inputs(net, rows, batch.start + first, memory), Block(memory, 0, count)
             if chunk == first_chunk:
                 set_gradient(net, X, whole, memory, target, this_thread, dropout)
@@ -149,29 +157,27 @@ def barriers_of_a_step(hyper):
 
 
 @leaf
-def penalties_of_layers(net, hyper, losses, team):
-    """The last entries of losses OUT: the penalty on each layer's weights; this thread's layers'."""
-    n_layers = net.header[0].n_layers
-    for l in range(n_layers):
+def penalties_of_layers(net, hyper, team):
+    """The numbers of the layers OUT: the penalty on each layer's weights; this thread's layers'."""
+    penalties = numbers_of_layers(net)
+    for l in range(penalties.size):
         if is_ours(team, l):
             layer = net.layers[l]
             weights = weights_at(layer, net.header[0].parameters)
-            losses[losses.size - n_layers + l] = weighted_norms(
-                net.memory, weights, layer.n_in, layer.n_out, 0.5 * hyper.alpha, hyper.l1
-            )
+            penalties[l] = weighted_norms(net.memory, weights, layer.n_in, layer.n_out, 0.5 * hyper.alpha, hyper.l1)
 
 
 @leaf
-def sum_of(losses, first, last):
-    """The sum of the entries first to last - 1, in order."""
+def sum_of(numbers):
+    """Their sum, in order."""
     total = np.float64(0.0)
-    for k in range(first, last):
-        total += losses[k]
+    for k in range(numbers.size):
+        total += numbers[k]
     return total
 
 
 @leaf
-def train_batches(net, rows, state, losses, team, barriers, step, record):
+def train_batches(net, rows, state, team, barriers, step, record):
     """This thread's part of all batches of an epoch: the mean loss, the status, how many rows are done, the steps taken ever.
 
     barriers, step: how many the threads have met at, and taken, before. record: of EPOCH, OUT.
@@ -192,19 +198,19 @@ def train_batches(net, rows, state, losses, team, barriers, step, record):
             key = step_key(hyper.seed, step)
         dropout = Dropout(header.any_dropout, key, 0)
         if penalised:
-            penalties_of_layers(net, hyper, losses, team)
+            penalties_of_layers(net, hyper, team)
         n_groups = min(header.n_groups, (count + header.chunk_rows - 1) // header.chunk_rows)
         if header.grouped:
-            gradients_of_groups(net, rows, batch, n_groups, team, losses, dropout)
+            gradients_of_groups(net, rows, batch, n_groups, team, dropout)
         else:
             first, last = share(team, count, header.strip_rows)
             for row in range(first, last, header.block_rows):
                 block = Block(0, row, min(header.block_rows, last - row))
-                deltas_of_block(net, rows, batch, row, block, losses, dropout)
+                deltas_of_block(net, rows, batch, row, block, dropout)
         wait_for_all(team, barriers + 1)
 
-        loss = sum_of(losses, 0, (count + header.strip_rows - 1) // header.strip_rows)
-        penalty = scale * sum_of(losses, losses.size - header.n_layers, losses.size) if penalised else 0.0
+        loss = sum_of_losses(net, count)
+        penalty = scale * sum_of(numbers_of_layers(net)) if penalised else 0.0
         if not math.isfinite(loss + penalty):
             return loss, DIVERGED, start, step
         step += 1
@@ -216,9 +222,9 @@ def train_batches(net, rows, state, losses, team, barriers, step, record):
         else:
             whole_gradient(net, here, team, dropout)
             wait_for_all(team, barriers + 2)
-            add_squared_lengths(net, here.penalties, losses, team)
+            add_squared_lengths(net, here.penalties, team)
             wait_for_all(team, barriers + 3)
-            clipped_step(net, here, hyper.clip_norm, losses, team)
+            clipped_step(net, here, hyper.clip_norm, team)
         total += loss
         total_weight += weight_here
         total_by_rows += loss * scale * count

@@ -10,7 +10,7 @@ import numpy as np
 from ..compiler.jit import leaf
 from ..llvm import span
 from ..matrices import weighted_norms
-from ..passes import biases_at, refresh_transposed, set_gradient, weights_at
+from ..passes import biases_at, numbers_of_layers, refresh_transposed, set_gradient, weights_at
 from .barrier import is_ours
 from .step import any_penalty, no_penalties, penalise_layer, step_stretch, sum_groups
 
@@ -26,13 +26,13 @@ def whole_gradient(net, step, team, dropout):
 
 
 @leaf
-def add_squared_lengths(net, penalties, losses, team):
-    """The penalties' gradients join that in the sums; the last entries of losses OUT: its squared length, layer by layer."""
-    header = net.header[0]
+def add_squared_lengths(net, penalties, team):
+    """The penalties' gradients join that in the sums; the numbers of the layers OUT: its squared length in each."""
+    header, lengths = net.header[0], numbers_of_layers(net)
     for l in range(header.n_layers):
         if is_ours(team, l):
-            layer, place = net.layers[l], losses.size - header.n_layers + l
-            losses[place] = 0.0
+            layer = net.layers[l]
+            lengths[l] = 0.0
             if layer.frozen:
                 continue
             if any_penalty(penalties):
@@ -40,7 +40,7 @@ def add_squared_lengths(net, penalties, losses, team):
             squares = weighted_norms(net.memory, weights_at(layer, header.sums), layer.n_in, layer.n_out, 1.0, 0.0)
             if header.biased:
                 squares += weighted_norms(net.memory, biases_at(layer, header.sums), 1, layer.n_out, 1.0, 0.0)
-            losses[place] = squares
+            lengths[l] = squares
 
 
 @leaf
@@ -53,15 +53,14 @@ def shortened_step(net, step, factor, at, count):
 
 
 @leaf
-def clipped_step(net, step, longest, losses, team):
+def clipped_step(net, step, longest, team):
     """A step for this thread's layers, with the gradient in the sums, shortened where it is longer than `longest`."""
-    n_layers = net.header[0].n_layers
-    squares = np.float64(0.0)
-    for k in range(losses.size - n_layers, losses.size):
-        squares += losses[k]
+    lengths, squares = numbers_of_layers(net), np.float64(0.0)
+    for l in range(lengths.size):
+        squares += lengths[l]
     length = np.sqrt(squares)
     factor = net.memory.dtype.type(longest / length if length > longest else 1.0)
-    for l in range(n_layers):
+    for l in range(lengths.size):
         layer = net.layers[l]
         if is_ours(team, l) and not layer.frozen:
             shortened_step(net, step, factor, layer.weights, layer.panel_rows * layer.width)

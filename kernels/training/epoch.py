@@ -14,7 +14,7 @@ from ..state import State
 from ..tiny.epoch import fits_registers, train_in_registers
 from ..workspace import Workspace
 from .barrier import Team, wait_for_all
-from .batches import Rows, barriers_of_a_step, train_batches
+from .batches import Rows, barriers_of_a_step, rows_of, train_batches
 from .codes import RUNNING
 
 
@@ -62,10 +62,10 @@ def rows_of_epoch(rows, epoch, epochs):
 @kernel(read_only="X T weight order", written="theta")
 def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for any network: this thread's part, through the workspace's panels."""
-    rows = Rows(X, T, weight, order)
+    rows = rows_of(X, T, weight, order)
     check_epoch(plan, theta, state, rows, work)
     net, counters, records = net_of(work), state.counters[0], work.epochs
-    team = Team(work.control, work.team[0].thread, work.team[0].threads)
+    team = Team(span(work.control, 0, 1), net.header[0].thread, net.header[0].threads)
     n = order.size // records.size if order.size else X.shape[0]
     n_batches = (n + net.header[0].batch_rows - 1) // net.header[0].batch_rows
     barriers = barriers_of_a_step(state.hyperparameters[0]) * n_batches
@@ -76,9 +76,7 @@ def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
     loss, status, position, step = 0.0, RUNNING, 0, counters.step
     for epoch in range(records.size):
         here = rows_of_epoch(rows, epoch, records.size)
-        loss, status, position, step = train_batches(
-            net, here, state, work.losses, team, 1 + epoch * barriers, step, records[epoch]
-        )
+        loss, status, position, step = train_batches(net, here, state, team, 1 + epoch * barriers, step, records[epoch])
         position += epoch * n
         if status != RUNNING:
             break
@@ -92,12 +90,12 @@ def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
 @kernel(read_only="X T weight order", written="theta")
 def epoch_in_registers(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for what `fits_registers`: by the first thread alone."""
-    rows = Rows(X, T, weight, order)
+    rows = rows_of(X, T, weight, order)
     check_epoch(plan, theta, state, rows, work)
     if not fits_registers(work.header[0], work.layers, state, weight.size):
         raise ValueError("this training does not fit into registers; use train_epoch")
     net, counters, records, loss = net_of(work), state.counters[0], work.epochs, 0.0
-    if work.team[0].thread != 0:
+    if work.header[0].thread != 0:
         return loss
     n = order.size // records.size if order.size else X.shape[0]
     mode = flush_subnormals()

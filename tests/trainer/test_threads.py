@@ -168,7 +168,7 @@ def test_fewer_threads_where_the_system_grants_no_more(monkeypatch):
     work = make_workspace(SMALL, 4, "float64", 3)
     with Team(3) as team:
         assert team.size == 1
-        assert team.run(lambda member: float(member.team[1]), work, 0.0) == 1.0
+        assert team.run(lambda member: float(member.header[0].threads), work, 0.0) == 1.0
 
 
 @pytest.mark.plain

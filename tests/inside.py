@@ -78,6 +78,12 @@ def mean_square(state: State) -> np.ndarray:
     return state.mean_square
 
 
+def bytes_of(state: State) -> bytes:
+    """All bits of its fields; what lies between the fields of a record is nobody's."""
+    records = [array[name] for array in state if array.dtype.names for name in array.dtype.names]
+    return b"".join(array.tobytes() for array in (*records, state.velocity, state.mean_square))
+
+
 def without_velocity(state: State) -> State:
     """One that does not fit its rule."""
     return state._replace(velocity=state.velocity[:0])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from inside import set_progress
+from inside import bytes_of, set_progress
 from tileprop.trainer import SGD, Adam, DivergenceError, EarlyStopping, InputError, Network, loop
 from tileprop.trainer.callbacks import RunningFit
 
@@ -147,7 +147,7 @@ def test_one_that_looks_at_losses_only_ends_the_fit_at_the_same_bits(monkeypatch
             X, T, epochs=60, optimizer=state, shuffle=shuffle, callbacks=[enough], batch_size=7, n_threads=n_threads
         )
         set_progress(state, 0)  # of several passes it is the sum
-        return history.loss, network.theta.tobytes(), [array.tobytes() for array in state]
+        return history.loss, network.theta.tobytes(), bytes_of(state)
 
     monkeypatch.setattr(loop, "WORTH_A_CALL", 1e3)  # however slow the machine is now
     calls, train = [], loop.Epochs.train

@@ -68,8 +68,8 @@ def check_loss(plan, work):
         raise ValueError("work was made for another plan's loss; make a workspace for this one")
     if ours.n_targets != theirs.n_targets:
         raise ValueError("work was made for another plan (its columns of T, needed)", ours.n_targets, theirs.n_targets)
-    for k in range(plan.loss_parameters.size):
-        if work.numbers[ours.loss_parameters + k] != work.numbers.dtype.type(plan.loss_parameters[k]):
+    for k in range(theirs.n_loss_parameters):
+        if work.numbers[ours.loss_parameters + k] != work.numbers.dtype.type(plan.header[k].loss_parameter):
             raise ValueError("work was made for other parameters of the loss; make a workspace for this plan")
 
 

@@ -16,9 +16,16 @@ from .losses import loss_registry
 from .records import make_records, record_type
 from .validation import activation_names, chosen_loss, layer_sizes, loss_parameters, target_columns
 
-# Of the network. loss: its code. n_targets: columns of T. biased: whether layers have biases.
+# Of the network. loss: its code. n_targets: columns of T. biased: whether layers have biases. loss_parameter: a value of the
+# loss's parameter, of which there may be several.
 PLAN_HEADER = record_type(
-    ("n_layers", np.int64), ("n_parameters", np.int64), ("n_targets", np.int64), ("loss", np.int64), ("biased", np.bool_)
+    ("n_layers", np.int64),
+    ("n_parameters", np.int64),
+    ("n_targets", np.int64),
+    ("loss", np.int64),
+    ("n_loss_parameters", np.int64),
+    ("loss_parameter", np.float64),
+    ("biased", np.bool_),
 )
 # Of a layer. activation: its code. theta_weights, theta_biases: where W and b begin in theta.
 PLAN_LAYER = record_type(
@@ -36,9 +43,10 @@ class Plan(NamedTuple):
     Change nothing in it: a workspace holds copies.
     """
 
-    header: np.recarray[Any, Any]  # (1,) PLAN_HEADER
+    # PLAN_HEADER: one record, or one for each value of the loss's parameter, which differ in that value alone. (An array of its
+    # own would cost every call from Python 0.15 us, a twentieth of what `predict_one` takes.)
+    header: np.recarray[Any, Any]
     layers: np.recarray[Any, Any]  # (n_layers,) PLAN_LAYER
-    loss_parameters: np.ndarray  # float64
 
     @property
     def sizes(self) -> list[int]:
@@ -70,6 +78,11 @@ class Plan(NamedTuple):
     def loss_code(self) -> int:
         """The loss's code: one of several where a name stands for several, as `log_loss` does."""
         return int(self.header[0].loss)
+
+    @property
+    def loss_parameters(self) -> np.ndarray:
+        """The values of the loss's parameter, float64; empty where it has none."""
+        return self.header.loss_parameter[: self.header[0].n_loss_parameters].copy()
 
     @property
     def loss_parameter(self) -> dict[str, float | list[float]]:
@@ -126,12 +139,13 @@ def make_plan(
     chosen = chosen_loss(loss, output_activation)
     parameters = loss_parameters(chosen, quantile=quantile, delta=delta)
     chosen, n_targets = target_columns(chosen, widths[-1], len(parameters), n_targets)
-    header, layers = make_records(1, PLAN_HEADER), make_records(len(widths) - 1, PLAN_LAYER)
+    header, layers = make_records(max(1, len(parameters)), PLAN_HEADER), make_records(len(widths) - 1, PLAN_LAYER)
     offset = 0
     for layer, name, (n_in, n_out) in zip(layers, names, pairwise(widths), strict=True):
         layer.n_in, layer.n_out, layer.activation = n_in, n_out, activation_registry[name].code
         layer.theta_weights, layer.theta_biases = offset, offset + n_in * n_out
         offset = layer.theta_biases + (n_out if bias else 0)
     header.n_layers, header.n_parameters, header.n_targets = len(layers), offset, n_targets
-    header.loss, header.biased = chosen.code, bias
-    return Plan(header, layers, parameters)
+    header.loss, header.n_loss_parameters, header.biased = chosen.code, len(parameters), bias
+    header.loss_parameter[: len(parameters)] = parameters
+    return Plan(header, layers)

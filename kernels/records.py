@@ -16,7 +16,16 @@ Record = np.dtype[np.void]
 def record_type(*fields: tuple[str, Any], extends: Record | None = None) -> Record:
     """A record of these (name, type) fields, after those of the record that it extends."""
     inherited = [] if extends is None else [(name, extends[name]) for name in extends.names or ()]
-    return np.dtype([*inherited, *fields], align=True)
+    return with_attributes(np.dtype([*inherited, *fields], align=True))
+
+
+def with_attributes(kind: np.dtype[Any]) -> Record:
+    """The same record type, whose fields are attributes, too.
+
+    It is the one that `np.recarray` wants. Given any other, each array would make one of its own, and Numba, which knows record
+    types by their addresses, would look at each array's type anew: some 50 us at the first call with a workspace.
+    """
+    return np.dtype((np.record, kind))
 
 
 def make_records(count: int, kind: Record) -> np.recarray[Any, Any]:

@@ -50,6 +50,7 @@ HEADER = record_type(
     ("loss_parameters", np.int64),
     ("losses", np.int64),  # float64, of each strip of a batch; last, a number of each layer
     ("n_losses", np.int64),
+    ("control", np.int64),  # a record of CONTROL
     ("outputs", np.int64),
     ("inputs", np.int64),
     ("targets", np.int64),
@@ -111,8 +112,14 @@ class Workspace(NamedTuple):
     header: np.recarray[Any, Any]  # (1,) HEADER
     layers: np.recarray[Any, Any]  # (n_layers,) LAYER
     numbers: np.ndarray  # of the parameters' dtype
-    control: np.recarray[Any, Any]  # (1,) CONTROL: stop, not 0, asks a running epoch to end after its step
     epochs: np.recarray[Any, Any]  # (epochs,) EPOCH: what each epoch of one call of train_epoch has lost
+
+    @property
+    def control(self) -> np.recarray[Any, Any]:
+        """(1,) CONTROL, in `numbers`: `control[0].stop`, not 0, asks a running epoch to end after its step."""
+        begin = int(self.header[0].control)
+        memory = self.numbers[begin : begin + CONTROL.itemsize // self.numbers.itemsize]
+        return memory.view(CONTROL).view(np.recarray)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Workspace cannot be pickled or deep-copied; make_workspace makes another one")
@@ -165,7 +172,7 @@ def make_workspace(
     threads = positive_integer("n_threads", n_threads)
     real = real_dtype(dtype)
     header, layers = make_records(1, HEADER), make_records(plan.n_layers, LAYER)
-    copy_fields(plan.header, header)
+    copy_fields(plan.header[:1], header)
     copy_fields(plan.layers, layers)
     top = header[0]
     top.n_threads, top.thread, top.threads, top.batch_rows = threads, 0, 1, batch
@@ -180,13 +187,14 @@ def make_workspace(
     top.loss_parameters = places.take(len(plan.loss_parameters))
     top.n_losses = -(-batch // int(top.strip_rows)) + plan.n_layers
     top.losses = places.take(top.n_losses * 8 // real.itemsize)
+    top.control = places.take(CONTROL.itemsize // real.itemsize)
     top.outputs = places.take(batch * plan.sizes[-1])
     _place_chunk(top, layers, places)
 
     top.tangents = places.end if curvature else 0
     numbers = aligned_zeros(2 * places.end if curvature else places.end, real)
     numbers[top.loss_parameters : top.loss_parameters + len(plan.loss_parameters)] = plan.loss_parameters
-    return Workspace(header, layers, numbers, make_records(1, CONTROL), make_records(1, EPOCH))
+    return Workspace(header, layers, numbers, make_records(1, EPOCH))
 
 
 def _find_kernels(top: Any, layers: Any, real: np.dtype[Any]) -> None:

@@ -185,6 +185,7 @@ def spoil(work: Workspace) -> None:
     begin, width = work.header[0].zeros, max(work.layers.width.max(), work.layers.panel_rows.max())
     zeros = work.numbers[begin : begin + width].copy()
     work.numbers[:] = np.nan
+    work.control[:] = 0
     work.numbers[begin : begin + width] = zeros
 
 

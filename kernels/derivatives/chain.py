@@ -6,7 +6,7 @@ import numpy as np
 
 from ..checks import check_loss, check_outputs, check_parameters, check_rows, check_workspace
 from ..compiler.jit import leaf
-from ..llvm import copy, span
+from ..llvm import copy
 from ..matrices import ByRows, multiply
 from ..passes import (
     Block,
@@ -24,7 +24,6 @@ from ..passes import (
     transposed_at,
 )
 from ..predict import forward_one
-from ..training.barrier import Team
 from ..training.dropout import no_dropout
 from .one_row import backward_one, input_delta_one
 
@@ -75,11 +74,6 @@ def scale_of(weight, rows):
         for i in range(weight.size):
             total += weight[i]
     return 1.0 / total if total != 0.0 else 0.0
-
-
-@leaf
-def single_thread(work):
-    return Team(span(work.control, 0, 1), 0, 1)
 
 
 # Blocks of rows of X; where X has a single row, theta as it is stands in for parameters in panels ----------------------------

@@ -38,8 +38,9 @@ from ..passes import (
     unpack_parameters,
     weights_at,
 )
+from ..training.barrier import single_thread
 from ..training.dropout import no_dropout
-from .chain import backward_product, begin_with_loss, below_at, block_from, load, scale_of, single_thread
+from .chain import backward_product, begin_with_loss, below_at, block_from, load, scale_of
 
 
 @leaf
@@ -139,7 +140,7 @@ def curvature_product(plan, theta, rows, v, result, work, full):
     check_parameters(net, theta, v)
     check_parameters(net, theta, result)
     check_tangents(net)
-    header, n, one, team = net.header[0], X.shape[0], net.memory.dtype.type(1.0), single_thread(work)
+    header, n, one, team = net.header[0], X.shape[0], net.memory.dtype.type(1.0), single_thread(net)
     load(net, theta, 1)
     load_direction(net, v)
     targets, weights = unowned(T), unowned(weight)

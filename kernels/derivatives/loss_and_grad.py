@@ -8,6 +8,7 @@ from ..checks import check_parameters
 from ..compiler.jit import kernel
 from ..llvm import span, unowned
 from ..passes import Targets, add_gradient, inputs_of, set_gradient, unpack_parameters
+from ..training.barrier import single_thread
 from ..training.dropout import no_dropout
 from .chain import (
     backward_block,
@@ -17,7 +18,6 @@ from .chain import (
     forward_block,
     load_unless_one,
     scale_of,
-    single_thread,
 )
 from .row_gradients import take_row_gradients
 
@@ -35,7 +35,7 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
         check_parameters(net, theta, grad)
     load_unless_one(net, theta, 1 if wanted else header.n_layers, n)
     targets, weights = unowned(T), unowned(weight)
-    scale, total, team = scale_of(weight, n), np.float64(0.0), single_thread(work)
+    scale, total, team = scale_of(weight, n), np.float64(0.0), single_thread(net)
     for start in range(0, n, header.block_rows):
         block, inputs = block_from(net, X, start), inputs_of(net, X, start)
         forward_block(net, theta, X, start, block)

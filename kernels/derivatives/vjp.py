@@ -16,8 +16,9 @@ from ..passes import (
     unpack_parameters,
 )
 from ..predict import forward_one
+from ..training.barrier import single_thread
 from ..training.dropout import no_dropout
-from .chain import block_from, forward_block, input_deltas, load, seed_rows, single_thread, take_input_deltas
+from .chain import block_from, forward_block, input_deltas, load, seed_rows, take_input_deltas
 from .one_row import backward_one, input_delta_one
 from .row_gradients import take_row_gradients
 
@@ -84,7 +85,7 @@ def backward(plan, X, dY, grad, dX, work):
     check_kept(X.shape[0], net.header[0].chunk_rows)
     refresh_all_transposed(net, 0 if dX.size else 1)
     if X.shape[0]:
-        pull_back(net, X, dY, 0, Block(0, 0, X.shape[0]), grad, dX, single_thread(work))
+        pull_back(net, X, dY, 0, Block(0, 0, X.shape[0]), grad, dX, single_thread(net))
     take_gradient(net, X.shape[0], grad)
 
 
@@ -100,5 +101,5 @@ def vjp(plan, theta, X, dY, grad, dX, work):
     for start in range(0, X.shape[0], net.header[0].block_rows):
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
-        pull_back(net, X, dY, start, block, grad, dX, single_thread(work))
+        pull_back(net, X, dY, start, block, grad, dX, single_thread(net))
     take_gradient(net, X.shape[0], grad)

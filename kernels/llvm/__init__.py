@@ -10,7 +10,7 @@ from .outer import outer
 from .subnormals import flush_subnormals, restore_mode
 from .sums import column_sums
 from .tile import dots, lanes_of, make_tile, panel, panel_width, transpose_block
-from .views import copy, doubles, empty_integers, held_matrix, matrix, span, unowned
+from .views import copy, doubles, empty_integers, held_matrix, matrix, record_view, span, unowned
 
 __all__ = [
     "atomic_add",
@@ -32,6 +32,7 @@ __all__ = [
     "panel",
     "panel_width",
     "pause",
+    "record_view",
     "restore_mode",
     "span",
     "transpose_block",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import from_dtype, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -96,6 +96,29 @@ def _compiled_doubles(typing: Any, vector: Any, start: Any, count: Any) -> Any:
 
 def _plain_doubles(vector: Any, start: int, count: int) -> Any:
     return vector[start : start + count * 8 // vector.itemsize].view(np.float64)
+
+
+def record_view(kind: np.dtype[Any]) -> Any:
+    """A function view(vector, start): (1,), a record of this type in a vector's memory, from its entry `start` on."""
+
+    def plain_view(vector: Any, start: int) -> Any:
+        return vector[start : start + kind.itemsize // vector.itemsize].view(kind).view(np.recarray)
+
+    if JIT_DISABLED:
+        return plain_view
+    result = types.Array(from_dtype(kind), 1, "C")
+
+    @intrinsic
+    def compiled_view(typing: Any, vector: Any, start: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            value, start = arguments
+            data = builder.gep(data_pointer(context, builder, vector, value), [start])
+            pointer = context.get_data_type(result.dtype).as_pointer()
+            return build_view(context, builder, result, builder.bitcast(data, pointer), [context.get_constant(types.intp, 1)])
+
+        return result(vector, types.intp), build
+
+    return compiled_view
 
 
 @intrinsic

@@ -20,6 +20,7 @@ from ..activations.formulas import (
 from ..compiler.jit import leaf
 from ..llvm import copy, span
 from ..losses.codes import MSE, SQUARED_ERROR
+from ..training.barrier import control_at
 from ..training.codes import DIVERGED, RUNNING, SGD, STOPPED
 from ..training.optimizers import step_sizes
 from .emitter import RATES_AT, Samples, make_trainer
@@ -100,13 +101,13 @@ def set_rates(net, hidden, rate):
 
 
 @leaf
-def train_in_registers(net, theta, rows, state, control):
+def train_in_registers(net, theta, rows, state):
     """All samples of an epoch; theta OUT: the mean loss, the status, how many rows are done, the steps taken ever."""
     header, memory, order, step = net.header[0], net.memory, rows.order, state.counters[0].step
     first, last = net.layers[0], net.layers[header.n_layers - 1]
     outputs, samples = last.n_out, Samples(span(rows.X, 0, rows.X.size), first.n_in, span(rows.T, 0, rows.T.size), order)
     hidden = (FEW_HIDDEN if first.n_out <= FEW_HIDDEN else MORE_HIDDEN) if header.n_layers == 2 else 0
-    w = header.scratch
+    w, control = header.scratch, control_at(memory, header.control)
     for k in range(w, w + RATES_AT + max(MORE_INPUTS, INPUTS + MORE_HIDDEN) + 1):
         memory[k] = 0.0
     move_parameters(net, theta, hidden, False)

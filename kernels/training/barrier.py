@@ -11,19 +11,22 @@ from typing import NamedTuple
 import numpy as np
 
 from ..compiler.jit import leaf
-from ..llvm import atomic_add, atomic_read, nap, pause, yield_thread
-from ..records import Record
+from ..llvm import atomic_add, atomic_read, nap, pause, record_view, yield_thread
+from ..records import Record, with_attributes
 
 _LINE = 64  # bytes: each field has a cache line of its own
 # stop: the caller's wish. arrivals: how often threads have come to the barrier. decision: what all threads act on.
-CONTROL: Record = np.dtype(
-    {
-        "names": ["stop", "arrivals", "decision"],
-        "formats": [np.int64, np.int64, np.int64],
-        "offsets": [0, _LINE, 2 * _LINE],
-        "itemsize": 3 * _LINE,
-    }
+CONTROL: Record = with_attributes(
+    np.dtype(
+        {
+            "names": ["stop", "arrivals", "decision"],
+            "formats": [np.int64, np.int64, np.int64],
+            "offsets": [0, _LINE, 2 * _LINE],
+            "itemsize": 3 * _LINE,
+        }
+    )
 )
+control_at = record_view(CONTROL)
 ARRIVALS_AT = _LINE // 8  # in int64 numbers, for the atomic operations
 
 # A pause takes 10 to 40 ns: about as long as two system calls for a yield.
@@ -38,6 +41,19 @@ class Team(NamedTuple):
     control: np.ndarray
     thread: int
     threads: int
+
+
+@leaf
+def team_of(net):
+    """The threads that work on a call together."""
+    header = net.header[0]
+    return Team(control_at(net.memory, header.control), header.thread, header.threads)
+
+
+@leaf
+def single_thread(net):
+    """This thread alone, for what one thread does by itself."""
+    return Team(control_at(net.memory, net.header[0].control), 0, 1)
 
 
 @leaf

@@ -26,7 +26,7 @@ from ..passes import (
     sum_of_losses,
     weights_at,
 )
-from .barrier import Team, is_ours, share, wait_for_all
+from .barrier import is_ours, share, single_thread, wait_for_all
 from .clipping import add_squared_lengths, clipped_step, whole_gradient
 from .codes import DIVERGED, RUNNING, STOPPED
 from .dropout import Dropout, step_key
@@ -130,7 +130,7 @@ def chunk_inputs(net, rows, start, memory):
 def gradients_of_groups(net, rows, batch, n_groups, team, dropout):
     """Gradients of this thread's groups of chunks, each the sum over its chunks in order."""
     header = net.header[0]
-    one, this_thread = net.memory.dtype.type(1.0), Team(team.control, 0, 1)
+    one, this_thread = net.memory.dtype.type(1.0), single_thread(net)
     n_chunks = (batch.rows + header.chunk_rows - 1) // header.chunk_rows
     memory = team.thread * header.chunk_size
     # Neighbours, not every other one: chunks that do not divide evenly make groups long and short by turns.

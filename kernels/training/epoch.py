@@ -13,7 +13,7 @@ from ..passes import net_of, pack_parameters, refresh_all_transposed, unpack_par
 from ..state import State
 from ..tiny.epoch import fits_registers, train_in_registers
 from ..workspace import Workspace
-from .barrier import Team, wait_for_all
+from .barrier import team_of, wait_for_all
 from .batches import Rows, barriers_of_a_step, rows_of, train_batches
 from .codes import RUNNING
 
@@ -65,7 +65,7 @@ def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
     rows = rows_of(X, T, weight, order)
     check_epoch(plan, theta, state, rows, work)
     net, counters, records = net_of(work), state.counters[0], work.epochs
-    team = Team(span(work.control, 0, 1), net.header[0].thread, net.header[0].threads)
+    team = team_of(net)
     n = order.size // records.size if order.size else X.shape[0]
     n_batches = (n + net.header[0].batch_rows - 1) // net.header[0].batch_rows
     barriers = barriers_of_a_step(state.hyperparameters[0]) * n_batches
@@ -101,7 +101,7 @@ def epoch_in_registers(plan, theta, state, X, T, weight, order, work):
     mode = flush_subnormals()
     for epoch in range(records.size):
         here, record = rows_of_epoch(rows, epoch, records.size), records[epoch]
-        loss, status, position, step = train_in_registers(net, theta, here, state, work.control)
+        loss, status, position, step = train_in_registers(net, theta, here, state)
         counters.step, counters.position, counters.status = step, position + epoch * n, status
         record.loss, record.batch_mean, record.penalty = loss, loss, 0.0
         if status != RUNNING:

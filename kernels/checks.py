@@ -49,11 +49,11 @@ def check_layer(X, W, b, Z):
 
 
 @leaf
-def check_workspace(plan, work):
+def check_workspace(plan, net):
     """The workspace was made for a plan of these sizes and activations."""
-    fits = work.layers.size == plan.layers.size and work.header[0].biased == plan.header[0].biased
+    fits = net.layers.size == plan.layers.size and net.header.biased == plan.header[0].biased
     for l in range(plan.layers.size if fits else 0):
-        ours, theirs = work.layers[l], plan.layers[l]
+        ours, theirs = net.layers[l], plan.layers[l]
         if ours.n_in != theirs.n_in or ours.n_out != theirs.n_out or ours.activation != theirs.activation:
             fits = False
     if not fits:
@@ -61,22 +61,22 @@ def check_workspace(plan, work):
 
 
 @leaf
-def check_loss(plan, work):
+def check_loss(plan, net):
     """The workspace was made for the plan's loss, and holds its parameters."""
-    ours, theirs = work.header[0], plan.header[0]
+    ours, theirs = net.header, plan.header[0]
     if ours.loss != theirs.loss:
         raise ValueError("work was made for another plan's loss; make a workspace for this one")
     if ours.n_targets != theirs.n_targets:
         raise ValueError("work was made for another plan (its columns of T, needed)", ours.n_targets, theirs.n_targets)
     for k in range(theirs.n_loss_parameters):
-        if work.numbers[ours.loss_parameters + k] != work.numbers.dtype.type(plan.header[k].loss_parameter):
+        if net.memory[ours.loss_parameters + k] != net.memory.dtype.type(plan.header[k].loss_parameter):
             raise ValueError("work was made for other parameters of the loss; make a workspace for this plan")
 
 
 @leaf
 def check_parameters(net, theta, grad):
     """theta, and a gradient (or theta again), have the network's length."""
-    needed = net.header[0].n_parameters
+    needed = net.header.n_parameters
     if theta.size != needed:
         raise ValueError("theta has the wrong length for this plan (given, needed)", theta.size, needed)
     if grad.size != needed:
@@ -86,7 +86,7 @@ def check_parameters(net, theta, grad):
 @leaf
 def check_rows(net, X, T, weight):
     """X, T and weight have as many rows, and X and T the network's columns."""
-    n_in, n_targets = net.layers[0].n_in, net.header[0].n_targets
+    n_in, n_targets = net.layers[0].n_in, net.header.n_targets
     if X.shape[1] != n_in:
         raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], n_in)
     if X.shape[0] == 0:
@@ -100,18 +100,16 @@ def check_rows(net, X, T, weight):
 
 
 @leaf
-def check_batch(X, work):
+def check_batch(rows, batch_rows):
     """X has at most as many rows as a batch."""
-    if X.shape[0] > work.header[0].batch_rows:
-        raise ValueError(
-            "X has more rows than the workspace's batch size (given, at most)", X.shape[0], work.header[0].batch_rows
-        )
+    if rows > batch_rows:
+        raise ValueError("X has more rows than the workspace's batch size (given, at most)", rows, batch_rows)
 
 
 @leaf(inline=True)
 def check_outputs(net, X, Y, most_rows):
     """X has the network's columns and at most so many rows; Y (rows, n_out) fits."""
-    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
     if X.shape[1] != n_in:
         raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], n_in)
     if X.shape[0] > most_rows:
@@ -129,7 +127,7 @@ def check_outputs(net, X, Y, most_rows):
 @leaf
 def check_one(net, x, y):
     """x (n_in) and y (n_out) fit."""
-    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
     if x.size != n_in:
         raise ValueError("x has the wrong length for this plan (given, needed)", x.size, n_in)
     if y.size != n_out:
@@ -150,7 +148,7 @@ def check_kept(rows, most):
 @leaf
 def check_derivatives(net):
     """The workspace has room for derivatives to inputs and targets, and of single rows."""
-    if not net.header[0].has_derivatives:
+    if not net.header.has_derivatives:
         raise ValueError("work has no room for such derivatives; give make_workspace derivatives=True")
 
 
@@ -159,7 +157,7 @@ def check_targets(net, class_indices):
     """The loss's derivative to the targets is known. class_indices: whether T holds those."""
     if class_indices:
         raise ValueError("T holds class indices, which have no derivative; give T a column for each output")
-    if not net.header[0].loss_has_targets:
+    if not net.header.loss_has_targets:
         raise ValueError("the loss has no derivative to its targets; give register_loss a target_gradient")
 
 
@@ -195,11 +193,11 @@ def check_normal(N, size, jacobian_rows, width):
 @leaf
 def check_tangents(net):
     """The workspace has room for second derivatives, and all are known."""
-    if not net.header[0].has_tangents:
+    if not net.header.has_tangents:
         raise ValueError("work has no room for second derivatives; give make_workspace curvature=True")
-    if not net.header[0].loss_has_tangent:
+    if not net.header.loss_has_tangent:
         raise ValueError("the loss has no second derivative; give register_loss a bend")
-    for l in range(net.header[0].n_layers):
+    for l in range(net.header.n_layers):
         layer = net.layers[l]
         if not layer.is_identity and not layer.has_tangent:
             raise ValueError("an activation has no second derivative (its layer); give register_activation a bend", l)
@@ -232,8 +230,8 @@ def check_training(state, n_parameters, order, n_rows, epochs):
 
 
 @leaf
-def check_team(work):
+def check_team(header):
     """The workspace has room for so many threads."""
-    most, thread, threads = work.header[0].n_threads, work.header[0].thread, work.header[0].threads
+    most, thread, threads = header.n_threads, header.thread, header.threads
     if thread < 0 or thread >= threads or threads > most:
         raise ValueError("work was made for fewer threads (given, most); give make_workspace more n_threads", threads, most)

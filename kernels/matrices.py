@@ -85,30 +85,18 @@ def multiply(memory, X, W, init, out, depth, alpha):
 
 
 @leaf
-def add_product(memory, A, D, out, first, last, alpha):
-    """Rows first to last - 1 of out, Panels, += alpha A D: A (rows, D.rows) an Operand, D ByRows."""
+def multiply_into_panels(net, X, D, out, first, last, alpha, accumulate):
+    """Rows first to last - 1 of out, Panels, = alpha X D, or += that: X (rows, D.rows) an Operand, D ByRows."""
+    memory, zeros = net.memory, net.header.zeros
     lanes, width = lanes_of(memory), out.width
     column = 0
     while column < width:
         columns = panel_width(width - column, lanes)
         c = out.at + column * out.rows + first * columns
+        init, init_stride = (c, columns) if accumulate else (zeros, 0)
         panel(
-            A.vector, A.at + first * A.row, A.row, A.step, memory, D.at + column, D.stride,
-            c, columns, c, columns, last - first, columns, D.rows, alpha,
-        )  # fmt: skip
-        column += columns
-
-
-@leaf
-def set_product(memory, A, D, out, first, last, alpha, zeros):
-    """The same with = in place of +=. zeros: a place from which on there are `width` zeros."""
-    lanes, width = lanes_of(memory), out.width
-    column = 0
-    while column < width:
-        columns = panel_width(width - column, lanes)
-        panel(
-            A.vector, A.at + first * A.row, A.row, A.step, memory, D.at + column, D.stride,
-            zeros, 0, out.at + column * out.rows + first * columns, columns, last - first, columns, D.rows, alpha,
+            X.vector, X.at + first * X.row, X.row, X.step, memory, D.at + column, D.stride,
+            init, init_stride, c, columns, last - first, columns, D.rows, alpha,
         )  # fmt: skip
         column += columns
 

@@ -8,7 +8,7 @@ It runs in a workspace, on parameters in panels; `workspace.py` says what lies w
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,12 +18,11 @@ from .matrices import (
     ByRows,
     Operand,
     Panels,
-    add_product,
     multiply,
+    multiply_into_panels,
     pack,
     pack_transposed,
     read_only,
-    set_product,
     transposed,
     unpack,
 )
@@ -36,9 +35,13 @@ INPUT_NUMBERS = 1 << 16
 
 
 class Net(NamedTuple):
-    """A network in a workspace: its records, and the memory that they say the places of."""
+    """A network in a workspace: its records, and the memory that they say the places of.
 
-    header: np.ndarray  # (1,) HEADER of `workspace.py`
+    A kernel begins with Net(work.header[0], unowned(work.layers), unowned(work.numbers)). No function can do it for all of
+    them, since Numba returns no records.
+    """
+
+    header: Any  # a record, HEADER of `workspace.py`
     layers: np.ndarray  # (n_layers,) LAYER
     memory: np.ndarray
 
@@ -54,6 +57,14 @@ class Block(NamedTuple):
     rows: int
 
 
+class Into(NamedTuple):
+    """Where a gradient goes: into a vector in panels from place `at` on, times `scale`; accumulate: added to what is there."""
+
+    at: int
+    scale: Any
+    accumulate: bool
+
+
 class Targets(NamedTuple):
     """What the loss of some rows takes: T (n, n_targets), weight (n) or empty, from row `first` on; scale: of gradients."""
 
@@ -64,22 +75,16 @@ class Targets(NamedTuple):
 
 
 @leaf
-def net_of(work):
-    """The network in a workspace. Its views count no reference to their owner, who outlives the kernel's call."""
-    return Net(span(work.header, 0, 1), span(work.layers, 0, work.layers.size), span(work.numbers, 0, work.numbers.size))
-
-
-@leaf
 def losses_of(net):
     """The losses of the strips of a batch; last, a number of each layer."""
-    return doubles(net.memory, net.header[0].losses, net.header[0].n_losses)
+    return doubles(net.memory, net.header.losses, net.header.n_losses)
 
 
 @leaf
 def sum_of_losses(net, rows):
     """The loss of a batch of so many rows: that of its strips, in order."""
     losses, total = losses_of(net), np.float64(0.0)
-    for k in range((rows + net.header[0].strip_rows - 1) // net.header[0].strip_rows):
+    for k in range((rows + net.header.strip_rows - 1) // net.header.strip_rows):
         total += losses[k]
     return total
 
@@ -87,7 +92,7 @@ def sum_of_losses(net, rows):
 @leaf
 def numbers_of_layers(net):
     """The last of the losses: a number of each layer."""
-    header = net.header[0]
+    header = net.header
     return doubles(net.memory, header.losses + (header.n_losses - header.n_layers) * 8 // net.memory.itemsize, header.n_layers)
 
 
@@ -135,10 +140,10 @@ def transposed_at(layer, at):
 def pack_parameters(net, vector, at):
     """A vector laid out like theta, into panels from place `at` on."""
     memory = net.memory
-    for l in range(net.header[0].n_layers):
+    for l in range(net.header.n_layers):
         layer = net.layers[l]
         pack(memory, weights_at(layer, at), vector, layer.theta_weights, layer.n_in, layer.n_out)
-        if net.header[0].biased:
+        if net.header.biased:
             pack(memory, biases_at(layer, at), vector, layer.theta_biases, 1, layer.n_out)
 
 
@@ -146,10 +151,10 @@ def pack_parameters(net, vector, at):
 def unpack_parameters(net, vector, at):
     """Panels from place `at` on, into a vector laid out like theta OUT."""
     memory = net.memory
-    for l in range(net.header[0].n_layers):
+    for l in range(net.header.n_layers):
         layer = net.layers[l]
         unpack(memory, weights_at(layer, at), vector, layer.theta_weights, layer.n_in, layer.n_out)
-        if net.header[0].biased:
+        if net.header.biased:
             unpack(memory, biases_at(layer, at), vector, layer.theta_biases, 1, layer.n_out)
 
 
@@ -157,14 +162,14 @@ def unpack_parameters(net, vector, at):
 def refresh_transposed(net, layer, first, last):
     """Rows first to last - 1 of a layer's weights into its transposed weights, where it has them."""
     if not layer.by_dots:
-        source, target = weights_at(layer, net.header[0].parameters), transposed_at(layer, 0)
+        source, target = weights_at(layer, net.header.parameters), transposed_at(layer, 0)
         pack_transposed(net.memory, source, target, layer.n_out, first, last)
 
 
 @leaf
 def refresh_all_transposed(net, lowest):
     """The transposed weights of the layers from `lowest` on, from those in panels."""
-    for l in range(lowest, net.header[0].n_layers):
+    for l in range(lowest, net.header.n_layers):
         layer = net.layers[l]
         refresh_transposed(net, layer, 0, layer.n_in)
 
@@ -178,12 +183,12 @@ def call_by_strips(net, layer, kernel, block, deltas, backward):
 
     deltas: where the derivatives lie that a backward call overwrites.
     """
-    memory, strip, stride, n_out = net.memory, net.header[0].strip_rows, layer.stride, layer.n_out
+    memory, strip, stride, n_out = net.memory, net.header.strip_rows, layer.stride, layer.n_out
     x, y = block.memory + layer.preactivations, block.memory + layer.activations
     for first in range(0, block.rows, strip):
         at, rows = (block.first + first) * stride, min(strip, block.rows - first)
         call_activation(
-            kernel, memory, x + at, y + at, deltas + at, net.header[0].tangents, rows, stride, n_out, backward
+            kernel, memory, x + at, y + at, deltas + at, net.header.tangents, rows, stride, n_out, backward
         )  # fmt: skip
 
 
@@ -206,10 +211,10 @@ def forward_rows(net, X, block, dropout):
     """Activations of all layers for a block's rows of inputs, X an Operand; of each layer after the first, X is what the one
     below gives. dropout: of the step, `Dropout`."""
     memory = net.memory
-    for l in range(net.header[0].n_layers):
+    for l in range(net.header.n_layers):
         layer = net.layers[l]
-        weights, z = weights_at(layer, net.header[0].parameters), rows_at(layer.preactivations, layer, block)
-        biases = ByRows(net.header[0].parameters + layer.biases, 0, block.rows)
+        weights, z = weights_at(layer, net.header.parameters), rows_at(layer.preactivations, layer, block)
+        biases = ByRows(net.header.parameters + layer.biases, 0, block.rows)
         multiply(memory, X, weights, biases, z, layer.n_in, kept_factor(net.layers, l - 1, dropout, memory.dtype.type))
         activate(net, layer, block)
         outputs = rows_at(layer.activations, layer, block)
@@ -224,13 +229,13 @@ def loss_rows(net, kernel, targets, first, block, deltas):
     first: the block's first row's position in its batch. deltas OUT: from this place on, of the outputs.
     """
     memory, losses = net.memory, losses_of(net)
-    strip, parameters = net.header[0].strip_rows, net.header[0].loss_parameters
-    last, T, weight = net.layers[net.header[0].n_layers - 1], targets.T, targets.weight
+    strip, parameters = net.header.strip_rows, net.header.loss_parameters
+    last, T, weight = net.layers[net.header.n_layers - 1], targets.T, targets.weight
     stride, y = last.stride, block.memory + last.activations
     for row in range(0, block.rows, strip):
         at = (block.first + row) * stride
         losses[(first + row) // strip] = call_loss(
-            kernel, net.header[0].loss, memory, y + at, deltas + at, min(strip, block.rows - row), stride, last.n_out,
+            kernel, net.header.loss, memory, y + at, deltas + at, min(strip, block.rows - row), stride, last.n_out,
             T, T.shape[1], weight, weight.size, targets.first + row, targets.scale, parameters,
         )  # fmt: skip
 
@@ -238,10 +243,10 @@ def loss_rows(net, kernel, targets, first, block, deltas):
 @leaf
 def loss_and_deltas(net, targets, first, block):
     """The losses of a block's rows, as by `loss_rows`, and dL/dz of the outputs."""
-    last = net.layers[net.header[0].n_layers - 1]
+    last = net.layers[net.header.n_layers - 1]
     deltas = block.memory + last.deltas
-    loss_rows(net, net.header[0].loss_kernel, targets, first, block, deltas)
-    if not net.header[0].loss_gives_delta:
+    loss_rows(net, net.header.loss_kernel, targets, first, block, deltas)
+    if not net.header.loss_gives_delta:
         multiply_by_slopes(net, last, block, deltas)
 
 
@@ -250,16 +255,16 @@ def backward_rows(net, block, dropout):
     """Deltas of all hidden layers, from those at the output."""
     memory = net.memory
     one = memory.dtype.type(1.0)
-    for l in range(net.header[0].n_layers - 1, 0, -1):
+    for l in range(net.header.n_layers - 1, 0, -1):
         layer, below = net.layers[l], net.layers[l - 1]
         deltas, result = rows_at(layer.deltas, layer, block), rows_at(below.deltas, below, block)
         if layer.by_dots:
-            weights = net.header[0].parameters + layer.weights
+            weights = net.header.parameters + layer.weights
             for r in range(block.rows):
                 d, to = deltas.at + r * deltas.stride, result.at + r * result.stride
                 dots(memory, d, weights, layer.panel_rows, layer.width, layer.n_in, to)
         else:
-            zeros = ByRows(net.header[0].zeros, 0, block.rows)
+            zeros = ByRows(net.header.zeros, 0, block.rows)
             multiply(memory, operand_of(memory, deltas), transposed_at(layer, 0), zeros, result, layer.n_out, one)
         drop(memory, net.layers, l - 1, result, dropout, kept_factor(net.layers, l - 1, dropout, memory.dtype.type))
         multiply_by_slopes(net, below, block, block.memory + below.deltas)
@@ -284,44 +289,25 @@ def layer_input(net, X, block, l):
 
 
 @leaf
-def add_gradient(net, X, block, deltas, target, scale, team, dropout):
-    """A vector in panels from place `target` on += scale times the gradient of a block's rows, X an Operand.
+def add_gradient(net, X, block, deltas, into, team, dropout):
+    """The gradient of a block's rows into a vector in panels, X an Operand; into: `Into`.
 
     The whole sum is made before it is added, so that weights are rounded once a step. deltas: where those of the rows begin,
     as `block.memory` for the activations. Each thread takes some rows of each layer's weights, and some layers' biases.
     """
     memory = net.memory
-    for l in range(net.header[0].n_layers):
+    for l in range(net.header.n_layers):
         layer = net.layers[l]
         if layer.frozen:
             continue
         D = ByRows(deltas + layer.deltas + block.first * layer.stride, layer.stride, block.rows)
-        source, weights = transposed(layer_input(net, X, block, l)), weights_at(layer, target)
-        factor = scale * kept_factor(net.layers, l - 1, dropout, memory.dtype.type)
+        source, weights = transposed(layer_input(net, X, block, l)), weights_at(layer, into.at)
+        factor = into.scale * kept_factor(net.layers, l - 1, dropout, memory.dtype.type)
         first, last = share(team, layer.n_in, lanes_of(memory))
         step = rows_at_a_time(block.rows)
         for row in range(first, last, step):
-            add_product(memory, source, D, weights, row, min(row + step, last), factor)
-        if net.header[0].biased and is_ours(team, l):
-            biases = target + layer.biases
-            column_sums(memory, D.at, D.stride, D.rows, layer.width, biases, biases, scale)
-
-
-@leaf
-def set_gradient(net, X, block, deltas, target, team, dropout):
-    """The same with = in place of +=, and a scale of 1."""
-    memory, zeros = net.memory, net.header[0].zeros
-    one = memory.dtype.type(1.0)
-    for l in range(net.header[0].n_layers):
-        layer = net.layers[l]
-        if layer.frozen:
-            continue
-        D = ByRows(deltas + layer.deltas + block.first * layer.stride, layer.stride, block.rows)
-        source, weights = transposed(layer_input(net, X, block, l)), weights_at(layer, target)
-        factor = kept_factor(net.layers, l - 1, dropout, memory.dtype.type)
-        first, last = share(team, layer.n_in, lanes_of(memory))
-        step = rows_at_a_time(block.rows)
-        for row in range(first, last, step):
-            set_product(memory, source, D, weights, row, min(row + step, last), factor, zeros)
-        if net.header[0].biased and is_ours(team, l):
-            column_sums(memory, D.at, D.stride, D.rows, layer.width, zeros, target + layer.biases, one)
+            multiply_into_panels(net, source, D, weights, row, min(row + step, last), factor, into.accumulate)
+        if net.header.biased and is_ours(team, l):
+            biases = into.at + layer.biases
+            init = biases if into.accumulate else net.header.zeros
+            column_sums(memory, D.at, D.stride, D.rows, layer.width, init, biases, into.scale)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from .checks import check_one, check_outputs, check_parameters, check_workspace
 from .compiler.jit import kernel, leaf
-from .llvm import call_activation, held_matrix, matrix, span
-from .passes import Block, forward_rows, inputs_of, net_of, pack_parameters
+from .llvm import call_activation, held_matrix, matrix, span, unowned
+from .passes import Block, Net, forward_rows, inputs_of, pack_parameters
 from .training.dropout import no_dropout
 
 
 @leaf
 def take_outputs(net, block, Y, start):
     """Y[start : start + block.rows] OUT: the outputs of a block's rows, after their forward pass."""
-    last = net.layers[net.header[0].n_layers - 1]
+    last = net.layers[net.header.n_layers - 1]
     outputs = matrix(net.memory, last.activations + block.first * last.stride, block.rows, last.stride)
     for r in range(block.rows):
         for j in range(Y.shape[1]):
@@ -22,7 +22,7 @@ def take_outputs(net, block, Y, start):
 @leaf(inline=True)
 def predict_rows(net, X, Y, keep):
     """Y OUT, with the parameters that lie in panels. keep: every row's activations stay, so that a backward pass can follow."""
-    block_rows = net.header[0].block_rows
+    block_rows = net.header.block_rows
     for start in range(0, X.shape[0], block_rows):
         block = Block(0, start if keep else 0, min(block_rows, X.shape[0] - start))
         forward_rows(net, inputs_of(net, X, start), block, no_dropout())
@@ -32,29 +32,29 @@ def predict_rows(net, X, Y, keep):
 @kernel(read_only="theta X", written="Y")
 def predict(plan, theta, X, Y, work):
     """Y (n, n_out) OUT, the network's outputs for X (n, n_in), any number of rows."""
-    check_workspace(plan, work)
-    net = net_of(work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_workspace(plan, net)
     check_parameters(net, theta, theta)
     check_outputs(net, X, Y, X.shape[0])
-    pack_parameters(net, theta, net.header[0].parameters)
+    pack_parameters(net, theta, net.header.parameters)
     predict_rows(net, X, Y, False)
 
 
 @kernel(read_only="theta")
 def load_parameters(plan, theta, work):
     """Put theta into `work` for calls of `forward_loaded`, until another kernel is called with `work`."""
-    check_workspace(plan, work)
-    net = net_of(work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_workspace(plan, net)
     check_parameters(net, theta, theta)
-    pack_parameters(net, theta, net.header[0].parameters)
+    pack_parameters(net, theta, net.header.parameters)
 
 
 @kernel(read_only="X")
 def forward_loaded(plan, X, work):
     """`forward`, with the parameters that `load_parameters` put into `work`: for many calls with a few rows each."""
-    check_workspace(plan, work)
-    net = net_of(work)
-    header = net.header[0]
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_workspace(plan, net)
+    header = net.header
     rows, n_out = min(X.shape[0], header.batch_rows), net.layers[header.n_layers - 1].n_out
     Y = held_matrix(work.numbers, header.outputs, rows, n_out)
     check_outputs(net, X, Y, header.batch_rows)
@@ -86,7 +86,7 @@ def add_multiple(z, factor, w):
 def forward_one(net, theta, x):
     """Activations of all layers for one row, the vector x from its begin, in the first row of a chunk's memory."""
     memory = net.memory
-    for l in range(net.header[0].n_layers):
+    for l in range(net.header.n_layers):
         layer, below = net.layers[l], net.layers[max(l - 1, 0)]
         row = span(memory, layer.preactivations, layer.stride)
         for j in range(row.size):
@@ -95,7 +95,7 @@ def forward_one(net, theta, x):
         for k in range(layer.n_in):
             weights = span(theta, layer.theta_weights + k * layer.n_out, layer.n_out)
             add_multiple(z, x[k] if l == 0 else memory[below.activations + k], weights)
-        if net.header[0].biased:
+        if net.header.biased:
             add_multiple(z, z.dtype.type(1.0), span(theta, layer.theta_biases, layer.n_out))
         if not layer.is_identity:  # a single call, without the loop over strips of `activate`
             call_activation(
@@ -107,11 +107,11 @@ def forward_one(net, theta, x):
 @kernel(read_only="theta x", written="y")
 def predict_one(plan, theta, x, y, work):
     """y (n_out) OUT, the network's outputs for one row x (n_in): the same to the last bit as `predict`'s."""
-    check_workspace(plan, work)
-    net = net_of(work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_workspace(plan, net)
     check_parameters(net, theta, theta)
     check_one(net, x, y)
     forward_one(net, theta, x)
-    outputs = net.layers[net.header[0].n_layers - 1].activations
+    outputs = net.layers[net.header.n_layers - 1].activations
     for j in range(y.size):
         y[j] = net.memory[outputs + j]

@@ -15,7 +15,6 @@ from ..passes import (
     inputs_of,
     loss_and_deltas,
     multiply_by_slopes,
-    net_of,
     operand_of,
     pack_parameters,
     refresh_all_transposed,
@@ -31,30 +30,26 @@ from .one_row import backward_one, input_delta_one
 
 
 @leaf
-def begin_with_loss(plan, theta, X, T, weight, work):
-    """The network in a workspace, for a derivative of the loss, after checks of all that it takes."""
-    check_workspace(plan, work)
-    net = net_of(work)
+def check_with_loss(plan, net, theta, X, T, weight):
+    """What derivatives of the loss check at their beginning."""
+    check_workspace(plan, net)
     check_parameters(net, theta, theta)
     check_rows(net, X, T, weight)
-    check_loss(plan, work)
-    return net
+    check_loss(plan, net)
 
 
 @leaf
-def begin_with_outputs(plan, theta, X, Y, work):
-    """The same for a derivative of the outputs."""
-    check_workspace(plan, work)
-    net = net_of(work)
+def check_with_outputs(plan, net, theta, X, Y):
+    """What derivatives of the outputs check at their beginning."""
+    check_workspace(plan, net)
     check_parameters(net, theta, theta)
     check_outputs(net, X, Y, X.shape[0])
-    return net
 
 
 @leaf
 def load(net, theta, lowest):
     """Parameters into panels, and transposed weights of the layers from `lowest` on: what a backward pass needs."""
-    pack_parameters(net, theta, net.header[0].parameters)
+    pack_parameters(net, theta, net.header.parameters)
     refresh_all_transposed(net, lowest)
 
 
@@ -82,7 +77,7 @@ def scale_of(weight, rows):
 @leaf
 def block_from(net, X, start):
     """The block of the rows of X from `start` on, in the first chunk's memory."""
-    return Block(0, 0, min(net.header[0].block_rows, X.shape[0] - start))
+    return Block(0, 0, min(net.header.block_rows, X.shape[0] - start))
 
 
 @leaf
@@ -114,7 +109,7 @@ def backward_block(net, theta, X, block):
 @leaf(read_only="dY")
 def seed_rows(net, dY, start, block):
     """dL/dY of a block's rows, from row `start` on, as deltas at the output."""
-    last = net.layers[net.header[0].n_layers - 1]
+    last = net.layers[net.header.n_layers - 1]
     deltas = rows_at(last.deltas, last, block)
     for r in range(block.rows):
         copy(net.memory, deltas.at + r * deltas.stride, dY, (start + r) * last.n_out, last.n_out)
@@ -128,7 +123,7 @@ def seed_rows(net, dY, start, block):
 def below_at(net, l, rows):
     """Where deltas of the layer below layer l lie, those at the inputs for layer 0: of so many rows, ByRows."""
     if l == 0:
-        return ByRows(net.header[0].input_deltas, net.header[0].input_stride, rows)
+        return ByRows(net.header.input_deltas, net.header.input_stride, rows)
     below = net.layers[l - 1]
     return ByRows(below.deltas, below.stride, rows)
 
@@ -147,16 +142,16 @@ def backward_product(net, l, deltas, init, out, tangents):
 @leaf
 def input_deltas(net, rows):
     """dL/dx of rows from their deltas of the first layer."""
-    first, zeros = net.layers[0], ByRows(net.header[0].zeros, 0, rows)
+    first, zeros = net.layers[0], ByRows(net.header.zeros, 0, rows)
     backward_product(net, 0, ByRows(first.deltas, first.stride, rows), zeros, below_at(net, 0, rows), 0)
 
 
 @leaf
 def take_input_deltas(net, first, rows, out, at, step):
     """dL/dx of rows `first` on, of so many, each to place at + row * step of a vector OUT."""
-    stride, n_in = net.header[0].input_stride, net.layers[0].n_in
+    stride, n_in = net.header.input_stride, net.layers[0].n_in
     for r in range(rows):
-        copy(out, at + r * step, net.memory, net.header[0].input_deltas + (first + r) * stride, n_in)
+        copy(out, at + r * step, net.memory, net.header.input_deltas + (first + r) * stride, n_in)
 
 
 @leaf

@@ -18,8 +18,9 @@ import numpy as np
 from ..checks import check_parameters, check_tangents
 from ..compiler.jit import kernel, leaf
 from ..llvm import copy, span, unowned
-from ..matrices import ByRows, add_product, multiply, transposed
+from ..matrices import ByRows, multiply, multiply_into_panels, transposed
 from ..passes import (
+    Into,
     Net,
     Targets,
     add_gradient,
@@ -33,14 +34,13 @@ from ..passes import (
     refresh_all_transposed,
     rows_at,
     rows_at_a_time,
-    set_gradient,
     sum_of_losses,
     unpack_parameters,
     weights_at,
 )
 from ..training.barrier import single_thread
 from ..training.dropout import no_dropout
-from .chain import backward_product, begin_with_loss, below_at, block_from, load, scale_of
+from .chain import backward_product, below_at, block_from, check_with_loss, load, scale_of
 
 
 @leaf
@@ -60,9 +60,9 @@ def tangents_of_slopes(net, layer, block):
 @leaf
 def forward_tangents(net, X, block):
     """R a of all layers, after `forward_rows`."""
-    memory, tangents, source = net.memory, net.header[0].tangents, X
-    one, direction = memory.dtype.type(1.0), net.header[0].tangents + net.header[0].parameters
-    for l in range(net.header[0].n_layers):
+    memory, tangents, source = net.memory, net.header.tangents, X
+    one, direction = memory.dtype.type(1.0), net.header.tangents + net.header.parameters
+    for l in range(net.header.n_layers):
         layer = net.layers[l]
         z = rows_at(tangents + layer.preactivations, layer, block)
         biases = ByRows(direction + layer.biases, 0, block.rows)
@@ -70,7 +70,7 @@ def forward_tangents(net, X, block):
         if l > 0:
             below = net.layers[l - 1]
             moves = operand_of(memory, rows_at(tangents + below.activations, below, block))
-            multiply(memory, moves, weights_at(layer, net.header[0].parameters), z, z, layer.n_in, one)
+            multiply(memory, moves, weights_at(layer, net.header.parameters), z, z, layer.n_in, one)
         activate_tangents(net, layer, block)
         source = operand_of(memory, rows_at(layer.activations, layer, block))
 
@@ -78,7 +78,7 @@ def forward_tangents(net, X, block):
 @leaf
 def loss_tangents(net, targets, block, full):
     """At the output: deltas, and their tangents; full: with those of the slopes. Returns the weighted sum of losses."""
-    header, last, memory = net.header[0], net.layers[net.header[0].n_layers - 1], net.memory
+    header, last, memory = net.header, net.layers[net.header.n_layers - 1], net.memory
     deltas = header.tangents + last.deltas
     copy(memory, deltas, memory, header.tangents + last.activations, block.rows * last.stride)
     loss_rows(net, header.loss_kernel, targets, 0, block, last.deltas)
@@ -96,8 +96,8 @@ def loss_tangents(net, targets, block, full):
 @leaf
 def backward_tangents(net, block, full):
     """R delta of all hidden layers, from those at the output; full: and their deltas, whose tangents take part."""
-    tangents, zeros = net.header[0].tangents, ByRows(net.header[0].zeros, 0, block.rows)
-    for l in range(net.header[0].n_layers - 1, 0, -1):
+    tangents, zeros = net.header.tangents, ByRows(net.header.zeros, 0, block.rows)
+    for l in range(net.header.n_layers - 1, 0, -1):
         layer, below = net.layers[l], net.layers[l - 1]
         d, moves = rows_at(layer.deltas, layer, block), rows_at(tangents + layer.deltas, layer, block)
         out, out_moves = below_at(net, l, block.rows), rows_at(tangents + below.deltas, below, block)
@@ -115,19 +115,19 @@ def backward_tangents(net, block, full):
 def add_input_tangents(net, block):
     """R a'^T delta of all layers but the first, added to the sums."""
     memory, step = net.memory, rows_at_a_time(block.rows)
-    for l in range(1, net.header[0].n_layers):
+    for l in range(1, net.header.n_layers):
         layer, below = net.layers[l], net.layers[l - 1]
-        moves = transposed(operand_of(memory, rows_at(net.header[0].tangents + below.activations, below, block)))
-        D, sums = rows_at(layer.deltas, layer, block), weights_at(layer, net.header[0].sums)
+        moves = transposed(operand_of(memory, rows_at(net.header.tangents + below.activations, below, block)))
+        D, sums = rows_at(layer.deltas, layer, block), weights_at(layer, net.header.sums)
         for row in range(0, layer.n_in, step):
-            add_product(memory, moves, D, sums, row, min(row + step, layer.n_in), memory.dtype.type(1.0))
+            multiply_into_panels(net, moves, D, sums, row, min(row + step, layer.n_in), memory.dtype.type(1.0), True)
 
 
 @leaf
 def load_direction(net, v):
     """v into panels, and transposed: as it is done with theta, but where tangents lie."""
-    tangents, memory = net.header[0].tangents, net.memory
-    pack_parameters(net, v, tangents + net.header[0].parameters)
+    tangents, memory = net.header.tangents, net.memory
+    pack_parameters(net, v, tangents + net.header.parameters)
     behind = Net(net.header, net.layers, span(memory, tangents, memory.size - tangents))
     refresh_all_transposed(behind, 1)
 
@@ -136,11 +136,12 @@ def load_direction(net, v):
 def curvature_product(plan, theta, rows, v, result, work, full):
     """result OUT: the Hessian times v, where `full`, or the Gauss-Newton matrix times v; rows: X, T, weight."""
     X, T, weight = rows
-    net = begin_with_loss(plan, theta, X, T, weight, work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_with_loss(plan, net, theta, X, T, weight)
     check_parameters(net, theta, v)
     check_parameters(net, theta, result)
     check_tangents(net)
-    header, n, one, team = net.header[0], X.shape[0], net.memory.dtype.type(1.0), single_thread(net)
+    header, n, one, team = net.header, X.shape[0], net.memory.dtype.type(1.0), single_thread(net)
     load(net, theta, 1)
     load_direction(net, v)
     targets, weights = unowned(T), unowned(weight)
@@ -151,10 +152,8 @@ def curvature_product(plan, theta, rows, v, result, work, full):
         forward_tangents(net, inputs, block)
         total += loss_tangents(net, Targets(targets, weights, start, scale), block, full)
         backward_tangents(net, block, full)
-        if start == 0:
-            set_gradient(net, inputs, block, header.tangents, header.sums, team, no_dropout())
-        else:
-            add_gradient(net, inputs, block, header.tangents, header.sums, one, team, no_dropout())
+        into = Into(header.sums, one, start > 0)
+        add_gradient(net, inputs, block, header.tangents, into, team, no_dropout())
         if full:
             add_input_tangents(net, block)
     unpack_parameters(net, result, header.sums)

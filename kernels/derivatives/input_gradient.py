@@ -7,12 +7,12 @@ import numpy as np
 from ..checks import check_derivatives, check_like
 from ..compiler.jit import kernel
 from ..llvm import span, unowned
-from ..passes import Targets
+from ..passes import Net, Targets
 from .chain import (
     backward_block,
-    begin_with_loss,
     block_from,
     block_loss,
+    check_with_loss,
     forward_block,
     load_unless_one,
     scale_of,
@@ -23,14 +23,15 @@ from .chain import (
 @kernel(read_only="theta X T weight", written="dX")
 def input_gradient(plan, theta, X, T, weight, dX, work):
     """The loss as by `loss_and_grad`; dX, like X, OUT: its gradient to the inputs. `work` is made with derivatives=True."""
-    net = begin_with_loss(plan, theta, X, T, weight, work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_with_loss(plan, net, theta, X, T, weight)
     check_derivatives(net)
     check_like(X, dX)
     n, out = X.shape[0], span(dX, 0, dX.size)
     load_unless_one(net, theta, 0, n)
     targets, weights = unowned(T), unowned(weight)
     scale, total = scale_of(weight, n), np.float64(0.0)
-    for start in range(0, n, net.header[0].block_rows):
+    for start in range(0, n, net.header.block_rows):
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
         total += block_loss(net, Targets(targets, weights, start, scale), block)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from ..checks import check_derivatives, check_jacobian
 from ..compiler.jit import kernel, leaf
-from ..llvm import span
-from .chain import begin_with_outputs, input_deltas, load, take_input_deltas
+from ..llvm import span, unowned
+from ..passes import Net
+from .chain import check_with_outputs, input_deltas, load, take_input_deltas
 from .stacks import forward_and_slopes, small_block, stack_inputs, stack_outputs, units_at_once
 
 
 @leaf
 def take_stack(net, first, units, rows, out, at, step):
     """J (rows, n_out, n_in), of inputs from `first` on, to place `at` of the vector OUT, `step` numbers for each row."""
-    last, n_in = net.layers[net.header[0].n_layers - 1], net.layers[0].n_in
+    last, n_in = net.layers[net.header.n_layers - 1], net.layers[0].n_in
     for unit in range(units):
         for r in range(rows):
             deltas = span(net.memory, last.deltas + (unit * rows + r) * last.stride, last.n_out)
@@ -23,7 +24,7 @@ def take_stack(net, first, units, rows, out, at, step):
 @leaf
 def jacobian_from_outputs(net, rows, out, at):
     """A block's part of J, to place `at` of the vector OUT: from the outputs back."""
-    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
     units = units_at_once(net, rows, n_out)
     for first in range(0, n_out, units):
         here = min(units, n_out - first)
@@ -36,7 +37,7 @@ def jacobian_from_outputs(net, rows, out, at):
 @leaf
 def jacobian_from_inputs(net, theta, rows, out, at):
     """The same from the inputs on."""
-    n_in, n_out = net.layers[0].n_in, net.layers[net.header[0].n_layers - 1].n_out
+    n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
     units = units_at_once(net, rows, n_in)
     for first in range(0, n_in, units):
         here = min(units, n_in - first)
@@ -50,12 +51,13 @@ def input_jacobian(plan, theta, X, Y, J, work):
 
     From the outputs back, or from the inputs on, of which there are fewer. `work` is made with derivatives=True.
     """
-    net = begin_with_outputs(plan, theta, X, Y, work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_with_outputs(plan, net, theta, X, Y)
     check_derivatives(net)
     check_jacobian(J, Y, X.shape[1])
     out, n_in, n_out = span(J, 0, J.size), X.shape[1], Y.shape[1]
     backwards = n_out <= n_in
-    load(net, theta, 0 if backwards else net.header[0].n_layers)
+    load(net, theta, 0 if backwards else net.header.n_layers)
     for start in range(0, X.shape[0], small_block(net)):
         rows = forward_and_slopes(net, X, start, Y)
         if backwards:

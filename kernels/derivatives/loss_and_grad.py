@@ -7,14 +7,14 @@ import numpy as np
 from ..checks import check_parameters
 from ..compiler.jit import kernel
 from ..llvm import span, unowned
-from ..passes import Targets, add_gradient, inputs_of, set_gradient, unpack_parameters
+from ..passes import Into, Net, Targets, add_gradient, inputs_of, unpack_parameters
 from ..training.barrier import single_thread
 from ..training.dropout import no_dropout
 from .chain import (
     backward_block,
-    begin_with_loss,
     block_from,
     block_loss,
+    check_with_loss,
     forward_block,
     load_unless_one,
     scale_of,
@@ -29,8 +29,9 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
     X (n, n_in), T (n, n_targets), weight (n) or empty; any number of rows. An empty grad stands for the loss alone. Weights
     that sum to zero give a loss and a gradient of zero.
     """
-    net = begin_with_loss(plan, theta, X, T, weight, work)
-    header, n, wanted = net.header[0], X.shape[0], grad.size > 0
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_with_loss(plan, net, theta, X, T, weight)
+    header, n, wanted = net.header, X.shape[0], grad.size > 0
     if wanted:
         check_parameters(net, theta, grad)
     load_unless_one(net, theta, 1 if wanted else header.n_layers, n)
@@ -44,10 +45,9 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
             backward_block(net, theta, X, block)
             if n == 1:
                 take_row_gradients(net, inputs, block, 0, span(grad, 0, grad.size), 0, 0)
-            elif start == 0:
-                set_gradient(net, inputs, block, 0, header.sums, team, no_dropout())
             else:
-                add_gradient(net, inputs, block, 0, header.sums, net.memory.dtype.type(1.0), team, no_dropout())
+                into = Into(header.sums, net.memory.dtype.type(1.0), start > 0)
+                add_gradient(net, inputs, block, 0, into, team, no_dropout())
     if wanted and n > 1:
         unpack_parameters(net, grad, header.sums)
     return total * scale

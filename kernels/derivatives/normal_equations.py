@@ -8,9 +8,9 @@ from ..checks import check_kept, check_normal, check_rows, check_workspace
 from ..compiler.jit import kernel, leaf
 from ..compiler.processor import SIMD
 from ..layout import CACHE_LINE, aligned_zeros
-from ..llvm import lanes_of, span
+from ..llvm import lanes_of, span, unowned
 from ..matrices import ByRows, add_gram, padded_columns, padded_width
-from ..passes import Block, backward_rows, inputs_of, multiply_by_slopes, net_of, refresh_all_transposed
+from ..passes import Block, Net, backward_rows, inputs_of, multiply_by_slopes, refresh_all_transposed
 from ..training.dropout import no_dropout
 from .row_gradients import take_row_gradients
 
@@ -35,7 +35,7 @@ def seed_residuals(net, targets, unit, block, N, R):
 
     targets: T and weight from the block's first row on, and scale. R: rows of J with their residuals, ByRows in N OUT.
     """
-    last, memory = net.layers[net.header[0].n_layers - 1], net.memory
+    last, memory = net.layers[net.header.n_layers - 1], net.memory
     T, weight, scale, column = targets
     for r in range(block.rows):
         row = block.first + r
@@ -57,18 +57,18 @@ def add_normal_equations(plan, X, T, weight, scale, N, work):
     J^T r is N[:P, P], and r^T r is N[P, P]. X (n, n_in), T (n, n_out), weight (n) or empty. `work` is made with
     derivatives=True.
     """
-    check_workspace(plan, work)
-    net = net_of(work)
-    size = net.header[0].n_parameters
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_workspace(plan, net)
+    size = net.header.n_parameters
     check_rows(net, X, T, weight)
-    check_kept(X.shape[0], net.header[0].chunk_rows)
+    check_kept(X.shape[0], net.header.chunk_rows)
     check_normal(N, size, JACOBIAN_ROWS, padded_columns(size + 1, lanes_of(work.numbers)))
     flat, stride = span(N, 0, N.size), N.shape[1]
     refresh_all_transposed(net, 1)
     for start in range(0, X.shape[0], JACOBIAN_ROWS):
         block = Block(0, start, min(JACOBIAN_ROWS, X.shape[0] - start))
         R = ByRows((size + 1) * stride, stride, block.rows)
-        for unit in range(net.layers[net.header[0].n_layers - 1].n_out):
+        for unit in range(net.layers[net.header.n_layers - 1].n_out):
             seed_residuals(net, (T, weight, scale, size), unit, block, flat, R)
             take_row_gradients(net, inputs_of(net, X, start), block, start, flat, R.at, stride)
             add_gram(flat, R, size + 1)

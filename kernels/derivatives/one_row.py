@@ -29,7 +29,7 @@ def backward_product_one(net, theta, layer, out):
 @leaf(read_only="theta")
 def backward_one(net, theta):
     """Deltas of all hidden layers, from that at the output."""
-    for l in range(net.header[0].n_layers - 1, 0, -1):
+    for l in range(net.header.n_layers - 1, 0, -1):
         layer, below = net.layers[l], net.layers[l - 1]
         backward_product_one(net, theta, layer, span(net.memory, below.deltas, layer.n_in))
         multiply_by_slopes(net, below, Block(0, 0, 1), below.deltas)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..checks import check_derivatives, check_jacobian
 from ..compiler.jit import kernel
-from ..llvm import span
-from ..passes import Block, inputs_of
-from .chain import begin_with_outputs, load
+from ..llvm import span, unowned
+from ..passes import Block, Net, inputs_of
+from .chain import check_with_outputs, load
 from .row_gradients import take_row_gradients
 from .stacks import forward_and_slopes, small_block, stack_outputs, units_at_once
 
@@ -17,7 +17,8 @@ def parameter_jacobian(plan, theta, X, Y, J, work):
 
     `work` is made with derivatives=True.
     """
-    net = begin_with_outputs(plan, theta, X, Y, work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_with_outputs(plan, net, theta, X, Y)
     check_derivatives(net)
     check_jacobian(J, Y, theta.size)
     out, n_out, size = span(J, 0, J.size), Y.shape[1], theta.size

@@ -7,8 +7,8 @@ import numpy as np
 from ..checks import check_row_gradients
 from ..compiler.jit import kernel
 from ..llvm import span, unowned
-from ..passes import Targets, inputs_of
-from .chain import backward_block, begin_with_loss, block_from, block_loss, forward_block, load_unless_one, scale_of
+from ..passes import Net, Targets, inputs_of
+from .chain import backward_block, block_from, block_loss, check_with_loss, forward_block, load_unless_one, scale_of
 from .row_gradients import take_row_gradients
 
 
@@ -19,13 +19,14 @@ def sample_gradients(plan, theta, X, T, weight, G, work):
     A row's loss is multiplied by its weight where there are weights, and not divided by anything: the sum of G's rows over
     that of the weights is the gradient.
     """
-    net = begin_with_loss(plan, theta, X, T, weight, work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_with_loss(plan, net, theta, X, T, weight)
     n, size, out = X.shape[0], theta.size, span(G, 0, G.size)
     check_row_gradients(G, n, size)
     load_unless_one(net, theta, 1, n)
     targets, weights = unowned(T), unowned(weight)
     total = np.float64(0.0)
-    for start in range(0, n, net.header[0].block_rows):
+    for start in range(0, n, net.header.block_rows):
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
         total += block_loss(net, Targets(targets, weights, start, 1.0), block)

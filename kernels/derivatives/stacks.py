@@ -23,13 +23,13 @@ from .chain import backward_product, below_at
 @leaf
 def small_block(net):
     """Rows of a block whose derivatives are stacked."""
-    return min(net.header[0].block_rows, STACKED_ROWS)
+    return min(net.header.block_rows, STACKED_ROWS)
 
 
 @leaf
 def units_at_once(net, rows, units):
     """How many of so many units are stacked for a block of `rows` rows."""
-    return max(1, min(units, net.header[0].stack_rows // rows))
+    return max(1, min(units, net.header.stack_rows // rows))
 
 
 @leaf
@@ -45,7 +45,7 @@ def forward_and_slopes(net, X, start, Y):
 @leaf
 def keep_slopes(net, block):
     """The slopes of all layers of single numbers, after `forward_rows`."""
-    for l in range(net.header[0].n_layers):
+    for l in range(net.header.n_layers):
         layer = net.layers[l]
         if not layer.is_identity and layer.activation != SOFTMAX:
             slopes = span(net.memory, layer.slopes, block.rows * layer.stride)
@@ -90,8 +90,8 @@ def spread_outputs(net, l, first, units, rows):
 @leaf
 def stack_outputs(net, first, units, rows):
     """Deltas of all layers, of outputs from `first` on."""
-    last, memory, n_layers = net.layers[net.header[0].n_layers - 1], net.memory, net.header[0].n_layers
-    stride, zeros = last.stride, ByRows(net.header[0].zeros, 0, units * rows)
+    last, memory, n_layers = net.layers[net.header.n_layers - 1], net.memory, net.header.n_layers
+    stride, zeros = last.stride, ByRows(net.header.zeros, 0, units * rows)
     deltas = span(memory, last.deltas, units * rows * stride)
     deltas[:] = memory.dtype.type(0.0)
     for unit in range(units):
@@ -119,9 +119,9 @@ def stack_inputs(net, theta, first, units, rows):
             at = lowest.deltas + (unit * rows + r) * lowest.stride
             copy(memory, at, theta, lowest.theta_weights + (first + unit) * lowest.n_out, lowest.n_out)
     multiply_stack_by_slopes(net, lowest, rows, units)
-    for l in range(1, net.header[0].n_layers):
+    for l in range(1, net.header.n_layers):
         layer, source = net.layers[l], operand_of(memory, below_at(net, l, count))
-        weights, zeros = weights_at(layer, net.header[0].parameters), ByRows(net.header[0].zeros, 0, count)
+        weights, zeros = weights_at(layer, net.header.parameters), ByRows(net.header.zeros, 0, count)
         out = ByRows(layer.deltas, layer.stride, count)
         multiply(memory, source, weights, zeros, out, layer.n_in, memory.dtype.type(1.0))
         multiply_stack_by_slopes(net, layer, rows, units)

@@ -6,17 +6,18 @@ import numpy as np
 
 from ..checks import check_derivatives, check_like, check_targets
 from ..compiler.jit import kernel, leaf
-from ..llvm import call_loss, copy, span
+from ..llvm import call_loss, copy, span, unowned
 from ..losses.codes import LABEL_LOG_LOSS
-from .chain import begin_with_loss, block_from, forward_block, load_unless_one, scale_of
+from ..passes import Net
+from .chain import block_from, check_with_loss, forward_block, load_unless_one, scale_of
 
 
 @leaf
 def loss_of_block(net, kernel, T, weight, start, scale, block):
     """The weighted sum of the losses of a block's rows, by the row kernel of the loss at an address, in one call of it."""
-    last, parameters = net.layers[net.header[0].n_layers - 1], net.header[0].loss_parameters
+    last, parameters = net.layers[net.header.n_layers - 1], net.header.loss_parameters
     return call_loss(
-        kernel, net.header[0].loss, net.memory, last.activations, last.deltas, block.rows, last.stride, last.n_out,
+        kernel, net.header.loss, net.memory, last.activations, last.deltas, block.rows, last.stride, last.n_out,
         T, T.shape[1], weight, weight.size, start, scale, parameters,
     )  # fmt: skip
 
@@ -28,11 +29,12 @@ def target_gradient(plan, theta, X, T, weight, dT, work):
     Of "poisson" it is minus infinity where a target is 0. Raises ValueError where T holds class indices, and where the loss,
     a user's, has none.
     """
-    net = begin_with_loss(plan, theta, X, T, weight, work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_with_loss(plan, net, theta, X, T, weight)
     check_derivatives(net)
-    check_targets(net, net.header[0].loss == LABEL_LOG_LOSS)
+    check_targets(net, net.header.loss == LABEL_LOG_LOSS)
     check_like(T, dT)
-    header, n, columns, out = net.header[0], X.shape[0], T.shape[1], span(dT, 0, dT.size)
+    header, n, columns, out = net.header, X.shape[0], T.shape[1], span(dT, 0, dT.size)
     last = net.layers[header.n_layers - 1]
     load_unless_one(net, theta, header.n_layers, n)
     scale, total = scale_of(weight, n), np.float64(0.0)

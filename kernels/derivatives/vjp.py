@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from ..checks import check_derivatives, check_kept, check_like, check_outputs, check_parameters, check_workspace
 from ..compiler.jit import kernel, leaf
-from ..llvm import span
+from ..llvm import span, unowned
 from ..passes import (
     Block,
+    Into,
+    Net,
     add_gradient,
     backward_rows,
     inputs_of,
-    net_of,
     refresh_all_transposed,
-    set_gradient,
     unpack_parameters,
 )
 from ..predict import forward_one
@@ -24,29 +24,26 @@ from .row_gradients import take_row_gradients
 
 
 @leaf
-def begin_with_seed(plan, X, dY, grad, dX, work):
-    """The network in a workspace, after checks of all that a pullback takes but theta."""
-    check_workspace(plan, work)
-    net = net_of(work)
+def check_with_seed(plan, net, X, dY, grad, dX):
+    """What pullbacks check at their beginning, theta apart."""
+    check_workspace(plan, net)
     check_outputs(net, X, dY, X.shape[0])
     if grad.size:
         check_parameters(net, grad, grad)
     if dX.size:
         check_derivatives(net)
         check_like(X, dX)
-    return net
 
 
 @leaf
 def pull_back(net, X, dY, start, block, grad, dX, team):
     """A block's part of both derivatives, after its forward pass; that of `grad` in the sums. start: its first row of X."""
-    n_in, inputs, sums = X.shape[1], inputs_of(net, X, start), net.header[0].sums
+    n_in, inputs = X.shape[1], inputs_of(net, X, start)
     seed_rows(net, span(dY, 0, dY.size), start, block)
     backward_rows(net, block, no_dropout())
-    if grad.size and start == 0:
-        set_gradient(net, inputs, block, 0, sums, team, no_dropout())
-    elif grad.size:
-        add_gradient(net, inputs, block, 0, sums, net.memory.dtype.type(1.0), team, no_dropout())
+    if grad.size:
+        into = Into(net.header.sums, net.memory.dtype.type(1.0), start > 0)
+        add_gradient(net, inputs, block, 0, into, team, no_dropout())
     if dX.size:
         input_deltas(net, block.rows)
         take_input_deltas(net, 0, block.rows, span(dX, 0, dX.size), start * n_in, n_in)
@@ -71,7 +68,7 @@ def take_gradient(net, rows, grad):
     if rows == 0:
         grad[:] = grad.dtype.type(0.0)
     elif grad.size:
-        unpack_parameters(net, grad, net.header[0].sums)
+        unpack_parameters(net, grad, net.header.sums)
 
 
 @kernel(read_only="X dY", written="grad dX")
@@ -81,8 +78,9 @@ def backward(plan, X, dY, grad, dX, work):
     X (n, n_in), dY (n, n_out) the derivatives of any number to the outputs, which `forward` returned; grad: its derivatives to
     the parameters, summed over the rows; dX: to the inputs. dX needs a workspace made with derivatives=True.
     """
-    net = begin_with_seed(plan, X, dY, grad, dX, work)
-    check_kept(X.shape[0], net.header[0].chunk_rows)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_with_seed(plan, net, X, dY, grad, dX)
+    check_kept(X.shape[0], net.header.chunk_rows)
     refresh_all_transposed(net, 0 if dX.size else 1)
     if X.shape[0]:
         pull_back(net, X, dY, 0, Block(0, 0, X.shape[0]), grad, dX, single_thread(net))
@@ -92,13 +90,14 @@ def backward(plan, X, dY, grad, dX, work):
 @kernel(read_only="theta X dY", written="grad dX")
 def vjp(plan, theta, X, dY, grad, dX, work):
     """The same for any number of rows, with a forward pass of its own: vector-Jacobian products."""
-    net = begin_with_seed(plan, X, dY, grad, dX, work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_with_seed(plan, net, X, dY, grad, dX)
     check_parameters(net, theta, theta)
     if X.shape[0] == 1:
         pull_back_one(net, theta, X, dY, span(grad, 0, grad.size), dX)
         return
     load(net, theta, 0 if dX.size else 1)
-    for start in range(0, X.shape[0], net.header[0].block_rows):
+    for start in range(0, X.shape[0], net.header.block_rows):
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
         pull_back(net, X, dY, start, block, grad, dX, single_thread(net))

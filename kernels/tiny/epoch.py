@@ -72,7 +72,7 @@ def move(theta, there, memory, here, count, out):
 @leaf
 def move_parameters(net, theta, hidden, out):
     """theta to its places in memory for `hidden` units; back where `out`."""
-    header, memory, w = net.header[0], net.memory, net.header[0].scratch
+    header, memory, w = net.header, net.memory, net.header.scratch
     first, last = net.layers[0], net.layers[header.n_layers - 1]
     if header.n_layers == 1:
         move(theta, 0, memory, w, first.n_in, out)
@@ -90,20 +90,20 @@ def move_parameters(net, theta, hidden, out):
 @leaf
 def set_rates(net, hidden, rate):
     """The rates of the step: 0 where a weight is idle."""
-    memory, rates, n_layers = net.memory, net.header[0].scratch + RATES_AT, net.header[0].n_layers
+    memory, rates, n_layers = net.memory, net.header.scratch + RATES_AT, net.header.n_layers
     inputs = INPUTS if n_layers == 2 else MORE_INPUTS
     for k in range(net.layers[0].n_in):
         memory[rates + k] = rate
     for j in range(net.layers[0].n_out if n_layers == 2 else 0):
         memory[rates + inputs + j] = rate
-    if net.header[0].biased:
+    if net.header.biased:
         memory[rates + inputs + hidden] = rate
 
 
 @leaf
 def train_in_registers(net, theta, rows, state):
     """All samples of an epoch; theta OUT: the mean loss, the status, how many rows are done, the steps taken ever."""
-    header, memory, order, step = net.header[0], net.memory, rows.order, state.counters[0].step
+    header, memory, order, step = net.header, net.memory, rows.order, state.counters[0].step
     first, last = net.layers[0], net.layers[header.n_layers - 1]
     outputs, samples = last.n_out, Samples(span(rows.X, 0, rows.X.size), first.n_in, span(rows.T, 0, rows.T.size), order)
     hidden = (FEW_HIDDEN if first.n_out <= FEW_HIDDEN else MORE_HIDDEN) if header.n_layers == 2 else 0

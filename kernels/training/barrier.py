@@ -46,14 +46,14 @@ class Team(NamedTuple):
 @leaf
 def team_of(net):
     """The threads that work on a call together."""
-    header = net.header[0]
+    header = net.header
     return Team(control_at(net.memory, header.control), header.thread, header.threads)
 
 
 @leaf
 def single_thread(net):
     """This thread alone, for what one thread does by itself."""
-    return Team(control_at(net.memory, net.header[0].control), 0, 1)
+    return Team(control_at(net.memory, net.header.control), 0, 1)
 
 
 @leaf

@@ -15,6 +15,7 @@ from ..llvm import copy, matrix, span, unowned
 from ..matrices import Operand, read_only, weighted_norms
 from ..passes import (
     Block,
+    Into,
     Targets,
     add_gradient,
     backward_rows,
@@ -22,7 +23,6 @@ from ..passes import (
     inputs_of,
     loss_and_deltas,
     numbers_of_layers,
-    set_gradient,
     sum_of_losses,
     weights_at,
 )
@@ -85,7 +85,7 @@ def batch_weight(rows, start, stop):
 @leaf
 def gather_block(net, rows, batch, first, block):
     """A block's rows into its chunk's memory; their inputs and targets there. first: the first row's position in the batch."""
-    header, memory = net.header[0], net.memory
+    header, memory = net.header, net.memory
     n_in, columns = net.layers[0].n_in, header.n_targets
     order = span(rows.order, batch.start + first, block.rows)
     inputs, targets = block.memory + header.inputs, block.memory + header.targets
@@ -122,14 +122,14 @@ def chunk_inputs(net, rows, start, memory):
     """The inputs of the rows from `start` on, or where they were gathered, in the chunk's memory from place `memory` on."""
     n_in = net.layers[0].n_in
     if rows.order.size:
-        return Operand(read_only(net.memory), memory + net.header[0].inputs, n_in, 1)
+        return Operand(read_only(net.memory), memory + net.header.inputs, n_in, 1)
     return inputs_of(net, rows.X, start)
 
 
 @leaf
 def gradients_of_groups(net, rows, batch, n_groups, team, dropout):
     """Gradients of this thread's groups of chunks, each the sum over its chunks in order."""
-    header = net.header[0]
+    header = net.header
     one, this_thread = net.memory.dtype.type(1.0), single_thread(net)
     n_chunks = (batch.rows + header.chunk_rows - 1) // header.chunk_rows
     memory = team.thread * header.chunk_size
@@ -144,10 +144,7 @@ def gradients_of_groups(net, rows, batch, n_groups, team, dropout):
                 block = Block(memory, row, min(header.block_rows, count - row))
                 deltas_of_block(net, rows, batch, first + row, block, dropout)
             X, whole = chunk_inputs(net, rows, batch.start + first, memory), Block(memory, 0, count)
-            if chunk == first_chunk:
-                set_gradient(net, X, whole, memory, target, this_thread, dropout)
-            else:
-                add_gradient(net, X, whole, memory, target, one, this_thread, dropout)
+            add_gradient(net, X, whole, memory, Into(target, one, chunk > first_chunk), this_thread, dropout)
 
 
 @leaf
@@ -163,7 +160,7 @@ def penalties_of_layers(net, hyper, team):
     for l in range(penalties.size):
         if is_ours(team, l):
             layer = net.layers[l]
-            weights = weights_at(layer, net.header[0].parameters)
+            weights = weights_at(layer, net.header.parameters)
             penalties[l] = weighted_norms(net.memory, weights, layer.n_in, layer.n_out, 0.5 * hyper.alpha, hyper.l1)
 
 
@@ -182,7 +179,7 @@ def train_batches(net, rows, state, team, barriers, step, record):
 
     barriers, step: how many the threads have met at, and taken, before. record: of EPOCH, OUT.
     """
-    header, control = net.header[0], team.control
+    header, control = net.header, team.control
     hyper, rule = state.hyperparameters[0], state.counters[0].rule
     n, real = rows.order.size if rows.order.size else rows.T.shape[0], net.memory.dtype.type
     penalised = hyper.alpha != 0.0 or hyper.l1 != 0.0

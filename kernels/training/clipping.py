@@ -10,17 +10,17 @@ import numpy as np
 from ..compiler.jit import leaf
 from ..llvm import span
 from ..matrices import weighted_norms
-from ..passes import biases_at, numbers_of_layers, refresh_transposed, set_gradient, weights_at
+from ..passes import biases_at, numbers_of_layers, refresh_transposed, weights_at
 from .barrier import is_ours
-from .step import any_penalty, no_penalties, penalise_layer, step_stretch, sum_groups
+from .step import any_penalty, no_penalties, penalise_layer, set_gradient, step_stretch, sum_groups
 
 
 @leaf
 def whole_gradient(net, step, team, dropout):
     """This thread's rows of the gradient, in the sums."""
-    header = net.header[0]
+    header = net.header
     if not header.grouped:
-        set_gradient(net, step.X, step.block, step.block.memory, header.sums, team, dropout)
+        set_gradient(net, step, team, dropout)
     elif team.thread == 0:
         sum_groups(net, step.n_groups, 0, header.packed_size)
 
@@ -28,7 +28,7 @@ def whole_gradient(net, step, team, dropout):
 @leaf
 def add_squared_lengths(net, penalties, team):
     """The penalties' gradients join that in the sums; the numbers of the layers OUT: its squared length in each."""
-    header, lengths = net.header[0], numbers_of_layers(net)
+    header, lengths = net.header, numbers_of_layers(net)
     for l in range(header.n_layers):
         if is_ours(team, l):
             layer = net.layers[l]
@@ -46,10 +46,10 @@ def add_squared_lengths(net, penalties, team):
 @leaf
 def shortened_step(net, step, factor, at, count):
     """A step for `count` parameters from place `at` of the vectors in panels, with their gradient in the sums times factor."""
-    gradient = span(net.memory, net.header[0].sums + at, count)
+    gradient = span(net.memory, net.header.sums + at, count)
     for i in range(count):
         gradient[i] *= factor
-    step_stretch(net, step, no_penalties(net), at, net.header[0].sums + at, count)
+    step_stretch(net, step, no_penalties(net), at, net.header.sums + at, count)
 
 
 @leaf

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..checks import check_batch, check_loss, check_parameters, check_rows, check_team, check_training, check_workspace
 from ..compiler.jit import kernel, leaf
-from ..llvm import empty_integers, flush_subnormals, restore_mode, span
-from ..passes import net_of, pack_parameters, refresh_all_transposed, unpack_parameters
+from ..llvm import empty_integers, flush_subnormals, restore_mode, span, unowned
+from ..passes import Net, pack_parameters, refresh_all_transposed, unpack_parameters
 from ..state import State
 from ..tiny.epoch import fits_registers, train_in_registers
 from ..workspace import Workspace
@@ -21,7 +21,7 @@ from .codes import RUNNING
 @leaf
 def pack_training(net, theta, state):
     """Parameters and state into panels, with the transposed weights."""
-    header = net.header[0]
+    header = net.header
     pack_parameters(net, theta, header.parameters)
     if state.velocity.size:
         pack_parameters(net, state.velocity, header.velocity)
@@ -33,7 +33,7 @@ def pack_training(net, theta, state):
 @leaf
 def unpack_training(net, theta, state):
     """Parameters and state OUT, from panels."""
-    header = net.header[0]
+    header = net.header
     unpack_parameters(net, theta, header.parameters)
     if state.velocity.size:
         unpack_parameters(net, state.velocity, header.velocity)
@@ -42,14 +42,13 @@ def unpack_training(net, theta, state):
 
 
 @leaf
-def check_epoch(plan, theta, state, rows, work):
-    check_workspace(plan, work)
-    net = net_of(work)
+def check_epoch(plan, net, theta, state, rows, epochs):
+    check_workspace(plan, net)
     check_parameters(net, theta, theta)
     check_rows(net, rows.X, rows.T, rows.weight)
-    check_training(state, theta.size, rows.order, rows.X.shape[0], work.epochs.size)
-    check_loss(plan, work)
-    check_team(work)
+    check_training(state, theta.size, rows.order, rows.X.shape[0], epochs)
+    check_loss(plan, net)
+    check_team(net.header)
 
 
 @leaf
@@ -62,12 +61,12 @@ def rows_of_epoch(rows, epoch, epochs):
 @kernel(read_only="X T weight order", written="theta")
 def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for any network: this thread's part, through the workspace's panels."""
-    rows = rows_of(X, T, weight, order)
-    check_epoch(plan, theta, state, rows, work)
-    net, counters, records = net_of(work), state.counters[0], work.epochs
+    rows, net = rows_of(X, T, weight, order), Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_epoch(plan, net, theta, state, rows, work.epochs.size)
+    counters, records = state.counters[0], work.epochs
     team = team_of(net)
     n = order.size // records.size if order.size else X.shape[0]
-    n_batches = (n + net.header[0].batch_rows - 1) // net.header[0].batch_rows
+    n_batches = (n + net.header.batch_rows - 1) // net.header.batch_rows
     barriers = barriers_of_a_step(state.hyperparameters[0]) * n_batches
     mode = flush_subnormals()
     if team.thread == 0:
@@ -90,11 +89,11 @@ def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
 @kernel(read_only="X T weight order", written="theta")
 def epoch_in_registers(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for what `fits_registers`: by the first thread alone."""
-    rows = rows_of(X, T, weight, order)
-    check_epoch(plan, theta, state, rows, work)
+    rows, net = rows_of(X, T, weight, order), Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_epoch(plan, net, theta, state, rows, work.epochs.size)
     if not fits_registers(work.header[0], work.layers, state, weight.size):
         raise ValueError("this training does not fit into registers; use train_epoch")
-    net, counters, records, loss = net_of(work), state.counters[0], work.epochs, 0.0
+    counters, records, loss = state.counters[0], work.epochs, 0.0
     if work.header[0].thread != 0:
         return loss
     n = order.size // records.size if order.size else X.shape[0]
@@ -136,7 +135,7 @@ def train_step(plan, theta, state, X, T, weight, work):
 
     theta and state OUT. n is at most the workspace's batch size. The same to the last bit as `train_epoch` on these rows.
     """
-    check_batch(X, work)
+    check_batch(X.shape[0], work.header[0].batch_rows)
     return epoch_in_memory(plan, theta, state, X, T, weight, empty_integers(), work)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..compiler.jit import leaf
 from ..llvm import column_sums, lanes_of, panel_width, span
 from ..matrices import ByRows, Operand, set_product_panel, transposed
-from ..passes import Block, add_gradient, layer_input, refresh_transposed, rows_at, rows_at_a_time, set_gradient
+from ..passes import Block, Into, add_gradient, layer_input, refresh_transposed, rows_at, rows_at_a_time
 from ..workspace import SCRATCH_ROWS
 from .barrier import is_ours, share
 from .codes import SGD
@@ -48,7 +48,7 @@ def no_penalties(net):
 @leaf
 def step_stretch(net, step, penalties, at, gradient, count):
     """A step for `count` parameters from place `at` of the vectors in panels; their gradient lies from place `gradient` on."""
-    header, memory, rule = net.header[0], net.memory, step.rule
+    header, memory, rule = net.header, net.memory, step.rule
     velocity = mean_square = header.parameters
     if rule != SGD:
         velocity, mean_square = header.velocity, header.mean_square
@@ -64,7 +64,7 @@ def step_stretch(net, step, penalties, at, gradient, count):
 @leaf
 def sum_groups(net, n_groups, at, count):
     """The first group's stretch of the gradient += those of all others, in order."""
-    header, memory = net.header[0], net.memory
+    header, memory = net.header, net.memory
     total = span(memory, header.sums + at, count)
     for group in range(1, n_groups):
         more = span(memory, header.sums + group * header.packed_size + at, count)
@@ -75,7 +75,7 @@ def sum_groups(net, n_groups, at, count):
 @leaf
 def step_from_sums(net, step, n_groups, layer, first, last):
     """A step for rows first to last - 1 of a layer's weights, from the gradients of the groups."""
-    memory, sums = net.memory, net.header[0].sums
+    memory, sums = net.memory, net.header.sums
     lanes = lanes_of(memory)
     column = 0
     while column < layer.width:
@@ -92,21 +92,28 @@ def step_from_sums(net, step, n_groups, layer, first, last):
 def step_biases_from_sums(net, step, n_groups, layer):
     """A step for a layer's biases, from the gradients of the groups."""
     sum_groups(net, n_groups, layer.biases, layer.width)
-    step_stretch(net, step, no_penalties(net), layer.biases, net.header[0].sums + layer.biases, layer.width)
+    step_stretch(net, step, no_penalties(net), layer.biases, net.header.sums + layer.biases, layer.width)
 
 
 @leaf
 def penalise_layer(net, layer, penalties):
     """A layer's gradient in the sums OUT: the penalties' is added; its weights OUT: decay."""
     memory, count = net.memory, layer.panel_rows * layer.width
-    weights = span(memory, net.header[0].parameters + layer.weights, count)
-    add_penalty(weights, span(memory, net.header[0].sums + layer.weights, count), penalties)
+    weights = span(memory, net.header.parameters + layer.weights, count)
+    add_penalty(weights, span(memory, net.header.sums + layer.weights, count), penalties)
+
+
+@leaf
+def set_gradient(net, step, team, dropout):
+    """This thread's rows of the gradient of a batch that is one chunk, in the sums."""
+    into = Into(net.header.sums, net.memory.dtype.type(1.0), False)
+    add_gradient(net, step.X, step.block, step.block.memory, into, team, dropout)
 
 
 @leaf
 def step_whole(net, step, n_groups):
     """A step for all parameters at once, by one thread, from the gradients of the groups."""
-    header = net.header[0]
+    header = net.header
     sum_groups(net, n_groups, 0, header.packed_size)
     if any_penalty(step.penalties):
         for l in range(header.n_layers):
@@ -120,16 +127,16 @@ def step_whole(net, step, n_groups):
 @leaf
 def take_part_from_sums(net, step, n_groups, team):
     """This thread's part of a step, from the gradients of the groups."""
-    if team.threads == 1 and not net.header[0].any_frozen:
+    if team.threads == 1 and not net.header.any_frozen:
         step_whole(net, step, n_groups)
         return
-    for l in range(net.header[0].n_layers):
+    for l in range(net.header.n_layers):
         layer = net.layers[l]
         if layer.frozen:
             continue
         first, last = share(team, layer.n_in, lanes_of(net.memory))
         step_from_sums(net, step, n_groups, layer, first, last)
-        if net.header[0].biased and is_ours(team, l):
+        if net.header.biased and is_ours(team, l):
             step_biases_from_sums(net, step, n_groups, layer)
         if l > 0:
             refresh_transposed(net, layer, first, last)
@@ -141,7 +148,7 @@ def take_part_from_sums(net, step, n_groups, team):
 @leaf
 def step_by_pieces(net, step, l, team, dropout):
     """A step for this thread's rows of a layer's weights, with a piece of their gradient at a time."""
-    header, memory, layer = net.header[0], net.memory, net.layers[l]
+    header, memory, layer = net.header, net.memory, net.layers[l]
     lanes, rows = lanes_of(memory), step.block.rows
     D, A = rows_at(layer.deltas, layer, step.block), transposed(layer_input(net, step.X, step.block, l))
     factor = kept_factor(net.layers, l - 1, dropout, memory.dtype.type)
@@ -164,21 +171,21 @@ def step_by_pieces(net, step, l, team, dropout):
 @leaf
 def step_biases(net, step, layer):
     """A step for a layer's biases, whose gradient is made in the sums."""
-    memory, gradient = net.memory, net.header[0].sums + layer.biases
+    memory, gradient = net.memory, net.header.sums + layer.biases
     D = rows_at(layer.deltas, layer, step.block)
-    column_sums(memory, D.at, D.stride, D.rows, layer.width, net.header[0].zeros, gradient, memory.dtype.type(1.0))
+    column_sums(memory, D.at, D.stride, D.rows, layer.width, net.header.zeros, gradient, memory.dtype.type(1.0))
     step_stretch(net, step, no_penalties(net), layer.biases, gradient, layer.width)
 
 
 @leaf
 def take_part_by_pieces(net, step, team, dropout):
     """This thread's part of a step of a large network."""
-    for l in range(net.header[0].n_layers):
+    for l in range(net.header.n_layers):
         layer = net.layers[l]
         if layer.frozen:
             continue
         step_by_pieces(net, step, l, team, dropout)
-        if net.header[0].biased and is_ours(team, l):
+        if net.header.biased and is_ours(team, l):
             step_biases(net, step, layer)
         if l > 0:
             first, last = share(team, layer.n_in, lanes_of(net.memory))
@@ -188,9 +195,9 @@ def take_part_by_pieces(net, step, team, dropout):
 @leaf
 def take_part_of_sgd(net, step, team, dropout):
     """This thread's part of a step of plain SGD, without a gradient of its own."""
-    at, rate = net.header[0].parameters, step.sizes.size
-    add_gradient(net, step.X, step.block, step.block.memory, at, -rate, team, dropout)
-    for l in range(1, net.header[0].n_layers):
+    at, rate = net.header.parameters, step.sizes.size
+    add_gradient(net, step.X, step.block, step.block.memory, Into(at, -rate, True), team, dropout)
+    for l in range(1, net.header.n_layers):
         layer = net.layers[l]
         if not layer.frozen:
             first, last = share(team, layer.n_in, lanes_of(net.memory))
@@ -200,13 +207,13 @@ def take_part_of_sgd(net, step, team, dropout):
 @leaf
 def take_part(net, step, team, dropout):
     """This thread's part of a step: some rows of each layer's weights, and some layers' biases."""
-    header = net.header[0]
+    header = net.header
     if header.grouped:
         take_part_from_sums(net, step, step.n_groups, team)
     elif step.rule == SGD and not any_penalty(step.penalties):
         take_part_of_sgd(net, step, team, dropout)
     elif header.packed_size <= WHOLE_AT_ONCE:
-        set_gradient(net, step.X, step.block, step.block.memory, header.sums, team, dropout)
+        set_gradient(net, step, team, dropout)
         take_part_from_sums(net, step, 1, team)
     else:
         take_part_by_pieces(net, step, team, dropout)

@@ -17,6 +17,9 @@ from numba import njit
 from tileprop.kernels import matrices
 from tileprop.kernels.compiler.processor import SIMD
 from tileprop.kernels.matrices import ByRows, Operand, Panels, padded_width
+from tileprop.kernels.passes import Net
+from tileprop.kernels.records import make_records
+from tileprop.kernels.workspace import HEADER
 
 pytestmark = pytest.mark.plain
 
@@ -58,13 +61,8 @@ def multiply(S, A, B, init, out, depth, alpha):
 
 
 @njit
-def add_product(S, A, D, out, first, last, alpha):
-    matrices.add_product(S, A, D, out, first, last, alpha)
-
-
-@njit
-def set_product(S, A, D, out, first, last, alpha, zeros):
-    matrices.set_product(S, A, D, out, first, last, alpha, zeros)
+def multiply_into_panels(header, S, A, D, out, first, last, alpha, accumulate):
+    matrices.multiply_into_panels(Net(header[0], header, S), A, D, out, first, last, alpha, accumulate)
 
 
 @njit
@@ -299,11 +297,11 @@ def test_a_gradient_into_panels(dtype, added, data, n_in, rows, n_out, seed):
     deltas, zeros = memory.matrix(wide_D, columns + gap), memory.matrix(np.zeros((1, columns), dtype), 0)
     A, D_rows = Operand(guarded(X, n_in + gap), LINE, 1, n_in + gap), ByRows(deltas, columns + gap, rows)
 
+    header = make_records(1, HEADER)
+    header.zeros = zeros
+
     def run(S: np.ndarray) -> None:
-        if added:
-            add_product(S, A, D_rows, weights, first, last, number(dtype, -0.25))
-        else:
-            set_product(S, A, D_rows, weights, first, last, number(dtype, -0.25), zeros)
+        multiply_into_panels(header, S, A, D_rows, weights, first, last, number(dtype, -0.25), added)
 
     places = weights.at + panel_places(panel_rows, columns, dtype)
     check(memory, run, [X.T, D, W if added else np.zeros_like(W)], places, -0.25, (first, last))

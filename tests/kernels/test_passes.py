@@ -9,6 +9,7 @@ import pytest
 from inside import packed_size, parameters_at, sums_at, takes_dot_products, transposed_at
 from numba import njit
 from tileprop.kernels import make_plan, make_workspace, passes
+from tileprop.kernels.llvm import unowned
 from tileprop.kernels.training.barrier import Team, share
 
 DTYPES = ["float32", "float64"]
@@ -26,17 +27,17 @@ def weight_rows(rows):
 
 @njit
 def pack(vector, work, at):
-    passes.pack_parameters(passes.net_of(work), vector, at)
+    passes.pack_parameters(passes.Net(work.header[0], unowned(work.layers), unowned(work.numbers)), vector, at)
 
 
 @njit
 def unpack(vector, work, at):
-    passes.unpack_parameters(passes.net_of(work), vector, at)
+    passes.unpack_parameters(passes.Net(work.header[0], unowned(work.layers), unowned(work.numbers)), vector, at)
 
 
 @njit
 def transpose(work, layer, first, last):
-    net = passes.net_of(work)
+    net = passes.Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     passes.refresh_transposed(net, net.layers[layer], first, last)
 
 

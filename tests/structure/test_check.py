@@ -30,7 +30,7 @@ from .plan import make_plan
 from .training import rules
 
 def forward(net, a, b, c, d, e, f, g, h):
-    header, layer, first = net.header[0], net.layers[c], net.layers[0]
+    header, layer, first = net.header, net.layers[c], net.layers[0]
     last, rest = net.layers[-1], net.layers[1:]
     column = net.layers["width"]
     for layers in range(3):

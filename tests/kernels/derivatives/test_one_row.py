@@ -13,8 +13,8 @@ from inside import deltas_of
 from numba import njit
 from tileprop.kernels import loss_and_grad, vjp
 from tileprop.kernels.derivatives.one_row import backward_one, dot, input_delta_one
-from tileprop.kernels.llvm import span
-from tileprop.kernels.passes import net_of
+from tileprop.kernels.llvm import span, unowned
+from tileprop.kernels.passes import Net
 from tileprop.kernels.predict import forward_one
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
@@ -108,7 +108,7 @@ def test_deltas_of_hidden_layers():
 
     @njit
     def run(work, theta, x, dY, out):
-        net = net_of(work)
+        net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
         forward_one(net, theta, x)
         for j in range(dY.size):
             net.memory[net.layers[2].deltas + j] = dY[j]

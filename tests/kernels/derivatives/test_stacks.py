@@ -9,14 +9,14 @@ from inside import deltas_of, stack_rows
 from numba import njit
 from tileprop.kernels.derivatives.chain import backward_product, below_at, load
 from tileprop.kernels.derivatives.stacks import spread_outputs, units_at_once
-from tileprop.kernels.llvm import span
+from tileprop.kernels.llvm import span, unowned
 from tileprop.kernels.matrices import ByRows
-from tileprop.kernels.passes import net_of
+from tileprop.kernels.passes import Net
 
 
 @njit
 def both(theta, work, number, first, units, rows, spread):
-    net = net_of(work)
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     memory, layer, count = net.memory, net.layers[number], units * rows
     load(net, theta, 0)
     span(memory, layer.deltas, count * layer.stride)[:] = memory.dtype.type(0.0)
@@ -27,7 +27,7 @@ def both(theta, work, number, first, units, rows, spread):
     if spread:
         spread_outputs(net, number, first, units, rows)
     else:
-        deltas, zeros = ByRows(layer.deltas, layer.stride, count), ByRows(net.header[0].zeros, 0, count)
+        deltas, zeros = ByRows(layer.deltas, layer.stride, count), ByRows(net.header.zeros, 0, count)
         backward_product(net, number, deltas, zeros, below_at(net, number, count), 0)
 
 
@@ -51,6 +51,13 @@ def test_spread_outputs_is_the_product(width, dtype):
 @pytest.mark.plain
 def test_units_at_once():
     work = make_case([3, 4, 2], ["tanh"] * 2, "mse").workspace(8, derivatives=True)
-    room, at_once = stack_rows(work), njit(lambda work, rows, units: units_at_once(net_of(work), rows, units))
+    room, at_once = (
+        stack_rows(work),
+        njit(
+            lambda work, rows, units: units_at_once(
+                Net(work.header[0], unowned(work.layers), unowned(work.numbers)), rows, units
+            )
+        ),
+    )
     for rows, units in ((1, 1), (1, 10**6), (room, 9), (room // 2, 9)):
         assert at_once(work, rows, units) == max(1, min(units, room // rows))

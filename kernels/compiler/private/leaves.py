@@ -17,7 +17,7 @@ from numba.core.compiler import Compiler, CompileResult, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager
 
 from .borrowing import BorrowingLowering
-from .typing import LoweringContext, remembering
+from .typing import remembering
 
 
 class LeafLibrary(JITCodeLibrary):
@@ -114,7 +114,6 @@ class LeafCompiler(Compiler):
 
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
         super().__init__(remembering(typingctx), targetctx, LeafLibrary(targetctx.codegen(), "leaf"), *rest)
-        self.state.targetctx.typing_context = remembering(typingctx, LoweringContext)
         self.state.targetctx.get_executable = _entry_point  # this compilation's own copy of the target
 
     def define_pipelines(self) -> list[PassManager]:
@@ -133,7 +132,6 @@ class KernelCompiler(Compiler):
         library = KernelLibrary(targetctx.codegen(), "kernel")
         library.enable_object_caching()
         super().__init__(remembering(typingctx), targetctx, library, *rest)
-        self.state.targetctx.typing_context = remembering(typingctx, LoweringContext)
 
     def define_pipelines(self) -> list[PassManager]:
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)

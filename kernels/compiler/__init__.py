@@ -8,7 +8,7 @@
     cache.py        where compiled kernels are kept
     processor.py    the vector instructions in use
     stock.py        the stock way: Numba's public interface alone
-    private/        the quick way: four times faster to compile, with names that are private in Numba
+    private/        the quick way: five times faster to compile, with names that are private in Numba
 
 docs/numba.md tells how it works, and lists the private names.
 """

@@ -1,6 +1,6 @@
 """The stock way: leaves and kernels on Numba's public interface alone.
 
-It takes about four times as long to compile: Numba optimises each leaf for itself, and then again in each function that it
+It takes about five times as long to compile: Numba optimises each leaf for itself, and then again in each function that it
 becomes part of. A user's own `@njit` function has the kernels that it calls linked in.
 """
 

@@ -34,8 +34,8 @@ def check_with_loss(plan, net, theta, X, T, weight):
     """What derivatives of the loss check at their beginning."""
     check_workspace(plan, net)
     check_parameters(net, theta, theta)
-    check_rows(net, X, T, weight)
     check_loss(plan, net)
+    check_rows(net, X, T, weight)
 
 
 @leaf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import inspect
 import sys
 import time
@@ -78,14 +79,18 @@ def pieces_of(dtype: np.dtype[Any]) -> Iterator[Piece]:
     from ...kernels.training.epoch import epoch_in_memory, epoch_in_registers
 
     for activation in activation_registry.entries():
-        yield activation.name, lambda activation=activation: _compile_activation(activation, dtype)
+        yield activation.name, functools.partial(_compile_activation, activation, dtype)
     for loss in loss_registry.entries():
-        yield loss.name, lambda loss=loss: _compile_loss(loss, dtype)
+        yield loss.name, functools.partial(_compile_loss, loss, dtype)
     public = [getattr(kernels, name) for name in kernels.__all__]
     whole = [kernel for kernel in public if is_kernel(kernel) and (kernel.read_only or kernel.written)]
     for kernel in (*whole, epoch_in_memory, epoch_in_registers):
-        yield kernel.py_func.__name__, lambda kernel=kernel: kernel(*_arguments(kernel, dtype))
-    yield "levenberg_marquardt", lambda: _compile_solver(dtype)
+        yield kernel.py_func.__name__, functools.partial(_call, kernel, dtype)
+    yield "levenberg_marquardt", functools.partial(_compile_solver, dtype)
+
+
+def _call(kernel: Any, dtype: np.dtype[Any]) -> None:
+    kernel(*_arguments(kernel, dtype))
 
 
 def _compile_activation(activation: Any, dtype: np.dtype[Any]) -> None:

@@ -38,6 +38,7 @@ def code(*dtypes: str) -> str:
     return CALL_DENSE.replace("DTYPES", repr(dtypes))
 
 
+@pytest.mark.full
 def test_processes_that_start_cold_together_and_one_after_them_an_edit_and_damage(installation):
     """One after the other, because each first process compiles for ten seconds."""
     dtypes = ["float32", "float64"]

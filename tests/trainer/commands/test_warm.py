@@ -32,7 +32,7 @@ for activation in ("tanh", "gelu"):
     for optimizer in (SGD(0.1), Adam(), LBFGS(), LevenbergMarquardt()):
         network = Network([2, 30, 2], activation, "identity", dtype="float64")
         network.fit(X, T, epochs=2, optimizer=optimizer, validation_data=(X, T))
-network.predict(X), network.loss_and_gradient(X, T), kernels.sigmoid(X), kernels.mse(X, T)
+network.predict(X), network.loss_and_grad(X, T), kernels.sigmoid(X), kernels.mse(X, T)
 print(json.dumps([record.data["dispatcher"].py_func.__qualname__ for _, record in compiled.buffer if record.is_start]))
 """
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numba import njit
 from numba.core import config
 from numba.core.errors import TypingError
-from tileprop.kernels.llvm import copy, held_matrix, matrix, span
+from tileprop.kernels.llvm import copy, doubles, empty_integers, held_matrix, matrix, record_view, span, unowned
+from tileprop.kernels.records import with_attributes
 
 pytestmark = pytest.mark.plain
 
@@ -143,3 +144,61 @@ def test_a_held_matrix_may_be_returned_and_outlives_its_vector():
     others = [np.full(12, -1.0) for _ in range(1000)]
     assert made.tolist() == [[2, 3, 4], [5, 6, 7], [8, 9, 10]]
     del others
+
+
+# Other views of a vector's memory ---------------------------------------------------------------------------------------------
+
+POINT = with_attributes(np.dtype([("x", np.int64), ("y", np.float64)]))
+view_of_point = record_view(POINT)
+
+
+@njit
+def move_point(vector, start):
+    points = view_of_point(vector, start)
+    points[0].x += 3
+    points[0].y *= 2.0
+    return points[0].x
+
+
+@njit
+def double_all(vector, start, count):
+    numbers = doubles(vector, start, count)
+    for i in range(numbers.size):
+        numbers[i] *= 2.0
+    return numbers.size
+
+
+@njit
+def entries_of(array):
+    plain, none = unowned(array), empty_integers()
+    plain[0] = plain[0] + none.size + 1
+    return plain.size
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_record_in_a_vectors_memory(dtype):
+    memory = np.zeros(16, dtype)
+    point = memory[8 : 8 + POINT.itemsize // memory.itemsize].view(POINT).view(np.recarray)
+    point[0].x, point[0].y = 4, 1.5
+    assert move_point(memory, 8) == 7
+    assert point[0].tolist() == (7, 3.0)
+    assert not memory[:8].any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_doubles_in_a_vectors_memory(dtype):
+    memory = np.zeros(32, dtype)
+    numbers = memory[8 : 8 + 3 * 8 // memory.itemsize].view(np.float64)
+    numbers[:] = 1.0, 1 / 3, -1e300
+    assert double_all(memory, 8, 3) == 3
+    assert numbers.tolist() == [2.0, 2 / 3, -2e300]
+    assert not memory[:8].any()
+    assert not memory[8 + 3 * 8 // memory.itemsize :].any()
+
+
+def test_an_array_without_its_owner_is_the_same_array():
+    array = np.arange(6.0)
+    before = sys.getrefcount(array)
+    assert entries_of(array) == 6
+    assert array[0] == 1.0
+    assert sys.getrefcount(array) == before

@@ -168,7 +168,7 @@ def check_against_peer(
     """Over drawn networks, of what `cases` is told; ours is given a batch size, too."""
     library = Peer(name)
 
-    @settings(max_examples=8 if name == "torch" else 3)
+    @settings(max_examples=15 if name == "torch" else 4)
     @given(cases(**drawn_of))
     def agree(drawn):
         case, batch = drawn

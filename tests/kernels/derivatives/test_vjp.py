@@ -69,7 +69,7 @@ def test_shapes(sizes, activation):
 def test_both_are_the_peers(peer):
     library = Peer(peer)
 
-    @settings(max_examples=8 if peer == "torch" else 3)
+    @settings(max_examples=15 if peer == "torch" else 3)
     @given(cases())
     def agree(drawn):
         case, batch = drawn

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compiler.jit import REORDERED, leaf
-from .llvm import copy, lanes_of, panel, panel_width, span, transpose_block
+from .compiler.jit import leaf
+from .llvm import add_norms, copy, lanes_of, panel, panel_width, span, transpose_block
 
 # Terms of a sum that are added up at a time, where the rows of deltas are many: a panel's part of so many, 24 KiB, fits the
 # first-level cache beside the inputs.
@@ -163,7 +163,7 @@ def unpack(memory, panels, target, at, n_in, n_out):
             column += columns
 
 
-@leaf(fastmath=REORDERED)
+@leaf
 def weighted_norms(memory, panels, n_in, n_out, l2, l1):
     """l2 times the sum of squares plus l1 times that of magnitudes, in float64, of a matrix (n_in, n_out) in panels."""
     lanes = lanes_of(memory)
@@ -175,10 +175,7 @@ def weighted_norms(memory, panels, n_in, n_out, l2, l1):
         whole = columns <= n_out - column
         for k in range(1 if whole else n_in):
             at = panels.at + panels.rows * column + k * columns
-            entries = span(memory, at, n_in * columns if whole else n_out - column)
-            for i in range(entries.size):
-                size = np.abs(np.float64(entries[i]))
-                total += l2 * size * size + l1 * size
+            total = add_norms(total, memory, at, n_in * columns if whole else n_out - column, l2, l1)
         column += columns
     return total
 

@@ -32,8 +32,8 @@ _SAFE_CALL = """
 
 
 def leaf(function: Callable[..., Any], options: dict[str, Any], *, read_only: frozenset[str], inline: bool) -> Any:
-    """What is to be inlined is left to LLVM."""
-    compiled = njit(**options)(function)
+    """`inline` leaves become part of their callers before these are optimised, as they do in the private way."""
+    compiled = njit(**options, inline="always" if inline else "never")(function)
     if not read_only:
         return compiled
     given = (f"read_only({name})" if name in read_only else name for name in inspect.signature(function).parameters)

@@ -5,25 +5,16 @@
 
 from __future__ import annotations
 
-from ..compiler.jit import REORDERED, leaf
-from ..llvm import span
+from ..compiler.jit import leaf
+from ..llvm import dot, span
 from ..passes import Block, multiply_by_slopes
-
-
-@leaf(fastmath=REORDERED, read_only="W")
-def dot(W, d):
-    total = d.dtype.type(0.0)
-    for j in range(d.size):
-        total += W[j] * d[j]
-    return total
 
 
 @leaf(read_only="theta")
 def backward_product_one(net, theta, layer, out):
     """A layer's delta times the transpose of its weights, into the vector OUT."""
-    delta = span(net.memory, layer.deltas, layer.n_out)
     for k in range(layer.n_in):
-        out[k] = dot(span(theta, layer.theta_weights + k * layer.n_out, layer.n_out), delta)
+        out[k] = dot(theta, layer.theta_weights + k * layer.n_out, net.memory, layer.deltas, layer.n_out)
 
 
 @leaf(read_only="theta")

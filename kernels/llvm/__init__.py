@@ -6,6 +6,7 @@ place when the jit is off.
 
 from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
 from .calls import call_activation, call_loss
+from .ordered_sums import add_norms, dot
 from .outer import outer
 from .subnormals import flush_subnormals, restore_mode
 from .sums import column_sums
@@ -13,12 +14,14 @@ from .tile import dots, lanes_of, make_tile, panel, panel_width, transpose_block
 from .views import copy, doubles, empty_integers, held_matrix, matrix, record_view, span, unowned
 
 __all__ = [
+    "add_norms",
     "atomic_add",
     "atomic_read",
     "call_activation",
     "call_loss",
     "column_sums",
     "copy",
+    "dot",
     "dots",
     "doubles",
     "empty_integers",

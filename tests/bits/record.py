@@ -438,12 +438,12 @@ RUNS = {
 }  # fmt: skip
 
 
-def hashes(small: bool) -> dict[str, str]:
-    """Each setting's name, in float32 and in float64, with its hash."""
+def hashes(small: bool, only: str) -> dict[str, str]:
+    """The name of each setting that has `only` in it, in float32 and in float64, with its hash."""
     found = {}
     for setting in settings():
         for real in (np.float32, np.float64):
-            if small and not setting.get("small"):
+            if (small and not setting.get("small")) or only not in setting["name"]:
                 continue
             digest = Digest()
             RUNS[setting["kind"]](setting, real, digest)
@@ -451,9 +451,9 @@ def hashes(small: bool) -> dict[str, str]:
     return found
 
 
-def at_level(simd: str, small: bool) -> dict[str, str]:
+def at_level(simd: str, small: bool, only: str) -> dict[str, str]:
     """The hashes at one vector width, made in a process of its own."""
-    command = [sys.executable, __file__, "--print", *(["--small"] if small else [])]
+    command = [sys.executable, __file__, "--print", "--only", only, *(["--small"] if small else [])]
     run = subprocess.run(command, env={**os.environ, "TILEPROP_SIMD": simd}, capture_output=True, text=True, check=False)
     if run.returncode:
         raise SystemExit(run.stderr)
@@ -467,13 +467,14 @@ def main() -> int:
     parser.add_argument("--compare", type=Path, help="compare with the hashes in this file; exit status 1 where any differs")
     parser.add_argument("--simd", nargs="*", default=[], help="vector widths, as TILEPROP_SIMD names them")
     parser.add_argument("--small", action="store_true", help="only the settings that take no time with the jit off")
+    parser.add_argument("--only", default="", help="only settings with this text in their name, such as derivatives")
     parser.add_argument("--print", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     np.seterr(all="ignore")
     if given.simd:
-        found = {name: value for simd in given.simd for name, value in at_level(simd, given.small).items()}
+        found = {name: value for simd in given.simd for name, value in at_level(simd, given.small, given.only).items()}
     else:
-        found = hashes(given.small)
+        found = hashes(given.small, given.only)
     if given.print:
         print(json.dumps(found))
         return 0

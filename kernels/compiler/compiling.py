@@ -24,4 +24,8 @@ def compiling() -> Iterator[None]:
             yield
         finally:
             if collects:
+                if not gc.get_freeze_count():
+                    # To the oldest generation without a look at each, which the next collection would take: 0.1 s.
+                    gc.freeze()
+                    gc.unfreeze()
                 gc.enable()

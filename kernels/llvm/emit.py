@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from llvmlite.ir.values import MDValue
 from numba import types
 from numba.core import cgutils
@@ -46,16 +46,18 @@ def count_of(context: Any, builder: Any, array: Any, value: Any) -> Any:
 
 def load(builder: Any, pointer: Any, vector: ir.VectorType) -> Any:
     loaded = builder.load(builder.bitcast(pointer, vector.as_pointer()))
-    loaded.align = vector.element.get_abi_alignment(TARGET)
+    loaded.align = alignment(vector.element)
     return loaded
 
 
 def store(builder: Any, value: Any, pointer: Any) -> None:
     stored = builder.store(value, builder.bitcast(pointer, value.type.as_pointer()))
-    stored.align = value.type.element.get_abi_alignment(TARGET)
+    stored.align = alignment(value.type.element)
 
 
-TARGET = binding.create_target_data("")
+def alignment(element: Any) -> int:
+    """In bytes. llvmlite could tell, and would parse a module to do so."""
+    return 4 if element in (ir.FloatType(), INT) else 8
 
 
 def splat(builder: Any, scalar: Any, vector: ir.VectorType) -> Any:

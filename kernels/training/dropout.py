@@ -58,14 +58,14 @@ def mixed(x):
 
 @leaf
 def key_of(key, number):
-    """The key of one thing among those that `key` is for."""
-    return mixed(_w(_w(np.uint64(key) & _MASK) ^ mixed(_w((np.uint64(number) + _STRIDE) & _MASK))))
+    """The key of one thing among those that `key` is for; both uint64, so that this is compiled once."""
+    return np.uint64(mixed(_w(_w(key & _MASK) ^ mixed(_w((number + _STRIDE) & _MASK)))))
 
 
 @leaf
 def step_key(seed, step):
     """The key of a step."""
-    return np.int64(key_of(key_of(seed, np.uint64(step) >> np.uint64(32)), np.uint64(step) & _MASK))
+    return np.int64(key_of(key_of(np.uint64(seed), np.uint64(step) >> np.uint64(32)), np.uint64(step) & _MASK))
 
 
 @leaf
@@ -89,8 +89,9 @@ def drop(memory, layers, l, rows, dropout, factor):
     if not dropout.active or layer.dropped == 0:
         return
     threshold, zero = _w(layer.dropped), memory.dtype.type(0.0)
-    layer_key = key_of(dropout.key, l + 1)
+    layer_key = key_of(np.uint64(dropout.key), np.uint64(l + 1))
     for r in range(rows.rows):
-        row_key, units = key_of(layer_key, dropout.position + r), span(memory, rows.at + r * rows.stride, layer.n_out)
+        row_key = key_of(layer_key, np.uint64(dropout.position + r))
+        units = span(memory, rows.at + r * rows.stride, layer.n_out)
         for j in range(layer.n_out):
             units[j] = zero if is_dropped(row_key, j, threshold) else units[j] * factor

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .callers import refer_to
-from .dispatchers import ElementwiseKernel, Kernel
+from .dispatchers import ElementwiseKernel, Kernel, Leaf
 from .leaves import KernelCompiler, LeafCompiler
 from .names import check_names
 
@@ -26,7 +26,7 @@ check_names()
 
 def leaf(function: Callable[..., Any], options: dict[str, Any], *, read_only: frozenset[str], inline: bool) -> Any:
     options = {**options, "nopython": True, "no_cfunc_wrapper": True, "no_cpython_wrapper": True, "forceinline": inline}
-    dispatcher = Kernel(function, targetoptions=options, pipeline_class=LeafCompiler)
+    dispatcher = Leaf(function, targetoptions=options, pipeline_class=LeafCompiler)
     dispatcher.read_only = read_only
     return dispatcher
 

@@ -15,6 +15,8 @@ from numba.core import ir, typed_passes
 from numba.core.compiler_machinery import register_pass
 from numba.core.lowering import Lower
 
+from .typing import remembering
+
 
 class BorrowingLower(Lower):
     """Numba's lowering, with no references to arguments, their fields, and further names for these.
@@ -25,6 +27,7 @@ class BorrowingLower(Lower):
 
     def __init__(self, *rest: Any, **more: Any) -> None:
         super().__init__(*rest, **more)
+        self.context.typing_context = remembering(self.context.typing_context)  # the context is this function's own copy
         blocks = self.func_ir.blocks
         values = Counter(statement.target.name for block in blocks.values() for statement in block.find_insts(ir.Assign))
         self._borrowed: set[str] = set()

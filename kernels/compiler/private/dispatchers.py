@@ -16,20 +16,18 @@ from ..compiling import compiling
 from ..elementwise import call_elementwise, positional
 from .cache_files import KernelCache
 from .callers import SourceGuard, guard_of
-from .leaves import LeafCompiler, connect_environments, refer_by_name
+from .leaves import connect_environments, refer_by_name
 from .typing import remembered_calls
 
 
-class Kernel(CPUDispatcher):
-    """What `leaf` and `kernel` make of a function."""
+class _Declaring(CPUDispatcher):
+    """A dispatcher that compiles for declared arguments only."""
 
     read_only: frozenset[str] = frozenset()
-    written: frozenset[str] | None = None  # of kernels: what leaves are given is checked before
-    kept = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._served: set[tuple[Any, ...]] = set()  # types of arguments beyond those declared
+        self._parameters = tuple(inspect.signature(self.py_func).parameters)
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Typing of a call from an `@njit` function: only the declared specialisation is ever compiled."""
@@ -37,6 +35,37 @@ class Kernel(CPUDispatcher):
         given = tuple(types.unliteral(t) for t in given)
         template, pysig, _, _ = super().get_call_template(self._declared(given), {})
         return template, pysig, given, {}
+
+    def _declared(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The argument types with the read-only arguments declared so."""
+        if not self.read_only:
+            return args
+        name, given = self.py_func.__name__, zip(self._parameters, args, strict=True)
+        return tuple(declared_read_only(name, k, t) if k in self.read_only else t for k, t in given)
+
+
+class Leaf(_Declaring):
+    """What `leaf` makes of a function."""
+
+    def compile(self, sig: Any) -> Any:
+        """Without what Numba does for functions that Python calls: its timers for one go off in all those below."""
+        args, _ = sigutils.normalize_signature(sig)
+        declared = self._declared(args)
+        with compiling(), remembered_calls():
+            if declared not in self.overloads:
+                self.add_overload(self._compiler.compile(declared, None))
+        return self.overloads[declared].entry_point
+
+
+class Kernel(_Declaring):
+    """What `kernel` makes of a function."""
+
+    written: frozenset[str] = frozenset()
+    kept = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._served: set[tuple[Any, ...]] = set()  # types of arguments beyond those declared
 
     def compile(self, sig: Any) -> Any:
         args, _ = sigutils.normalize_signature(sig)
@@ -50,8 +79,7 @@ class Kernel(CPUDispatcher):
                 constants = result.environment.consts
                 if not any(isinstance(constant, SourceGuard) for constant in constants):
                     constants.append(guard_of(self, result))
-                    if self._compiler.pipeline_class is not LeafCompiler:  # leaves have no machine code to connect
-                        connect_environments(result)
+                    connect_environments(result)
                     if self.kept:
                         refer_by_name(result)
             if args != declared and args not in self._served:
@@ -71,12 +99,8 @@ class Kernel(CPUDispatcher):
         return address
 
     def _declared(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The argument types with the read-only arguments declared so."""
-        name = self.py_func.__name__
-        given = dict(zip(inspect.signature(self.py_func).parameters, args, strict=True))
-        if self.written is not None:
-            check_arguments(name, given, self.read_only, self.written)
-        return tuple(declared_read_only(name, k, t) if k in self.read_only else t for k, t in given.items())
+        check_arguments(self.py_func.__name__, dict(zip(self._parameters, args, strict=True)), self.read_only, self.written)
+        return super()._declared(args)
 
 
 class ElementwiseKernel(Kernel):
@@ -86,7 +110,7 @@ class ElementwiseKernel(Kernel):
         return call_elementwise(super().__call__, positional(self.py_func, args, kwargs))
 
     def _declared(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        for name, given in zip(inspect.signature(self.py_func).parameters, args, strict=True):
+        for name, given in zip(self._parameters, args, strict=True):
             if name == "out":
                 check_writable(self.py_func.__name__, name, given)
         return super()._declared(args)

@@ -6,7 +6,9 @@ time until the first epoch, and more with each level of calls. The kernel's own 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any
 
 from llvmlite import binding
@@ -114,7 +116,8 @@ class LeafCompiler(Compiler):
 
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
         super().__init__(remembering(typingctx), targetctx, LeafLibrary(targetctx.codegen(), "leaf"), *rest)
-        self.state.targetctx.get_executable = _entry_point  # this compilation's own copy of the target
+        target = self.state.targetctx  # this compilation's own copy
+        target.get_executable, target.mangler = _entry_point, functools.partial(_short_name, target.mangler)
 
     def define_pipelines(self) -> list[PassManager]:
         """The passes that plain loops and branches need: a third of the time goes into the others' walks through the code."""
@@ -155,3 +158,9 @@ def connect_environments(result: CompileResult) -> None:
 def _entry_point(library: Any, fndesc: Any, env: Any) -> Any:
     """What Numba knows a compiled function by. There is no machine code behind it."""
     return _dynfunc.make_function(fndesc.lookup_module(), fndesc.qualname.split(".")[-1], "", 0, env, (library,))
+
+
+def _short_name(mangled: Any, name: str, types: Any, *, abi_tags: Any = (), uid: int | None = None) -> str:
+    """A leaf's name in LLVM code. Numba's own spells out the types: some 4,000 letters, in each call."""
+    spelled = "".join(map(str, (name, types, abi_tags))).encode()
+    return str(mangled(name, (), abi_tags=[blake2b(spelled, digest_size=8).hexdigest()], uid=uid))

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from numba import _dynfunc
-from numba.core import caching, codegen, compiler, lowering, registry, typing
+from numba.core import base, caching, codegen, compiler, lowering, registry, typing
 
 _ATTRIBUTES: dict[Any, str] = {
     _dynfunc: "make_function",
+    base.BaseContext: "mangler get_executable",
     caching.FunctionCache: "enable save_overload _index_key _impl_class",
     caching.IndexDataCacheFile: "_load_index _save_index _save_data load save",
     caching.CompileResultCacheImpl: "filename_base locator reduce rebuild check_cachable",
@@ -21,7 +22,7 @@ _ATTRIBUTES: dict[Any, str] = {
     compiler.CompileResult: "_find_referenced_environments",
     compiler.DefaultPassBuilder: "define_nopython_pipeline",
     lowering.Lower: "lower_assign delvar loadvar typeof",
-    registry.CPUDispatcher: "get_call_template compile enable_caching _insert",
+    registry.CPUDispatcher: "get_call_template compile enable_caching _insert add_overload",
     typing.Context: "resolve_function_type",
 }
 

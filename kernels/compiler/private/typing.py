@@ -12,21 +12,37 @@ _own = threading.local()
 
 
 class RememberingContext(Context):
-    """Numba's typing context, which remembers the calls of one compilation and of those within it.
+    """Numba's typing context, whose functions remember their calls for the time of one compilation and of those within it.
 
-    Numba tries some ten signatures one after another, nine times in ten for types that it had before. What it finds depends on
-    nothing else.
+    Numba tries some ten signatures one after another, nine times in ten for types that it had before, when it finds types and
+    again when it writes LLVM code. What it finds depends on nothing else.
     """
 
-    def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
-        calls = getattr(_own, "calls", None)
-        if calls is None or kws or not isinstance(func, BaseFunction):
-            return super().resolve_function_type(func, args, kws)
-        key = func, args
-        found = calls.get(key)
-        if found is None:
-            found = calls[key] = super().resolve_function_type(func, args, kws)
-        return found
+    def _lookup_global(self, value: Any) -> Any:
+        found, known = super()._lookup_global(value), getattr(_own, "functions", None)
+        if known is None or not isinstance(found, BaseFunction):
+            return found
+        if found not in known:
+            known[found] = _remembering(found)
+        return known[found]
+
+
+def _remembering(function: BaseFunction) -> Any:
+    """The same type, to Numba as well; it remembers what calls come to."""
+    view: Any = object.__new__(type(function))
+    view.__dict__.update(function.__dict__)
+    calls: dict[Any, Any] = {}
+
+    def get_call_type(context: Any, args: Any, kws: Any) -> Any:
+        if kws:
+            return function.get_call_type(context, args, kws)
+        key = tuple(args)
+        if key not in calls:
+            calls[key] = function.get_call_type(context, args, kws)
+        return calls[key]
+
+    view.get_call_type = get_call_type
+    return view
 
 
 def remembering(context: Any) -> RememberingContext:
@@ -40,10 +56,10 @@ class remembered_calls:
     """For the time of a compilation: calls are remembered, by this thread."""
 
     def __enter__(self) -> None:
-        self._outermost = getattr(_own, "calls", None) is None
+        self._outermost = getattr(_own, "functions", None) is None
         if self._outermost:
-            _own.calls = {}
+            _own.functions = {}
 
     def __exit__(self, *error: Any) -> None:
         if self._outermost:
-            _own.calls = None
+            _own.functions = None

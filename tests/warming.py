@@ -15,9 +15,14 @@ from tileprop.trainer.commands.warm import pieces_of
 
 
 def compile_once(claims: Path) -> None:
-    """claims: a folder that all workers of this run share."""
+    """claims: a folder that all workers of this run share.
+
+    Each worker begins with one dtype and goes on with the other: what a dtype's kernels have in common is then typed once.
+    """
     claims.mkdir(exist_ok=True)
-    for dtype in (np.dtype("float32"), np.dtype("float64")):
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    dtypes = [np.dtype("float32"), np.dtype("float64")]
+    for dtype in dtypes[number % 2 :] + dtypes[: number % 2]:
         for name, build in _pieces(dtype):
             try:
                 os.close(os.open(claims / f"{name} {dtype}", os.O_CREAT | os.O_EXCL))

@@ -12,7 +12,7 @@ from differentiation import ACTIVATIONS, DTYPES, LOSSES, Case, apart, make_case
 from inside import deltas_of
 from numba import njit
 from tileprop.kernels import loss_and_grad, vjp
-from tileprop.kernels.derivatives.one_row import backward_one, dot, input_delta_one
+from tileprop.kernels.derivatives.one_row import backward_one, input_delta_one
 from tileprop.kernels.llvm import span, unowned
 from tileprop.kernels.passes import Net
 from tileprop.kernels.predict import forward_one
@@ -84,20 +84,6 @@ def test_what_the_workspace_held_does_not_matter():
     computed.gradient(make_case([3, 5, 2], ["softmax", "tanh"], "mse", rows=9, seed=8), work)
     for one, other in zip(before, [computed.gradient(case, work), computed.input_gradient(case, work)], strict=True):
         assert np.array_equal(one, other)
-
-
-@njit
-def dot_of(a, b):
-    return dot(a, b)
-
-
-@pytest.mark.plain
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", [1, 7, 8, 33, 1000])
-def test_dot(size, dtype):
-    a, b = np.random.default_rng(size).normal(size=(2, size)).astype(dtype)
-    exact = a.astype(float) @ b.astype(float)
-    assert abs(dot_of(a, b) - exact) <= size * np.finfo(dtype).eps * (np.abs(a) @ np.abs(b))
 
 
 @pytest.mark.plain

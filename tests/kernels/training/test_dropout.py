@@ -23,9 +23,9 @@ def hashed(seed, step):
 def dropped(seed, step, layer, rows, units, threshold):
     """Whether each unit of a layer is, for all rows of a batch."""
     result = np.zeros((rows, units), np.bool_)
-    layer_key = key_of(step_key(seed, step), layer)
+    layer_key = key_of(np.uint64(step_key(seed, step)), np.uint64(layer))
     for r in range(rows):
-        row_key = key_of(layer_key, r)
+        row_key = key_of(layer_key, np.uint64(r))
         for j in range(units):
             result[r, j] = is_dropped(row_key, j, threshold)
     return result

@@ -23,7 +23,7 @@ _ATTRIBUTES: dict[Any, str] = {
     compiler.DefaultPassBuilder: "define_nopython_pipeline",
     lowering.Lower: "lower_assign delvar loadvar typeof",
     registry.CPUDispatcher: "get_call_template compile enable_caching _insert add_overload",
-    typing.Context: "resolve_function_type",
+    typing.Context: "_lookup_global",
 }
 
 

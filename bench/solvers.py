@@ -17,8 +17,8 @@ import numpy as np
 
 from ..kernels import make_workspace, parameter_jacobian, predict
 from ..trainer import LBFGS, Adam, LevenbergMarquardt, Network
-from ..trainer.callbacks import RunningFit
 from ..trainer.extras import require
+from ..trainer.fit.callbacks import RunningFit
 from .report import duration, ratio, show
 
 TARGET = 1e-8

@@ -5,7 +5,6 @@ What needs another package imports it when first used, and says what to install 
 
 from typing import TYPE_CHECKING, Any
 
-from .callbacks import EarlyStopping
 from .displays import LossCurveDisplay
 from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError
 from .exchange import (
@@ -19,11 +18,12 @@ from .exchange import (
     to_state_dict,
 )
 from .extras import require
+from .fit.callbacks import EarlyStopping
+from .fit.history import History
+from .fit.optimizers import SGD, Adam, Nadam, RMSprop, Rprop
+from .fit.schedules import Constant, Cosine, ExponentialDecay, InverseScaling, OneCycle, Plateau, StepDecay, WarmUp
 from .gradient_check import check_gradients
-from .history import History
 from .network import Network
-from .optimizers import SGD, Adam, Nadam, RMSprop, Rprop
-from .schedules import Constant, Cosine, ExponentialDecay, InverseScaling, OneCycle, Plateau, StepDecay, WarmUp
 from .solvers import LBFGS, LevenbergMarquardt
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ Rows are worked through in blocks, so that memory beyond the result is bounded, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,9 +15,7 @@ from .. import kernels
 from ..kernels import Plan, Workspace, make_workspace
 from .arrays import as_inputs, as_real
 from .errors import InputError
-
-if TYPE_CHECKING:
-    from .network import Network
+from .model import Model
 
 # Rows of a block.
 ROWS = 128
@@ -25,13 +23,13 @@ ROWS = 128
 KEPT_BYTES = 1 << 25
 
 _Key = tuple[int, str, bool]
-_spare: WeakKeyDictionary[Network, dict[_Key, Workspace]] = WeakKeyDictionary()
+_spare: WeakKeyDictionary[Model, dict[_Key, Workspace]] = WeakKeyDictionary()
 
 
 class Borrowed:
     """A workspace for a `with` statement: the one that the network has kept, or a new one. No two threads have the same."""
 
-    def __init__(self, network: Network, plan: Plan, real: np.dtype[Any], curvature: bool = False) -> None:
+    def __init__(self, network: Model, plan: Plan, real: np.dtype[Any], curvature: bool = False) -> None:
         self.key = plan.n_targets, real.char, curvature
         self.kept = _spare.setdefault(network, {})
         work = self.kept.pop(self.key, None)
@@ -45,7 +43,7 @@ class Borrowed:
             self.kept[self.key] = self.work
 
 
-def input_jacobian(network: Network, X: ArrayLike) -> np.ndarray:
+def input_jacobian(network: Model, X: ArrayLike) -> np.ndarray:
     plan, sizes = network.plan, network.plan.sizes
     X = as_inputs(X, sizes[0], network.dtype)
     Y = np.empty((len(X), sizes[-1]), network.dtype)
@@ -55,7 +53,7 @@ def input_jacobian(network: Network, X: ArrayLike) -> np.ndarray:
     return J
 
 
-def parameter_jacobian(network: Network, X: ArrayLike) -> np.ndarray:
+def parameter_jacobian(network: Model, X: ArrayLike) -> np.ndarray:
     plan, sizes = network.plan, network.plan.sizes
     X = as_inputs(X, sizes[0], network.dtype)
     Y = np.empty((len(X), sizes[-1]), network.dtype)
@@ -65,7 +63,7 @@ def parameter_jacobian(network: Network, X: ArrayLike) -> np.ndarray:
     return J
 
 
-def sample_gradients(network: Network, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
+def sample_gradients(network: Model, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
     plan, X, T, weight = network.prepared(X, T, sample_weight)
     G = np.empty((len(X), plan.n_parameters), network.dtype)
     with Borrowed(network, plan, network.dtype) as work:
@@ -73,7 +71,7 @@ def sample_gradients(network: Network, X: ArrayLike, T: ArrayLike, sample_weight
     return G
 
 
-def input_gradient(network: Network, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
+def input_gradient(network: Model, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
     plan, X, T, weight = network.prepared(X, T, sample_weight)
     dX = np.empty_like(X)
     with Borrowed(network, plan, network.dtype) as work:
@@ -81,7 +79,7 @@ def input_gradient(network: Network, X: ArrayLike, T: ArrayLike, sample_weight: 
     return dX
 
 
-def target_gradient(network: Network, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
+def target_gradient(network: Model, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None) -> np.ndarray:
     plan, X, T, weight = network.prepared(X, T, sample_weight)
     if T.shape[1] != network.plan.n_targets:
         raise InputError(
@@ -94,7 +92,7 @@ def target_gradient(network: Network, X: ArrayLike, T: ArrayLike, sample_weight:
 
 
 def curvature_vector(
-    kernel: Any, network: Network, X: ArrayLike, T: ArrayLike, v: ArrayLike, sample_weight: ArrayLike | None
+    kernel: Any, network: Model, X: ArrayLike, T: ArrayLike, v: ArrayLike, sample_weight: ArrayLike | None
 ) -> np.ndarray:
     """kernel: `hessian_vector` or `gauss_newton_vector`."""
     plan, X, T, weight = network.prepared(X, T, sample_weight)
@@ -107,7 +105,7 @@ def curvature_vector(
     return result
 
 
-def vjp(network: Network, X: ArrayLike, dY: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def vjp(network: Model, X: ArrayLike, dY: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     plan, X = network.plan, as_inputs(X, network.plan.sizes[0], network.dtype)
     seeds, shape = as_real("dY", dY, network.dtype), (len(X), plan.sizes[-1])
     if seeds.shape == (len(X),) and shape[1] == 1:
@@ -122,7 +120,7 @@ def vjp(network: Network, X: ArrayLike, dY: ArrayLike) -> tuple[np.ndarray, np.n
 # For arrays that are as kernels take them, at any parameters ------------------------------------------------------------------
 
 
-def outputs_at(network: Network, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
+def outputs_at(network: Model, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
     """The network's outputs with parameters theta, in its dtype."""
     Y = np.empty((len(X), network.plan.sizes[-1]), theta.dtype)
     with Borrowed(network, network.plan, theta.dtype) as work:
@@ -130,7 +128,7 @@ def outputs_at(network: Network, theta: np.ndarray, X: np.ndarray) -> np.ndarray
     return Y
 
 
-def pull_back_at(network: Network, theta: np.ndarray, X: np.ndarray, dY: np.ndarray, grad: np.ndarray, dX: np.ndarray) -> None:
+def pull_back_at(network: Model, theta: np.ndarray, X: np.ndarray, dY: np.ndarray, grad: np.ndarray, dX: np.ndarray) -> None:
     """`kernels.vjp` with parameters theta; grad and dX OUT, either may be empty."""
     with Borrowed(network, network.plan, theta.dtype) as work:
         kernels.vjp(network.plan, theta, X, dY, grad, dX, work)

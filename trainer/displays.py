@@ -7,7 +7,7 @@ from typing import Any
 
 from .errors import InputError
 from .extras import require
-from .history import History
+from .fit.history import History
 
 # The label of the axes that hold the scores, by which a second display on the same axes finds them.
 SCORE_AXES = "validation scores"

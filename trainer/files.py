@@ -10,7 +10,7 @@ import json
 import reprlib
 from itertools import pairwise
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,11 +18,11 @@ from ..kernels import Plan, make_plan
 from .arrays import all_finite
 from .errors import InputError, ModelFormatError
 from .extras import require
+from .model import Model
 from .tensor_files import DTYPES, MOST_BRACKETS, MOST_HEADER, Tensor, TensorFile, read_json, shortened
 from .writing import write_whole
 
-if TYPE_CHECKING:
-    from .network import Network
+AnyModel = TypeVar("AnyModel", bound=Model)
 
 FORMAT = "tileprop-network-1"
 # What the plan tells of a network, and as what.
@@ -34,7 +34,7 @@ REALS = ("float32", "float64")
 
 def save_network(
     path: str | PathLike[str],
-    network: Network,
+    network: Model,
     arrays: dict[str, np.ndarray] | None = None,
     notes: dict[str, Any] | None = None,
 ) -> None:
@@ -67,9 +67,8 @@ def save_network(
     write_whole(path, data)
 
 
-def load_network(path: str | PathLike[str]) -> tuple[Network, dict[str, np.ndarray], dict[str, Any]]:
-    """A network and the arrays and notes that travelled along."""
-    from .network import Network
+def load_network(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyModel, dict[str, np.ndarray], dict[str, Any]]:
+    """A network of a kind, `Network` for instance, and the arrays and notes that travelled along."""
 
     with TensorFile(path) as file:
         metadata = file.metadata
@@ -85,7 +84,7 @@ def load_network(path: str | PathLike[str]) -> tuple[Network, dict[str, np.ndarr
             if plan.bias:
                 file.read(f"biases.{i}", b)
         arrays = {name.removeprefix("extra."): file.read(name) for name in file.tensors if name.startswith("extra.")}
-    return Network(**described, initial=theta), arrays, notes
+    return kind(**described, initial=theta), arrays, notes
 
 
 def _tells_a_network(described: Any) -> bool:

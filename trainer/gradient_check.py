@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,9 +17,7 @@ from ..kernels.losses import loss_registry
 from ..kernels.validation import positive_integer
 from .bounds import check_within
 from .layers import layer_by_layer
-
-if TYPE_CHECKING:
-    from .network import Network
+from .model import Model
 
 _EPS = float(np.finfo(np.float64).eps)
 # Where rounding and what is left out of a central difference are of one size; times the entry, where that is above 1.
@@ -107,7 +104,7 @@ class GradientReport:
 
 
 def check_gradients(
-    network: Network,
+    network: Model,
     X: ArrayLike,
     T: ArrayLike,
     sample_weight: ArrayLike | None = None,

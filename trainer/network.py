@@ -1,42 +1,31 @@
-"""Network: a plan, its parameters, and what one does with them."""
+"""Network: the model that users hold, with all that is done with one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from .. import kernels
-from ..kernels import Plan, State, Workspace, make_plan, make_workspace
-from ..kernels.activations import activation_registry
-from ..kernels.losses import loss_registry
-from ..kernels.validation import real_dtype
-from . import derivatives, files, loop
-from .arrays import as_inputs, as_real, as_targets, as_weights
-from .callbacks import Callback
-from .epochs import Shuffle
-from .errors import InputError
+from ..kernels import State
+from . import derivatives, files
 from .extras import require
-from .history import History
-from .initial import initial_theta
+from .fit.callbacks import Callback
+from .fit.epochs import Shuffle
+from .fit.history import History
+from .fit.loop import fit
+from .fit.optimizers import Optimizer
+from .fit.options import FitOptions
+from .fit.schedules import Schedule
 from .intervals import interval
-from .layers import layer_by_layer
-from .optimizers import Optimizer
+from .model import Model
 from .solvers import Solver
 
-if TYPE_CHECKING:
-    from .schedules import Schedule
 
-# predict works through its rows in blocks; a workspace for this many is enough for any number.
-PREDICT_ROWS = 4096
-# For so few, a workspace is kept: to make one takes longer than to predict.
-FEW_ROWS = 64
-
-
-class Network:
+class Network(Model):
     """A dense network with parameters of its own.
 
     sizes: widths from inputs to outputs. activation: of the hidden layers, one name or one for each ("sigmoid", "tanh", "relu",
@@ -50,86 +39,6 @@ class Network:
     theta is the parameter vector; weights[l] (n_in, n_out) and biases[l] (n_out) are writable views of it.
     """
 
-    def __init__(
-        self,
-        sizes: Sequence[int],
-        activation: str | Sequence[str] = "sigmoid",
-        output_activation: str = "sigmoid",
-        loss: str = "mse",
-        bias: bool = True,
-        dtype: DTypeLike = "float32",
-        random_state: int | np.random.Generator | None = 0,
-        initial: str | np.ndarray = "auto",
-        quantile: float | Sequence[float] | None = None,
-        delta: float | None = None,
-    ) -> None:
-        self.plan = make_plan(sizes, activation, output_activation, loss, bias, quantile=quantile, delta=delta)
-        self.dtype = real_dtype(dtype)
-        self.generator = np.random.default_rng(random_state)
-        self._theta = initial_theta(self.plan, initial, self.generator, self.dtype)
-        self._spare: list[Workspace] = []
-        self.weights, self.biases = self.plan.unflatten(self._theta)
-
-    def __repr__(self) -> str:
-        return (
-            f"Network({self.plan.sizes}, activations={self.plan.activations}, loss={self.plan.loss!r}, "
-            f"bias={self.plan.bias}, dtype={self.dtype.name!r}): {self.plan.n_parameters} parameters"
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        kept = {name: value for name, value in vars(self).items() if name not in ("weights", "biases", "_spare")}
-        return {**kept, "names": (self.plan.activations, self.plan.loss)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        activations, loss = state["names"]
-        for name in activations:
-            if name not in activation_registry:
-                raise ValueError(f"the network has an activation {name!r}; register_activation it before unpickling")
-        if loss not in loss_registry:
-            raise ValueError(f"the network has a loss {loss!r}; register_loss it before unpickling")
-        vars(self).update({name: value for name, value in state.items() if name != "names"})
-        # Copied or unpickled apart from theta, the views would no longer be views of it.
-        self.weights, self.biases = self.plan.unflatten(self._theta)
-        self._spare = []
-
-    @property
-    def theta(self) -> np.ndarray:
-        """All parameters, one vector. Assigning copies values into it, so that views stay valid."""
-        return self._theta
-
-    @theta.setter
-    def theta(self, values: ArrayLike) -> None:
-        array = as_real("theta", values, self.dtype)
-        if array.shape != self._theta.shape:
-            raise InputError(f"theta has shape {array.shape}; this network's is {self._theta.shape}")
-        self._theta[:] = array
-
-    def unflatten(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Views of a vector laid out like theta, a gradient for instance: each layer's weights, each layer's biases."""
-        return self.plan.unflatten(vector)
-
-    # From samples to predictions -------------------------------------------------------------------------------------------
-
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Outputs (n, n_out) for X (n, n_in). Memory beyond the result is bounded, whatever n."""
-        return self.outputs(as_inputs(X, self.weights[0].shape[0], self.dtype))
-
-    def outputs(self, X: np.ndarray) -> np.ndarray:
-        """`predict` for X that is known to be finite, C-contiguous and of the network's dtype."""
-        Y = np.empty((len(X), self.weights[-1].shape[1]), self.dtype)
-        few = len(X) <= FEW_ROWS
-        try:  # taken off the list, so that no two threads have the same one
-            work = self._spare.pop() if few else self.workspace(min(len(X), PREDICT_ROWS))
-        except IndexError:
-            work = self.workspace(FEW_ROWS)
-        if len(X) == 1:  # on theta as it is: twice as fast for wide layers, and no slower for any
-            kernels.predict_one(self.plan, self._theta, X[0], Y[0], work)
-        else:
-            kernels.predict(self.plan, self._theta, X, Y, work)
-        if few:
-            self._spare.append(work)
-        return Y
-
     def predict_interval(self, X: ArrayLike, coverage: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper bounds (n, n_targets) of intervals that are to hold a share `coverage` of the targets.
 
@@ -137,24 +46,6 @@ class Network:
         to the highest, so that `coverage` is given by them. Raises InputError for any other loss.
         """
         return interval(self.plan, self.predict(X), coverage)
-
-    def activations(self, X: ArrayLike) -> list[np.ndarray]:
-        """The output of every layer for X (n, n_in): arrays (n, width), the last of which is the prediction."""
-        rows = as_inputs(X, self.plan.sizes[0], self.dtype)
-        return [A for _, A in layer_by_layer(self.plan, self._theta, rows)]
-
-    def loss(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Mean loss over the rows of X (n, n_in) with targets T, weighted by sample_weight where given."""
-        plan, X, T, weight = self.prepared(X, T, sample_weight)
-        work = make_workspace(plan, min(len(X), PREDICT_ROWS), self.dtype)
-        return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, np.empty(0, self.dtype), work))
-
-    def loss_and_grad(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, np.ndarray]:
-        """Mean loss over the rows, and its gradient, a new vector laid out like theta (see `unflatten`)."""
-        plan, X, T, weight = self.prepared(X, T, sample_weight)
-        grad = np.empty_like(self._theta)
-        work = make_workspace(plan, min(len(X), PREDICT_ROWS), self.dtype)
-        return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, grad, work)), grad
 
     # Other derivatives -----------------------------------------------------------------------------------------------------
 
@@ -252,10 +143,7 @@ class Network:
         Raises InputError for arguments that do not fit, before anything is changed, and DivergenceError where the loss or the
         parameters become infinite; the network then holds its last finite parameters. Ctrl-C ends after a whole step.
         """
-        return loop.fit(
-            self,
-            X,
-            T,
+        options = FitOptions(
             epochs=epochs,
             batch_size=batch_size,
             optimizer=optimizer,
@@ -268,30 +156,11 @@ class Network:
             label_smoothing=label_smoothing,
             schedule=schedule,
             shuffle=shuffle,
-            sample_weight=sample_weight,
-            validation_data=validation_data,
             callbacks=callbacks,
             progress=progress,
             n_threads=n_threads,
         )
-
-    def prepared(
-        self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None, prefix: str = ""
-    ) -> tuple[Plan, np.ndarray, np.ndarray, np.ndarray]:
-        """X, T and sample weights as kernels take them, and the plan for such targets. `prefix` names them in errors."""
-        X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X")
-        if len(X) == 0:
-            raise InputError(f"{prefix}X has no rows; give at least one")
-        T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T")
-        weight = as_weights(sample_weight, len(X), self.dtype, f"{prefix}sample_weight")
-        plan = self.plan
-        if T.shape[1] != plan.n_targets:
-            plan = make_plan(**plan.arguments, n_targets=T.shape[1])
-        return plan, X, T, weight
-
-    def workspace(self, batch_size: int) -> Workspace:
-        """New scratch memory for this network."""
-        return make_workspace(self.plan, batch_size, self.dtype)
+        return fit(self, X, T, sample_weight, validation_data, options)
 
     # Files -----------------------------------------------------------------------------------------------------------------
 
@@ -302,4 +171,4 @@ class Network:
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Network:
         """Read a network that `save` wrote. Raises ModelFormatError where the file is no such thing."""
-        return files.load_network(path)[0]
+        return files.load_network(cls, path)[0]

@@ -9,7 +9,7 @@ import pytest
 from tileprop.bench import solvers
 from tileprop.bench.solvers import FITS, Fit, Goal, Outcome, Rows, held_out, least_squares, race, run_solvers, train
 from tileprop.trainer import LBFGS, Adam, History, LevenbergMarquardt
-from tileprop.trainer.callbacks import RunningFit
+from tileprop.trainer.fit.callbacks import RunningFit
 
 X = np.linspace(-1, 1, 40)[:, None]
 EASY = Fit("easy", [1, 4, 1], lambda: Rows(X, np.sin(2 * X)))

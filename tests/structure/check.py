@@ -149,17 +149,18 @@ def _entry_points(files: list[File]) -> set[tuple[str, str]]:
 
 
 def circles(files: list[File]) -> Iterator[str]:
-    """Files of kernels/ that import themselves by way of others; imports for type hints and within functions count."""
-    chosen = [file for file in files if file.package == "kernels"]
-    imports = {file.module: sorted({module for _, module in _imports(file, files)} - {file.module}) for file in chosen}
-    imports = {module: [name for name in names if name in imports] for module, names in imports.items()}
-    reachable = {module: _reachable(module, imports) for module in imports}
-    reported: set[str] = set()
-    for module in imports:
-        if module in reachable[module] and module not in reported:
-            # Of all that are in circles with each other, one short way round.
-            reported |= {other for other in reachable[module] if module in reachable[other]}
-            yield " -> ".join(_way_round(module, imports))
+    """Files of kernels/ or trainer/ that import themselves by way of others; imports for type hints and in functions count."""
+    for package in ("kernels", "trainer"):
+        chosen = [file for file in files if file.package == package]
+        imports = {file.module: sorted({module for _, module in _imports(file, files)} - {file.module}) for file in chosen}
+        imports = {module: [name for name in names if name in imports] for module, names in imports.items()}
+        reachable = {module: _reachable(module, imports) for module in imports}
+        reported: set[str] = set()
+        for module in imports:
+            if module in reachable[module] and module not in reported:
+                # Of all that are in circles with each other, one short way round.
+                reported |= {other for other in reachable[module] if module in reachable[other]}
+                yield " -> ".join(_way_round(module, imports))
 
 
 def _reachable(start: str, imports: dict[str, list[str]]) -> set[str]:

@@ -13,8 +13,8 @@ from tileprop.bench import command as bench_command
 from tileprop.trainer import Network, cli
 from tileprop.trainer.cli import main
 from tileprop.trainer.commands import explain
-from tileprop.trainer.runs.model import Model
 from tileprop.trainer.runs.settings import Settings
+from tileprop.trainer.runs.trained_model import TrainedModel
 
 pytest.importorskip("sklearn")
 csv = pytest.importorskip("pyarrow.csv")
@@ -65,7 +65,7 @@ def test_train(here, capsys):
     assert os.path.join("runs", "moons") in output
     assert f"{record['results']['accuracy']['test']:.4f}" in output
     assert {path.name for path in folder.iterdir()} >= {"model.safetensors", "history.csv", "curves.png", "boundary.png"}
-    assert Model.load(folder / "model.safetensors").predict([[0.0, 0.0]]).shape == (1,)
+    assert TrainedModel.load(folder / "model.safetensors").predict([[0.0, 0.0]]).shape == (1,)
 
 
 def test_train_passes_every_option_on(here, monkeypatch):
@@ -113,7 +113,7 @@ def test_ignore_may_be_repeated(here, capsys):
     (here / "t.csv").write_text("id,a,city,y\n" + "".join(f"{i},{i % 7},Oslo,{i * 0.5}\n" for i in range(30)))
     assert "'city' holds text" in error(capsys, "train", "t.csv", "--target", "y")
     assert main(["train", "t.csv", "--target", "y", "--ignore", "city", "--ignore", "id", "--epochs", "1"]) == 0
-    assert Model.load(here / "runs" / "t" / "model.safetensors").feature_names == ("a",)
+    assert TrainedModel.load(here / "runs" / "t" / "model.safetensors").feature_names == ("a",)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_predict_classes(here, runs, capsys):
     assert main(["predict", str(runs / "kinds"), "new.csv", "-o", "out.csv"]) == 0
     assert capsys.readouterr().err == "tileprop: note: ignored columns that the model does not know: 'extra'\n"
     table = csv.read_csv("out.csv")
-    model = Model.load(runs / "kinds" / "model.safetensors")
+    model = TrainedModel.load(runs / "kinds" / "model.safetensors")
     X = [[2.0, 0.5], [-3.0, -1.0]]
     assert table.column_names == ["prediction", "probability_ja", "probability_nein"]
     assert table.column(0).to_pylist() == model.predict(X).tolist() == ["ja", "nein"]

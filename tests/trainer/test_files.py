@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from tileprop.trainer import InputError, ModelFormatError, Network
 from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.files import FORMAT, load_network, save_network
-from tileprop.trainer.runs.model import Model
+from tileprop.trainer.runs.trained_model import TrainedModel
 from tileprop.trainer.tensor_files import MOST_HEADER
 
 pytestmark = pytest.mark.plain
@@ -72,7 +72,7 @@ def test_losses_with_parameters(tmp_path, arguments):
 def test_arrays_and_notes_travel_along(tmp_path):
     arrays = {"mean": np.arange(6.0).reshape(2, 3).T, "empty": np.zeros(0)}
     save_network(tmp_path / "net", Network([2, 1]), arrays, {"columns": ["größe", "b"]})
-    _, loaded, notes = load_network(tmp_path / "net")
+    _, loaded, notes = load_network(Network, tmp_path / "net")
     assert notes == {"columns": ["größe", "b"]}
     for name, array in arrays.items():
         np.testing.assert_array_equal(loaded[name], array)
@@ -275,12 +275,12 @@ def originals(tmp_path):
     """Files and what loads them."""
     scaling = Scaling(np.array([10.0, -1.0]), np.array([2.0, 0.5]))
     classifier = Network([2, 4, 3], output_activation="softmax", loss="log_loss")
-    Model(classifier, scaling, ("größe", "b"), "classification", "Klasse", ("rot", "grün", "blau")).save(tmp_path / "a")
+    TrainedModel(classifier, scaling, ("größe", "b"), "classification", "Klasse", ("rot", "grün", "blau")).save(tmp_path / "a")
     regressor = Network([2, 3, 2], "relu", "identity", dtype="float64")
-    Model(regressor, scaling, ("a", "b"), "regression", target_scaling=scaling).save(tmp_path / "b")
+    TrainedModel(regressor, scaling, ("a", "b"), "regression", target_scaling=scaling).save(tmp_path / "b")
     Network([3, 1], bias=False).save(tmp_path / "c")
     Network([1, 2, 3, 4, 5], ["tanh", "relu", "exp"]).save(tmp_path / "d")
-    loads = [Model.load, Model.load, Network.load, Network.load]
+    loads = [TrainedModel.load, TrainedModel.load, Network.load, Network.load]
     return [((tmp_path / name).read_bytes(), load) for name, load in zip("abcd", loads, strict=True)]
 
 
@@ -298,7 +298,7 @@ def test_damaged_files(tmp_path, originals, count):
         except ModelFormatError as error:
             messages.append(str(error))
         else:  # other numbers, other notes: a network nevertheless
-            network = loaded.network if isinstance(loaded, Model) else loaded
+            network = loaded.network if isinstance(loaded, TrainedModel) else loaded
             assert network.theta.shape == (network.plan.n_parameters,)
             assert np.isfinite(network.theta).all()
     assert 0.5 * count < len(messages) < count

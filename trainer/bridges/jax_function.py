@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from .. import derivatives
-from ..network import Network
+from ..model import Model
 
 
-def jax_function(network: Network) -> Callable[[Any, Any], Any]:
+def jax_function(network: Model) -> Callable[[Any, Any], Any]:
     """f(theta, X): outputs (n, n_out) for X (n, n_in), in theta's dtype, float32 or float64.
 
     For `jit`, `grad` and what is made of it; under `vmap` it is called for one entry after another. Forward mode and

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 
 from .. import derivatives
-from ..network import Network
+from ..model import Model
 
 
 class NetworkFunction(torch.autograd.Function):
     """apply(theta, X, network): outputs (n, n_out) for X (n, n_in), theta and X tensors of one dtype."""
 
     @staticmethod
-    def forward(theta: torch.Tensor, X: torch.Tensor, network: Network) -> torch.Tensor:
+    def forward(theta: torch.Tensor, X: torch.Tensor, network: Model) -> torch.Tensor:
         return torch.from_numpy(derivatives.outputs_at(network, _array(theta), _array(X)))
 
     @staticmethod
@@ -36,7 +36,7 @@ class _PullBack(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        theta: torch.Tensor, X: torch.Tensor, dY: torch.Tensor, network: Network, to_theta: bool, to_inputs: bool
+        theta: torch.Tensor, X: torch.Tensor, dY: torch.Tensor, network: Model, to_theta: bool, to_inputs: bool
     ) -> tuple[torch.Tensor | None, ...]:
         parameters, inputs = _array(theta), _array(X)
         grad = np.empty_like(parameters) if to_theta else parameters[:0]
@@ -71,7 +71,7 @@ class TorchNetwork(torch.nn.Module):
     derivatives are refused; `Network.hessian_vector` has them.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Model) -> None:
         super().__init__()
         self.network = network
         self.theta = torch.nn.Parameter(torch.from_numpy(network.theta))

@@ -97,8 +97,9 @@ def _saved(args: argparse.Namespace) -> Explanation:
     from ..arrays import as_inputs
     from ..explanation.explain import explain
     from ..files import load_network
-    from ..runs.model import Model
+    from ..network import Network
     from ..runs.record import model_file
+    from ..runs.trained_model import TrainedModel
 
     for name in ("sizes", *DEFAULTS):
         if name != "learning_rate" and getattr(args, name) is not None:
@@ -109,9 +110,9 @@ def _saved(args: argparse.Namespace) -> Explanation:
     rate = DEFAULTS["learning_rate"] if args.learning_rate is None else args.learning_rate
     x, t = _numbers("x", args.x), _numbers("t", args.t)
     path = model_file(Path(args.run))
-    network, arrays, notes = load_network(path)
+    network, arrays, notes = load_network(Network, path)
     if notes:
-        model = Model.from_parts(path, network, arrays, notes)
+        model = TrainedModel.from_parts(path, network, arrays, notes)
         x = model.scaled(as_inputs(np.atleast_2d(x), len(model.feature_names), np.dtype(np.float64), "--x"))
         targets = np.asarray(t)
         if model.target_scaling is not None and targets.size == len(x) * len(model.target_scaling.mean):

@@ -62,11 +62,12 @@ def _installation() -> list[tuple[str, str]]:
 
 def _show_model(run: Path) -> None:
     from ..files import load_network
-    from ..runs.model import Model
+    from ..network import Network
     from ..runs.record import model_file, read_record
+    from ..runs.trained_model import TrainedModel
 
     path = model_file(run)
-    network, arrays, notes = load_network(path)
+    network, arrays, notes = load_network(Network, path)
     plan = network.plan
     rows = [
         ("sizes", "-".join(map(str, plan.sizes))),
@@ -79,7 +80,7 @@ def _show_model(run: Path) -> None:
     if not notes:
         print_table(str(path), [*rows, ("columns", "not known: the file holds a network alone")])
         return
-    model = Model.from_parts(path, network, arrays, notes)
+    model = TrainedModel.from_parts(path, network, arrays, notes)
     rows += [("task", model.task), ("target", model.target_name)]
     rows += [("classes", ", ".join(model.class_names))] if model.class_names else []
     print_table(str(path), rows)

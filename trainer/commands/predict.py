@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    from ..runs.model import Model
+    from ..runs.trained_model import TrainedModel
 
 EXAMPLES = """\
 Columns are matched by name, in any order; columns that the model does not know are ignored. Arrays (.npy, or X of an .npz)
@@ -44,8 +44,8 @@ def add_predict_command(subparsers: Any) -> None:
 def run_predict(args: argparse.Namespace) -> int:
     """Predict, and write the table."""
     from ..extras import require
-    from ..runs.model import Model
     from ..runs.record import model_file
+    from ..runs.trained_model import TrainedModel
 
     require("pyarrow", "writing predictions")
     out = None if args.out == "-" else Path(args.out)
@@ -53,12 +53,12 @@ def run_predict(args: argparse.Namespace) -> int:
         raise InputError(f"{out} is a folder; give the file to write")
     if out is not None and os.path.lexists(out) and not args.overwrite:
         raise InputError(f"{out} exists already; choose another file, or replace it with --overwrite")
-    model = Model.load(model_file(Path(args.run)))
+    model = TrainedModel.load(model_file(Path(args.run)))
     _write(_predictions(model, _rows(model, Path(args.data))), out)
     return 0
 
 
-def _rows(model: Model, path: Path) -> np.ndarray:
+def _rows(model: TrainedModel, path: Path) -> np.ndarray:
     """X (n, n_features), its columns in the model's order."""
     from ..data import array_files, tables
     from ..data.suggestions import did_you_mean, listed
@@ -82,7 +82,7 @@ def _rows(model: Model, path: Path) -> np.ndarray:
     return tables.feature_matrix(table, model.feature_names, path)
 
 
-def _predictions(model: Model, X: np.ndarray) -> dict[str, np.ndarray]:
+def _predictions(model: TrainedModel, X: np.ndarray) -> dict[str, np.ndarray]:
     """The columns of the table."""
     values = model.predict(X)
     if values.ndim == 2:

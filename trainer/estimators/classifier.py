@@ -50,14 +50,14 @@ class MLPClassifier(CompiledTraining, sklearn.neural_network.MLPClassifier):  # 
     scoring : str, callable or None, default=None
         What early stopping looks at: a scorer, "loss" for the validation loss, or None for the estimator's own score.
 
-    schedule : a schedule of `tileprop.trainer.schedules`, default=None
+    schedule : a schedule of `tileprop.trainer.fit.schedules`, default=None
         By what the learning rate is multiplied in each epoch.
 
     keep_optimizer : bool, default=False
         Whether a warm start goes on with the optimizer's state, too.
 
     callbacks : list of callables, default=None
-        Called after each epoch with a `tileprop.trainer.callbacks.RunningFit`; one that returns True ends the fit.
+        Called after each epoch with a `tileprop.trainer.fit.callbacks.RunningFit`; one that returns True ends the fit.
 
     dtype : {"float32", "float64"}, default=None
         What to compute in. None: in the dtype of X.

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from ...kernels.activations import activation_registry
 from ...kernels.losses import loss_registry
-from ..optimizers import SGD, Adam, Nadam, RMSprop, Rprop
+from ..fit.optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from ..scikit_learn_names import ACTIVATIONS
 
 

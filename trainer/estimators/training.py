@@ -14,10 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils.validation import validate_data
 
-from ..callbacks import RunningFit
 from ..errors import DivergenceError
+from ..fit.callbacks import RunningFit
+from ..fit.optimizers import SGD, Adam, Optimizer
 from ..network import PREDICT_ROWS, Network
-from ..optimizers import SGD, Adam, Optimizer
 from ..scikit_learn_names import network_arguments
 from .callback_protocol import WithCallbacks
 from .validation import Validating

@@ -9,16 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from os import PathLike
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import InputError
+from ..model import Model
 from ..versions import tileprop_version
 from ..writing import write_whole
-
-if TYPE_CHECKING:
-    from ..network import Network
 
 # One element, z; @ stands for the f that float's functions and constants end with.
 ELEMENTWISE = {
@@ -97,7 +94,7 @@ static inline void PREFIX_NAME(real *y, int n)
 """
 
 
-def export_c(network: Network, path: str | PathLike[str], prefix: str = "tileprop") -> None:
+def export_c(network: Model, path: str | PathLike[str], prefix: str = "tileprop") -> None:
     """Write a C header with a function `prefix_predict(const float *x, float *y)`, or double, after the network's dtype.
 
     prefix: what all names in the header begin with, so that one program can include several.
@@ -105,7 +102,7 @@ def export_c(network: Network, path: str | PathLike[str], prefix: str = "tilepro
     write_whole(path, "".join(_parts(network, prefix)).encode("ascii"))
 
 
-def _parts(network: Network, prefix: str) -> Iterator[str]:
+def _parts(network: Model, prefix: str) -> Iterator[str]:
     if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", prefix):
         raise InputError(f"prefix is {prefix!r}; it must be a name in C: letters, digits and _, a letter first")
     sizes, names = network.plan.sizes, network.plan.activations

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import InputError
 from ..extras import require
+from ..model import Model
 from ..versions import tileprop_version
 from ..writing import write_whole
-
-if TYPE_CHECKING:
-    from ..network import Network
 
 # Of 2022, with the IR of that time: what runs models knows them by now. Nothing in them needs a later one.
 OPSET, IR = 17, 8
@@ -65,7 +63,7 @@ def single(op: Graph, kind: str, z: str) -> str:
     return op("Cast", op(kind, op("Cast", z, to=FLOAT)), to=DOUBLE)
 
 
-def add_layers(op: Graph, network: Network, x: str, dtype: np.dtype[Any]) -> str:
+def add_layers(op: Graph, network: Model, x: str, dtype: np.dtype[Any]) -> str:
     """Add a network's layers to a graph of the given dtype, from the inputs x (n, n_in); the name of the outputs (n, n_out)."""
     table = ACTIVATIONS if dtype == np.float32 else ACTIVATIONS_OF_DOUBLE
     for i, (W, b, name) in enumerate(zip(network.weights, network.biases, network.plan.activations, strict=True)):
@@ -96,7 +94,7 @@ class _Nodes:
         return name
 
 
-def to_onnx(network: Network) -> Any:
+def to_onnx(network: Model) -> Any:
     """A network as an `onnx.ModelProto`: input X (n, n_in) and output Y (n, n_out), both of the network's dtype, for any n.
 
     Raises InputError for more than 2 GiB of parameters.
@@ -123,6 +121,6 @@ def to_onnx(network: Network) -> Any:
     return model
 
 
-def export_onnx(network: Network, path: str | PathLike[str]) -> None:
+def export_onnx(network: Model, path: str | PathLike[str]) -> None:
     """Write a network as an ONNX file (see `to_onnx`), which onnxruntime and others run without tileprop."""
     write_whole(path, to_onnx(network).SerializeToString())

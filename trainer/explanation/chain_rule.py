@@ -17,9 +17,9 @@ from ...kernels.losses.entry import Loss
 from ...kernels.losses.gaussian import LEAST_LOG_VARIANCE
 from ..arrays import as_inputs, as_targets
 from ..errors import InputError
+from ..fit.optimizers import SGD
 from ..layers import layer_by_layer
 from ..network import Network
-from ..optimizers import SGD
 
 
 class StepsDisagreeError(AssertionError):

@@ -19,8 +19,8 @@ import numpy as np
 from ... import kernels
 from ...kernels.compiler.processor import host_features
 from ..errors import InputError
+from ..fit.optimizers import SGD
 from ..network import Network
-from ..optimizers import SGD
 from .chain_rule import Backward, backward, copy_of, forward, loss_of
 
 Numbers = tuple[float, ...]

@@ -12,10 +12,10 @@ from ..data.scaling import Scaling
 from ..data.targets import CLASSIFICATION
 from ..errors import InputError
 from ..extras import require
-from ..history import History
+from ..fit.history import History
 from ..network import Network
-from .model import Model
 from .settings import Settings
+from .trained_model import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Outcome:
     settings: Settings
     dataset: Dataset
     split: Split
-    model: Model
+    model: TrainedModel
     history: History
     losses: dict[str, float]
     scores: dict[str, float]
@@ -111,7 +111,7 @@ def _cut(dataset: Dataset, rows: np.ndarray, argument: str, size: float, seed: i
     return first, second
 
 
-def untrained_model(dataset: Dataset, rows: np.ndarray, settings: Settings) -> Model:
+def untrained_model(dataset: Dataset, rows: np.ndarray, settings: Settings) -> TrainedModel:
     """A model with new parameters, its scaling fitted to the given rows."""
     loss = settings.loss_for(dataset.task)
     scaling = Scaling.fit(dataset.X[rows], dataset.feature_names)
@@ -128,19 +128,19 @@ def untrained_model(dataset: Dataset, rows: np.ndarray, settings: Settings) -> M
         dtype=settings.dtype,
         random_state=settings.seed,
     )
-    return Model(
+    return TrainedModel(
         network, scaling, dataset.feature_names, dataset.task, dataset.target_name, dataset.class_names, target_scaling
     )
 
 
-def training_targets(dataset: Dataset, model: Model) -> np.ndarray:
+def training_targets(dataset: Dataset, model: TrainedModel) -> np.ndarray:
     """What the network learns: class labels (n) for log_loss, one-hot rows for another loss, or standardised targets."""
     if model.target_scaling is not None:
         return model.target_scaling.apply(dataset.y.reshape(len(dataset.y), -1))
     return dataset.y if model.network.plan.loss == "log_loss" else np.eye(len(dataset.class_names))[dataset.y]
 
 
-def score(model: Model, X: np.ndarray, y: np.ndarray) -> float:
+def score(model: TrainedModel, X: np.ndarray, y: np.ndarray) -> float:
     """Accuracy, or R2, averaged over the target columns, for raw rows X and targets y as a Dataset holds them."""
     if model.task == CLASSIFICATION:
         return float((model.outputs(X).argmax(axis=1) == y).mean())

@@ -15,8 +15,8 @@ from ..data.datasets import Dataset
 from ..data.targets import CLASSIFICATION
 from ..errors import InputError
 from ..extras import require
-from ..history import History
-from .model import Model
+from ..fit.history import History
+from .trained_model import TrainedModel
 
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 # One fewer than the colours, so that classes of one colour differ in their markers.
@@ -51,7 +51,7 @@ def draw_curves(history: History, path: Path, name: str, loss: str) -> None:
     _save(figure, path)
 
 
-def draw_boundary(model: Model, dataset: Dataset, held_out: np.ndarray, path: Path) -> None:
+def draw_boundary(model: TrainedModel, dataset: Dataset, held_out: np.ndarray, path: Path) -> None:
     """The plane of a model's two features, coloured by class or predicted value, under the rows of `dataset`, as a PNG.
 
     held_out: numbers of the rows that were not trained on, drawn with a black edge.

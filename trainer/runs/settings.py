@@ -10,7 +10,7 @@ from ...kernels.activations import activation_registry
 from ..bounds import check_whole, check_within
 from ..data.targets import CLASSIFICATION, TASKS
 from ..errors import InputError
-from ..optimizers import SGD, Adam, Optimizer
+from ..fit.optimizers import SGD, Adam, Optimizer
 
 HIDDEN_ACTIVATIONS = tuple(name for name in activation_registry if name != "softmax")
 LOSSES = ("log_loss", "squared_error", "mse")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..callbacks import Callback, RunningFit
-from ..progress import Report
+from ..fit.callbacks import Callback, RunningFit
+from ..fit.progress import Report
 
 
 class Log:

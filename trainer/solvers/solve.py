@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..callbacks import Callback, RunningFit, finish
-from ..history import History
-from ..progress import reporter
+from ..fit.callbacks import Callback, RunningFit, finish
+from ..fit.history import History
+from ..fit.progress import reporter
+from ..model import Model
 from .blas import one_thread
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
 from .log import Log
 from .problem import Problem
 
-if TYPE_CHECKING:
-    from ..network import Network
-
 Solver = LevenbergMarquardt | LBFGS
 
 
 def solve(
     solver: Solver,
-    network: Network,
+    network: Model,
     problem: Problem,
     epochs: int,
     validate: Callable[[], float] | None,

@@ -10,7 +10,7 @@ from tileprop.trainer import InputError, Network
 from tileprop.trainer.commands.explain import add_explain_command, run_explain
 from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.explanation.explain import explain, explain_document
-from tileprop.trainer.runs.model import Model
+from tileprop.trainer.runs.trained_model import TrainedModel
 
 pytestmark = pytest.mark.plain
 
@@ -82,7 +82,7 @@ def saved_model(path, task, activation, loss):
     network = Network([2, 3, 2], "gelu", activation, loss, dtype="float64", random_state=4)
     scaling = Scaling(np.array([1.0, -2.0]), np.array([0.5, 4.0]))
     classes, target_scaling = (("no", "yes"), None) if task == "classification" else ((), Scaling(np.ones(2), np.full(2, 10.0)))
-    Model(network, scaling, ("a", "b"), task, "c", classes, target_scaling).save(path)
+    TrainedModel(network, scaling, ("a", "b"), task, "c", classes, target_scaling).save(path)
     return network
 
 

@@ -6,7 +6,7 @@ from tileprop.trainer import History, InputError, Network
 from tileprop.trainer.data.datasets import Dataset
 from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.runs import pictures
-from tileprop.trainer.runs.model import Model
+from tileprop.trainer.runs.trained_model import TrainedModel
 
 pytest.importorskip("matplotlib")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -31,7 +31,7 @@ def model_and_data(y, task, names=("a", "b"), class_names=(), target_name="targe
     output = "softmax" if class_names else "identity"
     network = Network([2, 8, n_out], "tanh", output, "log_loss" if class_names else "mse")
     target_scaling = None if class_names else Scaling(np.zeros(1), np.ones(1))
-    model = Model(network, Scaling.fit(X), names, task, target_name, class_names, target_scaling)
+    model = TrainedModel(network, Scaling.fit(X), names, task, target_name, class_names, target_scaling)
     return model, Dataset("data", X, np.array(y), names, task, class_names, target_name)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tileprop.trainer import InputError
 from tileprop.trainer.runs.experiment import run_experiment
-from tileprop.trainer.runs.model import Model
 from tileprop.trainer.runs.record import model_file, read_record, write_run
 from tileprop.trainer.runs.settings import Settings
+from tileprop.trainer.runs.trained_model import TrainedModel
 
 pytest.importorskip("sklearn")
 
@@ -26,7 +26,7 @@ def test_files(run):
     outcome, folder = run
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["boundary.png", "curves.png", "history.csv", "model.safetensors", "run.json"]
-    model = Model.load(folder / "model.safetensors")
+    model = TrainedModel.load(folder / "model.safetensors")
     assert np.array_equal(model.predict(outcome.dataset.X), outcome.model.predict(outcome.dataset.X))
     rows = list(csv.DictReader((folder / "history.csv").open()))
     assert [float(row["val_loss"]) for row in rows] == outcome.history.val_loss

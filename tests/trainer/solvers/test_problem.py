@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tileprop.kernels import make_plan
 from tileprop.trainer import LBFGS, DivergenceError, InputError, LevenbergMarquardt, MissingExtraError, Network
-from tileprop.trainer.schedules import Cosine
+from tileprop.trainer.fit.schedules import Cosine
 from tileprop.trainer.solvers.problem import Problem, check_finite
 
 pytestmark = pytest.mark.plain

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from tileprop.trainer import SGD, Adam, DivergenceError, InputError, Network, loop
+from tileprop.trainer import SGD, Adam, DivergenceError, InputError, Network
+from tileprop.trainer.fit import loop
 
 RNG = np.random.default_rng(11)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))

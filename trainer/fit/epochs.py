@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels import Plan, State, Workspace
-from ..kernels.training.codes import DIVERGED
-from ..kernels.training.epoch import choose_epoch
-from .errors import DivergenceError, InputError
+from ...kernels import Plan, State, Workspace
+from ...kernels.training.codes import DIVERGED
+from ...kernels.training.epoch import choose_epoch
+from ..errors import DivergenceError, InputError
+from ..model import Model
 from .threads import Team
-
-if TYPE_CHECKING:
-    from .network import Network
 
 # Whether each epoch takes the rows in a new order, or a function that makes the orders: of n rows, their numbers.
 Shuffle = bool | Callable[[int], np.ndarray]
@@ -26,7 +23,7 @@ class Epochs:
 
     def __init__(
         self,
-        network: Network,
+        model: Model,
         plan: Plan,
         state: State,
         X: np.ndarray,
@@ -36,9 +33,9 @@ class Epochs:
         work: Workspace,
         team: Team,
     ) -> None:
-        self.network, self.plan, self.state, self.work, self.team = network, plan, state, work, team
+        self.model, self.plan, self.state, self.work, self.team = model, plan, state, work, team
         self.X, self.T, self.weight, self.shuffle = X, T, weight, shuffle
-        self.last_finite = network.theta.copy()
+        self.last_finite = model.theta.copy()
         # Of the last call of `train`: the orders, and theta and the state before it where it made several epochs.
         self.orders: list[np.ndarray] = []
         self.before: list[np.ndarray] = []
@@ -50,7 +47,7 @@ class Epochs:
         """
         as_they_stand = np.empty(0, np.int64)
         self.orders = [self._order() if self.shuffle else as_they_stand for _ in range(epochs)]
-        self.before = [array.copy() for array in (self.network.theta, *self.state)] if epochs > 1 else []
+        self.before = [array.copy() for array in (self.model.theta, *self.state)] if epochs > 1 else []
         return self._train(self.orders, first, seconds)
 
     def keep(self, epochs: int) -> None:
@@ -61,7 +58,7 @@ class Epochs:
     def _order(self) -> np.ndarray:
         n = len(self.X)
         if not callable(self.shuffle):
-            return self.network.generator.permutation(n)
+            return self.model.generator.permutation(n)
         order = np.asarray(self.shuffle(n))
         if order.ndim != 1 or order.size == 0 or order.dtype.kind not in "iu":
             raise InputError(
@@ -72,7 +69,7 @@ class Epochs:
     def _train(self, orders: list[np.ndarray], first: int, seconds: float) -> np.ndarray:
         if len({len(order) for order in orders}) > 1:  # epochs of one call are equally long
             return np.concatenate([self._train([order], first + i, seconds) for i, order in enumerate(orders)])
-        theta, epochs = self.network.theta, len(orders)
+        theta, epochs = self.model.theta, len(orders)
         self.last_finite[:] = theta
         work = self.work.for_epochs(epochs)
         kernel = choose_epoch(self.state, self.weight, work)
@@ -88,22 +85,22 @@ class Epochs:
         return np.concatenate([self._train([order], first + i, seconds) for i, order in enumerate(orders)])
 
     def _go_back(self) -> None:
-        for array, kept in zip((self.network.theta, *self.state), self.before, strict=True):
+        for array, kept in zip((self.model.theta, *self.state), self.before, strict=True):
             array[:] = kept
 
     def _divergence(self, order: np.ndarray, epoch: int) -> DivergenceError:
         """The error that says where; puts the last finite parameters back where the present ones are not finite."""
-        network = self.network
+        model = self.model
         done = int(self.state.counters[0].position)
         batch = int(self.work.header[0].batch_rows)
-        broken = [i for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)) if not finite(W, b)]
+        broken = [i for i, (W, b) in enumerate(zip(model.weights, model.biases, strict=True)) if not finite(W, b)]
         if broken:
-            network.theta[:] = self.last_finite
+            model.theta[:] = self.last_finite
             where = f"by step {-(-done // batch)}, in the weights of layer {broken[0] + 1}"
             kept = "from before this epoch"
         else:
             rows = slice(done, done + batch)
-            outputs = network.activations(self.X[order[rows] if self.shuffle else rows])
+            outputs = model.activations(self.X[order[rows] if self.shuffle else rows])
             layer = next((i for i, A in enumerate(outputs) if not finite(A)), len(outputs) - 1)
             where = f"in step {done // batch + 1}, at the output of layer {layer + 1}"
             kept = "of the step before"

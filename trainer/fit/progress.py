@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from .extras import available
+from ..extras import available
 from .history import History
 
 Report = Callable[[History], None]

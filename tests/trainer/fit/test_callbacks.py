@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from inside import bytes_of, set_progress
-from tileprop.trainer import SGD, Adam, DivergenceError, EarlyStopping, InputError, Network, loop
-from tileprop.trainer.callbacks import RunningFit
+from tileprop.trainer import SGD, Adam, DivergenceError, EarlyStopping, InputError, Network
+from tileprop.trainer.fit import loop
+from tileprop.trainer.fit.callbacks import RunningFit
 
 RNG = np.random.default_rng(12)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))

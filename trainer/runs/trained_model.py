@@ -1,4 +1,4 @@
-"""Model: a trained network with what belongs to it, so that raw rows go in, and class names or original units come out."""
+"""TrainedModel: a network with what belongs to it, so that raw rows go in, and class names or original units come out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..network import Network
 
 
 @dataclass(frozen=True)
-class Model:
+class TrainedModel:
     """network takes rows scaled by `scaling`; `target_scaling`, of regression alone, leads from its outputs to targets.
 
     class_names: one for each output; empty for regression.
@@ -87,14 +87,14 @@ class Model:
         save_network(path, self.network, arrays, notes)
 
     @classmethod
-    def load(cls, path: str | PathLike[str]) -> Model:
+    def load(cls, path: str | PathLike[str]) -> TrainedModel:
         """Read a file that `save` wrote. Raises ModelFormatError where it is no such thing, or is not consistent."""
-        return cls.from_parts(path, *load_network(path))
+        return cls.from_parts(path, *load_network(Network, path))
 
     @classmethod
     def from_parts(
         cls, path: str | PathLike[str], network: Network, arrays: dict[str, np.ndarray], notes: dict[str, Any]
-    ) -> Model:
+    ) -> TrainedModel:
         """A model from what `load_network` gives. `path` names it in errors."""
         if not isinstance(notes, dict) or "task" not in notes:
             raise ModelFormatError(f"{path} holds a network without the scaling and names of a model; Network.load reads it")

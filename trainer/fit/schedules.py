@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
-from .bounds import check_field_within, check_whole_field
-from .errors import InputError
+from ..bounds import check_field_within, check_whole_field
+from ..errors import InputError
 from .history import History
 
 

@@ -11,8 +11,9 @@ import pytest
 from numba.core import config
 from tileprop.kernels import make_plan, make_workspace
 from tileprop.kernels.compiler.processor import SIMD
-from tileprop.trainer import SGD, Adam, InputError, Network, threads
-from tileprop.trainer.threads import Team, available_processors, choose_threads, step_seconds
+from tileprop.trainer import SGD, Adam, InputError, Network
+from tileprop.trainer.fit import threads
+from tileprop.trainer.fit.threads import Team, available_processors, choose_threads, step_seconds
 
 jitted = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about threads that run at once")
 BIG, SMALL = make_plan([784, 1024, 10]), make_plan([8, 32, 1])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tileprop.trainer import History, InputError
-from tileprop.trainer.schedules import (
+from tileprop.trainer.fit.schedules import (
     Constant,
     Cosine,
     ExponentialDecay,

@@ -10,10 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 
-from ..kernels import Plan, Workspace
-from ..kernels.compiler.processor import SIMD
-from ..kernels.validation import positive_integer
-from .errors import InputError
+from ...kernels import Plan, Workspace
+from ...kernels.compiler.processor import SIMD
+from ...kernels.validation import positive_integer
+from ..errors import InputError
 
 VARIABLE = "TILEPROP_NUM_THREADS"
 # A step has two meetings, and whoever comes first waits. Measured on two busy cores: 30 us a thread gained half.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from numpy.typing import DTypeLike
 
-from ..kernels import Plan, State, make_state
-from .bounds import check_field_within
+from ...kernels import Plan, State, make_state
+from ..bounds import check_field_within
 
 
 @dataclass(frozen=True)

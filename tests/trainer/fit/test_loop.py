@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from inside import hyperparameters, progress, steps_taken, team_of
 from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
-from tileprop.trainer import SGD, Adam, InputError, Network, epochs, loop, threads
+from tileprop.trainer import SGD, Adam, InputError, Network
+from tileprop.trainer.fit import epochs, loop, threads
 
 RNG = np.random.default_rng(11)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))

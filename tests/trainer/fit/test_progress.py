@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from tileprop.trainer import History, Network, loop, progress
+from tileprop.trainer import History, Network
+from tileprop.trainer.fit import loop, progress
 
 X, T = np.ones((4, 2)), np.ones((4, 1))
 

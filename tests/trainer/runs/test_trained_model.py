@@ -1,4 +1,4 @@
-"""Model: raw rows in, names and original units out; files that come back whole, and damaged ones that do not."""
+"""TrainedModel: raw rows in, names and original units out; files that come back whole, and damaged ones that do not."""
 
 import json
 
@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 from tileprop.trainer import InputError, ModelFormatError, Network
 from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.files import load_network, save_network
-from tileprop.trainer.runs.model import Model
+from tileprop.trainer.runs.trained_model import TrainedModel
 
 pytestmark = pytest.mark.plain
 SCALING = Scaling(np.array([10.0, -1.0]), np.array([2.0, 0.5]))
@@ -20,14 +20,14 @@ Z = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, -2.0]])
 @pytest.fixture
 def classifier():
     network = Network([2, 4, 3], output_activation="softmax", loss="log_loss", random_state=1)
-    return Model(network, SCALING, ("größe", "b"), "classification", "Klasse", ("rot", "grün", "blau"))
+    return TrainedModel(network, SCALING, ("größe", "b"), "classification", "Klasse", ("rot", "grün", "blau"))
 
 
 @pytest.fixture
 def regressor():
     network = Network([2, 4, 2], output_activation="identity", loss="squared_error", dtype="float64")
     target_scaling = Scaling(np.array([100.0, 0.0]), np.array([10.0, 1.0]))
-    return Model(network, SCALING, ("a", "b"), "regression", "y", target_scaling=target_scaling)
+    return TrainedModel(network, SCALING, ("a", "b"), "regression", "y", target_scaling=target_scaling)
 
 
 def test_classification(classifier):
@@ -41,7 +41,7 @@ def test_classification(classifier):
 def test_outputs_that_are_no_probabilities_are_normalised():
     network = Network([2, 2], output_activation="sigmoid", loss="mse")
     network.theta = [0, 0, 0, 0, 0, np.log(3)]  # sigmoid: 0.5 and 0.75
-    model = Model(network, SCALING, ("a", "b"), "classification", "y", ("no", "yes"))
+    model = TrainedModel(network, SCALING, ("a", "b"), "classification", "y", ("no", "yes"))
     np.testing.assert_allclose(model.predict_proba(X), [[0.4, 0.6]] * 3, rtol=1e-6)
     network.theta = [0, 0, 0, 0, -200, -200]  # both underflow
     assert np.isfinite(model.predict_proba(X)).all()
@@ -56,7 +56,7 @@ def test_regression(regressor):
 
 def test_one_target_is_flat():
     network = Network([2, 1], output_activation="identity")
-    model = Model(network, SCALING, ("a", "b"), "regression", target_scaling=Scaling(np.zeros(1), np.ones(1)))
+    model = TrainedModel(network, SCALING, ("a", "b"), "regression", target_scaling=Scaling(np.zeros(1), np.ones(1)))
     assert model.predict(X).shape == (3,)
     assert model.predict(X[:1]).shape == (1,)
 
@@ -88,7 +88,7 @@ def test_outputs_that_overflow(classifier):
 def test_files(tmp_path, request, kind):
     model = request.getfixturevalue(kind)
     model.save(tmp_path / "model")
-    again = Model.load(tmp_path / "model")
+    again = TrainedModel.load(tmp_path / "model")
     assert np.array_equal(again.predict(X), model.predict(X))
     for name in ("feature_names", "class_names", "target_name", "task"):
         assert getattr(again, name) == getattr(model, name)
@@ -98,7 +98,7 @@ def test_files(tmp_path, request, kind):
 def test_a_network_alone_is_no_model(tmp_path):
     Network([2, 1]).save(tmp_path / "net")
     with pytest.raises(ModelFormatError, match=r"without the scaling and names of a model; Network.load reads it"):
-        Model.load(tmp_path / "net")
+        TrainedModel.load(tmp_path / "net")
 
 
 @pytest.mark.parametrize(
@@ -121,21 +121,21 @@ def test_a_network_alone_is_no_model(tmp_path):
 def test_inconsistent_files(tmp_path, classifier, change, message):
     path = tmp_path / "model"
     classifier.save(path)
-    network, tensors, notes = load_network(path)
+    network, tensors, notes = load_network(Network, path)
     for name, value in change.items():
         (tensors if "." in name else notes)[name] = value
     save_network(path, network, {k: v for k, v in tensors.items() if v is not None}, notes)
     with pytest.raises(ModelFormatError, match=message):
-        Model.load(path)
+        TrainedModel.load(path)
 
 
 def test_notes_of_another_kind(tmp_path, classifier):
     path = tmp_path / "model"
     classifier.save(path)
-    network, arrays, _ = load_network(path)
+    network, arrays, _ = load_network(Network, path)
     save_network(path, network, arrays, notes=["task"])
     with pytest.raises(ModelFormatError, match="without the scaling"):
-        Model.load(path)
+        TrainedModel.load(path)
 
 
 def test_every_damaged_byte_is_an_error_or_changes_nothing_but_numbers(tmp_path, classifier):
@@ -146,14 +146,14 @@ def test_every_damaged_byte_is_an_error_or_changes_nothing_but_numbers(tmp_path,
     for at in generator.choice(len(whole), 150, replace=False):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
         try:
-            model = Model.load(path)
+            model = TrainedModel.load(path)
         except InputError:
             continue
         assert model.network.plan.sizes == [2, 4, 3]
     for size in range(0, len(whole), 97):
         path.write_bytes(whole[:size])
         with pytest.raises(ModelFormatError):
-            Model.load(path)
+            TrainedModel.load(path)
 
 
 def test_missing_tensors(tmp_path, classifier):
@@ -165,4 +165,4 @@ def test_missing_tensors(tmp_path, classifier):
     del tensors["biases.1"]
     save_file(tensors, path, metadata)
     with pytest.raises(ModelFormatError, match=r"biases.1 is missing"):
-        Model.load(path)
+        TrainedModel.load(path)

@@ -5,25 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..kernels import State
-from ..kernels.validation import positive_integer
-from .bounds import check_field_within
-from .errors import InputError
+from ...kernels import State
+from ...kernels.validation import positive_integer
+from ..bounds import check_field_within
+from ..errors import InputError
+from ..model import Model
 from .history import History
-
-if TYPE_CHECKING:
-    from .network import Network
 
 
 @dataclass
 class RunningFit:
     """A fit under way: its network and optimizer state as they are now, and the epochs so far. Solvers have no state."""
 
-    network: Network
+    network: Model
     state: State | None
     history: History
 
@@ -65,7 +63,7 @@ class EarlyStopping:
 
     n_iter_no_change: int = 10
     tol: float = 1e-4
-    score: Callable[[Network], float] | None = None
+    score: Callable[[Model], float] | None = None
     restore_best: bool = True
 
     def __post_init__(self) -> None:

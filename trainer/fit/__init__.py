@@ -1,0 +1,1 @@
+"""A fit: options, the loop over epochs, threads, callbacks, history, progress, schedules, optimizers."""

@@ -1,0 +1,141 @@
+"""The epoch loop: order, validation, divergence, interruption, progress. An epoch itself is one compiled call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...kernels import State, loss_and_grad, make_workspace
+from ..arrays import smoothed
+from ..errors import InputError
+from ..model import Model
+from ..solvers import Problem, Solver, solve
+from .callbacks import RunningFit, finish
+from .epochs import Epochs
+from .history import History
+from .options import FitOptions
+from .progress import Report, reporter
+from .threads import Team, choose_threads, step_seconds
+
+VALIDATION_ROWS = 4096
+# Short epochs are made several in a call: one costs 20 us by itself, and ten times that where several threads meet for it.
+WORTH_A_CALL = 0.02  # seconds
+
+# Takes the validation loss.
+Validate = Callable[[], float]
+
+
+def fit(
+    model: Model,
+    X: Any,
+    T: Any,
+    sample_weight: Any,
+    validation_data: tuple[Any, ...] | None,
+    options: FitOptions,
+) -> History:
+    """See `Network.fit`."""
+    options = options.checked_for(model)
+    plan, X, T, weight = model.prepared(X, T, sample_weight)
+    if options.label_smoothing:
+        plan, T = model.plan, smoothed(T, model.plan, options.label_smoothing)
+    validate = _validation(model, validation_data)
+    if isinstance(options.optimizer, Solver):
+        problem = Problem(plan, X, T, weight, options.alpha, options.frozen_layers, model.dtype)
+        return solve(options.optimizer, model, problem, options.epochs, validate, options.callbacks, options.progress)
+    state = _state(model, options)
+    batch_size = min(options.batch_size or len(X), len(X))
+    threads = choose_threads(options.n_threads, plan, batch_size, len(X), model.dtype.itemsize)
+    work = make_workspace(plan, batch_size, model.dtype, threads)
+    work = work.frozen(options.frozen_layers).dropping(options.dropout)
+    with Team(threads) as team, reporter(options.progress, options.epochs, len(X)) as report:
+        epochs = Epochs(model, plan, state, X, T, weight, options.shuffle, work, team)
+        seconds = step_seconds(plan, len(X), model.dtype.itemsize)
+        return Loop(epochs, options, validate, report, seconds).run()
+
+
+class Loop:
+    """One fit, from its first epoch to its last: what stands between the epochs."""
+
+    def __init__(
+        self, epochs: Epochs, options: FitOptions, validate: Validate | None, report: Report, expected_seconds: float
+    ) -> None:
+        self.epochs, self.options, self.validate, self.report = epochs, options, validate, report
+        self.running = RunningFit(epochs.model, epochs.state, History(n_samples=len(epochs.X)))
+        self.history, self.base_rate = self.running.history, self.running.learning_rate
+        self.seconds = expected_seconds  # that an epoch takes
+        # Whether something is to be done after each single epoch, other than to look at its losses.
+        self.watched = (
+            validate is not None
+            or options.schedule is not None
+            or not all(getattr(callback, "losses_only", False) for callback in options.callbacks)
+        )
+
+    def run(self) -> History:
+        """Train. The callbacks' `finish` is called, and the optimizer's own learning rate put back, however it ends."""
+        try:
+            stops = False
+            while not stops and self.history.epochs < self.options.epochs:
+                stops = self._train_some()
+        finally:
+            if self.options.schedule is not None:
+                self.running.learning_rate = self.base_rate
+            finish(self.options.callbacks, self.running)
+        return self.history
+
+    def _train_some(self) -> bool:
+        """One epoch, or several short ones in one call; whether a callback ends the fit."""
+        count, before = self._epochs_in_a_call(), self.history.epochs
+        self._set_learning_rate()
+        started = time.perf_counter()
+        losses = self.epochs.train(count, before + 1, self.seconds)
+        val_loss = self.validate() if self.validate else None
+        self.seconds = (time.perf_counter() - started) / count
+        stops = False
+        for loss, batch_mean, penalty in losses.tolist():
+            self.history.record(loss, val_loss, self.seconds, batch_mean, penalty)
+            answers = [bool(callback(self.running)) for callback in self.options.callbacks]  # each is asked
+            stops = any(answers)
+            if stops:
+                break
+        self.report(self.history)
+        if self.history.epochs - before < count:
+            self.epochs.keep(self.history.epochs - before)
+        return stops
+
+    def _epochs_in_a_call(self) -> int:
+        # The first is alone: it may be slow, where kernels are compiled.
+        if self.watched or self.history.epochs == 0:
+            return 1
+        return min(self.options.epochs - self.history.epochs, max(1, int(WORTH_A_CALL / max(self.seconds, 1e-7))))
+
+    def _set_learning_rate(self) -> None:
+        schedule, done = self.options.schedule, self.history.epochs
+        if schedule is not None:
+            self.running.learning_rate = self.base_rate * schedule.factor(done, self.options.epochs, self.history)
+
+
+def _state(model: Model, options: FitOptions) -> State:
+    """The optimizer's state, new or as it was given, with the options that are part of it."""
+    optimizer: Any = options.optimizer
+    state: State = optimizer if isinstance(optimizer, State) else optimizer.state(model.plan, model.dtype)
+    chosen = state.hyperparameters[0]
+    chosen.alpha, chosen.l1, chosen.weight_decay = options.alpha, options.l1, options.weight_decay
+    chosen.clip_norm = options.clip_norm or 0.0
+    if np.any(options.dropout) and not chosen.seed:  # a state that goes on keeps its own
+        chosen.seed = model.generator.integers(1, 1 << 32)
+    return state
+
+
+def _validation(model: Model, data: tuple[Any, ...] | None) -> Validate | None:
+    """A function that takes the validation loss, or None without validation data."""
+    if data is None:
+        return None
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        raise InputError("validation_data must be (X, T) or (X, T, sample_weight)")
+    plan, X, T, weight = model.prepared(data[0], data[1], data[2] if len(data) == 3 else None, "validation_data's ")
+    work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
+    no_gradient = np.empty(0, model.dtype)
+    return lambda: float(loss_and_grad(plan, model.theta, X, T, weight, no_gradient, work))

@@ -1,0 +1,94 @@
+"""What a fit is told besides its data: checked when it is made, and again against the model that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from ...kernels import State
+from ...kernels.validation import positive_integer
+from ..bounds import check_within, is_within
+from ..errors import InputError
+from ..model import Model
+from ..solvers import Solver, check_options
+from .callbacks import Callback
+from .epochs import Shuffle
+from .optimizers import SGD, Optimizer
+from .schedules import Schedule
+
+BATCH_SIZE = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """The arguments of `Network.fit` other than data, which says what each is. Raises InputError for one that cannot be."""
+
+    epochs: int = 1
+    batch_size: int | None = None
+    optimizer: Optimizer | Solver | State | None = None
+    alpha: float = 0.0
+    l1: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    frozen_layers: Sequence[int] = ()
+    dropout: float | Sequence[float] = 0.0
+    label_smoothing: float = 0.0
+    schedule: Schedule | None = None
+    shuffle: Shuffle = True
+    callbacks: Sequence[Callback] = ()
+    progress: bool | None = None
+    n_threads: int | None = None
+
+    def __post_init__(self) -> None:
+        positive_integer("epochs", self.epochs)
+        for name in ("batch_size", "n_threads"):
+            if getattr(self, name) is not None:
+                positive_integer(name, getattr(self, name))
+        for name in ("alpha", "l1", "weight_decay"):
+            check_within(name, getattr(self, name), 0.0)
+        check_within("clip_norm", self.clip_norm, 0.0, above=True, or_none=True)
+        check_within("label_smoothing", self.label_smoothing, 0.0, 1.0)
+
+    def checked_for(self, model: Model) -> FitOptions:
+        """These options with each default filled in. Raises InputError for what does not fit the model."""
+        solver = self.optimizer
+        if isinstance(solver, Solver):
+            check_options(
+                solver, model.plan, batch_size=self.batch_size, l1=self.l1, weight_decay=self.weight_decay,
+                clip_norm=self.clip_norm, dropout=self.dropout, schedule=self.schedule,
+                shuffle=None if isinstance(self.shuffle, bool) else self.shuffle,
+            )  # fmt: skip
+        for layer in self.frozen_layers:
+            if not 0 <= layer < model.plan.n_layers:
+                raise InputError(f"frozen_layers holds {layer}; this network's layers are 0 to {model.plan.n_layers - 1}")
+        rates = _rates(self.dropout, model.plan.n_layers - 1)
+        optimizer = SGD() if self.optimizer is None else self.optimizer
+        _check_optimizer(model, optimizer)
+        batch_size = BATCH_SIZE if self.batch_size is None else int(self.batch_size)
+        return replace(self, epochs=int(self.epochs), batch_size=batch_size, optimizer=optimizer, dropout=rates)
+
+
+def _check_optimizer(model: Model, optimizer: Any) -> None:
+    if not isinstance(optimizer, (Optimizer, Solver, State)):
+        raise InputError(
+            f"optimizer is {optimizer!r}; it must be SGD(...), Adam(...), Nadam(...), RMSprop(...), Rprop(...), "
+            "a state that one of them made, LevenbergMarquardt(...) or LBFGS(...)"
+        )
+    if isinstance(optimizer, State):
+        lengths = {vector.size for vector in (optimizer.velocity, optimizer.mean_square)} - {0}
+        if optimizer.velocity.dtype != model.dtype or lengths - {model.plan.n_parameters}:
+            raise InputError("optimizer is a state that was made for another network, or for its other dtype")
+
+
+def _rates(dropout: float | Sequence[float], n_hidden: int) -> list[float]:
+    """Rates of dropout, one for each hidden layer."""
+    rates = [dropout] * n_hidden if isinstance(dropout, Real) else list(np.atleast_1d(np.asarray(dropout, object)))
+    if len(rates) != n_hidden or not all(isinstance(rate, Real) and is_within(float(rate), 0.0, 1.0) for rate in rates):
+        raise InputError(
+            f"dropout is {dropout!r}; it must be a rate, at least 0 and below 1, or a list of {n_hidden}, for each hidden layer"
+        )
+    return [float(rate) for rate in rates]

@@ -1,4 +1,7 @@
-"""For the time of a compilation: no other thread compiles kernels, and no garbage is collected."""
+"""For the time of a compilation: no other thread compiles kernels, no garbage is collected, and Ctrl-C waits.
+
+Cut in two, a compilation leaves Numba in a state in which later ones fail, or the process ends.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import contextlib
 import gc
 import threading
 from collections.abc import Iterator
+
+from ..interrupts import HeldSignals
 
 try:  # Numba's own lock, so that a thread that holds it and comes to a kernel waits for nobody
     from numba.core.compiler_lock import global_compiler_lock as compiler_lock
@@ -16,7 +21,7 @@ except ImportError:
 @contextlib.contextmanager
 def compiling() -> Iterator[None]:
     """Around a compilation, and around those within it."""
-    with compiler_lock:
+    with HeldSignals(), compiler_lock:
         collects = gc.isenabled()
         # The compiler makes millions of objects that live on: there is nothing to collect in them, but to look through.
         gc.disable()

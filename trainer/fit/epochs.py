@@ -12,7 +12,7 @@ from ...kernels.training.codes import DIVERGED
 from ...kernels.training.epoch import choose_epoch
 from ..errors import DivergenceError, InputError
 from ..model import Model
-from .threads import Team
+from .team import Team
 
 # Whether each epoch takes the rows in a new order, or a function that makes the orders: of n rows, their numbers.
 Shuffle = bool | Callable[[int], np.ndarray]

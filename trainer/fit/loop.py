@@ -18,7 +18,8 @@ from .epochs import Epochs
 from .history import History
 from .options import FitOptions
 from .progress import Report, reporter
-from .threads import Team, choose_threads, step_seconds
+from .team import Team
+from .threads import choose_threads, step_seconds
 
 VALIDATION_ROWS = 4096
 # Short epochs are made several in a call: one costs 20 us by itself, and ten times that where several threads meet for it.

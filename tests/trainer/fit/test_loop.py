@@ -9,7 +9,7 @@ import pytest
 from inside import hyperparameters, progress, steps_taken, team_of
 from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
 from tileprop.trainer import SGD, Adam, InputError, Network
-from tileprop.trainer.fit import epochs, loop, threads
+from tileprop.trainer.fit import epochs, loop, team
 
 RNG = np.random.default_rng(11)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))
@@ -199,7 +199,7 @@ def test_no_rows():
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_ctrl_c_ends_after_a_whole_step(monkeypatch, n_threads):
     """The parameters after an interrupt are those of a whole number of steps, and the call returns at once."""
-    monkeypatch.setattr(threads, "WORTH_A_THREAD", 0.0)
+    monkeypatch.setattr(team, "WORTH_A_THREAD", 0.0)
     monkeypatch.setattr(loop, "WORTH_A_CALL", 0.0)
     network = Network([20, 64, 1], dtype="float32")
     rows = RNG.normal(size=(100_000, 20)).astype("float32")

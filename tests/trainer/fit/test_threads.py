@@ -3,17 +3,16 @@
 import concurrent.futures
 import multiprocessing
 import os
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numba.core import config
-from tileprop.kernels import make_plan, make_workspace
+from tileprop.kernels import make_plan
 from tileprop.kernels.compiler.processor import SIMD
 from tileprop.trainer import SGD, Adam, InputError, Network
 from tileprop.trainer.fit import threads
-from tileprop.trainer.fit.threads import Team, available_processors, choose_threads, step_seconds
+from tileprop.trainer.fit.threads import available_processors, choose_threads, step_seconds
 
 jitted = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about threads that run at once")
 BIG, SMALL = make_plan([784, 1024, 10]), make_plan([8, 32, 1])
@@ -47,8 +46,21 @@ def test_never_more_threads_than_processors(monkeypatch):
         assert choose_threads(None, BIG, 1, 1, 4) in (1, processors)
 
 
+@pytest.fixture
+def many_processors(monkeypatch):
+    """As many as a test asks for, whatever this machine has."""
+    monkeypatch.setattr(threads, "available_processors", lambda: 64)
+
+
 @pytest.mark.plain
-def test_a_request_is_taken_as_it_is(monkeypatch):
+def test_a_request_is_an_upper_bound(monkeypatch):
+    monkeypatch.setattr(threads, "available_processors", lambda: 2)
+    assert choose_threads(3000, SMALL, 1, 1, 4) == 2
+    assert choose_threads(1, BIG, 256, 10_000, 4) == 1
+
+
+@pytest.mark.plain
+def test_a_request_is_taken_as_it_is(monkeypatch, many_processors):
     assert choose_threads(8, SMALL, 1, 1, 4) == 8
     monkeypatch.setenv("TILEPROP_NUM_THREADS", "3")
     assert choose_threads(None, SMALL, 1, 1, 4) == 3
@@ -115,14 +127,14 @@ def test_a_containers_quota_is_respected(tmp_path: Path, files, processors):
 @pytest.mark.parametrize(
     ("sizes", "batch_size", "rows"), [([7, 33, 5], 100, 300), ([20, 70, 3], 300, 300), ([4, 9, 2], 6000, 6000)]
 )
-def test_same_bits_for_every_number_of_threads(sizes, batch_size, rows, optimizer):
+def test_same_bits_for_every_number_of_threads(many_processors, sizes, batch_size, rows, optimizer):
     expected = trained(1, sizes, batch_size, optimizer, rows)
     for n_threads in (2, 3, 8):
         assert trained(n_threads, sizes, batch_size, optimizer, rows) == expected
 
 
 @jitted
-def test_same_bits_with_weights_and_without_shuffling():
+def test_same_bits_with_weights_and_without_shuffling(many_processors):
     weight = np.random.default_rng(2).uniform(0.5, 2, 300)
     arguments = {"sizes": [7, 33, 5], "batch_size": 64, "optimizer": SGD(0.2), "dtype": "float64"}
     for fit in ({"sample_weight": weight}, {"shuffle": False}, {"shuffle": False, "sample_weight": weight}):
@@ -152,35 +164,6 @@ def test_a_forked_child_trains():
         received = stream.read()
     assert os.waitpid(child, 0)[1] == 0
     assert received == expected[0]
-
-
-@pytest.mark.plain
-def test_fewer_threads_where_the_system_grants_no_more(monkeypatch):
-    started = []
-    start = threading.Thread.start
-
-    def refuse(thread):
-        if len(started) >= 1:
-            raise RuntimeError("can't start new thread")
-        started.append(thread)
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    work = make_workspace(SMALL, 4, "float64", 3)
-    with Team(3) as team:
-        assert team.size == 1
-        assert team.run(lambda member: float(member.header[0].threads), work, 0.0) == 1.0
-
-
-@pytest.mark.plain
-def test_an_error_in_every_member_is_raised_once():
-    work = make_workspace(SMALL, 4, "float64", 2)
-
-    def fail(member):
-        raise ValueError("in a member")
-
-    with Team(2) as team, pytest.raises(ValueError, match="in a member"):
-        team.run(fail, work, 0.0)
 
 
 @pytest.mark.plain

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 from .plan import Plan
 from .records import make_records, record_type
 from .training.codes import ADAM, MOMENTUM, NADAM, NESTEROV, RMSPROP, RPROP, RUNNING, SGD
-from .validation import real_dtype
+from .validation import real_dtype, seed_number
 
 # rule: the step rule's code. step: steps taken. position: rows of the epoch that are done. status: how the last call ended.
 COUNTERS = record_type(("rule", np.int64), ("step", np.int64), ("position", np.int64), ("status", np.int64))
@@ -63,8 +63,10 @@ def make_state(
 
     beta_2, momentum: of rmsprop, too. epsilon_hat: of adam alone. alpha, l1, weight_decay, clip_norm: see
     `training/optimizers.py`; 0 for none. seed: of dropout, a whole number from 0 to 2^32 - 1.
+
+    Raises TypeError or ValueError for an unknown rule, another dtype, and a seed that is no such number.
     """
-    real = real_dtype(dtype)
+    real, seed = real_dtype(dtype), seed_number(seed)
     if rule in ADAPTIVE_RULES:
         code, vectors = ADAPTIVE_RULES[rule], 2
     elif rule == "sgd":

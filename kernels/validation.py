@@ -29,6 +29,16 @@ def positive_integer(name: str, value: Any) -> int:
     return number
 
 
+def seed_number(value: Any) -> int:
+    try:
+        seed = operator.index(value)
+    except TypeError:
+        raise TypeError(f"seed is {value!r}; it must be a whole number from 0 to 2^32 - 1") from None
+    if not 0 <= seed < 1 << 32:
+        raise ValueError(f"seed is {seed}; it must be a whole number from 0 to 2^32 - 1")
+    return seed
+
+
 def real_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     real = np.dtype(dtype)
     if real not in (np.dtype(np.float32), np.dtype(np.float64)):

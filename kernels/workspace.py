@@ -102,6 +102,10 @@ SCRATCH_ROWS = 64
 MOST_DOT_ROWS = 3
 
 
+# Of a batch. A larger number was mistyped.
+MOST_ROWS = (1 << 31) - 1
+
+
 class Workspace(NamedTuple):
     """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`.
 
@@ -167,8 +171,12 @@ def make_workspace(
     memory.
 
     The plan's activations and loss are compiled, or read from the disk cache, where that has not happened yet.
+
+    Raises TypeError or ValueError for numbers that are not whole or out of range, and MemoryError where there is too little.
     """
     batch = positive_integer("batch_size", batch_size)
+    if batch > MOST_ROWS:
+        raise ValueError(f"batch_size is {batch}; it must be at most {MOST_ROWS}")
     threads = positive_integer("n_threads", n_threads)
     real = real_dtype(dtype)
     header, layers = make_records(1, HEADER), make_records(plan.n_layers, LAYER)
@@ -192,7 +200,14 @@ def make_workspace(
     _place_chunk(top, layers, places)
 
     top.tangents = places.end if curvature else 0
-    numbers = aligned_zeros(2 * places.end if curvature else places.end, real)
+    count = 2 * places.end if curvature else places.end
+    try:
+        numbers = aligned_zeros(count, real)
+    except MemoryError:
+        raise MemoryError(
+            f"batch_size is {batch}; a workspace for it takes {count * real.itemsize / 2**30:.1f} GiB, which cannot be had. "
+            "Give fewer rows"
+        ) from None
     numbers[top.loss_parameters : top.loss_parameters + len(plan.loss_parameters)] = plan.loss_parameters
     return Workspace(header, layers, numbers, make_records(1, EPOCH))
 

@@ -29,7 +29,7 @@ def all_finite(array: np.ndarray) -> bool:
 
 def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any]) -> np.ndarray:
     """A C-contiguous array of the given dtype; `values` itself where it is one. Every entry must be a finite number."""
-    given = np.asarray(values)
+    given = _unmasked(name, values)
     if given.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {given.dtype}; it must hold real numbers")
     if given.dtype == dtype:
@@ -43,6 +43,16 @@ def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any]) -> np.ndarray:
             f"{name} holds {given[where]!s} at {list(where)}, which is no finite {dtype}; remove or fill such entries"
         )
     return array
+
+
+def _unmasked(name: str, values: ArrayLike) -> np.ndarray:
+    """As an array. Raises InputError where entries are masked."""
+    if np.ma.is_masked(values):
+        raise InputError(
+            f"{name} is a masked array, and {np.ma.count_masked(values)} of its entries are masked; leave their rows out, or "
+            f"give {name}.filled(value)"
+        )
+    return np.asarray(values)
 
 
 def as_inputs(X: ArrayLike, n_in: int, dtype: np.dtype[Any], name: str = "X") -> np.ndarray:
@@ -59,7 +69,7 @@ def as_inputs(X: ArrayLike, n_in: int, dtype: np.dtype[Any], name: str = "X") ->
 def as_targets(T: ArrayLike, plan: Plan, n_rows: int, dtype: np.dtype[Any], name: str = "T") -> np.ndarray:
     """T as (n, n_targets), where n_targets is 1 for class labels. 1-D targets stand for one output, or for labels."""
     n_out, columns, loss = plan.sizes[-1], plan.n_targets, plan.loss
-    given = np.asarray(T)
+    given = _unmasked(name, T)
     labels = loss == "log_loss" and plan.activations[-1] == "softmax" and given.ndim == 1 and n_out > 1
     array = as_real(name, given, dtype)
     if array.ndim == 1:
@@ -105,4 +115,10 @@ def as_weights(sample_weight: ArrayLike | None, n_rows: int, dtype: np.dtype[Any
         raise InputError(f"{name} has shape {array.shape}; it must be ({n_rows},), one weight for each row of X")
     if array.size and (array.min() < 0 or array.sum(dtype=np.float64) == 0):
         raise InputError(f"{name} must not be negative, and not all zero")
+    least = np.finfo(dtype).tiny
+    if array.size and array.min() < least and ((array > 0) & (array < least)).any():
+        small = array[(array > 0) & (array < least)][0]
+        raise InputError(
+            f"{name} holds {small:g}, which counts as zero in {dtype}; multiply all weights by the same larger number"
+        )
     return array

@@ -29,7 +29,7 @@ from inside import (
     strip_rows,
     team_of,
 )
-from tileprop.kernels import make_plan, make_workspace
+from tileprop.kernels import make_plan, make_state, make_workspace
 from tileprop.kernels.activations import activation_registry
 from tileprop.kernels.compiler.processor import SIMD
 from tileprop.kernels.layout import FEW_PARAMETERS, FEWEST_CHUNKS, LARGEST_CHUNK, MOST_GROUPS
@@ -202,3 +202,17 @@ def test_workspaces_are_not_copied(copy_of):
     for made in (work, work.member(0, 1), work.frozen([0])):
         with pytest.raises(TypeError, match="a Workspace cannot be pickled or deep-copied; make_workspace makes another one"):
             copy_of(made)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("batch_size", [2**31, 2**40, 2**63])
+def test_a_batch_of_too_many_rows_is_refused(batch_size):
+    with pytest.raises(ValueError, match=f"batch_size is {batch_size}; it must be at most 2147483647"):
+        make_workspace(make_plan([2, 1]), batch_size)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize(("seed", "error"), [(-1, ValueError), (2**32, ValueError), (1.5, TypeError), (np.nan, TypeError)])
+def test_a_seed_that_is_none_is_refused(seed, error):
+    with pytest.raises(error, match=r"seed is .*; it must be a whole number from 0 to"):
+        make_state(make_plan([2, 1]), seed=seed)

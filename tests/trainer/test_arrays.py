@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from tileprop.kernels import make_plan
-from tileprop.trainer import InputError
+from tileprop.trainer import InputError, Network
 from tileprop.trainer.arrays import BLOCK, all_finite, as_inputs, as_real, as_targets, as_weights
 
 pytestmark = pytest.mark.plain
@@ -162,3 +162,22 @@ def test_weights():
     for bad in ([1, 2], [-1, 2, 3], [0, 0, 0]):
         with pytest.raises(InputError, match="sample_weight"):
             as_weights(bad, 3, REALS[1])
+
+
+@pytest.mark.parametrize("place", ["X", "T", "sample_weight"])
+def test_masked_entries_are_refused(place):
+    """What is behind a mask is no data."""
+    arrays = {"X": np.ones((3, 2)), "T": np.ones((3, 1)), "sample_weight": np.ones(3)}
+    network = Network([2, 1])
+    network.loss(**{name: np.ma.masked_array(array) for name, array in arrays.items()})
+    arrays[place] = np.ma.masked_array(arrays[place], mask=False)
+    arrays[place][1] = np.ma.masked
+    with pytest.raises(InputError, match=f"{place} is a masked array.*{place}.filled"):
+        network.loss(**arrays)
+
+
+@pytest.mark.parametrize(("dtype", "weight"), [("float32", 1e-39), ("float64", 1e-310)])
+def test_weights_that_count_as_zero_are_refused(dtype, weight):
+    network = Network([2, 1], dtype=dtype)
+    with pytest.raises(InputError, match=f"sample_weight holds .*, which counts as zero in {dtype}"):
+        network.fit(np.ones((3, 2)), np.ones((3, 1)), sample_weight=[1.0, weight, 0.0])

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...kernels import State
 from ...kernels.validation import positive_integer
-from ..bounds import check_field_within
+from ..bounds import check_field_within, check_within
 from ..errors import InputError
 from ..model import Model
 from .history import History
@@ -27,11 +27,15 @@ class RunningFit:
 
     @property
     def learning_rate(self) -> float:
-        """The optimizer's; may be set, for the epochs to come. Raises InputError for a solver, which has none."""
+        """The optimizer's; may be set, for the epochs to come, to a finite number, at least 0.
+
+        Raises InputError for another number, and for a solver, which has none.
+        """
         return float(self._hyperparameters().learning_rate)
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
+        check_within("learning_rate", value, 0.0)
         self._hyperparameters().learning_rate = value
 
     def _hyperparameters(self) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...kernels import State, loss_and_grad, make_workspace
-from ..arrays import smoothed
+from ..arrays import all_finite, smoothed
+from ..bounds import check_within
 from ..errors import InputError
 from ..model import Model
 from ..solvers import Problem, Solver, solve
@@ -39,6 +40,8 @@ def fit(
 ) -> History:
     """See `Network.fit`."""
     options = options.checked_for(model)
+    if not all_finite(model.theta):
+        raise InputError("the network's parameters are not finite; make a new network, or give it finite ones")
     plan, X, T, weight = model.prepared(X, T, sample_weight)
     if options.label_smoothing:
         plan, T = model.plan, smoothed(T, model.plan, options.label_smoothing)
@@ -115,7 +118,9 @@ class Loop:
     def _set_learning_rate(self) -> None:
         schedule, done = self.options.schedule, self.history.epochs
         if schedule is not None:
-            self.running.learning_rate = self.base_rate * schedule.factor(done, self.options.epochs, self.history)
+            factor = schedule.factor(done, self.options.epochs, self.history)
+            check_within(f"the schedule's factor for epoch {done + 1}", factor, 0.0)
+            self.running.learning_rate = self.base_rate * factor
 
 
 def _state(model: Model, options: FitOptions) -> State:

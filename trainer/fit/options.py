@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from .optimizers import SGD, Optimizer
 from .schedules import Schedule
 
 BATCH_SIZE = 32
+# A smaller one would count as zero, which stands for no clipping.
+LEAST_NORM = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,7 @@ class FitOptions:
                 positive_integer(name, getattr(self, name))
         for name in ("alpha", "l1", "weight_decay"):
             check_within(name, getattr(self, name), 0.0)
-        check_within("clip_norm", self.clip_norm, 0.0, above=True, or_none=True)
+        check_within("clip_norm", self.clip_norm, LEAST_NORM, or_none=True)
         check_within("label_smoothing", self.label_smoothing, 0.0, 1.0)
 
     def checked_for(self, model: Model) -> FitOptions:
@@ -63,8 +65,11 @@ class FitOptions:
                 shuffle=None if isinstance(self.shuffle, bool) else self.shuffle,
             )  # fmt: skip
         for layer in self.frozen_layers:
-            if not 0 <= layer < model.plan.n_layers:
-                raise InputError(f"frozen_layers holds {layer}; this network's layers are 0 to {model.plan.n_layers - 1}")
+            if isinstance(layer, (bool, np.bool_)) or not isinstance(layer, Integral) or not 0 <= layer < model.plan.n_layers:
+                raise InputError(
+                    f"frozen_layers holds {layer!r}; it must hold numbers of layers, and this network's are 0 to "
+                    f"{model.plan.n_layers - 1}"
+                )
         rates = _rates(self.dropout, model.plan.n_layers - 1)
         optimizer = SGD() if self.optimizer is None else self.optimizer
         _check_optimizer(model, optimizer)

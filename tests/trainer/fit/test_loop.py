@@ -177,6 +177,11 @@ def test_validation_loss_is_taken_after_each_epoch():
         (dict(alpha=-1), "alpha is -1; it must be at least 0"),
         (dict(alpha=float("nan")), "alpha is nan; it must be a finite number, at least 0"),
         (dict(alpha=float("inf")), "alpha is inf; it must be a finite number, at least 0"),
+        (dict(clip_norm=1e-310), "clip_norm is 1e-310; it must be at least 2.22507e-308, or None"),
+        (dict(frozen_layers=[True, False]), "frozen_layers holds True; it must hold numbers of layers, and .* 0 to 1"),
+        (dict(frozen_layers=[0.5]), "frozen_layers holds 0.5"),
+        (dict(frozen_layers=[2]), "frozen_layers holds 2"),
+        (dict(sample_weight=np.full(50, 1e-310)), "sample_weight holds 1e-310, which counts as zero in float64"),
         (dict(validation_data=X), r"validation_data must be \(X, T\)"),
         (dict(validation_data=(X[:, :2], T)), r"validation_data's X has shape \(50, 2\)"),
         (dict(sample_weight=WEIGHT[:-1]), r"sample_weight has shape \(49,\)"),
@@ -189,6 +194,37 @@ def test_bad_arguments_change_nothing(arguments, message):
         network.fit(X, T, **arguments)
     np.testing.assert_array_equal(network.theta, before)
     assert network.generator.bit_generator.state == generator
+
+
+def test_parameters_that_are_not_finite_are_refused():
+    network = small()
+    network.weights[0][0, 0] = np.nan
+    before = network.theta.copy()
+    with pytest.raises(InputError, match="parameters are not finite"):
+        network.fit(X, T)
+    np.testing.assert_array_equal(network.theta, before)
+
+
+class Falling:
+    """A schedule whose factors become negative."""
+
+    def factor(self, epoch, epochs, history):
+        return 1.0 - epoch
+
+
+def test_a_schedule_that_climbs_is_refused():
+    network = small()
+    with pytest.raises(InputError, match=r"the schedule.s factor for epoch 3 is -1\.0; it must be at least 0"):
+        network.fit(X, T, epochs=5, schedule=Falling())
+
+
+@pytest.mark.parametrize("rate", [-0.1, np.nan, np.inf])
+def test_a_callback_cannot_set_a_rate_that_climbs(rate):
+    def callback(running):
+        running.learning_rate = rate
+
+    with pytest.raises(InputError, match="learning_rate is"):
+        small().fit(X, T, epochs=2, callbacks=[callback])
 
 
 def test_no_rows():
@@ -280,7 +316,7 @@ def test_the_layers_above_frozen_ones_learn_as_a_network_of_their_own():
 
 
 def test_layers_that_are_none():
-    with pytest.raises(InputError, match="frozen_layers holds 2; this network's layers are 0 to 1"):
+    with pytest.raises(InputError, match="frozen_layers holds 2; it must hold numbers of layers, and this network.s are 0 to 1"):
         small().fit(X, T, frozen_layers=[2])
 
 

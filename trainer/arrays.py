@@ -27,9 +27,12 @@ def all_finite(array: np.ndarray) -> bool:
     return all(bool(np.isfinite(flat[i : i + BLOCK]).all()) for i in range(0, flat.size, BLOCK))
 
 
-def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any]) -> np.ndarray:
-    """A C-contiguous array of the given dtype; `values` itself where it is one. Every entry must be a finite number."""
-    given = _unmasked(name, values)
+def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any], first_row: int = 0) -> np.ndarray:
+    """A C-contiguous array of the given dtype; `values` itself where it is one. Every entry must be a finite number.
+
+    first_row: the number of the first row, for errors.
+    """
+    given = unmasked(name, values)
     if given.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {given.dtype}; it must hold real numbers")
     if given.dtype == dtype:
@@ -39,13 +42,12 @@ def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any]) -> np.ndarray:
             array = np.ascontiguousarray(given, dtype)
     if not all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise InputError(
-            f"{name} holds {given[where]!s} at {list(where)}, which is no finite {dtype}; remove or fill such entries"
-        )
+        place = [where[0] + first_row, *where[1:]] if where else []
+        raise InputError(f"{name} holds {given[where]!s} at {place}, which is no finite {dtype}; remove or fill such entries")
     return array
 
 
-def _unmasked(name: str, values: ArrayLike) -> np.ndarray:
+def unmasked(name: str, values: ArrayLike) -> np.ndarray:
     """As an array. Raises InputError where entries are masked."""
     if np.ma.is_masked(values):
         raise InputError(
@@ -55,9 +57,9 @@ def _unmasked(name: str, values: ArrayLike) -> np.ndarray:
     return np.asarray(values)
 
 
-def as_inputs(X: ArrayLike, n_in: int, dtype: np.dtype[Any], name: str = "X") -> np.ndarray:
-    """X as (n, n_in)."""
-    array = as_real(name, X, dtype)
+def as_inputs(X: ArrayLike, n_in: int, dtype: np.dtype[Any], name: str = "X", first_row: int = 0) -> np.ndarray:
+    """X as (n, n_in). first_row: the number of the first one, for errors."""
+    array = as_real(name, X, dtype, first_row)
     if array.ndim == 1 and n_in == 1:
         array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != n_in:
@@ -69,7 +71,7 @@ def as_inputs(X: ArrayLike, n_in: int, dtype: np.dtype[Any], name: str = "X") ->
 def as_targets(T: ArrayLike, plan: Plan, n_rows: int, dtype: np.dtype[Any], name: str = "T") -> np.ndarray:
     """T as (n, n_targets), where n_targets is 1 for class labels. 1-D targets stand for one output, or for labels."""
     n_out, columns, loss = plan.sizes[-1], plan.n_targets, plan.loss
-    given = _unmasked(name, T)
+    given = unmasked(name, T)
     labels = loss == "log_loss" and plan.activations[-1] == "softmax" and given.ndim == 1 and n_out > 1
     array = as_real(name, given, dtype)
     if array.ndim == 1:

@@ -13,15 +13,38 @@ from ..kernels import Plan, Workspace, make_plan, make_workspace
 from ..kernels.activations import activation_registry
 from ..kernels.losses import loss_registry
 from ..kernels.validation import real_dtype
-from .arrays import as_inputs, as_real, as_targets, as_weights
+from .arrays import as_inputs, as_real, as_targets, as_weights, unmasked
 from .errors import InputError
 from .initial import initial_theta
 from .layers import layer_by_layer
 
 # predict works through its rows in blocks; a workspace for this many is enough for any number.
 PREDICT_ROWS = 4096
-# For so few, a workspace is kept: to make one takes longer than to predict.
+# For so few, a smaller one does.
 FEW_ROWS = 64
+# Multiply-adds, or so, of one call, which nothing interrupts: 10 to 50 ms.
+WORK_AT_A_TIME = 1 << 27
+# Workspaces are kept for the next call, since to make one takes longer than to predict a few rows. So many, none larger.
+KEPT, KEPT_BYTES = 4, 1 << 25
+
+# Of a workspace: its rows, and the columns of its targets.
+_Key = tuple[int, int]
+
+
+class _Borrowed:
+    """A workspace for a `with` statement: a spare one, taken out so that no two threads have the same, or a new one."""
+
+    def __init__(self, spare: dict[_Key, Workspace], plan: Plan, rows: int, dtype: np.dtype[Any]) -> None:
+        self._spare, self._key = spare, (rows, plan.n_targets)
+        work = spare.pop(self._key, None)
+        self._work = make_workspace(plan, rows, dtype) if work is None else work
+
+    def __enter__(self) -> Workspace:
+        return self._work
+
+    def __exit__(self, *error: object) -> None:
+        if len(self._spare) < KEPT and self._work.numbers.nbytes <= KEPT_BYTES:
+            self._spare[self._key] = self._work
 
 
 class Model:
@@ -44,7 +67,7 @@ class Model:
         self.dtype = real_dtype(dtype)
         self.generator = np.random.default_rng(random_state)
         self._theta = initial_theta(self.plan, initial, self.generator, self.dtype)
-        self._spare: list[Workspace] = []
+        self._spare: dict[_Key, Workspace] = {}
         self.weights, self.biases = self.plan.unflatten(self._theta)
 
     def __repr__(self) -> str:
@@ -67,7 +90,7 @@ class Model:
         vars(self).update({name: value for name, value in state.items() if name != "names"})
         # Copied or unpickled apart from theta, the views would no longer be views of it.
         self.weights, self.biases = self.plan.unflatten(self._theta)
-        self._spare = []
+        self._spare = {}
 
     @property
     def theta(self) -> np.ndarray:
@@ -88,23 +111,30 @@ class Model:
     # From samples to predictions -------------------------------------------------------------------------------------------
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Outputs (n, n_out) for X (n, n_in). Memory beyond the result is bounded, whatever n."""
-        return self.outputs(as_inputs(X, self.weights[0].shape[0], self.dtype))
+        """Outputs (n, n_out) for X (n, n_in). Memory beyond the result is bounded, whatever n; Ctrl-C ends it at once."""
+        n_in, given = self.plan.sizes[0], unmasked("X", X)
+        if given.ndim != 2 or len(given) <= self._rows_at_a_time:
+            return self.outputs(as_inputs(given, n_in, self.dtype))
+        Y = np.empty((len(given), self.plan.sizes[-1]), self.dtype)
+        for start in range(0, len(given), self._rows_at_a_time):
+            rows = slice(start, start + self._rows_at_a_time)
+            Y[rows] = self.outputs(as_inputs(given[rows], n_in, self.dtype, first_row=start))
+        return Y
+
+    @property
+    def _rows_at_a_time(self) -> int:
+        """So few that to predict them takes some hundredths of a second."""
+        work_of_a_row = self.plan.n_parameters + 16 * sum(self.plan.sizes[1:])
+        return max(PREDICT_ROWS, WORK_AT_A_TIME // work_of_a_row)
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
         """`predict` for X that is known to be finite, C-contiguous and of the network's dtype."""
         Y = np.empty((len(X), self.weights[-1].shape[1]), self.dtype)
-        few = len(X) <= FEW_ROWS
-        try:  # taken off the list, so that no two threads have the same one
-            work = self._spare.pop() if few else self.workspace(min(len(X), PREDICT_ROWS))
-        except IndexError:
-            work = self.workspace(FEW_ROWS)
-        if len(X) == 1:  # on theta as it is: twice as fast for wide layers, and no slower for any
-            kernels.predict_one(self.plan, self._theta, X[0], Y[0], work)
-        else:
-            kernels.predict(self.plan, self._theta, X, Y, work)
-        if few:
-            self._spare.append(work)
+        with self._borrowed(self.plan, FEW_ROWS if len(X) <= FEW_ROWS else PREDICT_ROWS) as work:
+            if len(X) == 1:  # on theta as it is: twice as fast for wide layers, and no slower for any
+                kernels.predict_one(self.plan, self._theta, X[0], Y[0], work)
+            else:
+                kernels.predict(self.plan, self._theta, X, Y, work)
         return Y
 
     def activations(self, X: ArrayLike) -> list[np.ndarray]:
@@ -115,15 +145,18 @@ class Model:
     def loss(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Mean loss over the rows of X (n, n_in) with targets T, weighted by sample_weight where given."""
         plan, X, T, weight = self.prepared(X, T, sample_weight)
-        work = make_workspace(plan, min(len(X), PREDICT_ROWS), self.dtype)
-        return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, np.empty(0, self.dtype), work))
+        with self._borrowed(plan, min(len(X), PREDICT_ROWS)) as work:
+            return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, np.empty(0, self.dtype), work))
 
     def loss_and_grad(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, np.ndarray]:
         """Mean loss over the rows, and its gradient, a new vector laid out like theta (see `unflatten`)."""
         plan, X, T, weight = self.prepared(X, T, sample_weight)
         grad = np.empty_like(self._theta)
-        work = make_workspace(plan, min(len(X), PREDICT_ROWS), self.dtype)
-        return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, grad, work)), grad
+        with self._borrowed(plan, min(len(X), PREDICT_ROWS)) as work:
+            return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, grad, work)), grad
+
+    def _borrowed(self, plan: Plan, rows: int) -> _Borrowed:
+        return _Borrowed(self._spare, plan, rows, self.dtype)
 
     def prepared(
         self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None, prefix: str = ""

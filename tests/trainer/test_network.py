@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from tileprop.trainer import InputError, Network
+from tileprop.trainer import InputError, Network, model
 
 RNG = np.random.default_rng(7)
 
@@ -141,3 +141,19 @@ def test_theta_must_fit():
         network.theta = [1, np.nan, 2]
     with pytest.raises(ValueError, match=r"vector has shape \(2,\)"):
         network.unflatten(np.zeros(2))
+
+
+def test_predictions_of_many_rows_are_those_of_few(monkeypatch):
+    """They are made some rows at a time, so that Ctrl-C ends them and another dtype is not converted whole."""
+    monkeypatch.setattr(model, "WORK_AT_A_TIME", 0)
+    monkeypatch.setattr(model, "PREDICT_ROWS", 128)
+    network = Network([5, 30, 3], "tanh", "softmax", "log_loss", random_state=0)
+    X = np.random.default_rng(0).normal(size=(1000, 5))
+    calls, outputs = [], Network.outputs
+    monkeypatch.setattr(Network, "outputs", lambda self, rows: calls.append(len(rows)) or outputs(self, rows))
+    Y = network.predict(X)
+    assert calls == [128] * 7 + [104]
+    assert np.array_equal(Y, outputs(network, X.astype(np.float32)))
+    X[500, 2] = np.nan
+    with pytest.raises(InputError, match=r"X holds nan at \[500, 2\]"):
+        network.predict(X)

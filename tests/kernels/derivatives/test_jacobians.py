@@ -103,7 +103,8 @@ def test_a_batch_longer_than_a_block():
     assert block_rows(work) < case.rows
     for name in ("input_jacobian", "sample_gradients"):
         assert apart(getattr(computed, name)(case, work), getattr(computed, name)(case, blocks)) <= 1e-12
-    assert apart(computed.input_jacobian(case, work), case.input_jacobian()) <= 1e-10
+    some = make_smaller(case, 9)
+    assert apart(computed.input_jacobian(case, work)[:9], some.input_jacobian()) <= 1e-10
 
 
 @pytest.mark.plain
@@ -167,7 +168,11 @@ def test_callers_compiled_by_numba():
     def solve(plan, theta, x, Y, J, work, steps):
         for _ in range(steps):
             input_jacobian(plan, theta, x, Y, J, work)
-            x[0] -= np.linalg.solve(J[0], Y[0])
+            a, b, c, d = J[0, 0, 0], J[0, 0, 1], J[0, 1, 0], J[0, 1, 1]
+            x[0, 0], x[0, 1] = (
+                x[0, 0] - (d * Y[0, 0] - b * Y[0, 1]) / (a * d - b * c),
+                x[0, 1] - (a * Y[0, 1] - c * Y[0, 0]) / (a * d - b * c),
+            )
 
     plan = make_plan([2, 4, 2], "tanh", "identity")
     case = make_case([2, 4, 2], ["tanh", "identity"], "mse", rows=1, seed=4)

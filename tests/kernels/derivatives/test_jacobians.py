@@ -103,8 +103,7 @@ def test_a_batch_longer_than_a_block():
     assert block_rows(work) < case.rows
     for name in ("input_jacobian", "sample_gradients"):
         assert apart(getattr(computed, name)(case, work), getattr(computed, name)(case, blocks)) <= 1e-12
-    some = make_smaller(case, 9)
-    assert apart(computed.input_jacobian(case, work)[:9], some.input_jacobian()) <= 1e-10
+    assert apart(computed.input_jacobian(case, work), case.input_jacobian()) <= 1e-10
 
 
 @pytest.mark.plain

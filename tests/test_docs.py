@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from joblib import parallel_config
 from sklearn.exceptions import ConvergenceWarning
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -15,6 +16,7 @@ PAGES = sorted(path for path in DOCS.glob("*.md") if "```python" in path.read_te
 @pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_a_pages_examples_run(page, tmp_path, monkeypatch):
+    """Jobs are threads of this process; test_regressor.py has them as processes, with a loss and an activation of one's own."""
     monkeypatch.chdir(tmp_path)
     text = page.read_text(encoding="utf-8")
     names = {}
@@ -22,7 +24,7 @@ def test_a_pages_examples_run(page, tmp_path, monkeypatch):
         if any(find_spec(package) is None for package in re.findall(r"^import (torch|jax)$", found.group(1), re.MULTILINE)):
             continue
         line = text.count("\n", 0, found.start(1))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), parallel_config(backend="threading"):
             warnings.simplefilter("ignore", ConvergenceWarning)
             exec(compile("\n" * line + found.group(1), page, "exec"), names)
 

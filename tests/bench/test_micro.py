@@ -27,6 +27,26 @@ BESIDE_PEERS = {
     "vjp",
 }
 
+# A plugin of that pytest: an activation's kernel without `out`, which is a compilation of its own, and all else as it stands.
+WITHOUT_OUT = """
+import functools
+import numpy as np
+from tileprop import kernels
+from tileprop.bench.micro import ACTIVATIONS
+
+def filling(kernel):
+    @functools.wraps(kernel)
+    def call(*args):
+        *args, out = args
+        np.copyto(out, kernel(*args))
+        return out
+    return call
+
+for name in ACTIVATIONS.keys() - {with_out}:
+    for name in (name, f"{{name}}_backward"):
+        setattr(kernels, name, filling(getattr(kernels, name)))
+"""
+
 
 def test_every_public_kernel_is_there():
     covered = {*PAIRED, *(f"{name}_backward" for name in PAIRED)}
@@ -35,13 +55,27 @@ def test_every_public_kernel_is_there():
     assert set(kernels.__all__) - made_in_python - BESIDE_PEERS <= covered
 
 
-@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.full), "float64"])
-def test_each_agrees_with_numpy(dtype, tmp_path):
+FULL = pytest.mark.full
+
+
+@pytest.mark.parametrize(
+    ("dtype", "with_out"),
+    [
+        pytest.param("float32", set(ACTIVATIONS), marks=FULL),
+        ("float64", {"sigmoid", "softmax", "gelu"}),
+        pytest.param("float64", set(ACTIVATIONS), marks=FULL),
+    ],
+    ids=["float32", "float64", "float64 with every out"],
+)
+def test_each_agrees_with_numpy(dtype, with_out, tmp_path):
     """As `pytest bench/micro.py` does where benchmarks are disabled: each once, without a clock."""
+    (tmp_path / "without_out.py").write_text(WITHOUT_OUT.format(with_out=with_out))
     command = [sys.executable, "-m", "pytest", str(MICRO), "--import-mode=importlib", "-q", "-p", "no:cacheprovider"]
-    command += ["--override-ini=addopts=", f"--rootdir={tmp_path}", "--benchmark-disable", "-k", dtype]
-    done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
+    command += ["--override-ini=addopts=", f"--rootdir={tmp_path}", "--benchmark-disable", "-p", "without_out", "-k", dtype]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "57 passed" in done.stdout
 
 
 @pytest.mark.parametrize("wrong", [np.array([1.0, 2.0001]), np.array([1.0, np.nan]), np.array([1.0])])

@@ -23,7 +23,8 @@ class Installation:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.kernels = root / "site" / "tileprop" / "kernels"
-        shutil.copytree(SOURCES, self.kernels, ignore=shutil.ignore_patterns("__pycache__"))
+        # With Python's bytecode, which spares each process reading the sources; not with a file that is just being written.
+        shutil.copytree(SOURCES, self.kernels, ignore=shutil.ignore_patterns("*.pyc.*"))
         self.home, self.temporary, self.cache, self.work = (root / name for name in ("home", "temporary", "cache", "work"))
         for folder in (self.home, self.temporary, self.work):
             folder.mkdir()

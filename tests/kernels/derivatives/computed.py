@@ -5,17 +5,15 @@ The kernel's other result, the loss or the outputs, is checked on the way; array
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import functools
 from typing import Any
 
 import numpy as np
 import pytest
 from differentiation import Case, make_case
+from numba import njit
 from numba.core import config
+from numba.core.runtime import _nrt_python, rtsys
 from tileprop import kernels
 from tileprop.kernels import Workspace
 
@@ -90,40 +88,45 @@ def wide_case(rows: int, loss: str = "mse") -> Case:
     return make_case([2, 600, 520, 2], ["tanh", "sigmoid", "sigmoid"], loss, rows=rows, weighted=True, seed=rows)
 
 
-_COUNTS = """
-import json, sys
-import numpy as np
-from numba import njit
-from numba.core.runtime import rtsys
-from tileprop import kernels
-
-one_array = njit(lambda n: np.zeros(n))
-one_array(3)
-before = rtsys.get_allocation_stats().alloc
-one_array(3)
-counts = {"one array": rtsys.get_allocation_stats().alloc - before}
-plan = kernels.make_plan([3, 5, 2], "tanh", "sigmoid")
-theta, v = np.full(plan.n_parameters, 0.1), np.full(plan.n_parameters, 0.2)
-for rows in (3, 3, 200):
-    X, T, weight = np.ones((rows, 3)), np.full((rows, 2), 0.5), np.ones(rows)
-    Y, dX, dT, grad = np.ones((rows, 2)), np.ones((rows, 3)), np.ones((rows, 2)), np.ones_like(theta)
-    J, P, G = np.ones((rows, 2, 3)), np.ones((rows, 2, theta.size)), np.ones((rows, theta.size))
-    work = kernels.make_workspace(plan, 2, curvature=True)
-    for call in CALLS:
-        before = rtsys.get_allocation_stats().alloc
-        eval(call, vars(kernels) | globals())
-        counts[f"{call} {rows}"] = rtsys.get_allocation_stats().alloc - before
-print(json.dumps(counts))
-"""
+@functools.cache
+def _one_array() -> Any:
+    return njit(lambda n: np.zeros(n))
 
 
-def check_allocations(folder: Path, *calls: str) -> None:
-    """Calls of kernels on 200 rows make as few allocations by Numba's runtime as on 3. Names in them: see above."""
-    environment = dict(os.environ, NUMBA_NRT_STATS="1")
-    code = f"CALLS = {list(calls)!r}\n{_COUNTS}"
-    run = subprocess.run([sys.executable, "-c", code], env=environment, cwd=folder, capture_output=True, text=True, check=True)
-    counts: dict[str, Any] = json.loads(run.stdout)
+def check_allocations(*calls: str) -> None:
+    """Calls of kernels on 200 rows make as few allocations by Numba's runtime as on 3. Names in them: see below."""
+    on = _nrt_python.memsys_stats_enabled()
+    _nrt_python.memsys_enable_stats()
+    try:
+        counts = _allocations(calls)
+    finally:
+        if not on:
+            _nrt_python.memsys_disable_stats()
     assert counts.pop("one array") >= 1  # the statistics do count
     assert len(counts) == 2 * len(calls)
     for call in calls:
         assert counts[f"{call} 200"] == counts[f"{call} 3"], call
+
+
+def _allocations(calls: tuple[str, ...]) -> dict[str, int]:
+    """Of each call, the last on 3 rows and that on 200; and of one array."""
+    _one_array()(3)
+    before = rtsys.get_allocation_stats().alloc
+    _one_array()(3)
+    counts = {"one array": rtsys.get_allocation_stats().alloc - before}
+    plan = kernels.make_plan([3, 5, 2], "tanh", "sigmoid")
+    theta, v = np.full(plan.n_parameters, 0.1), np.full(plan.n_parameters, 0.2)
+    for rows in (3, 3, 200):
+        X, T, weight = np.ones((rows, 3)), np.full((rows, 2), 0.5), np.ones(rows)
+        Y, dX, dT, grad = np.ones((rows, 2)), np.ones((rows, 3)), np.ones((rows, 2)), np.ones_like(theta)
+        J, P, G = np.ones((rows, 2, 3)), np.ones((rows, 2, theta.size)), np.ones((rows, theta.size))
+        work = kernels.make_workspace(plan, 2, curvature=True)
+        names = dict(
+            plan=plan, theta=theta, v=v, X=X, T=T, weight=weight, Y=Y, dX=dX, dT=dT, grad=grad, J=J, P=P, G=G, work=work
+        )
+        for call in calls:
+            code = compile(call, "a call", "eval")
+            before = rtsys.get_allocation_stats().alloc
+            eval(code, vars(kernels) | names)
+            counts[f"{call} {rows}"] = rtsys.get_allocation_stats().alloc - before
+    return counts

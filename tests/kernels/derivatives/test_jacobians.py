@@ -167,7 +167,11 @@ def test_callers_compiled_by_numba():
     def solve(plan, theta, x, Y, J, work, steps):
         for _ in range(steps):
             input_jacobian(plan, theta, x, Y, J, work)
-            x[0] -= np.linalg.solve(J[0], Y[0])
+            a, b, c, d = J[0, 0, 0], J[0, 0, 1], J[0, 1, 0], J[0, 1, 1]
+            x[0, 0], x[0, 1] = (
+                x[0, 0] - (d * Y[0, 0] - b * Y[0, 1]) / (a * d - b * c),
+                x[0, 1] - (a * Y[0, 1] - c * Y[0, 0]) / (a * d - b * c),
+            )
 
     plan = make_plan([2, 4, 2], "tanh", "identity")
     case = make_case([2, 4, 2], ["tanh", "identity"], "mse", rows=1, seed=4)
@@ -178,12 +182,8 @@ def test_callers_compiled_by_numba():
 
 
 @pytest.mark.skipif(without_jit, reason="about compiled kernels")
-def test_nothing_is_allocated(tmp_path):
-    case = make_case([2, 2], ["tanh"], "mse", rows=2)
-    for name in QUANTITIES:
-        getattr(computed, name)(case, case.workspace(derivatives=True))
+def test_nothing_is_allocated():
     check_allocations(
-        tmp_path,
         "input_jacobian(plan, theta, X, Y, J, work)",
         "parameter_jacobian(plan, theta, X, Y, P, work)",
         "sample_gradients(plan, theta, X, T, weight, G, work)",

@@ -179,7 +179,5 @@ def test_callers_compiled_by_numba():
 
 
 @pytest.mark.skipif(without_jit, reason="about compiled kernels")
-def test_nothing_is_allocated(tmp_path):
-    case = make_case([2, 2], ["tanh"], "mse", rows=2)
-    products(case, case.workspace(derivatives=True))
-    check_allocations(tmp_path, "vjp(plan, theta, X, Y, grad, dX, work)", "vjp(plan, theta, X, Y, grad, X[:0, :0], work)")
+def test_nothing_is_allocated():
+    check_allocations("vjp(plan, theta, X, Y, grad, dX, work)", "vjp(plan, theta, X, Y, grad, X[:0, :0], work)")

@@ -12,8 +12,11 @@ import functools
 import hashlib
 import os
 import pickle
+import shutil
 import sys
 import tempfile
+import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +25,12 @@ import numba
 from .processor import SIMD
 
 # What unpickling a file that a crash or a full disk cut short can raise.
-DAMAGED = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError)
+DAMAGED = (
+    pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError, MemoryError, OverflowError, TypeError,
+    ValueError,
+)  # fmt: skip
+# Folders of other versions that no process has used for so long are removed when a new one is made.
+UNUSED = 30 * 24 * 3600.0  # seconds
 
 
 @functools.cache
@@ -37,17 +45,33 @@ def source_hash() -> str:
 
 @functools.cache
 def cache_folder() -> Path | None:
-    """The folder that compiled kernels are kept in, or None where caching is off or impossible."""
+    """The folder that compiled kernels are kept in, or None where caching is off, or impossible, which is warned of once."""
     wanted = os.environ.get("TILEPROP_CACHE", "")
     if wanted == "0":
         return None
     for parent in _cache_parents(wanted):
         with contextlib.suppress(OSError):
             folder = parent / f"kernels-{source_hash()}"
+            new = not folder.exists()
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
+            os.utime(folder)  # used now
+            if new:
+                _remove_unused(parent)
             return folder
+    warnings.warn(
+        "tileprop can keep compiled kernels nowhere, so that each process compiles them anew, for several seconds; "
+        "set TILEPROP_CACHE to a folder that can be written to, or to 0, which silences this",
+        stacklevel=2,
+    )
     return None
+
+
+def _remove_unused(parent: Path) -> None:
+    for folder in parent.glob("kernels-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > UNUSED:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _cache_parents(wanted: str) -> Iterator[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class _KernelCacheFile(IndexDataCacheFile):
     def _load_index(self) -> dict[Any, str]:
         try:
             return super()._load_index()
-        except DAMAGED:
+        except Exception:  # an index is unpickled as it is, and one that is damaged may raise anything
             return {}
 
     def load(self, key: Any) -> Any:
@@ -60,12 +61,27 @@ class _KernelCacheFile(IndexDataCacheFile):
         except DAMAGED:
             return None
 
+    def _save_data(self, name: str, data: Any) -> None:
+        """With a checksum: machine code of which a bit is wrong would end the process, in every process that loads it."""
+        content = self._dump(data)
+        super()._save_data(name, (checksum(content), content))
+
+    def _load_data(self, name: str) -> Any:
+        found, content = super()._load_data(name)
+        if found != checksum(content):
+            raise ValueError(f"{name} is damaged")
+        return pickle.loads(content)
+
     def save(self, key: Any, data: Any) -> None:
         name = self._data_name_pattern.replace("{number:d}", hashlib.sha256(repr(key).encode()).hexdigest()[:16])
         self._save_data(name, data)
         overloads = self._load_index()
         overloads[key] = name
         self._save_index(overloads)
+
+
+def checksum(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 class KernelCache(FunctionCache):

@@ -14,7 +14,7 @@ _ATTRIBUTES: dict[Any, str] = {
     _dynfunc: "make_function",
     base.BaseContext: "mangler get_executable",
     caching.FunctionCache: "enable save_overload _index_key _impl_class",
-    caching.IndexDataCacheFile: "_load_index _save_index _save_data load save",
+    caching.IndexDataCacheFile: "_load_index _save_index _save_data _load_data _dump load save",
     caching.CompileResultCacheImpl: "filename_base locator reduce rebuild check_cachable",
     codegen.JITCodeLibrary: "_get_module_for_linking add_ir_module finalize enable_object_caching get_pointer_to_function",
     codegen.JITCPUCodegen: "_create_empty_module set_env",

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,9 @@ def test_a_second_process_compiles_nothing_until_damage_or_an_edit(installation)
 
     for kernel, suffix in (("sigmoid", ".nbc"), ("identity", ".nbi")):
         (damaged,) = (path for path in kept if path.suffix == suffix and re.search(rf"\b{kernel}\b", path.name))
-        damaged.write_bytes(b"")
+        content = bytearray(damaged.read_bytes())
+        content[len(content) // 2] ^= 1  # in the machine code, which would run all the same
+        damaged.write_bytes(content if suffix == ".nbc" else b"")
     third, fourth = installation.run(CALL), installation.run(CALL)
     assert (third["values"], third["hits"], third["misses"]) == ([0.5, 1], 0, 2)
     assert (fourth["values"], fourth["hits"], fourth["misses"]) == ([0.5, 1], 2, 0)
@@ -335,7 +338,8 @@ def test_a_home_that_cannot_be_written_sends_the_cache_to_the_temporary_folder(i
 @posix_only
 def test_a_chosen_place_that_cannot_be_written_is_done_without(user, monkeypatch):
     monkeypatch.setenv("TILEPROP_CACHE", str(user / "blocked"))
-    assert place_now() is None
+    with pytest.warns(UserWarning, match="keep compiled kernels nowhere"):
+        assert place_now() is None
 
 
 @posix_only
@@ -354,4 +358,26 @@ def test_a_temporary_folder_that_is_not_private_is_not_used(user, monkeypatch, o
     else:
         private.mkdir()
         private.chmod(0o777)
-    assert place_now() is None
+    with pytest.warns(UserWarning, match="keep compiled kernels nowhere"):
+        assert place_now() is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_cache_that_is_switched_off_warns_of_nothing(user, monkeypatch):
+    monkeypatch.setenv("TILEPROP_CACHE", "0")
+    assert cache_folder.__wrapped__() is None
+
+
+def test_folders_that_nothing_has_used_for_long_are_removed(user, monkeypatch):
+    place = user / "cache"
+    monkeypatch.setenv("TILEPROP_CACHE", str(place))
+    for name in ("kernels-old", "kernels-recent", "another"):
+        (place / name / "files").mkdir(parents=True)
+    long_ago = time.time() - cache.UNUSED - 3600
+    for name in ("kernels-old", "another"):
+        os.utime(place / name, (long_ago, long_ago))
+    own = cache_folder.__wrapped__()
+    assert sorted(path.name for path in place.iterdir()) == sorted(["another", "kernels-recent", own.name])
+    # Its own counts as used whenever a process starts.
+    os.utime(own, (long_ago, long_ago))
+    assert cache_folder.__wrapped__().stat().st_mtime > long_ago + 60

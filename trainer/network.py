@@ -14,6 +14,7 @@ from ..kernels import State
 from . import derivatives, files
 from .extras import require
 from .fit.callbacks import Callback
+from .fit.checkpoints import read_checkpoint
 from .fit.epochs import Shuffle
 from .fit.history import History
 from .fit.loop import fit
@@ -121,6 +122,8 @@ class Network(Model):
         callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
         n_threads: int | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
     ) -> History:
         """Train on X (n, n_in) and T for a number of epochs; returns the losses and times of each.
 
@@ -139,6 +142,8 @@ class Network(Model):
         `callbacks.RunningFit`; one that returns True ends the fit. progress: True or False to show it or not; by default it is
         shown on a terminal, for work that takes a while. n_threads: how many threads train; unless given,
         `TILEPROP_NUM_THREADS`, or as many of the processors at hand as have enough to do. It changes no bit of the result.
+        checkpoint: a file to write the fit to after every `checkpoint_every` epochs, or once a minute, and at its end, for
+        `resume` to go on from (needs the extra `files`); the one before the last stays beside it, as NAME.previous.
 
         Raises InputError for arguments that do not fit, before anything is changed, and DivergenceError where the loss or the
         parameters become infinite; the network then holds its last finite parameters. Ctrl-C ends after a whole step.
@@ -159,8 +164,39 @@ class Network(Model):
             callbacks=callbacks,
             progress=progress,
             n_threads=n_threads,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
         )
         return fit(self, X, T, sample_weight, validation_data, options)
+
+    @classmethod
+    def resume(
+        cls,
+        path: str | PathLike[str],
+        X: ArrayLike,
+        T: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        validation_data: tuple[Any, ...] | None = None,
+        callbacks: Sequence[Callback] = (),
+        **options: Any,
+    ) -> tuple[Network, History]:
+        """Go on with a fit from its checkpoint at `path`, to the same bits as if it had never stopped.
+
+        Returns the network, and the history of all its epochs.
+
+        X, T, sample_weight and validation_data must be those of the fit, and callbacks the same ones, new: EarlyStopping(...)
+        is given back what it had seen. Of the options of `fit` those that decide about the result are in the checkpoint, and
+        need not be given; a schedule or a shuffle function of your own must be. n_threads, progress, checkpoint (`path`, unless
+        given) and checkpoint_every may be other ones. A fit that was killed within an epoch goes on from that epoch's start.
+
+        Raises InputError where there is no checkpoint, and for other data or options, naming what differs; ModelFormatError
+        where neither the last checkpoint nor the one before it can be read.
+        """
+        resumed = read_checkpoint(cls, path)
+        given = {"checkpoint": path, "callbacks": callbacks, **options}
+        network = resumed.model
+        return network, fit(network, X, T, sample_weight, validation_data, resumed.options(given), resumed)
 
     # Files -----------------------------------------------------------------------------------------------------------------
 

@@ -45,7 +45,8 @@ class RunningFit:
 
 
 # Called after each epoch; True ends the fit. One that has a method `finish` has that called at the end, however it comes. One
-# with a true attribute `losses_only` looks at nothing but the history, and so lets short epochs be made several at a time.
+# with a true attribute `losses_only` looks at nothing but the history, and so lets short epochs be made several at a time. One
+# that has methods `remembered` and `recall` is put into checkpoints, see `EarlyStopping`.
 Callback = Callable[[RunningFit], "bool | None"]
 
 
@@ -90,6 +91,16 @@ class EarlyStopping:
         if score > self._best:
             self._best, self._theta = score, running.network.theta.copy()
         return self._waited > self.n_iter_no_change
+
+    def remembered(self) -> dict[str, Any]:
+        """What a checkpoint is to keep: numbers, and arrays of finite numbers."""
+        return {"waited": self._waited, "scores": np.array(self.scores, np.float64).view(np.int64), "theta": self._theta}
+
+    def recall(self, kept: dict[str, Any]) -> None:
+        """Be as when `remembered` gave this."""
+        self._waited, self._theta = kept["waited"], kept["theta"]
+        self.scores = kept["scores"].view(np.float64).tolist()
+        self._best = max(self.scores, default=-math.inf)
 
     def finish(self, running: RunningFit) -> None:
         if self.restore_best and self._theta.size:

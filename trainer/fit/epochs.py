@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,7 @@ class Epochs:
         # Of the last call of `train`: the orders, and theta and the state before it where it made several epochs.
         self.orders: list[np.ndarray] = []
         self.before: list[np.ndarray] = []
+        self._drawn_from: Any = {}
 
     def train(self, epochs: int, first: int, seconds: float) -> np.ndarray:
         """Train for some epochs, `first` being the number of the first one; `Workspace.epochs`. seconds: that one may take.
@@ -46,6 +48,7 @@ class Epochs:
         Raises DivergenceError, and then leaves finite parameters.
         """
         as_they_stand = np.empty(0, np.int64)
+        self._drawn_from = self.model.generator.bit_generator.state if epochs > 1 else {}
         self.orders = [self._order() if self.shuffle else as_they_stand for _ in range(epochs)]
         self.before = [array.copy() for array in (self.model.theta, *self.state)] if epochs > 1 else []
         return self._train(self.orders, first, seconds)
@@ -53,7 +56,9 @@ class Epochs:
     def keep(self, epochs: int) -> None:
         """Undo the last call of `train`, of several epochs, but for its first `epochs`, which are made again, bit for bit."""
         self._go_back()
-        self._train(self.orders[:epochs], 0, 0.0)
+        for order in self.orders[:epochs]:
+            self._train([order], 0, 0.0)
+            self._draw_again()
 
     def _order(self) -> np.ndarray:
         n = len(self.X)
@@ -82,9 +87,19 @@ class Epochs:
             raise self._divergence(order, first)
         # Again, an epoch at a time, to the same bits: that tells which one it was, and has the parameters from before it.
         self._go_back()
-        return np.concatenate([self._train([order], first + i, seconds) for i, order in enumerate(orders)])
+        losses = []
+        for i, order in enumerate(orders):
+            self._draw_again()
+            losses.append(self._train([order], first + i, seconds))
+        return np.concatenate(losses)
+
+    def _draw_again(self) -> None:
+        """After `_go_back`: the generator stands where the epochs that are made again have left it."""
+        if self.shuffle is True:
+            self.model.generator.permutation(len(self.X))
 
     def _go_back(self) -> None:
+        self.model.generator.bit_generator.state = self._drawn_from
         for array, kept in zip((self.model.theta, *self.state), self.before, strict=True):
             array[:] = kept
 

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from ...kernels import State, loss_and_grad, make_workspace
+from ...kernels.interrupts import HeldSignals
 from ..arrays import all_finite, smoothed
 from ..bounds import check_within
 from ..errors import InputError
 from ..model import Model
 from ..solvers import Problem, Solver, solve
 from .callbacks import RunningFit, finish
+from .checkpoints import Checkpoints, Data, Resumed
 from .epochs import Epochs
 from .history import History
 from .options import FitOptions
@@ -37,18 +39,23 @@ def fit(
     sample_weight: Any,
     validation_data: tuple[Any, ...] | None,
     options: FitOptions,
+    resumed: Resumed | None = None,
 ) -> History:
-    """See `Network.fit`."""
+    """See `Network.fit`; resumed: the checkpoint that it goes on from."""
     options = options.checked_for(model)
     if not all_finite(model.theta):
         raise InputError("the network's parameters are not finite; make a new network, or give it finite ones")
     plan, X, T, weight = model.prepared(X, T, sample_weight)
+    data: Data = {"X": X, "T": T, "sample_weight": weight if weight.size else None}
     if options.label_smoothing:
         plan, T = model.plan, smoothed(T, model.plan, options.label_smoothing)
-    validate = _validation(model, validation_data)
+    validate, validation = _validation(model, validation_data)
+    data.update(validation)
     if isinstance(options.optimizer, Solver):
         problem = Problem(plan, X, T, weight, options.alpha, options.frozen_layers, model.dtype)
         return solve(options.optimizer, model, problem, options.epochs, validate, options.callbacks, options.progress)
+    if resumed is not None:
+        resumed.check(options, data)
     state = _state(model, options)
     batch_size = min(options.batch_size or len(X), len(X))
     threads = choose_threads(options.n_threads, plan, batch_size, len(X), model.dtype.itemsize)
@@ -57,14 +64,20 @@ def fit(
     with Team(threads) as team, reporter(options.progress, options.epochs, len(X)) as report:
         epochs = Epochs(model, plan, state, X, T, weight, options.shuffle, work, team)
         seconds = step_seconds(plan, len(X), model.dtype.itemsize)
-        return Loop(epochs, options, validate, report, seconds).run()
+        return Loop(epochs, options, validate, report, seconds, data).run(resumed)
 
 
 class Loop:
     """One fit, from its first epoch to its last: what stands between the epochs."""
 
     def __init__(
-        self, epochs: Epochs, options: FitOptions, validate: Validate | None, report: Report, expected_seconds: float
+        self,
+        epochs: Epochs,
+        options: FitOptions,
+        validate: Validate | None,
+        report: Report,
+        expected_seconds: float,
+        data: Data,
     ) -> None:
         self.epochs, self.options, self.validate, self.report = epochs, options, validate, report
         self.running = RunningFit(epochs.model, epochs.state, History(n_samples=len(epochs.X)))
@@ -76,18 +89,32 @@ class Loop:
             or options.schedule is not None
             or not all(getattr(callback, "losses_only", False) for callback in options.callbacks)
         )
+        self.checkpoints = None
+        if options.checkpoint is not None:
+            self.checkpoints = Checkpoints(options, epochs.model, epochs.state, self.history, self.base_rate, data)
 
-    def run(self) -> History:
-        """Train. The callbacks' `finish` is called, and the optimizer's own learning rate put back, however it ends."""
+    def run(self, resumed: Resumed | None = None) -> History:
+        """Train. However it ends: a last checkpoint, the callbacks' `finish`, the optimizer's own learning rate again."""
+        ended = resumed is not None and resumed.put_back(self.history, self.options.callbacks)
         try:
-            stops = False
-            while not stops and self.history.epochs < self.options.epochs:
-                stops = self._train_some()
+            self._remember(ended)
+            while not ended and self.history.epochs < self.options.epochs:
+                ended = self._train_some()
+                self._remember(ended or self.history.epochs == self.options.epochs)
+                if self.checkpoints:
+                    self.checkpoints.write_if_due()
         finally:
+            if self.checkpoints:
+                with HeldSignals():
+                    self.checkpoints.write()
             if self.options.schedule is not None:
                 self.running.learning_rate = self.base_rate
             finish(self.options.callbacks, self.running)
         return self.history
+
+    def _remember(self, ended: bool) -> None:
+        if self.checkpoints:
+            self.checkpoints.remember(ended)
 
     def _train_some(self) -> bool:
         """One epoch, or several short ones in one call; whether a callback ends the fit."""
@@ -135,13 +162,18 @@ def _state(model: Model, options: FitOptions) -> State:
     return state
 
 
-def _validation(model: Model, data: tuple[Any, ...] | None) -> Validate | None:
-    """A function that takes the validation loss, or None without validation data."""
+def _validation(model: Model, data: tuple[Any, ...] | None) -> tuple[Validate | None, Data]:
+    """A function that takes the validation loss, or None without validation data; and these by their names."""
+    names = "validation_data's X", "validation_data's T", "validation_data's sample_weight"
     if data is None:
-        return None
+        return None, dict.fromkeys(names)
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise InputError("validation_data must be (X, T) or (X, T, sample_weight)")
     plan, X, T, weight = model.prepared(data[0], data[1], data[2] if len(data) == 3 else None, "validation_data's ")
     work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
     no_gradient = np.empty(0, model.dtype)
-    return lambda: float(loss_and_grad(plan, model.theta, X, T, weight, no_gradient, work))
+
+    def validate() -> float:
+        return float(loss_and_grad(plan, model.theta, X, T, weight, no_gradient, work))
+
+    return validate, dict(zip(names, (X, T, weight if weight.size else None), strict=True))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from ...kernels import State
 from ...kernels.validation import positive_integer
 from ..bounds import check_within, is_within
 from ..errors import InputError
+from ..extras import require
 from ..model import Model
 from ..solvers import Solver, check_options
 from .callbacks import Callback
@@ -44,16 +47,20 @@ class FitOptions:
     callbacks: Sequence[Callback] = ()
     progress: bool | None = None
     n_threads: int | None = None
+    checkpoint: str | PathLike[str] | None = None
+    checkpoint_every: int | None = None
 
     def __post_init__(self) -> None:
         positive_integer("epochs", self.epochs)
-        for name in ("batch_size", "n_threads"):
+        for name in ("batch_size", "n_threads", "checkpoint_every"):
             if getattr(self, name) is not None:
                 positive_integer(name, getattr(self, name))
         for name in ("alpha", "l1", "weight_decay"):
             check_within(name, getattr(self, name), 0.0)
         check_within("clip_norm", self.clip_norm, LEAST_NORM, or_none=True)
         check_within("label_smoothing", self.label_smoothing, 0.0, 1.0)
+        if self.checkpoint is not None:
+            _check_place(Path(self.checkpoint))
 
     def checked_for(self, model: Model) -> FitOptions:
         """These options with each default filled in. Raises InputError for what does not fit the model."""
@@ -61,7 +68,7 @@ class FitOptions:
         if isinstance(solver, Solver):
             check_options(
                 solver, model.plan, batch_size=self.batch_size, l1=self.l1, weight_decay=self.weight_decay,
-                clip_norm=self.clip_norm, dropout=self.dropout, schedule=self.schedule,
+                clip_norm=self.clip_norm, dropout=self.dropout, schedule=self.schedule, checkpoint=self.checkpoint,
                 shuffle=None if isinstance(self.shuffle, bool) else self.shuffle,
             )  # fmt: skip
         for layer in self.frozen_layers:
@@ -75,6 +82,14 @@ class FitOptions:
         _check_optimizer(model, optimizer)
         batch_size = BATCH_SIZE if self.batch_size is None else int(self.batch_size)
         return replace(self, epochs=int(self.epochs), batch_size=batch_size, optimizer=optimizer, dropout=rates)
+
+
+def _check_place(path: Path) -> None:
+    """Raise InputError where no checkpoint can be written, and MissingExtraError without safetensors."""
+    require("safetensors", "writing a checkpoint")
+    if path.is_dir() or not path.parent.is_dir():
+        what = "a folder" if path.is_dir() else f"in {path.parent}, which is no folder"
+        raise InputError(f"checkpoint is {str(path)!r}, {what}; give the name of a file in a folder that is there")
 
 
 def _check_optimizer(model: Model, optimizer: Any) -> None:

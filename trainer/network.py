@@ -193,9 +193,8 @@ class Network(Model):
         Raises InputError where there is no checkpoint, and for other data or options, naming what differs; ModelFormatError
         where neither the last checkpoint nor the one before it can be read.
         """
-        resumed = read_checkpoint(cls, path)
+        network, resumed = read_checkpoint(cls, path)
         given = {"checkpoint": path, "callbacks": callbacks, **options}
-        network = resumed.model
         return network, fit(network, X, T, sample_weight, validation_data, resumed.options(given), resumed)
 
     # Files -----------------------------------------------------------------------------------------------------------------

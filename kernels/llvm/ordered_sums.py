@@ -65,7 +65,7 @@ def _element(array: Any) -> Any:
 # Norms -----------------------------------------------------------------------------------------------------------------------
 
 
-def _plain_add_norms(total: float, memory: Any, at: int, count: int, l2: float, l1: float) -> float:
+def _plain_add_norms(total: Any, memory: Any, at: int, count: int, l2: float, l1: float) -> Any:
     for entry in memory[at : at + count]:
         size = np.abs(np.float64(entry))
         total += l2 * size * size + l1 * size

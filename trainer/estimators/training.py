@@ -17,7 +17,8 @@ from sklearn.utils.validation import validate_data
 from ..errors import DivergenceError
 from ..fit.callbacks import RunningFit
 from ..fit.optimizers import SGD, Adam, Optimizer
-from ..network import PREDICT_ROWS, Network
+from ..model import PREDICT_ROWS
+from ..network import Network
 from ..scikit_learn_names import network_arguments
 from .callback_protocol import WithCallbacks
 from .validation import Validating

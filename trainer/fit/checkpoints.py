@@ -139,10 +139,11 @@ def _described(name: str, value: Any) -> Any:
 
 def fingerprints(data: Data) -> dict[str, Any]:
     """Shape and hash of each array, by its name."""
-    return {
-        name: None if array is None else [list(array.shape), blake2b(np.ascontiguousarray(array), digest_size=16).hexdigest()]
-        for name, array in data.items()
-    }
+    return {name: None if array is None else [list(array.shape), _hash(array)] for name, array in data.items()}
+
+
+def _hash(array: np.ndarray) -> str:
+    return blake2b(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, digest_size=16).hexdigest()
 
 
 def _check_same(kept: dict[str, Any], here: dict[str, Any], path: Path) -> None:
@@ -207,6 +208,7 @@ class Resumed:
         self.model.generator = np.random.Generator(bits)
         for name in _LISTS:
             getattr(history, name).extend(self._arrays[f"history.{name}"].view(np.float64).tolist())
+        callback: Any
         for i, callback in enumerate(callbacks):
             if hasattr(callback, "remembered"):
                 prefix = f"callback.{i}."
@@ -215,8 +217,8 @@ class Resumed:
         return bool(self._notes["ended"])
 
 
-def read_checkpoint(kind: type[AnyModel], path: str | PathLike[str]) -> Resumed:
-    """The last checkpoint at this place, or the one before where that is missing or damaged.
+def read_checkpoint(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyModel, Resumed]:
+    """The model and the rest of the last checkpoint at this place, or the one before where that is missing or damaged.
 
     Raises InputError where there is none, and ModelFormatError where neither can be read.
     """
@@ -229,7 +231,7 @@ def read_checkpoint(kind: type[AnyModel], path: str | PathLike[str]) -> Resumed:
             model, arrays, notes = load_network(kind, candidate)
             if notes.get("format") != FORMAT:
                 raise ModelFormatError(f"{candidate} is a network, and no checkpoint of a fit")
-            return Resumed(candidate, model, arrays, notes)
+            return model, Resumed(candidate, model, arrays, notes)
         except ModelFormatError as error:
             failure = failure or error
     raise failure or InputError(f"there is no checkpoint {path}")

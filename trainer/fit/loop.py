@@ -60,7 +60,8 @@ def fit(
     batch_size = min(options.batch_size or len(X), len(X))
     threads = choose_threads(options.n_threads, plan, batch_size, len(X), model.dtype.itemsize)
     work = make_workspace(plan, batch_size, model.dtype, threads)
-    work = work.frozen(options.frozen_layers).dropping(options.dropout)
+    rates: Any = options.dropout  # one for each hidden layer, as `checked_for` leaves them
+    work = work.frozen(options.frozen_layers).dropping(rates)
     with Team(threads) as team, reporter(options.progress, options.epochs, len(X)) as report:
         epochs = Epochs(model, plan, state, X, T, weight, options.shuffle, work, team)
         seconds = step_seconds(plan, len(X), model.dtype.itemsize)

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from hashlib import blake2b
 from os import PathLike
@@ -87,12 +88,19 @@ class Checkpoints:
             self.write()
 
     def write(self) -> None:
-        """What was remembered last."""
+        """What was remembered last. An error of the disk is warned of; the fit, and the checkpoint before, are not lost by it."""
         arrays, notes = self._now
-        if os.path.lexists(self._path):
-            os.replace(self._path, previous(self._path))
-        save_network(self._path, self._model, arrays, {**self._fixed, **notes})
         self._written, self._time = self._history.epochs, time.monotonic()
+        try:
+            if os.path.lexists(self._path):
+                os.replace(self._path, previous(self._path))
+            save_network(self._path, self._model, arrays, {**self._fixed, **notes})
+        except OSError as error:
+            warnings.warn(
+                f"the checkpoint {self._path} could not be written: {error.strerror}. The fit goes on; the checkpoint before "
+                f"it is {previous(self._path)}",
+                stacklevel=2,
+            )
 
 
 def previous(path: Path) -> Path:

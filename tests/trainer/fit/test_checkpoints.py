@@ -167,7 +167,7 @@ def test_once_a_minute_unless_asked(tmp_path, monkeypatch):
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES])
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_errors_of_the_disk_leave_a_checkpoint_that_loads(tmp_path, monkeypatch, step, code, number):
+def test_errors_of_the_disk_cost_neither_the_fit_nor_the_checkpoint_before(tmp_path, monkeypatch, step, code, number):
     path = tmp_path / "fit"
     stopped = network()
     with pytest.raises(KeyboardInterrupt):
@@ -181,12 +181,12 @@ def test_errors_of_the_disk_leave_a_checkpoint_that_loads(tmp_path, monkeypatch,
         return original(*arguments, **more)
 
     monkeypatch.setattr(os, step, fail)
-    with pytest.raises(OSError, match=os.strerror(code)):
-        Network.resume(path, X, T, callbacks=[Nothing()], checkpoint_every=1)
-    monkeypatch.undo()
-    resumed, history = Network.resume(path, X, T, callbacks=[Nothing()])
     whole = network()
-    assert bits(resumed, history) == bits(whole, whole.fit(X, T, epochs=9, callbacks=[Nothing()]))
+    expected = bits(whole, whole.fit(X, T, epochs=9, callbacks=[Nothing()]))
+    with pytest.warns(UserWarning, match=f"could not be written: {os.strerror(code)}. The fit goes on"):
+        assert bits(*Network.resume(path, X, T, callbacks=[Nothing()], checkpoint_every=1)) == expected
+    monkeypatch.undo()
+    assert bits(*Network.resume(path, X, T, callbacks=[Nothing()])) == expected
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "missing"])

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 
 from .commands.explain import add_explain_command, run_explain
 from .commands.info import add_info_command, run_info
 from .commands.predict import add_predict_command, run_predict
-from .commands.train import add_train_command, run_train
+from .commands.train import INTERRUPTED, add_train_command, run_train
 from .commands.warm import add_warm_command, run_warm
 from .errors import DivergenceError, InputError, MissingExtraError
 from .versions import tileprop_version
@@ -39,17 +41,18 @@ examples:
   tileprop info runs/houses                        what a model is, and how it did
   tileprop COMMAND --help                          every option of a command, with examples
 """
-ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+ERROR, BROKEN_PIPE = 2, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 2 after an error, which is told in one line, 130 after Ctrl-C."""
     _prepare_streams()
     try:
-        args = _parser().parse_args(argv)
-        status = RUN[args.command](args)
-        sys.stdout.flush()
-        return status
+        with _terminated_as_interrupted():
+            args = _parser().parse_args(argv)
+            status = RUN[args.command](args)
+            sys.stdout.flush()
+            return status
     except (InputError, MissingExtraError, DivergenceError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -65,6 +68,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         reason = error.strerror or str(error)
         return _fail(f"{error.filename}: {reason}" if error.filename else reason)
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM, which batch systems and containers send, is answered like Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _prepare_streams() -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..runs.experiment import Outcome
 
+# The exit status after Ctrl-C, as a shell has it.
+INTERRUPTED = 130
 EXAMPLES = """\
 data:
   named      digits breast_cancer wine iris diabetes (scikit-learn's)
@@ -30,7 +32,8 @@ def add_train_command(subparsers: Any) -> None:
         "train",
         help="train a network on a dataset or a file, and write a run folder",
         description="Train a network. A part of the rows is held out, and the result on them is shown at the end. The run "
-        "folder holds the model, the history, pictures, and run.json with settings, versions and results.",
+        "folder holds the model, the history, pictures, and run.json with settings, versions and results; after "
+        "Ctrl-C, the model as it is then.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -96,6 +99,10 @@ def run_train(args: argparse.Namespace) -> int:
         write_run(outcome, folder.path)
         place = folder.finish()
     _show(outcome, str(place))
+    if outcome.interrupted:
+        done = f"{outcome.history.epochs} of {settings.epochs} epochs"
+        print(f"tileprop: interrupted after {done}; the model as it was then is in {place}", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
@@ -111,11 +118,12 @@ def _show(outcome: Outcome, folder: str) -> None:
     shape += [f"{len(dataset.class_names)} classes"] if dataset.class_names else [dataset.task]
     network = ["-".join(map(str, plan.sizes)), *dict.fromkeys(plan.activations), plan.loss, settings.dtype]
     rate = settings.make_optimizer().learning_rate
+    done = f"{outcome.history.epochs} epochs, batches of {settings.batch_size}"
     rows = [
         ("data", f"{dataset.name}: {', '.join(shape)}"),
         ("network", ", ".join(network)),
         ("parameters", f"{plan.n_parameters:,}"),
-        ("training", f"{settings.epochs} epochs, batches of {settings.batch_size}, {settings.optimizer} at rate {rate:g}"),
+        ("training", f"{done}, {settings.optimizer} at rate {rate:g}"),
         ("seconds", f"{sum(outcome.history.seconds):.2f}"),
         ("samples/s", f"{outcome.samples_per_second:,.0f} (median epoch)"),
         ("run folder", folder),

@@ -88,7 +88,7 @@ class Checkpoints:
             self.write()
 
     def write(self) -> None:
-        """What was remembered last. An error of the disk is warned of; the fit, and the checkpoint before, are not lost by it."""
+        """What was remembered last. An error of the disk is warned of: it costs neither the fit nor the checkpoint before."""
         arrays, notes = self._now
         self._written, self._time = self._history.epochs, time.monotonic()
         try:

@@ -12,6 +12,7 @@ from ..data.scaling import Scaling
 from ..data.targets import CLASSIFICATION
 from ..errors import InputError
 from ..extras import require
+from ..fit.callbacks import RunningFit
 from ..fit.history import History
 from ..network import Network
 from .settings import Settings
@@ -29,7 +30,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves. losses and scores (accuracy or R2): by the names of the parts of the split that have rows."""
+    """What a run leaves. losses and scores (accuracy or R2): by the names of the parts of the split that have rows.
+
+    interrupted: whether Ctrl-C ended the training; the model is as it was then.
+    """
 
     settings: Settings
     dataset: Dataset
@@ -38,6 +42,7 @@ class Outcome:
     history: History
     losses: dict[str, float]
     scores: dict[str, float]
+    interrupted: bool = False
 
     @property
     def score_name(self) -> str:
@@ -51,7 +56,10 @@ class Outcome:
 
 
 def run_experiment(settings: Settings, progress: bool | None = None) -> Outcome:
-    """Train and evaluate as `settings` say. Raises InputError for data that do not fit, before training starts."""
+    """Train and evaluate as `settings` say. Ctrl-C ends the training; before the first epoch has ended, the run.
+
+    Raises InputError for data that do not fit, before training starts.
+    """
     require("sklearn", "splitting the rows")
     dataset = load_dataset(
         settings.source,
@@ -66,18 +74,31 @@ def run_experiment(settings: Settings, progress: bool | None = None) -> Outcome:
     model = untrained_model(dataset, split.training, settings)
     X, T = model.scaled(dataset.X), training_targets(dataset, model)
     parts = {name: rows for name, rows in vars(split).items() if rows.size}
-    history = model.network.fit(
-        X[split.training],
-        T[split.training],
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        optimizer=settings.make_optimizer(),
-        validation_data=(X[split.validation], T[split.validation]) if split.validation.size else None,
-        progress=progress,
-    )
+    history, interrupted = History(n_samples=len(split.training)), False
+
+    def keep(running: RunningFit) -> None:
+        nonlocal history
+        history = running.history
+
+    keep.losses_only = True  # type: ignore[attr-defined]
+    try:
+        model.network.fit(
+            X[split.training],
+            T[split.training],
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            optimizer=settings.make_optimizer(),
+            validation_data=(X[split.validation], T[split.validation]) if split.validation.size else None,
+            callbacks=[keep],
+            progress=progress,
+        )
+    except KeyboardInterrupt:
+        if not history.epochs:
+            raise
+        interrupted = True
     losses = {name: model.network.loss(X[rows], T[rows]) for name, rows in parts.items()}
     scores = {name: score(model, dataset.X[rows], dataset.y[rows]) for name, rows in parts.items()}
-    return Outcome(settings, dataset, split, model, history, losses, scores)
+    return Outcome(settings, dataset, split, model, history, losses, scores, interrupted)
 
 
 def split_rows(dataset: Dataset, test_size: float, validation_size: float, seed: int) -> Split:

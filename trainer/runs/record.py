@@ -54,6 +54,7 @@ def record(outcome: Outcome) -> dict[str, Any]:
             "losses": outcome.losses,
             outcome.score_name: outcome.scores,
             "epochs": history.epochs,
+            "interrupted": outcome.interrupted,
             "seconds": sum(history.seconds),
             "samples_per_second": outcome.samples_per_second,
             "parameters": network.plan.n_parameters,

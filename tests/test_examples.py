@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from numba.core import config
 from tileprop.kernels.compiler.cache import cache_folder
+from tileprop.kernels.compiler.jit import STOCK
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
@@ -47,7 +48,8 @@ def run(name, folder, runs=1):
         printed.append(lines[-1])
         compiled.append(json.loads(names))
     assert compiled[0]
-    assert not any(compiled[1:])
+    if not STOCK:  # the stock way compiles activations and losses in each process
+        assert not any(compiled[1:])
     assert len(set(printed)) == 1
     return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", printed[0])]
 

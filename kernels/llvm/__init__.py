@@ -6,6 +6,7 @@ place when the jit is off.
 
 from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
 from .calls import call_activation, call_loss
+from .fused import multiply_add
 from .ordered_sums import add_norms, dot
 from .outer import outer
 from .subnormals import flush_subnormals, restore_mode
@@ -30,6 +31,7 @@ __all__ = [
     "lanes_of",
     "make_tile",
     "matrix",
+    "multiply_add",
     "nap",
     "outer",
     "panel",

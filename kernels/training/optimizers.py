@@ -16,6 +16,7 @@ import numpy as np
 
 from ..checks import check_gradient, check_state
 from ..compiler.jit import kernel, leaf
+from ..llvm import multiply_add
 from .codes import ADAM, NADAM, NESTEROV, RMSPROP, RPROP, SGD
 
 # Of Rprop (Riedmiller and Braun 1993): by what a weight's own step shrinks or grows, and its bounds, as in PyTorch.
@@ -52,13 +53,13 @@ class Penalties(NamedTuple):
 @leaf
 def momentum_velocity(velocity, gradient, rate, factor):
     """v <- factor v - rate g; the weight then moves by v (Polyak), or by factor v - rate g (Nesterov)."""
-    return factor * velocity - rate * gradient
+    return multiply_add(factor, velocity, -(rate * gradient))
 
 
 @leaf
 def adam_moment(moment, gradient, beta, rest):
     """m <- beta m + (1 - beta) g; rest is 1 - beta, which float32 cannot make of a beta near 1."""
-    return beta * moment + rest * gradient
+    return multiply_add(beta, moment, rest * gradient)
 
 
 @leaf
@@ -131,7 +132,8 @@ def take_step(rule, sizes, w, g, velocity, mean_square):
         for i in range(w.size):
             velocity[i] = adam_moment(velocity[i], g[i], beta_1, rest_1)
             mean_square[i] = adam_moment(mean_square[i], g[i] * g[i], beta_2, rest_2)
-            w[i] -= (size * velocity[i] + factor * g[i]) / (np.sqrt(mean_square[i]) + epsilon)
+            way = multiply_add(size, velocity[i], factor * g[i])
+            w[i] -= way / (np.sqrt(mean_square[i]) + epsilon)
     elif rule == RMSPROP:
         for i in range(w.size):
             mean_square[i] = adam_moment(mean_square[i], g[i] * g[i], beta_2, rest_2)
@@ -169,7 +171,7 @@ def add_penalty(w, g, penalties):
     zero, one = w.dtype.type(0.0), w.dtype.type(1.0)
     for i in range(w.size):
         sign = one if w[i] > zero else (-one if w[i] < zero else zero)
-        g[i] += l2 * w[i] + l1 * sign
+        g[i] += multiply_add(l2, w[i], l1 * sign)
         w[i] -= decay * w[i]
 
 

@@ -193,7 +193,7 @@ def test_a_tangent_kernel(dtype, backward):
 # What the machine code is like -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
+@pytest.mark.skipif(bool(config.DISABLE_JIT) or STOCK, reason="about code that the private way of compiling shows")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", [name for name in activation_registry if name not in ("identity", "softmax")])
 def test_loops_over_the_formulas_vectorise(name, dtype):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from numba import types
@@ -25,9 +24,9 @@ class _Declaring(CPUDispatcher):
 
     read_only: frozenset[str] = frozenset()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._parameters = tuple(inspect.signature(self.py_func).parameters)
+    @property
+    def _parameters(self) -> tuple[str, ...]:
+        return tuple(self._compiler.pysig.parameters)
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Typing of a call from an `@njit` function: only the declared specialisation is ever compiled."""

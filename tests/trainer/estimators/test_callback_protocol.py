@@ -228,7 +228,7 @@ def test_a_progress_bar_over_a_pipeline(Estimator, capsys):
 
 
 @with_protocol
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.full)])
 def test_callbacks_in_a_grid(n_jobs, capsys):
     """The bar is set on the search, which hands it on; scores are asked of the estimator, whose clones keep the monitor."""
     from sklearn.callback import ProgressBar, ScoringMonitor

@@ -19,3 +19,14 @@ def answering(seconds: float, work: Workspace, kernel: Callable[..., Any], *argu
         return float(kernel(*arguments, work) or 0.0)
     with team.Team(1) as alone:
         return alone.run(lambda member: kernel(*arguments, member) or 0.0, work, seconds)
+
+
+def left_at_its_work(seconds: float, work: Workspace, call: Callable[[], float]) -> float:
+    """What call() returns, which nothing can end. Ctrl-C leaves it at its work, in memory that nobody uses any more.
+
+    work: the caller's, for the flags that it holds.
+    """
+    if seconds < team.WORTH_A_THREAD:
+        return call()
+    with team.Team(1) as alone:
+        return alone.run(lambda member: call(), work, seconds, leaves=True)

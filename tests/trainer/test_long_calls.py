@@ -14,6 +14,7 @@ from tileprop import kernels
 from tileprop.kernels import make_plan, make_workspace
 from tileprop.trainer import LBFGS, MLPRegressor, Network
 from tileprop.trainer.fit import loop
+from tileprop.trainer.long_calls import left_at_its_work
 from tileprop.trainer.solvers import lbfgs
 
 jitted = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code, in processes of their own")
@@ -94,6 +95,26 @@ def test_ctrl_c_ends_a_call_and_the_next_one_is_right(name, monkeypatch):
 @posix_only
 @pytest.mark.plain
 @pytest.mark.usefixtures("every_call_is_long")
+def test_what_nothing_can_end_is_left_at_its_work():
+    go_on, ended = threading.Event(), threading.Event()
+
+    def call():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        go_on.wait(60.0)
+        ended.set()
+        return 0.0
+
+    work = make_workspace(make_plan([1, 1]), 1)
+    with pytest.raises(KeyboardInterrupt):
+        left_at_its_work(1.0, work, call)
+    assert not ended.is_set()
+    go_on.set()
+    assert ended.wait(60.0)
+
+
+@posix_only
+@pytest.mark.plain
+@pytest.mark.usefixtures("every_call_is_long")
 @pytest.mark.parametrize(
     ("module", "options"), [(loop, {"validation_data": (X, T)}), (lbfgs, {"optimizer": LBFGS()})], ids=["validation", "L-BFGS"]
 )
@@ -153,7 +174,7 @@ rng, moments = np.random.default_rng(0), random.Random(int(sys.argv[1]))
 X = rng.normal(size=(600_000, 32)).astype("float32")
 T = np.sin(X[:, :1])
 network = Network([32, 64, 64, 1], "tanh", "identity")
-small = Network([32, 2, 1], "tanh", "identity", dtype="float64")
+small, medium = (Network([32, width, 1], "tanh", "identity", dtype="float64") for width in (2, 90))
 v = rng.normal(size=network.theta.size).astype("float32")
 regressor = MLPRegressor(hidden_layer_sizes=(64, 64), max_iter=10**9, tol=0, n_iter_no_change=10**9, random_state=0)
 few = slice(0, 60_000)
@@ -173,6 +194,7 @@ CALLS = {
     "validation": lambda: network.fit(X[:200], T[:200], validation_data=(X, T), epochs=10**6, progress=False),
     "L-BFGS": lambda: network.fit(X, T, optimizer=LBFGS(), epochs=10**6, progress=False),
     "Levenberg-Marquardt": lambda: small.fit(X, T, optimizer=LevenbergMarquardt(), epochs=10**6, progress=False),
+    "many parameters": lambda: medium.fit(X[:2000], T[:2000], optimizer=LevenbergMarquardt(), epochs=10**6, progress=False),
     "an estimator": lambda: regressor.fit(X, T[:, 0]),
     "an estimator's predict": lambda: regressor.predict(X),
     "an estimator's L-BFGS": lambda: regressor.set_params(solver="lbfgs").fit(X, T[:, 0]),

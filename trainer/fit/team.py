@@ -43,11 +43,12 @@ class Team:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end()
 
-    def run(self, call: Callable[[Workspace], float], work: Workspace, expected: float) -> float:
+    def run(self, call: Callable[[Workspace], float], work: Workspace, expected: float, leaves: bool = False) -> float:
         """What `call` returns, made by all members together, each with its workspace. expected: seconds that it may take.
 
         Ctrl-C ends it between two blocks of rows, and so does all else that a signal handler raises: training is then after a
-        whole step. No thread is at work any more when that is raised, unless it came twice, a second or more apart.
+        whole step. No thread is at work any more when that is raised, unless it came twice, a second or more apart; or, with
+        `leaves`, for a call that looks at no flag and writes to nothing that is used again.
         """
         control = work.control[0]
         control.stop = control.abandon = control.arrivals = control.decision = control.given_up = 0
@@ -64,7 +65,7 @@ class Team:
                 for number, worker in enumerate(self._workers):
                     worker.give(call, work.member(number, self.size))
                 waiting = list(self._workers)
-                while waiting and not signals.impatient:
+                while waiting and not (signals.impatient or (leaves and control.abandon)):
                     if waiting[-1].has_ended(PATIENCE):
                         waiting.pop()
         except KeyboardInterrupt as first:

@@ -6,6 +6,7 @@ from .checks import check_one, check_outputs, check_parameters, check_workspace
 from .compiler.jit import kernel, leaf
 from .llvm import call_activation, held_matrix, matrix, span, unowned
 from .passes import Block, Net, forward_rows, inputs_of, pack_parameters
+from .training.barrier import abandoned
 from .training.dropout import no_dropout
 
 
@@ -24,6 +25,8 @@ def predict_rows(net, X, Y, keep):
     """Y OUT, with the parameters that lie in panels. keep: every row's activations stay, so that a backward pass can follow."""
     block_rows = net.header.block_rows
     for start in range(0, X.shape[0], block_rows):
+        if abandoned(net):
+            break
         block = Block(0, start if keep else 0, min(block_rows, X.shape[0] - start))
         forward_rows(net, inputs_of(net, X, start), block, no_dropout())
         take_outputs(net, block, Y, start)

@@ -109,8 +109,8 @@ MOST_ROWS = (1 << 31) - 1
 class Workspace(NamedTuple):
     """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`.
 
-    It holds addresses of machine code, and so is of no use in another process. Change nothing in it but `control[0].stop`:
-    kernels trust the offsets.
+    It holds addresses of machine code, and so is of no use in another process. Change nothing in it but `control[0].stop`
+    and `control[0].abandon`: kernels trust the offsets.
     """
 
     header: np.recarray[Any, Any]  # (1,) HEADER
@@ -120,7 +120,11 @@ class Workspace(NamedTuple):
 
     @property
     def control(self) -> np.recarray[Any, Any]:
-        """(1,) CONTROL, in `numbers`: `control[0].stop`, not 0, asks a running epoch to end after its step."""
+        """(1,) CONTROL, in `numbers`: `control[0].stop`, not 0, asks a running epoch to end after its step.
+
+        `control[0].abandon`, not 0, ends any call of a kernel between two blocks of rows: an epoch is then after a whole step,
+        and all else that is written, or returned, is unfinished.
+        """
         begin = int(self.header[0].control)
         memory = self.numbers[begin : begin + CONTROL.itemsize // self.numbers.itemsize]
         return memory.view(CONTROL).view(np.recarray)

@@ -165,6 +165,11 @@ def ask_to_stop(work: Workspace, stop: bool = True) -> None:
     work.control["stop"] = stop
 
 
+def ask_to_abandon(work: Workspace) -> None:
+    """Ask whatever runs to end between two blocks of rows."""
+    work.control["abandon"] = 1
+
+
 def begin_together(work: Workspace) -> None:
     """Before threads make a call together: nobody has come to the barrier yet."""
     work.control["arrivals"] = 0

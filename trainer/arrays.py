@@ -18,13 +18,13 @@ BLOCK = 1 << 20
 
 def all_finite(array: np.ndarray) -> bool:
     """Whether every entry of a C-contiguous array is finite, in memory that does not depend on its size."""
-    if array.size > FEW_ENTRIES:
-        # The sum is finite for nearly all data; only where it is not are all entries looked at.
-        with np.errstate(over="ignore", invalid="ignore"):
-            if np.isfinite(array.sum()):
-                return True
     flat = array.reshape(-1)
-    return all(bool(np.isfinite(flat[i : i + BLOCK]).all()) for i in range(0, flat.size, BLOCK))
+    if flat.size <= FEW_ENTRIES:
+        return bool(np.isfinite(flat).all())
+    with np.errstate(over="ignore", invalid="ignore"):
+        # The sum is finite for nearly all data; only where it is not are all entries looked at.
+        blocks = (flat[i : i + BLOCK] for i in range(0, flat.size, BLOCK))
+        return all(np.isfinite(block.sum()) or bool(np.isfinite(block).all()) for block in blocks)
 
 
 def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any], first_row: int = 0) -> np.ndarray:
@@ -35,16 +35,26 @@ def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any], first_row: int =
     given = unmasked(name, values)
     if given.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {given.dtype}; it must hold real numbers")
-    if given.dtype == dtype:
-        array = np.ascontiguousarray(given)
-    else:
-        with np.errstate(over="ignore"):
-            array = np.ascontiguousarray(given, dtype)
+    array = contiguous(given, dtype)
     if not all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         place = [where[0] + first_row, *where[1:]] if where else []
         raise InputError(f"{name} holds {given[where]!s} at {place}, which is no finite {dtype}; remove or fill such entries")
     return array
+
+
+def contiguous(given: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """C-contiguous and of the dtype. Where that takes a copy of many entries, a block of rows at a time, for Ctrl-C."""
+    if given.dtype == dtype and (given.flags.c_contiguous or given.size <= BLOCK):
+        return np.ascontiguousarray(given)
+    with np.errstate(over="ignore"):
+        if given.size <= BLOCK:
+            return np.ascontiguousarray(given, dtype)
+        array = np.empty(given.shape, dtype)
+        rows = max(1, BLOCK * len(given) // given.size)
+        for start in range(0, len(given), rows):
+            array[start : start + rows] = given[start : start + rows]
+        return array
 
 
 def unmasked(name: str, values: ArrayLike) -> np.ndarray:

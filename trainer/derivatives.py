@@ -15,12 +15,16 @@ from .. import kernels
 from ..kernels import Plan, Workspace, make_workspace
 from .arrays import as_inputs, as_real
 from .errors import InputError
+from .long_calls import answering
 from .model import Model
 
 # Rows of a block.
 ROWS = 128
 # Workspaces larger than this are not kept.
 KEPT_BYTES = 1 << 25
+
+# By how much longer calls take than a loss and its gradient: two passes more; writing as many numbers as there are parameters.
+CURVATURE, ROW_OF_PARAMETERS = 4.0, 8.0
 
 _Key = tuple[int, str, bool]
 _spare: WeakKeyDictionary[Model, dict[_Key, Workspace]] = WeakKeyDictionary()
@@ -38,8 +42,9 @@ class Borrowed:
     def __enter__(self) -> Workspace:
         return self.work
 
-    def __exit__(self, *error: object) -> None:
-        if self.work.numbers.nbytes <= KEPT_BYTES:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        # After an interrupt it says that what it is for is to be abandoned.
+        if kind is None and self.work.numbers.nbytes <= KEPT_BYTES:
             self.kept[self.key] = self.work
 
 
@@ -49,7 +54,8 @@ def input_jacobian(network: Model, X: ArrayLike) -> np.ndarray:
     Y = np.empty((len(X), sizes[-1]), network.dtype)
     J = np.empty((*Y.shape, sizes[0]), network.dtype)
     with Borrowed(network, plan, network.dtype) as work:
-        kernels.input_jacobian(plan, network.theta, X, Y, J, work)
+        seconds = len(X) * network.seconds_a_row * min(J.shape[1:])
+        answering(seconds, work, kernels.input_jacobian, plan, network.theta, X, Y, J)
     return J
 
 
@@ -59,7 +65,8 @@ def parameter_jacobian(network: Model, X: ArrayLike) -> np.ndarray:
     Y = np.empty((len(X), sizes[-1]), network.dtype)
     J = np.empty((*Y.shape, plan.n_parameters), network.dtype)
     with Borrowed(network, plan, network.dtype) as work:
-        kernels.parameter_jacobian(plan, network.theta, X, Y, J, work)
+        seconds = len(X) * network.seconds_a_row * sizes[-1] * ROW_OF_PARAMETERS
+        answering(seconds, work, kernels.parameter_jacobian, plan, network.theta, X, Y, J)
     return J
 
 
@@ -67,7 +74,8 @@ def sample_gradients(network: Model, X: ArrayLike, T: ArrayLike, sample_weight: 
     plan, X, T, weight = network.prepared(X, T, sample_weight)
     G = np.empty((len(X), plan.n_parameters), network.dtype)
     with Borrowed(network, plan, network.dtype) as work:
-        kernels.sample_gradients(plan, network.theta, X, T, weight, G, work)
+        seconds = len(X) * network.seconds_a_row * ROW_OF_PARAMETERS
+        answering(seconds, work, kernels.sample_gradients, plan, network.theta, X, T, weight, G)
     return G
 
 
@@ -75,7 +83,7 @@ def input_gradient(network: Model, X: ArrayLike, T: ArrayLike, sample_weight: Ar
     plan, X, T, weight = network.prepared(X, T, sample_weight)
     dX = np.empty_like(X)
     with Borrowed(network, plan, network.dtype) as work:
-        kernels.input_gradient(plan, network.theta, X, T, weight, dX, work)
+        answering(len(X) * network.seconds_a_row, work, kernels.input_gradient, plan, network.theta, X, T, weight, dX)
     return dX
 
 
@@ -87,7 +95,7 @@ def target_gradient(network: Model, X: ArrayLike, T: ArrayLike, sample_weight: A
         )
     dT = np.empty_like(T)
     with Borrowed(network, plan, network.dtype) as work:
-        kernels.target_gradient(plan, network.theta, X, T, weight, dT, work)
+        answering(len(X) * network.seconds_a_row, work, kernels.target_gradient, plan, network.theta, X, T, weight, dT)
     return dT
 
 
@@ -101,7 +109,8 @@ def curvature_vector(
         raise InputError(f"v has shape {direction.shape}; it must be {network.theta.shape}, laid out like theta")
     result = np.empty_like(network.theta)
     with Borrowed(network, plan, network.dtype, curvature=True) as work:
-        kernel(plan, network.theta, X, T, weight, direction, result, work)
+        seconds = len(X) * network.seconds_a_row * CURVATURE
+        answering(seconds, work, kernel, plan, network.theta, X, T, weight, direction, result)
     return result
 
 
@@ -124,11 +133,11 @@ def outputs_at(network: Model, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
     """The network's outputs with parameters theta, in its dtype."""
     Y = np.empty((len(X), network.plan.sizes[-1]), theta.dtype)
     with Borrowed(network, network.plan, theta.dtype) as work:
-        kernels.predict(network.plan, theta, X, Y, work)
+        answering(len(X) * network.seconds_a_row, work, kernels.predict, network.plan, theta, X, Y)
     return Y
 
 
 def pull_back_at(network: Model, theta: np.ndarray, X: np.ndarray, dY: np.ndarray, grad: np.ndarray, dX: np.ndarray) -> None:
     """`kernels.vjp` with parameters theta; grad and dX OUT, either may be empty."""
     with Borrowed(network, network.plan, theta.dtype) as work:
-        kernels.vjp(network.plan, theta, X, dY, grad, dX, work)
+        answering(len(X) * network.seconds_a_row, work, kernels.vjp, network.plan, theta, X, dY, grad, dX)

@@ -16,7 +16,9 @@ from ..kernels import Plan, make_workspace
 from ..kernels.losses import loss_registry
 from ..kernels.validation import positive_integer
 from .bounds import check_within
+from .fit.threads import step_seconds
 from .layers import layer_by_layer
+from .long_calls import answering
 from .model import Model
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -136,27 +138,28 @@ class _Point:
     def __init__(self, plan: Plan, theta: np.ndarray, X: np.ndarray, T: np.ndarray, weight: np.ndarray) -> None:
         self.plan, self.theta, self.X, self.T, self.weight = plan, theta, X, T, weight
         self.work = make_workspace(plan, min(len(X), BATCH), derivatives=True)
+        self.seconds = step_seconds(plan, len(X), theta.itemsize)
 
     def loss(self) -> float:
-        none = np.empty(0)
-        return float(kernels.loss_and_grad(self.plan, self.theta, self.X, self.T, self.weight, none, self.work))
+        arguments = self.plan, self.theta, self.X, self.T, self.weight, np.empty(0)
+        return answering(self.seconds, self.work, kernels.loss_and_grad, *arguments)
 
     def gradients(self) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
         """Each part's name, its array, and the kernels' gradient to it; None where there is none."""
         plan, theta, X, T, weight, work = self.plan, self.theta, self.X, self.T, self.weight, self.work
         grad, dX, dT = np.empty_like(theta), np.empty_like(X), np.empty_like(T)
-        kernels.loss_and_grad(plan, theta, X, T, weight, grad, work)
+        answering(self.seconds, work, kernels.loss_and_grad, plan, theta, X, T, weight, grad)
         arrays = zip(*plan.unflatten(theta), *plan.unflatten(grad), strict=True)
         for layer, (W, b, dW, db) in enumerate(arrays, start=1):
             yield f"layer {layer} weights", W, dW
             if b.size:
                 yield f"layer {layer} biases", b, db
-        kernels.input_gradient(plan, theta, X, T, weight, dX, work)
+        answering(self.seconds, work, kernels.input_gradient, plan, theta, X, T, weight, dX)
         yield "inputs", X, dX
         if loss_registry.with_code(plan.loss_code).target_kernel is None:
             yield "targets", T, None
         else:
-            kernels.target_gradient(plan, theta, X, T, weight, dT, work)
+            answering(self.seconds, work, kernels.target_gradient, plan, theta, X, T, weight, dT)
             yield "targets", T, dT
 
     def difference(self, array: np.ndarray, place: tuple[int, ...], step: float) -> tuple[float, float]:

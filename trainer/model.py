@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +16,10 @@ from ..kernels.losses import loss_registry
 from ..kernels.validation import real_dtype
 from .arrays import as_inputs, as_real, as_targets, as_weights, unmasked
 from .errors import InputError
+from .fit.threads import step_seconds
 from .initial import initial_theta
 from .layers import layer_by_layer
+from .long_calls import answering
 
 # predict works through its rows in blocks; a workspace for this many is enough for any number.
 PREDICT_ROWS = 4096
@@ -26,6 +29,9 @@ FEW_ROWS = 64
 WORK_AT_A_TIME = 1 << 27
 # Workspaces are kept for the next call, since to make one takes longer than to predict a few rows. So many, none larger.
 KEPT, KEPT_BYTES = 4, 1 << 25
+
+# Attributes that a copy does not take over.
+_MADE_ANEW = {"weights", "biases", "_spare", "seconds_a_row"}
 
 # Of a workspace: its rows, and the columns of its targets.
 _Key = tuple[int, int]
@@ -42,8 +48,9 @@ class _Borrowed:
     def __enter__(self) -> Workspace:
         return self._work
 
-    def __exit__(self, *error: object) -> None:
-        if len(self._spare) < KEPT and self._work.numbers.nbytes <= KEPT_BYTES:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        # After an interrupt it says that what it is for is to be abandoned.
+        if kind is None and len(self._spare) < KEPT and self._work.numbers.nbytes <= KEPT_BYTES:
             self._spare[self._key] = self._work
 
 
@@ -77,7 +84,7 @@ class Model:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {name: value for name, value in vars(self).items() if name not in ("weights", "biases", "_spare")}
+        kept = {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
         return {**kept, "names": (self.plan.activations, self.plan.loss)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -123,37 +130,68 @@ class Model:
 
     @property
     def _rows_at_a_time(self) -> int:
-        """So few that to predict them takes some hundredths of a second."""
+        """So few that to predict them takes some hundredths of a second, but for large networks."""
+        return max(PREDICT_ROWS, self._short_rows)
+
+    @property
+    def _short_rows(self) -> int:
+        """The same for networks of any size, as far as that goes."""
         work_of_a_row = self.plan.n_parameters + 16 * sum(self.plan.sizes[1:])
-        return max(PREDICT_ROWS, WORK_AT_A_TIME // work_of_a_row)
+        return max(FEW_ROWS, WORK_AT_A_TIME // work_of_a_row // FEW_ROWS * FEW_ROWS)
+
+    @functools.cached_property
+    def seconds_a_row(self) -> float:
+        """Roughly how long a loss and its gradient take, for each row."""
+        return step_seconds(self.plan, 1, self.dtype.itemsize)
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
         """`predict` for X that is known to be finite, C-contiguous and of the network's dtype."""
         Y = np.empty((len(X), self.weights[-1].shape[1]), self.dtype)
+        if len(X) <= FEW_ROWS:
+            self._predict(X, Y)
+        else:
+            at_a_time = self._rows_at_a_time
+            for start in range(0, len(X), at_a_time):
+                self._predict(X[start : start + at_a_time], Y[start : start + at_a_time])
+        return Y
+
+    def _predict(self, X: np.ndarray, Y: np.ndarray) -> None:
+        """Y (n, n_out) OUT, in one call."""
         with self._borrowed(self.plan, FEW_ROWS if len(X) <= FEW_ROWS else PREDICT_ROWS) as work:
             if len(X) == 1:  # on theta as it is: twice as fast for wide layers, and no slower for any
                 kernels.predict_one(self.plan, self._theta, X[0], Y[0], work)
             else:
-                kernels.predict(self.plan, self._theta, X, Y, work)
-        return Y
+                answering(len(X) * self.seconds_a_row, work, kernels.predict, self.plan, self._theta, X, Y)
 
     def activations(self, X: ArrayLike) -> list[np.ndarray]:
         """The output of every layer for X (n, n_in): arrays (n, width), the last of which is the prediction."""
         rows = as_inputs(X, self.plan.sizes[0], self.dtype)
-        return [A for _, A in layer_by_layer(self.plan, self._theta, rows)]
+        at_a_time = self._short_rows
+        if len(rows) <= at_a_time:
+            return [A for _, A in layer_by_layer(self.plan, self._theta, rows)]
+        result = [np.empty((len(rows), width), self.dtype) for width in self.plan.sizes[1:]]
+        for start in range(0, len(rows), at_a_time):
+            here = slice(start, start + at_a_time)
+            for A, (_, part) in zip(result, layer_by_layer(self.plan, self._theta, rows[here]), strict=True):
+                A[here] = part
+        return result
 
     def loss(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Mean loss over the rows of X (n, n_in) with targets T, weighted by sample_weight where given."""
         plan, X, T, weight = self.prepared(X, T, sample_weight)
-        with self._borrowed(plan, min(len(X), PREDICT_ROWS)) as work:
-            return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, np.empty(0, self.dtype), work))
+        return self._loss(plan, X, T, weight, np.empty(0, self.dtype))
 
     def loss_and_grad(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, np.ndarray]:
         """Mean loss over the rows, and its gradient, a new vector laid out like theta (see `unflatten`)."""
         plan, X, T, weight = self.prepared(X, T, sample_weight)
         grad = np.empty_like(self._theta)
+        return self._loss(plan, X, T, weight, grad), grad
+
+    def _loss(self, plan: Plan, X: np.ndarray, T: np.ndarray, weight: np.ndarray, grad: np.ndarray) -> float:
+        """grad: like theta, OUT, or empty."""
+        seconds = len(X) * self.seconds_a_row
         with self._borrowed(plan, min(len(X), PREDICT_ROWS)) as work:
-            return float(kernels.loss_and_grad(plan, self._theta, X, T, weight, grad, work)), grad
+            return answering(seconds, work, kernels.loss_and_grad, plan, self._theta, X, T, weight, grad)
 
     def _borrowed(self, plan: Plan, rows: int) -> _Borrowed:
         return _Borrowed(self._spare, plan, rows, self.dtype)

@@ -14,12 +14,12 @@ from ..kernels import State
 from . import derivatives, files
 from .extras import require
 from .fit.callbacks import Callback
-from .fit.checkpoints import read_checkpoint
 from .fit.epochs import Shuffle
 from .fit.history import History
 from .fit.loop import fit
 from .fit.optimizers import Optimizer
 from .fit.options import FitOptions
+from .fit.resuming import read_checkpoint
 from .fit.schedules import Schedule
 from .intervals import interval
 from .model import Model

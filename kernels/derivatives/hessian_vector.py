@@ -38,7 +38,7 @@ from ..passes import (
     unpack_parameters,
     weights_at,
 )
-from ..training.barrier import single_thread
+from ..training.barrier import abandoned, single_thread
 from ..training.dropout import no_dropout
 from .chain import backward_product, below_at, block_from, check_with_loss, load, scale_of
 
@@ -147,6 +147,8 @@ def curvature_product(plan, theta, rows, v, result, work, full):
     targets, weights = unowned(T), unowned(weight)
     scale, total = scale_of(weight, n), np.float64(0.0)
     for start in range(0, n, header.block_rows):
+        if abandoned(net):
+            break
         block, inputs = block_from(net, X, start), inputs_of(net, X, start)
         forward_rows(net, inputs, block, no_dropout())
         forward_tangents(net, inputs, block)

@@ -8,6 +8,7 @@ from ..checks import check_derivatives, check_like
 from ..compiler.jit import kernel
 from ..llvm import span, unowned
 from ..passes import Net, Targets
+from ..training.barrier import abandoned
 from .chain import (
     backward_block,
     block_from,
@@ -32,6 +33,8 @@ def input_gradient(plan, theta, X, T, weight, dX, work):
     targets, weights = unowned(T), unowned(weight)
     scale, total = scale_of(weight, n), np.float64(0.0)
     for start in range(0, n, net.header.block_rows):
+        if abandoned(net):
+            break
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
         total += block_loss(net, Targets(targets, weights, start, scale), block)

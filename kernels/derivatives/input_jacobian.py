@@ -6,6 +6,7 @@ from ..checks import check_derivatives, check_jacobian
 from ..compiler.jit import kernel, leaf
 from ..llvm import span, unowned
 from ..passes import Net
+from ..training.barrier import abandoned
 from .chain import check_with_outputs, input_deltas, load, take_input_deltas
 from .stacks import forward_and_slopes, small_block, stack_inputs, stack_outputs, units_at_once
 
@@ -27,6 +28,8 @@ def jacobian_from_outputs(net, rows, out, at):
     n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
     units = units_at_once(net, rows, n_out)
     for first in range(0, n_out, units):
+        if abandoned(net):
+            break
         here = min(units, n_out - first)
         stack_outputs(net, first, here, rows)
         input_deltas(net, here * rows)
@@ -40,6 +43,8 @@ def jacobian_from_inputs(net, theta, rows, out, at):
     n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
     units = units_at_once(net, rows, n_in)
     for first in range(0, n_in, units):
+        if abandoned(net):
+            break
         here = min(units, n_in - first)
         stack_inputs(net, theta, first, here, rows)
         take_stack(net, first, here, rows, out, at, n_out * n_in)
@@ -59,6 +64,8 @@ def input_jacobian(plan, theta, X, Y, J, work):
     backwards = n_out <= n_in
     load(net, theta, 0 if backwards else net.header.n_layers)
     for start in range(0, X.shape[0], small_block(net)):
+        if abandoned(net):
+            break
         rows = forward_and_slopes(net, X, start, Y)
         if backwards:
             jacobian_from_outputs(net, rows, out, start * n_out * n_in)

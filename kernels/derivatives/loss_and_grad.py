@@ -8,7 +8,7 @@ from ..checks import check_parameters
 from ..compiler.jit import kernel
 from ..llvm import span, unowned
 from ..passes import Into, Net, Targets, add_gradient, inputs_of, unpack_parameters
-from ..training.barrier import single_thread
+from ..training.barrier import abandoned, single_thread
 from ..training.dropout import no_dropout
 from .chain import (
     backward_block,
@@ -38,6 +38,8 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
     targets, weights = unowned(T), unowned(weight)
     scale, total, team = scale_of(weight, n), np.float64(0.0), single_thread(net)
     for start in range(0, n, header.block_rows):
+        if abandoned(net):
+            break
         block, inputs = block_from(net, X, start), inputs_of(net, X, start)
         forward_block(net, theta, X, start, block)
         total += block_loss(net, Targets(targets, weights, start, scale), block)

@@ -11,6 +11,7 @@ from ..layout import CACHE_LINE, aligned_zeros
 from ..llvm import lanes_of, span, unowned
 from ..matrices import ByRows, add_gram, padded_columns, padded_width
 from ..passes import Block, Net, backward_rows, inputs_of, multiply_by_slopes, refresh_all_transposed
+from ..training.barrier import abandoned
 from ..training.dropout import no_dropout
 from .row_gradients import take_row_gradients
 
@@ -69,6 +70,8 @@ def add_normal_equations(plan, X, T, weight, scale, N, work):
         block = Block(0, start, min(JACOBIAN_ROWS, X.shape[0] - start))
         R = ByRows((size + 1) * stride, stride, block.rows)
         for unit in range(net.layers[net.header.n_layers - 1].n_out):
+            if abandoned(net):
+                return
             seed_residuals(net, (T, weight, scale, size), unit, block, flat, R)
             take_row_gradients(net, inputs_of(net, X, start), block, start, flat, R.at, stride)
             add_gram(flat, R, size + 1)

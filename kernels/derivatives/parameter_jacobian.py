@@ -6,6 +6,7 @@ from ..checks import check_derivatives, check_jacobian
 from ..compiler.jit import kernel
 from ..llvm import span, unowned
 from ..passes import Block, Net, inputs_of
+from ..training.barrier import abandoned
 from .chain import check_with_outputs, load
 from .row_gradients import take_row_gradients
 from .stacks import forward_and_slopes, small_block, stack_outputs, units_at_once
@@ -24,9 +25,13 @@ def parameter_jacobian(plan, theta, X, Y, J, work):
     out, n_out, size = span(J, 0, J.size), Y.shape[1], theta.size
     load(net, theta, 1)
     for start in range(0, X.shape[0], small_block(net)):
+        if abandoned(net):
+            break
         rows = forward_and_slopes(net, X, start, Y)
         inputs, units = inputs_of(net, X, start), units_at_once(net, rows, n_out)
         for first in range(0, n_out, units):
+            if abandoned(net):
+                break
             here = min(units, n_out - first)
             stack_outputs(net, first, here, rows)
             for unit in range(here):

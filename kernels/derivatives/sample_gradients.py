@@ -8,6 +8,7 @@ from ..checks import check_row_gradients
 from ..compiler.jit import kernel
 from ..llvm import span, unowned
 from ..passes import Net, Targets, inputs_of
+from ..training.barrier import abandoned
 from .chain import backward_block, block_from, block_loss, check_with_loss, forward_block, load_unless_one, scale_of
 from .row_gradients import take_row_gradients
 
@@ -27,6 +28,8 @@ def sample_gradients(plan, theta, X, T, weight, G, work):
     targets, weights = unowned(T), unowned(weight)
     total = np.float64(0.0)
     for start in range(0, n, net.header.block_rows):
+        if abandoned(net):
+            break
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
         total += block_loss(net, Targets(targets, weights, start, 1.0), block)

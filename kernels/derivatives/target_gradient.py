@@ -9,6 +9,7 @@ from ..compiler.jit import kernel, leaf
 from ..llvm import call_loss, copy, span, unowned
 from ..losses.codes import LABEL_LOG_LOSS
 from ..passes import Net
+from ..training.barrier import abandoned
 from .chain import block_from, check_with_loss, forward_block, load_unless_one, scale_of
 
 
@@ -39,6 +40,8 @@ def target_gradient(plan, theta, X, T, weight, dT, work):
     load_unless_one(net, theta, header.n_layers, n)
     scale, total = scale_of(weight, n), np.float64(0.0)
     for start in range(0, n, header.block_rows):
+        if abandoned(net):
+            break
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
         total += loss_of_block(net, header.loss_kernel, T, weight, start, scale, block)

@@ -16,7 +16,7 @@ from ..passes import (
     unpack_parameters,
 )
 from ..predict import forward_one
-from ..training.barrier import single_thread
+from ..training.barrier import abandoned, single_thread
 from ..training.dropout import no_dropout
 from .chain import block_from, forward_block, input_deltas, load, seed_rows, take_input_deltas
 from .one_row import backward_one, input_delta_one
@@ -98,6 +98,8 @@ def vjp(plan, theta, X, dY, grad, dX, work):
         return
     load(net, theta, 0 if dX.size else 1)
     for start in range(0, X.shape[0], net.header.block_rows):
+        if abandoned(net):
+            break
         block = block_from(net, X, start)
         forward_block(net, theta, X, start, block)
         pull_back(net, X, dY, start, block, grad, dX, single_thread(net))

@@ -15,19 +15,20 @@ from ..llvm import atomic_add, atomic_read, nap, pause, record_view, yield_threa
 from ..records import Record, with_attributes
 
 _LINE = 64  # bytes: each field has a cache line of its own
-# stop: the caller's wish. arrivals: how often threads have come to the barrier. decision: what all threads act on.
+# stop: the caller's wish, to end after a step. abandon: to end a call between two blocks of rows, whatever it has done by then.
+# arrivals: how often threads have come to the barrier. decision: what all threads act on after a step; given_up: before it.
 CONTROL: Record = with_attributes(
     np.dtype(
         {
-            "names": ["stop", "arrivals", "decision"],
-            "formats": [np.int64, np.int64, np.int64],
-            "offsets": [0, _LINE, 2 * _LINE],
+            "names": ["stop", "abandon", "arrivals", "decision", "given_up"],
+            "formats": [np.int64] * 5,
+            "offsets": [0, 8, _LINE, 2 * _LINE, 2 * _LINE + 8],
             "itemsize": 3 * _LINE,
         }
     )
 )
 control_at = record_view(CONTROL)
-ARRIVALS_AT = _LINE // 8  # in int64 numbers, for the atomic operations
+ABANDON_AT, ARRIVALS_AT = 1, _LINE // 8  # in int64 numbers, for the atomic operations
 
 # A pause takes 10 to 40 ns: about as long as two system calls for a yield.
 SPINS = 100
@@ -54,6 +55,12 @@ def team_of(net):
 def single_thread(net):
     """This thread alone, for what one thread does by itself."""
     return Team(control_at(net.memory, net.header.control), 0, 1)
+
+
+@leaf
+def abandoned(net):
+    """Whether the caller wants the call to end; to be asked between two blocks of rows."""
+    return atomic_read(control_at(net.memory, net.header.control), ABANDON_AT) != 0
 
 
 @leaf

@@ -26,7 +26,7 @@ from ..passes import (
     sum_of_losses,
     weights_at,
 )
-from .barrier import is_ours, share, single_thread, wait_for_all
+from .barrier import abandoned, is_ours, share, single_thread, wait_for_all
 from .clipping import add_squared_lengths, clipped_step, whole_gradient
 from .codes import DIVERGED, RUNNING, STOPPED
 from .dropout import Dropout, step_key
@@ -141,6 +141,8 @@ def gradients_of_groups(net, rows, batch, n_groups, team, dropout):
             first = chunk * header.chunk_rows
             count = min(header.chunk_rows, batch.rows - first)
             for row in range(0, count, header.block_rows):
+                if abandoned(net):
+                    return
                 block = Block(memory, row, min(header.block_rows, count - row))
                 deltas_of_block(net, rows, batch, first + row, block, dropout)
             X, whole = chunk_inputs(net, rows, batch.start + first, memory), Block(memory, 0, count)
@@ -202,10 +204,16 @@ def train_batches(net, rows, state, team, barriers, step, record):
         else:
             first, last = share(team, count, header.strip_rows)
             for row in range(first, last, header.block_rows):
+                if abandoned(net):
+                    break
                 block = Block(0, row, min(header.block_rows, last - row))
                 deltas_of_block(net, rows, batch, row, block, dropout)
+        if abandoned(net):  # whoever has left rows out comes here
+            control[0].given_up = 1
         wait_for_all(team, barriers + 1)
-
+        if control[0].given_up != 0:
+            status, done = STOPPED, start
+            break
         loss = sum_of_losses(net, count)
         penalty = scale * sum_of(numbers_of_layers(net)) if penalised else 0.0
         if not math.isfinite(loss + penalty):

@@ -66,6 +66,9 @@ class MLPClassifier(CompiledTraining, sklearn.neural_network.MLPClassifier):  # 
         Threads to train with. None: as many of the processors at hand as have enough to do. Their number changes no bit of
         the result.
 
+    checkpoint : path, default=None
+        A file that `fit` is written to once a minute and when it ends, for `resume` to go on from.
+
     Attributes
     ----------
     network_ : Network
@@ -119,6 +122,7 @@ class MLPClassifier(CompiledTraining, sklearn.neural_network.MLPClassifier):  # 
         callbacks: Any = None,
         dtype: str | None = None,
         n_threads: int | None = None,
+        checkpoint: Any = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -159,3 +163,4 @@ class MLPClassifier(CompiledTraining, sklearn.neural_network.MLPClassifier):  # 
         self.callbacks = callbacks
         self.dtype = dtype
         self.n_threads = n_threads
+        self.checkpoint = checkpoint

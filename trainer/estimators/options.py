@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any
 
 from sklearn.metrics import get_scorer_names
@@ -55,4 +56,5 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "callbacks": [list, tuple, None],
     "dtype": [StrOptions({"float32", "float64"}), None],
     "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+    "checkpoint": [str, PathLike, None],
 }

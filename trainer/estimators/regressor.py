@@ -76,6 +76,9 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         Threads to train with. None: as many of the processors at hand as have enough to do. Their number changes no bit of
         the result.
 
+    checkpoint : path, default=None
+        A file that `fit` is written to once a minute and when it ends, for `resume` to go on from.
+
     Attributes
     ----------
     network_ : Network
@@ -131,6 +134,7 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         callbacks: Any = None,
         dtype: str | None = None,
         n_threads: int | None = None,
+        checkpoint: Any = None,
     ) -> None:
         super().__init__(
             loss=loss,
@@ -172,6 +176,7 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         self.callbacks = callbacks
         self.dtype = dtype
         self.n_threads = n_threads
+        self.checkpoint = checkpoint
 
     def predict_interval(self, X: Any, coverage: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper bounds, each shaped like what `predict` returns; see `Network.predict_interval`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -14,12 +13,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils.validation import validate_data
 
-from ..errors import DivergenceError
-from ..fit.callbacks import RunningFit
+from ..errors import DivergenceError, InputError
+from ..fit.loop import fit
 from ..fit.optimizers import SGD, Adam, Optimizer
+from ..fit.options import FitOptions
+from ..fit.resuming import Resumed, read_checkpoint
+from ..fit.team import SecondInterrupt
 from ..model import PREDICT_ROWS
 from ..network import Network
 from ..scikit_learn_names import network_arguments
+from .bookkeeping import Bookkeeping, Orders, state_of, with_state
 from .callback_protocol import WithCallbacks
 from .validation import Validating
 
@@ -29,10 +32,40 @@ def _dense(X: Any) -> np.ndarray:
     return dense
 
 
+class Lowest:
+    """The lowest loss that L-BFGS has seen, its parameters, and how often one was lower than all before: each of its iterations
+    ends at such a one."""
+
+    def __init__(self, parameters: np.ndarray) -> None:
+        self.parameters, self.loss, self.count = parameters, np.inf, 0
+
+    def see(self, parameters: np.ndarray, loss: float) -> None:
+        if loss < self.loss:
+            self.count += np.isfinite(self.loss)
+            self.parameters, self.loss = parameters.copy(), loss
+
+
+def _of_estimator(resumed: Resumed, network: Network) -> dict[str, Any]:
+    """What an estimator has kept in a checkpoint, which then goes on in this network."""
+    kept = resumed.of_last_callback()
+    if "before" not in kept:
+        raise InputError(f"{resumed.path} is no checkpoint of an estimator; go on with Network.resume")
+    ours, theirs = ({**model.plan.arguments, "dtype": model.dtype.name} for model in (network, resumed.model))
+    for name, value in ours.items():
+        if theirs.get(name) != value:
+            raise InputError(f"the network's {name} is {value}; that of the fit in {resumed.path} is {theirs.get(name)}")
+    resumed.model = network
+    return kept
+
+
 class CompiledTraining(Validating, WithCallbacks):
     """What both estimators do otherwise than scikit-learn's. `coefs_` and `intercepts_` are views of `network_.theta`."""
 
     network_: Network
+    # Of the call of `resume` under way.
+    _resumed: Resumed | None = None
+    # Of the fit by L-BFGS under way.
+    _lowest: Lowest | None = None
 
     def _linked(self: Any, *, anew: bool = False) -> Network:
         """`network_`, made where there is none, and again where `coefs_` or `intercepts_` are no longer views of it."""
@@ -83,6 +116,30 @@ class CompiledTraining(Validating, WithCallbacks):
         finally:
             del self._validation, self._tasks
 
+    def resume(
+        self: Any,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
+        """Go on with the fit that was written to `checkpoint`, to the same bits as if it had never stopped; returns self.
+
+        Data and arguments must be those of that fit: what differs is named. `random_state` need not be given, and `n_threads`
+        may be another.
+        """
+        if self.checkpoint is None:
+            raise ValueError("resume needs the argument checkpoint of the estimator: the file that the fit was written to")
+        _, self._resumed = read_checkpoint(Network, self.checkpoint)
+        vars(self).pop("coefs_", None)  # a fit from its beginning, be it a warm start
+        try:
+            return self.fit(X, y, sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
+        finally:
+            del self._resumed
+
     def _validate_input(self: Any, *arguments: Any, **more: Any) -> tuple[Any, np.ndarray]:
         X, y = super()._validate_input(*arguments, **more)  # type: ignore[misc]
         return (X if self.dtype is None else X.astype(self.dtype, copy=False)), y
@@ -129,33 +186,49 @@ class CompiledTraining(Validating, WithCallbacks):
             dW += self.alpha / total * W
             squares += float(np.vdot(W, W))
         gradient = np.concatenate([array.ravel() for array in (*weights, *biases)])
-        return self._total_loss(loss, 0.5 * self.alpha * squares / total), gradient
+        value = self._total_loss(loss, 0.5 * self.alpha * squares / total)
+        if self._lowest is not None:
+            self._lowest.see(packed_coef_inter, value)
+        return value, gradient
 
     def _fit_lbfgs(self: Any, X: Any, *rest: Any) -> None:
-        for name in ("optimizer", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "schedule"):
+        for name in ("optimizer", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "schedule", "checkpoint"):
             if getattr(self, name):
                 raise ValueError(f"{name} needs solver='sgd' or 'adam'; solver='lbfgs' does not know it")
         if self._validation is not None:
             raise ValueError("X_val needs solver='sgd' or 'adam'; solver='lbfgs' does not look at a validation set")
-        sizes = self._linked(anew=True).plan.sizes
-        # Not scikit-learn's sizes, which in a warm start have one output for each target whatever the loss.
-        super()._fit_lbfgs(_dense(X), *rest[:-1], sizes)  # type: ignore[misc]
+        network = self._linked(anew=True)
+        self._lowest = Lowest(np.concatenate([array.ravel() for array in (*self.coefs_, *self.intercepts_)]))
+        try:
+            # Not scikit-learn's sizes, which in a warm start have one output for each target whatever the loss.
+            super()._fit_lbfgs(_dense(X), *rest[:-1], network.plan.sizes)  # type: ignore[misc]
+        except SecondInterrupt:
+            raise
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+            self._unpack(self._lowest.parameters)
+            self.n_iter_, self.loss_ = self._lowest.count, self._lowest.loss
+        finally:
+            del self._lowest
         self._linked(anew=True)
 
     def _fit_stochastic(
         self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, *scratch_and_incremental: Any
     ) -> None:
-        incremental, tasks = scratch_and_incremental[-1], self._tasks
+        incremental, tasks, resumed = scratch_and_incremental[-1], self._tasks, self._resumed
         network = self._linked(anew=True)
         goes_on = incremental or (self.warm_start and self.keep_optimizer)
         if not goes_on or not hasattr(self, "_optimizer"):
             self._start_optimizer(network)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
+        if resumed is not None:
+            kept = _of_estimator(resumed, network)
+            self._random_state = with_state(self.random_state, kept["before"])
+        before = state_of(self._random_state) if self.checkpoint is not None else ""
         validation = self._given_validation()
         if validation is None and self.early_stopping:
             X, y, sample_weight, validation = self._split(X, y, sample_weight)
-        X_val, y_val, weight_val = validation[:3] if validation else (None, None, None)
         validates = validation is not None and (self._validation is not None or self.scoring == "loss")
         if not (validates and self.warm_start and hasattr(self, "validation_loss_curve_")):
             vars(self).pop("validation_loss_curve_", None)
@@ -165,67 +238,41 @@ class CompiledTraining(Validating, WithCallbacks):
         batch_size = min(200, n) if self.batch_size == "auto" else self.batch_size
         if batch_size > n:
             warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4)
-
-        def after_epoch(running: RunningFit) -> bool:
-            history = running.history
-            self.n_iter_ += 1
-            self.loss_ = self._total_loss(history.batch_loss[-1], history.penalty[-1])
-            self.t_ += n
-            self.loss_curve_.append(self.loss_)
-            if self.verbose:
-                print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
-            if validates:
-                self.validation_loss_curve_.append(self._total_loss(history.val_loss[-1], 0.0))
-            self._update_no_improvement_count(self.early_stopping, X_val, y_val, weight_val)
-            self._optimizer.iteration_ends(self.t_)
-            stops = self._no_improvement_count > self.n_iter_no_change and self._stops()
-            if isinstance(self._optimizer, SGDOptimizer) and self.schedule is None:
-                running.learning_rate = self._optimizer.learning_rate
-            stops = tasks.end_epoch() or stops or incremental
-            if stops:
-                return True
-            if self.n_iter_ < self.max_iter:
-                tasks.begin_epoch()
-            else:
-                warnings.warn(
-                    f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
-                    "converged yet.",
-                    ConvergenceWarning,
-                    stacklevel=6,
-                )
-            return False
-
+        orders = Orders(self._random_state)
+        count = Bookkeeping(self, before, orders, n, validation, validates, incremental)
         # Short epochs may be made several at a time where nobody looks at the weights or draws from the generator after each.
         steady = self.solver == "adam" or self.learning_rate == "constant"
         seeded = isinstance(self.random_state, Integral) or not self.shuffle
-        several = steady and seeded and not (self.early_stopping or incremental or tasks.watched)
-        after_epoch.losses_only = several  # type: ignore[attr-defined]
-        self.n_iter_ = 0
+        count.losses_only = steady and seeded and not (self.early_stopping or incremental or tasks.watched)
+        options: dict[str, Any] = {
+            "epochs": self.max_iter,
+            "batch_size": min(batch_size, n),
+            "alpha": self.alpha,
+            "l1": self.l1,
+            "weight_decay": self.weight_decay,
+            "clip_norm": self.clip_norm,
+            "frozen_layers": self.frozen_layers or (),
+            "dropout": self.dropout,
+            "shuffle": orders if self.shuffle else False,
+            "label_smoothing": getattr(self, "label_smoothing", 0.0),
+            "schedule": self.schedule,
+            "callbacks": [*(self.callbacks or ()), count],
+            "progress": False,
+            "n_threads": self.n_threads,
+            "checkpoint": None if incremental else self.checkpoint,
+        }
+        if resumed is not None:
+            self._state = resumed.state()
+        validation_data = (_dense(validation[0]), self._targets(validation[3]), validation[2]) if validates else None
         try:
             tasks.begin_epoch()
-            network.fit(
-                _dense(X),
-                self._targets(y),
-                epochs=self.max_iter,
-                batch_size=min(batch_size, n),
-                optimizer=self._state,
-                alpha=self.alpha,
-                l1=self.l1,
-                weight_decay=self.weight_decay,
-                clip_norm=self.clip_norm,
-                frozen_layers=self.frozen_layers or (),
-                dropout=self.dropout,
-                shuffle=self._orders() if self.shuffle else False,
-                sample_weight=sample_weight,
-                label_smoothing=getattr(self, "label_smoothing", 0.0),
-                schedule=self.schedule,
-                validation_data=(_dense(X_val), self._targets(validation[3]), weight_val) if validates else None,
-                callbacks=[*(self.callbacks or ()), after_epoch],
-                progress=False,
-                n_threads=self.n_threads,
-            )
+            chosen = FitOptions(**options, optimizer=self._state)
+            fit(network, _dense(X), self._targets(y), sample_weight, validation_data, chosen, resumed)
+        except SecondInterrupt:
+            raise
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
+            count.settle()
         except DivergenceError:
             if not self.early_stopping:
                 raise
@@ -260,20 +307,6 @@ class CompiledTraining(Validating, WithCallbacks):
             optimizer = Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True)
         self._state = optimizer.state(network.plan, network.dtype)
         self._state.hyperparameters[0].learning_rate = self._optimizer.learning_rate
-
-    def _orders(self: Any) -> Callable[[int], np.ndarray]:
-        """scikit-learn's orders of the rows: each is the one before, shuffled."""
-        rows: np.ndarray | None = None
-
-        def following(n: int) -> np.ndarray:
-            nonlocal rows
-            # What `sklearn.utils.shuffle` does, in a tenth of the time.
-            shuffled = np.arange(n)
-            self._random_state.shuffle(shuffled)
-            rows = shuffled if rows is None else rows[shuffled]
-            return rows
-
-        return following
 
     def _stops(self: Any) -> bool:
         what = "Validation score" if self.early_stopping else "Training loss"

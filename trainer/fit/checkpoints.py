@@ -2,7 +2,7 @@
 
 A checkpoint is a network's file (`files.py`) that holds more: the optimizer's state, that of the random generator, the history,
 what callbacks remember, and a fingerprint of the data and the settings. It is written whole or not at all; the one before it
-stays beside it, with `.previous` at the end of its name.
+stays beside it, with `.previous` at the end of its name. `resuming.py` reads it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,14 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Sequence
 from hashlib import blake2b
-from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from ...kernels import State, make_state
-from ..errors import InputError, ModelFormatError
-from ..extras import require
-from ..files import load_network, save_network
+from ..errors import InputError
+from ..files import save_network
 from ..model import Model
 from . import schedules
 from .callbacks import Callback
@@ -33,9 +29,9 @@ from .options import FitOptions
 # Without `checkpoint_every`.
 SECONDS_BETWEEN = 60.0
 PREVIOUS = ".previous"
+HASHED_AT_ONCE = 1 << 24  # bytes
 FORMAT = "tileprop-checkpoint-1"
 
-AnyModel = TypeVar("AnyModel", bound=Model)
 # What is trained and validated on, by the names of arguments; None where it is not given.
 Data = dict[str, np.ndarray | None]
 
@@ -44,37 +40,36 @@ _SETTINGS = (
     "epochs", "batch_size", "alpha", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "label_smoothing",
     "schedule", "shuffle",
 )  # fmt: skip
-_LISTS = ("loss", "val_loss", "seconds", "batch_loss", "penalty")
+LISTS = ("loss", "val_loss", "seconds", "batch_loss", "penalty")
 
 
 class Checkpoints:
     """Writes the checkpoints of one fit: every so many epochs, or once a minute, and when it ends, however it ends."""
 
-    def __init__(self, options: FitOptions, model: Model, state: State, history: History, base_rate: float, data: Data) -> None:
+    def __init__(self, options: FitOptions, model: Model, history: History, data: Data) -> None:
         assert options.checkpoint is not None
-        self._path, self._every, self._base_rate = Path(options.checkpoint), options.checkpoint_every, base_rate
-        self._model, self._state, self._history, self._callbacks = model, state, history, options.callbacks
-        self._fixed = {"format": FORMAT, "settings": settings_of(options), "data": fingerprints(data)}
+        self._path, self._every = Path(options.checkpoint), options.checkpoint_every
+        self._model, self._history, self._callbacks = model, history, options.callbacks
+        fixed = {"settings": settings_of(options), "optimizer": described_optimizer(options.optimizer)}
+        self._fixed = {"format": FORMAT, "data": fingerprints(data), **fixed}
         self._written, self._time = history.epochs, time.monotonic()
-        self._now: tuple[dict[str, np.ndarray], dict[str, Any]] = ({}, {})
+        self._now: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
 
-    def remember(self, ended: bool) -> None:
-        """What is so after this epoch. ended: no more are to come."""
-        counters, hyperparameters = _numbers(self._state.counters[0]), _numbers(self._state.hyperparameters[0])
-        hyperparameters["learning_rate"] = self._base_rate  # a schedule multiplies it anew for each epoch
+    def remember(self, ended: bool, kept: dict[str, Any]) -> None:
+        """What is so after this epoch. ended: no more are to come. kept: what the optimizer goes on from: what JSON holds, and
+        arrays, or lists of arrays of one shape, that are not changed any more."""
         callbacks = [_remembered(callback) for callback in self._callbacks]
+        of_optimizer = _apart(kept)
         arrays = {
             "theta": self._model.theta.copy(),
-            "velocity": self._state.velocity.copy(),
-            "mean_square": self._state.mean_square.copy(),
             # As the bits that they are: losses may be infinite, which no saved number may be.
-            **{f"history.{name}": np.array(getattr(self._history, name), np.float64).view(np.int64) for name in _LISTS},
-            **{f"callback.{i}.{name}": array for i, (_, kept) in enumerate(callbacks) for name, array in kept.items()},
+            **{f"history.{name}": np.array(getattr(self._history, name), np.float64).view(np.int64) for name in LISTS},
+            **{f"optimizer.{name}": array for name, array in of_optimizer[1].items()},
+            **{f"callback.{i}.{name}": array for i, (_, own) in enumerate(callbacks) for name, array in own.items()},
         }
         notes = {
             "ended": ended,
-            "counters": counters,
-            "hyperparameters": hyperparameters,
+            "kept": of_optimizer[0],
             "generator": json.dumps(self._model.generator.bit_generator.state, default=np.ndarray.tolist),
             "callbacks": [numbers for numbers, _ in callbacks],
         }
@@ -94,7 +89,8 @@ class Checkpoints:
         try:
             if os.path.lexists(self._path):
                 os.replace(self._path, previous(self._path))
-            save_network(self._path, self._model, arrays, {**self._fixed, **notes})
+            stacked = {name: np.stack(array) if isinstance(array, list) else array for name, array in arrays.items()}
+            save_network(self._path, self._model, stacked, {**self._fixed, **notes})
         except OSError as error:
             warnings.warn(
                 f"the checkpoint {self._path} could not be written: {error.strerror}. The fit goes on; the checkpoint before "
@@ -108,16 +104,18 @@ def previous(path: Path) -> Path:
     return path.with_name(path.name + PREVIOUS)
 
 
-def _numbers(record: Any) -> dict[str, Any]:
-    return {name: record[name].item() for name in record.dtype.names}
-
-
-def _remembered(callback: Callback) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _remembered(callback: Callback) -> tuple[dict[str, Any], dict[str, Any]]:
     """A callback's numbers and arrays, where it has any to give."""
-    if not hasattr(callback, "remembered"):
-        return {}, {}
-    kept = callback.remembered()
-    arrays = {name: value for name, value in kept.items() if isinstance(value, np.ndarray)}
+    return _apart(callback.remembered()) if hasattr(callback, "remembered") else ({}, {})
+
+
+def _apart(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What JSON holds, and arrays or lists of them."""
+    arrays = {
+        name: value
+        for name, value in kept.items()
+        if isinstance(value, np.ndarray) or (isinstance(value, list) and value and isinstance(value[0], np.ndarray))
+    }
     return {name: value for name, value in kept.items() if name not in arrays}, arrays
 
 
@@ -127,6 +125,18 @@ def _remembered(callback: Callback) -> tuple[dict[str, Any], dict[str, np.ndarra
 def settings_of(options: FitOptions) -> dict[str, Any]:
     """Those that decide about the result, as JSON holds them."""
     return {name: _described(name, getattr(options, name)) for name in _SETTINGS}
+
+
+def described_optimizer(optimizer: Any) -> dict[str, Any] | None:
+    """Its class and hyperparameters, but for the time that it may take; None for a state."""
+    if not dataclasses.is_dataclass(optimizer):
+        return None
+    fields = {name: _plain(value) for name, value in vars(optimizer).items() if name != "time_limit"}
+    return {"class": type(optimizer).__name__, **fields}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
 
 
 def _described(name: str, value: Any) -> Any:
@@ -141,8 +151,8 @@ def _described(name: str, value: Any) -> Any:
     if name == "shuffle" and callable(value):
         return "a function"
     if name in ("frozen_layers", "dropout"):
-        return [number.item() if hasattr(number, "item") else number for number in value]
-    return value.item() if hasattr(value, "item") else value
+        return [_plain(number) for number in value]
+    return _plain(value)
 
 
 def fingerprints(data: Data) -> dict[str, Any]:
@@ -151,10 +161,13 @@ def fingerprints(data: Data) -> dict[str, Any]:
 
 
 def _hash(array: np.ndarray) -> str:
-    return blake2b(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, digest_size=16).hexdigest()
+    numbers, digest = np.ascontiguousarray(array).reshape(-1).view(np.uint8), blake2b(digest_size=16)
+    for start in range(0, numbers.size, HASHED_AT_ONCE):  # so that Ctrl-C is answered
+        digest.update(numbers[start : start + HASHED_AT_ONCE].data)
+    return digest.hexdigest()
 
 
-def _check_same(kept: dict[str, Any], here: dict[str, Any], path: Path) -> None:
+def check_same(kept: dict[str, Any], here: dict[str, Any], path: Path) -> None:
     """Raise InputError, which says what differs, where settings or data are not those of the checkpoint."""
     for name, value in here["settings"].items():
         was = kept["settings"].get(name)
@@ -169,86 +182,3 @@ def _check_same(kept: dict[str, Any], here: dict[str, Any], path: Path) -> None:
             raise InputError(f"{name} is {missing}; the fit in {path} was started {other} it")
         shapes = f"of shape {tuple(found[0])}" + (f", there {tuple(was[0])}" if was[0] != found[0] else ", with other numbers")
         raise InputError(f"{name} is not what the fit in {path} was started with: here {shapes}")
-
-
-# Going on --------------------------------------------------------------------------------------------------------------------
-
-
-class Resumed:
-    """A checkpoint that was read: the model, and what else a fit goes on from."""
-
-    def __init__(self, path: Path, model: Model, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
-        self.path, self.model, self._arrays, self._notes = path, model, arrays, notes
-
-    def options(self, given: dict[str, Any]) -> FitOptions:
-        """The settings of the fit, with those given; `check` says whether they are the same."""
-        kept = dict(self._notes["settings"])
-        schedule = kept.pop("schedule")
-        if "schedule" not in given and schedule is not None:
-            given = {**given, "schedule": _schedule(schedule)}
-        if kept["shuffle"] == "a function" and "shuffle" not in given:
-            raise InputError(f"the fit in {self.path} has a function as shuffle; give it again")
-        return FitOptions(**{**kept, "optimizer": self.state(), **given})
-
-    def check(self, options: FitOptions, data: Data) -> None:
-        """Raise InputError where settings or data are other ones."""
-        _check_same(self._notes, {"settings": settings_of(options), "data": fingerprints(data)}, self.path)
-        if len(options.callbacks) != len(self._notes["callbacks"]):
-            raise InputError(
-                f"callbacks holds {len(options.callbacks)}; the fit in {self.path} has {len(self._notes['callbacks'])}. "
-                "Give the same ones"
-            )
-
-    def state(self) -> State:
-        """The optimizer's."""
-        state = make_state(self.model.plan, dtype=self.model.dtype)
-        for record, kept in ((state.counters[0], "counters"), (state.hyperparameters[0], "hyperparameters")):
-            for name, value in self._notes[kept].items():
-                record[name] = value
-        return state._replace(velocity=self._arrays["velocity"], mean_square=self._arrays["mean_square"])
-
-    def put_back(self, history: History, callbacks: Sequence[Callback]) -> bool:
-        """The parameters, the random generator, the history and what callbacks remember, as they were; whether it had ended."""
-        self.model.theta[:] = self._arrays["theta"]
-        kept = json.loads(self._notes["generator"])
-        bits = getattr(np.random, kept["bit_generator"])()
-        bits.state = kept
-        self.model.generator = np.random.Generator(bits)
-        for name in _LISTS:
-            getattr(history, name).extend(self._arrays[f"history.{name}"].view(np.float64).tolist())
-        callback: Any
-        for i, callback in enumerate(callbacks):
-            if hasattr(callback, "remembered"):
-                prefix = f"callback.{i}."
-                arrays = {name.removeprefix(prefix): a for name, a in self._arrays.items() if name.startswith(prefix)}
-                callback.recall({**self._notes["callbacks"][i], **arrays})
-        return bool(self._notes["ended"])
-
-
-def read_checkpoint(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyModel, Resumed]:
-    """The model and the rest of the last checkpoint at this place, or the one before where that is missing or damaged.
-
-    Raises InputError where there is none, and ModelFormatError where neither can be read.
-    """
-    require("safetensors", "going on with a fit")
-    place, failure = Path(path), None
-    for candidate in (place, previous(place)):
-        if not candidate.exists():
-            continue
-        try:
-            model, arrays, notes = load_network(kind, candidate)
-            if notes.get("format") != FORMAT:
-                raise ModelFormatError(f"{candidate} is a network, and no checkpoint of a fit")
-            return model, Resumed(candidate, model, arrays, notes)
-        except ModelFormatError as error:
-            failure = failure or error
-    raise failure or InputError(f"there is no checkpoint {path}")
-
-
-def _schedule(kept: Any) -> Any:
-    """The schedule that `_described` described."""
-    name = kept["class"] if isinstance(kept, dict) else kept
-    found = getattr(schedules, name, None)
-    if found is None or not isinstance(kept, dict):
-        raise InputError(f"the fit has a schedule of your own, {name}; give it again, as schedule")
-    return found(**{k: _schedule(v) if isinstance(v, dict) else v for k, v in kept.items() if k != "class"})

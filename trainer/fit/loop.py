@@ -13,14 +13,16 @@ from ...kernels.interrupts import HeldSignals
 from ..arrays import all_finite, smoothed
 from ..bounds import check_within
 from ..errors import InputError
+from ..long_calls import answering
 from ..model import Model
-from ..solvers import Problem, Solver, solve
+from ..solvers import Begin, Log, Problem, Solver, solve
 from .callbacks import RunningFit, finish
-from .checkpoints import Checkpoints, Data, Resumed
+from .checkpoints import Checkpoints, Data
 from .epochs import Epochs
 from .history import History
 from .options import FitOptions
 from .progress import Report, reporter
+from .resuming import Resumed
 from .team import Team
 from .threads import choose_threads, step_seconds
 
@@ -51,11 +53,15 @@ def fit(
         plan, T = model.plan, smoothed(T, model.plan, options.label_smoothing)
     validate, validation = _validation(model, validation_data)
     data.update(validation)
-    if isinstance(options.optimizer, Solver):
-        problem = Problem(plan, X, T, weight, options.alpha, options.frozen_layers, model.dtype)
-        return solve(options.optimizer, model, problem, options.epochs, validate, options.callbacks, options.progress)
     if resumed is not None:
         resumed.check(options, data)
+    if isinstance(options.optimizer, Solver):
+        problem = Problem(plan, X, T, weight, options.alpha, options.frozen_layers, model.dtype)
+        history = History(n_samples=len(X))
+        begin = Begin(resumed.put_back(history, options.callbacks), resumed.kept()) if resumed else Begin()
+        keeper = Checkpoints(options, model, history, data) if options.checkpoint else None
+        log = Log(RunningFit(model, None, history), options.epochs, validate, options.callbacks, keeper, begin)
+        return solve(options.optimizer, problem, log, options.progress)
     state = _state(model, options)
     batch_size = min(options.batch_size or len(X), len(X))
     threads = choose_threads(options.n_threads, plan, batch_size, len(X), model.dtype.itemsize)
@@ -92,7 +98,7 @@ class Loop:
         )
         self.checkpoints = None
         if options.checkpoint is not None:
-            self.checkpoints = Checkpoints(options, epochs.model, epochs.state, self.history, self.base_rate, data)
+            self.checkpoints = Checkpoints(options, epochs.model, self.history, data)
 
     def run(self, resumed: Resumed | None = None) -> History:
         """Train. However it ends: a last checkpoint, the callbacks' `finish`, the optimizer's own learning rate again."""
@@ -115,7 +121,13 @@ class Loop:
 
     def _remember(self, ended: bool) -> None:
         if self.checkpoints:
-            self.checkpoints.remember(ended)
+            state = self.epochs.state
+            hyperparameters = numbers_of(state.hyperparameters[0])
+            if self.options.schedule is not None:  # which multiplies it anew for each epoch
+                hyperparameters["learning_rate"] = self.base_rate
+            numbers = {"counters": numbers_of(state.counters[0]), "hyperparameters": hyperparameters}
+            vectors = {"velocity": state.velocity.copy(), "mean_square": state.mean_square.copy()}
+            self.checkpoints.remember(ended, {**numbers, **vectors})
 
     def _train_some(self) -> bool:
         """One epoch, or several short ones in one call; whether a callback ends the fit."""
@@ -163,6 +175,11 @@ def _state(model: Model, options: FitOptions) -> State:
     return state
 
 
+def numbers_of(record: Any) -> dict[str, Any]:
+    """A record's fields as Python's numbers."""
+    return {name: record[name].item() for name in record.dtype.names}
+
+
 def _validation(model: Model, data: tuple[Any, ...] | None) -> tuple[Validate | None, Data]:
     """A function that takes the validation loss, or None without validation data; and these by their names."""
     names = "validation_data's X", "validation_data's T", "validation_data's sample_weight"
@@ -175,6 +192,6 @@ def _validation(model: Model, data: tuple[Any, ...] | None) -> tuple[Validate | 
     no_gradient = np.empty(0, model.dtype)
 
     def validate() -> float:
-        return float(loss_and_grad(plan, model.theta, X, T, weight, no_gradient, work))
+        return answering(len(X) * model.seconds_a_row, work, loss_and_grad, plan, model.theta, X, T, weight, no_gradient)
 
     return validate, dict(zip(names, (X, T, weight if weight.size else None), strict=True))

@@ -68,7 +68,7 @@ class FitOptions:
         if isinstance(solver, Solver):
             check_options(
                 solver, model.plan, batch_size=self.batch_size, l1=self.l1, weight_decay=self.weight_decay,
-                clip_norm=self.clip_norm, dropout=self.dropout, schedule=self.schedule, checkpoint=self.checkpoint,
+                clip_norm=self.clip_norm, dropout=self.dropout, schedule=self.schedule,
                 shuffle=None if isinstance(self.shuffle, bool) else self.shuffle,
             )  # fmt: skip
         for layer in self.frozen_layers:
@@ -80,7 +80,7 @@ class FitOptions:
         rates = _rates(self.dropout, model.plan.n_layers - 1)
         optimizer = SGD() if self.optimizer is None else self.optimizer
         _check_optimizer(model, optimizer)
-        batch_size = BATCH_SIZE if self.batch_size is None else int(self.batch_size)
+        batch_size = None if isinstance(solver, Solver) else int(self.batch_size or BATCH_SIZE)
         return replace(self, epochs=int(self.epochs), batch_size=batch_size, optimizer=optimizer, dropout=rates)
 
 

@@ -19,6 +19,10 @@ PATIENCE = 0.1  # seconds
 INTERRUPTED = 2
 
 
+class SecondInterrupt(KeyboardInterrupt):
+    """Ctrl-C came again, a second or more after the first, which was still waited for: threads may be at work."""
+
+
 class Team:
     """Threads that make calls together. Use in a `with` statement.
 
@@ -39,27 +43,35 @@ class Team:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end()
 
-    def run(self, call: Callable[[Workspace], float], work: Workspace, expected: float) -> float:
+    def run(self, call: Callable[[Workspace], float], work: Workspace, expected: float, leaves: bool = False) -> float:
         """What `call` returns, made by all members together, each with its workspace. expected: seconds that it may take.
 
-        Ctrl-C ends it after a whole step, and so does all else that a signal handler raises; no thread is at work any more
-        when that is raised, unless it came twice, a second or more apart.
+        Ctrl-C ends it between two blocks of rows, and so does all else that a signal handler raises: training is then after a
+        whole step. No thread is at work any more when that is raised, unless it came twice, a second or more apart; or, with
+        `leaves`, for a call that looks at no flag and writes to nothing that is used again.
         """
         control = work.control[0]
-        control.stop = control.arrivals = control.decision = 0
+        control.stop = control.abandon = control.arrivals = control.decision = control.given_up = 0
         if self.size == 1 and (expected < WORTH_A_THREAD or not self._start(1)):
             return float(call(work.member(0, 1)))
 
         def stop() -> None:
             control.stop = INTERRUPTED
+            control.abandon = 1
 
-        with HeldSignals(stop) as signals:
-            for number, worker in enumerate(self._workers):
-                worker.give(call, work.member(number, self.size))
-            waiting = list(self._workers)
-            while waiting and not signals.impatient:
-                if waiting[-1].has_ended(PATIENCE):
-                    waiting.pop()
+        signals = HeldSignals(stop)
+        try:
+            with signals:
+                for number, worker in enumerate(self._workers):
+                    worker.give(call, work.member(number, self.size))
+                waiting = list(self._workers)
+                while waiting and not (signals.impatient or (leaves and control.abandon)):
+                    if waiting[-1].has_ended(PATIENCE):
+                        waiting.pop()
+        except KeyboardInterrupt as first:
+            if signals.impatient:
+                raise SecondInterrupt from first
+            raise
         for worker in self._workers:
             if worker.error is not None:
                 raise worker.error

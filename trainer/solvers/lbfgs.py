@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from ...kernels import Plan, loss_and_grad, make_workspace
 from ...kernels.validation import positive_integer
 from ..bounds import check_field_within
 from ..extras import require
+from ..fit.threads import step_seconds
+from ..long_calls import answering
+from .answers import Answers, OtherWay
 from .log import Log
 from .problem import MOST_ROWS, Problem, check_finite
 
@@ -48,40 +51,67 @@ class LBFGS:
         minimize = require("scipy.optimize", "LBFGS").minimize
         options = {"maxcor": self.memory, "gtol": self.tol, "ftol": 0.0, "maxiter": log.epochs, "maxfun": MOST_GRADIENTS}
         work = make_workspace(problem.plan, min(len(problem.X), MOST_ROWS), np.float64)
+        seconds = step_seconds(problem.plan, len(problem.X), work.numbers.itemsize)
 
         def loss_of(theta: np.ndarray, grad: np.ndarray) -> float:
             """Without the penalty; grad OUT, with it."""
-            loss = loss_and_grad(problem.plan, theta, problem.X, problem.T, problem.weight, grad, work)
+            rows = problem.X, problem.T, problem.weight
+            loss = answering(seconds, work, loss_and_grad, problem.plan, theta, *rows, grad)
             grad += problem.ridge * theta
             grad[problem.frozen] = 0.0
-            return float(loss)
+            return loss
 
         def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            told = answers.again(theta)
+            if told is not None:
+                return told
             if log.late:
                 raise _TimeIsUp
-            grad = np.zeros_like(theta)
-            if not problem.fits(theta):
-                return np.inf, grad
-            return loss_of(theta, grad) + problem.penalty(theta), grad
+            value, grad = np.inf, np.zeros_like(theta)
+            if problem.fits(theta):
+                value = loss_of(theta, grad) + problem.penalty(theta)
+            answers.add(theta, value, grad)
+            return value, grad
+
+        def kept() -> dict[str, Any]:
+            return Answers(theta).kept() if answers.full else answers.kept()
 
         def iteration(intermediate_result: Any) -> None:
             nonlocal theta
             theta = np.array(intermediate_result.x)
+            if answers.iteration_comes_again():
+                return
             penalty = problem.penalty(theta)
-            theta = log.record(theta, float(intermediate_result.fun) - penalty, penalty)
-            if log.ended or log.changed:
+            theta = log.record(theta, float(intermediate_result.fun) - penalty, penalty, kept)
+            if log.ended or log.changed or answers.full:
                 raise StopIteration
 
+        keeps = log.keeper is not None
+        answers = Answers.put_back(log.kept, keeps) if log.kept else Answers(theta, keeps)
+        theta = answers.start
         goes_on = True
         while goes_on:
-            done = log.history.epochs
-            grad = np.empty_like(theta)
-            loss = loss_of(theta, grad)
-            check_finite(loss, grad)
+            done, loss = log.history.epochs - answers.iterations, 0.0
+            if not answers.iterations:
+                grad = np.empty_like(theta)
+                loss = loss_of(theta, grad)
+                check_finite(loss, grad)
             log.changed = False
-            with contextlib.suppress(_TimeIsUp):
-                minimize(objective, theta, method="L-BFGS-B", jac=True, callback=iteration, options=options)
+            try:
+                minimize(objective, answers.start, method="L-BFGS-B", jac=True, callback=iteration, options=options)
+            except _TimeIsUp:
+                pass
+            except OtherWay:
+                warnings.warn(
+                    "L-BFGS goes another way here than the fit has gone: with another SciPy, or on another processor. It goes "
+                    "on from the checkpoint's parameters, without its memory: not to the same bits",
+                    stacklevel=2,
+                )
+                theta = log.network.theta.astype(np.float64)
+                answers = Answers(theta, keeps)
+                continue
             if log.history.epochs == done:
-                theta = log.record(theta, loss, problem.penalty(theta))
-            # A callback that has set other parameters: from there, with no memory of the way.
-            goes_on = log.changed and not log.ended
+                theta = log.record(theta, loss, problem.penalty(theta), kept)
+            # A callback that has set other parameters, or too much to keep: from there, with no memory of the way.
+            goes_on = (log.changed or answers.full) and not log.ended
+            answers = Answers(theta, keeps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -59,8 +60,11 @@ class LevenbergMarquardt:
     def run(self, problem: Problem, theta: np.ndarray, log: Log) -> None:
         """Iterate from theta until the log has ended, or nothing is left to gain."""
         equations = NormalEquations(problem, squares_factor(problem.plan) or 0.0)
-        loss, penalty = equations.loss(theta), problem.penalty(theta)
-        damping, growth, arrived = 0.0, 2.0, False
+        if log.kept:
+            theta, arrived = log.kept["theta"], log.kept["arrived"]
+            loss, penalty, damping, growth = log.kept["numbers"].view(np.float64).tolist()
+        else:
+            loss, penalty, damping, growth, arrived = equations.loss(theta), problem.penalty(theta), 0.0, 2.0, False
         while not (arrived or log.ended):
             check_finite(loss)
             equations.form(theta)
@@ -84,7 +88,9 @@ class LevenbergMarquardt:
                 else:
                     damping, growth = damping * growth, growth * 2.0
                     arrived = arrived or damping == np.inf
-            theta = log.record(theta, loss, penalty)
+            # As the bits that they are: they may be infinite, which no saved number may be.
+            numbers = np.array([loss, penalty, damping, growth]).view(np.int64)
+            theta = log.record(theta, loss, penalty, partial(dict, theta=theta, numbers=numbers, arrived=arrived))
             if log.changed:
                 loss, penalty, damping, growth, arrived = equations.loss(theta), problem.penalty(theta), 0.0, 2.0, False
 

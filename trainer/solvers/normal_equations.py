@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ...kernels import Plan, backward, forward, make_workspace
 from ...kernels.derivatives.normal_equations import JACOBIAN_ROWS, add_normal_equations, make_normal_equations
 from ..extras import require
+from ..long_calls import answering, left_at_its_work
+from .blas import cholesky_in_place
 from .problem import MOST_ROWS, Problem
 
-# Multiply-adds of one call, some 40 ms: Ctrl-C is answered between two of them.
-CALL_SIZE = 1e9
+# Multiply-adds of one call, and how long they take: Ctrl-C is answered between two of them.
+CALL_SIZE, CALL_SECONDS = 1e9, 0.04
+# Of Cholesky's factor, the cube of its size a second.
+FACTOR_SPEED = 3e10
 # How far along a step the outputs' curvature is measured: a tenth of it (Transtrum, Sethna 2012).
 PROBE = 0.1
 _EMPTY = np.empty((0, 0))
@@ -82,7 +88,8 @@ class NormalEquations:
         self.N[: size + 1] = 0.0
         for X, T, weight, _ in self.parts:
             self.here.outputs(theta, X)
-            add_normal_equations(p.plan, X, T, weight, self.scale, self.N, self.here.work)
+            seconds = T.size * size**2 / CALL_SIZE * CALL_SECONDS
+            answering(seconds, self.here.work, add_normal_equations, p.plan, X, T, weight, self.scale, self.N)
         self.diagonal += p.ridge
         self.gradient = self.N[:size, size] + p.ridge * theta
         if p.any_frozen:
@@ -94,10 +101,9 @@ class NormalEquations:
         """For steps with this damping; False where the matrix is singular as far as rounding can tell."""
         np.copyto(self.damped, self.matrix)
         np.einsum("ii->i", self.damped)[:] += damping
-        # Rows are LAPACK's columns. SciPy's cho_factor, which looks at its arguments first, makes a fit of 49 parameters half
-        # as long again.
-        _, failed = self.lapack.dpotrf(self.damped.T, lower=1, overwrite_a=1, clean=0)
-        return failed == 0
+        # SciPy's cho_factor, which looks at its arguments first, makes a fit of 49 parameters half as long again.
+        seconds = len(self.matrix) ** 3 / FACTOR_SPEED
+        return left_at_its_work(seconds, self.here.work, partial(cholesky_in_place, self.damped)) == 0
 
     def solve(self, b: np.ndarray) -> np.ndarray:
         """x of (J^T J + R + damping I) x = b, with the factor."""

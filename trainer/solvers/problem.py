@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ...kernels import Plan
+from ..arrays import contiguous
 from ..errors import DivergenceError, InputError
 from ..extras import require
 
@@ -49,7 +50,7 @@ class Problem:
         dtype: DTypeLike = np.float64,
     ) -> None:
         self.plan = plan
-        self.X, self.T, self.weight = (np.ascontiguousarray(array, np.float64) for array in (X, T, weight))
+        self.X, self.T, self.weight = (contiguous(array, np.dtype(np.float64)) for array in (X, T, weight))
         self.total_weight = float(self.weight.sum()) if weight.size else float(len(X))
         self.ridge, self.frozen = np.zeros(plan.n_parameters), np.zeros(plan.n_parameters, bool)
         for W in plan.unflatten(self.ridge)[0]:

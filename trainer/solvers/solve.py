@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
-from ..fit.callbacks import Callback, RunningFit, finish
+from ...kernels.interrupts import HeldSignals
+from ..fit.callbacks import finish
 from ..fit.history import History
 from ..fit.progress import reporter
-from ..model import Model
 from .blas import one_thread
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
@@ -19,21 +17,16 @@ from .problem import Problem
 Solver = LevenbergMarquardt | LBFGS
 
 
-def solve(
-    solver: Solver,
-    network: Model,
-    problem: Problem,
-    epochs: int,
-    validate: Callable[[], float] | None,
-    callbacks: Sequence[Callback],
-    progress: bool | None,
-) -> History:
-    """Train the network on the problem, for so many iterations at most; validate: gives the validation loss."""
-    running = RunningFit(network, None, History(n_samples=len(problem.X)))
-    with reporter(progress, epochs, len(problem.X)) as report, one_thread():
+def solve(solver: Solver, problem: Problem, log: Log, progress: bool | None) -> History:
+    """Train the log's network on the problem, for as many iterations as the log says at most."""
+    with reporter(progress, log.epochs, len(problem.X)) as report, one_thread():
         try:
-            log = Log(running, epochs, solver.time_limit, validate, callbacks, report)
-            solver.run(problem, network.theta.astype(np.float64), log)
+            log.begin(solver.time_limit, report)
+            if not log.ended:
+                solver.run(problem, log.network.theta.astype(np.float64), log)
+            log.end()
         finally:
-            finish(callbacks, running)
-    return running.history
+            with HeldSignals():
+                log.write()
+            finish(log.callbacks, log.running)
+    return log.history

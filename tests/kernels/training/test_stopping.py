@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
-from inside import ask_to_stop, epoch_losses, progress, set_hyperparameters, set_progress, steps_taken, velocity
-from tileprop.kernels import make_plan, make_workspace
+from inside import (
+    ask_to_abandon,
+    ask_to_stop,
+    begin_together,
+    epoch_losses,
+    groups_of,
+    progress,
+    set_hyperparameters,
+    set_progress,
+    steps_taken,
+    velocity,
+)
+from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
 from trainings import RULES, make_training
 
 
@@ -37,6 +51,48 @@ def test_a_stopped_epoch_can_be_resumed():
     resumed.run()
     assert np.array_equal(whole.theta, resumed.theta)
     assert progress(resumed.state).status == "running"
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("batch_size", [5, 22])
+def test_a_step_that_is_abandoned_is_not_taken(batch_size):
+    training = make_training(rule="adam", order="permutation", batch_size=batch_size)
+    before = training.copy()
+    ask_to_abandon(training.work)
+    training.run()
+    assert progress(training.state) == (0, 0, "stopped")
+    assert np.array_equal(training.theta, before.theta)
+    assert np.array_equal(velocity(training.state), velocity(before.state))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("clip_norm", [0.0, 0.1])
+@pytest.mark.parametrize(("sizes", "grouped"), [([40, 64, 3], True), ([40, 600, 500, 3], False)])
+def test_threads_abandon_the_same_step(threads, clip_norm, sizes, grouped):
+    """At some moment of an epoch: what is there then is what whole steps come to."""
+    plan, rng = make_plan(sizes, "tanh", "identity"), np.random.default_rng(0)
+    X, T = rng.normal(size=(6000, 40)), rng.normal(size=(6000, 3))
+    first, none, order = rng.normal(size=plan.n_parameters) / 9, np.empty(0), np.empty(0, np.int64)
+    for moment in (0.0, 0.003, 0.01, 0.02):
+        theta, state = first.copy(), make_state(plan, learning_rate=0.01, clip_norm=clip_norm)
+        work = make_workspace(plan, 2000 if grouped else 500, "float64", threads)
+        assert bool(groups_of(work)) == grouped
+        begin_together(work)
+        with ThreadPoolExecutor(threads) as pool:
+            members = [work.member(number, threads) for number in range(threads)]
+            calls = [pool.submit(train_epoch, plan, theta, state, X, T, none, order, member) for member in members]
+            time.sleep(moment)
+            ask_to_abandon(work)
+            for call in calls:
+                call.result(60.0)
+        steps, rows, status = progress(state)
+        assert status in ("stopped", "running")
+        expected, other = first.copy(), make_state(plan, learning_rate=0.01, clip_norm=clip_norm)
+        if rows:
+            alone = make_workspace(plan, 2000 if grouped else 500, "float64")
+            train_epoch(plan, expected, other, X[:rows], T[:rows], none, order, alone)
+        assert steps == steps_taken(other)
+        assert theta.tobytes() == expected.tobytes()
 
 
 @pytest.mark.plain

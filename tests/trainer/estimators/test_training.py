@@ -87,6 +87,7 @@ def test_every_argument_and_attribute_of_scikit_learns_is_there(Estimator):
         "callbacks",
         "dtype",
         "n_threads",
+        "checkpoint",
     }
     own = {"class_weight", "label_smoothing"} if Estimator is MLPClassifier else {"quantile", "delta"}
     assert set(mine) - set(other) == more | own

@@ -17,7 +17,6 @@ from tileprop.trainer import (
     Cosine,
     EarlyStopping,
     InputError,
-    LevenbergMarquardt,
     ModelFormatError,
     Nadam,
     Network,
@@ -118,6 +117,14 @@ def test_each_option(tmp_path, options):
 def test_early_stopping_is_given_back_what_it_saw(tmp_path):
     validation = dict(validation_data=(RNG.normal(size=(20, 4)), RNG.normal(size=(20, 2))))
     check_resumed(tmp_path, 60, 3, lambda: [EarlyStopping(n_iter_no_change=4)], optimizer=Adam(0.05), **validation)
+
+
+def test_a_rate_that_a_callback_has_set(tmp_path):
+    class Slower:
+        def __call__(self, running):
+            running.learning_rate *= 0.9
+
+    check_resumed(tmp_path, 9, 4, lambda: [Slower()], optimizer=Adam())
 
 
 @pytest.mark.parametrize("stop", [1, 2, 7, 8])
@@ -294,6 +301,11 @@ def checkpoint(tmp_path):
         (dict(epochs=7), "epochs is 7; the fit in .* has 6"),
         (dict(schedule=Cosine()), "schedule is .*; the fit in .* has None"),
         (dict(shuffle=False), "shuffle is False"),
+        (
+            dict(optimizer=SGD(0.2)),
+            r"optimizer is SGD\(learning_rate=0\.2.* has SGD with .*0\.1.*\. Give the same",
+        ),
+        (dict(optimizer=Adam()), "optimizer is Adam"),
         (dict(callbacks=[]), "callbacks holds 0; the fit in .* has 1"),
     ],
 )
@@ -311,7 +323,6 @@ def test_what_differs_is_named(checkpoint, change, message):
         (dict(checkpoint="none/fit"), "in none, which is no folder"),
         (dict(checkpoint="."), "a folder; give the name of a file"),
         (dict(checkpoint="fit", checkpoint_every=0), "checkpoint_every is 0"),
-        (dict(checkpoint="fit", optimizer=LevenbergMarquardt()), "LevenbergMarquardt takes all rows"),
     ],
 )
 def test_bad_arguments(tmp_path, monkeypatch, options, message):

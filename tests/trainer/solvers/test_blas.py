@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 from tileprop.trainer import LBFGS, LevenbergMarquardt, Network
-from tileprop.trainer.solvers.blas import one_thread
+from tileprop.trainer.solvers.blas import cholesky_in_place, one_thread
 
 pytestmark = pytest.mark.plain
 
@@ -23,6 +23,19 @@ def test_one_thread():
         with one_thread():
             assert set(threads()) == {1}
         assert threads() == before
+
+
+@pytest.mark.parametrize("size", [1, 5, 300])
+def test_choleskys_factor_has_the_bits_of_scipys(size):
+    from scipy.linalg.lapack import dpotrf
+
+    A = np.random.default_rng(0).normal(size=(size, size))
+    A = A @ A.T + np.eye(size)
+    with one_thread():
+        expected, failed = dpotrf(A.T, lower=1, clean=0)
+        assert failed == cholesky_in_place(A) == 0
+    assert expected.T.tobytes() == A.tobytes()
+    assert cholesky_in_place(-np.eye(size)) == 1
 
 
 @pytest.mark.parametrize("optimizer", [LevenbergMarquardt(), LBFGS()], ids=["LevenbergMarquardt", "LBFGS"])

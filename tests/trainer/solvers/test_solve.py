@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tileprop.trainer import LBFGS, LevenbergMarquardt, Network
-from tileprop.trainer.solvers import Problem, solve
+from tileprop.trainer.fit.callbacks import RunningFit
+from tileprop.trainer.fit.history import History
+from tileprop.trainer.solvers import Log, Problem, solve
 
 X = np.linspace(-1, 1, 40)[:, None]
 T = np.sin(3 * X)
@@ -31,11 +33,15 @@ def begin():
     return network, Problem(network.plan, X, T, np.empty(0))
 
 
+def log_of(network, validate, callbacks):
+    return Log(RunningFit(network, None, History(n_samples=len(X))), 50, validate, callbacks)
+
+
 @pytest.mark.parametrize("solver", [LevenbergMarquardt(), LBFGS()])
 def test_a_callback_ends_the_fit_and_is_told_so(solver):
     network, problem = begin()
     told = Told(3)
-    history = solve(solver, network, problem, 50, lambda: 7.0, [told], False)
+    history = solve(solver, problem, log_of(network, lambda: 7.0, [told]), False)
     assert history.epochs == 3
     assert history.n_samples == len(X)
     assert history.val_loss == [7.0] * 3
@@ -50,6 +56,6 @@ def test_an_error_leaves_the_last_whole_iteration(solver, error):
     first = network.loss_and_grad(X, T)[0]
     told = Told(2, error)
     with pytest.raises(type(error)):
-        solve(solver, network, problem, 50, None, [told], False)
+        solve(solver, problem, log_of(network, None, [told]), False)
     assert told.finished == 1
     assert network.loss_and_grad(X, T)[0] < first

@@ -1,0 +1,131 @@
+"""Going on with a fit from its checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ...kernels import State, make_state
+from ..errors import InputError, ModelFormatError
+from ..extras import require
+from ..files import load_network
+from ..model import Model
+from ..solvers import LBFGS, LevenbergMarquardt, Solver
+from . import schedules
+from .callbacks import Callback
+from .checkpoints import FORMAT, Data, check_same, described_optimizer, fingerprints, previous, settings_of
+from .history import History
+from .options import FitOptions
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+SOLVERS = {kind.__name__: kind for kind in (LBFGS, LevenbergMarquardt)}
+
+
+class Resumed:
+    """A checkpoint that was read: the model, and what else a fit goes on from."""
+
+    def __init__(self, path: Path, model: Model, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
+        self.path, self.model, self._arrays, self._notes = path, model, arrays, notes
+
+    def options(self, given: dict[str, Any]) -> FitOptions:
+        """The settings of the fit, with those given; `check` says whether they are the same."""
+        kept = dict(self._notes["settings"])
+        schedule = kept.pop("schedule")
+        if "schedule" not in given and schedule is not None:
+            given = {**given, "schedule": _schedule(schedule)}
+        if kept["shuffle"] == "a function" and "shuffle" not in given:
+            raise InputError(f"the fit in {self.path} has a function as shuffle; give it again")
+        optimizer = self._optimizer(given.get("optimizer"))
+        return FitOptions(**{**kept, **given, "optimizer": optimizer})
+
+    def _optimizer(self, given: Any) -> State | Solver:
+        """The optimizer's state, or the solver. Raises InputError where another one is given."""
+        described = self._notes["optimizer"]
+        if given is not None and described_optimizer(given) != described:
+            was = "a state" if described is None else f"{described['class']} with {_fields(described)}"
+            raise InputError(f"optimizer is {given!r}; the fit in {self.path} has {was}. Give the same, or leave it out")
+        if described is None or described["class"] not in SOLVERS:
+            return self.state()
+        return SOLVERS[described["class"]](**_fields(described)) if given is None else given
+
+    def check(self, options: FitOptions, data: Data) -> None:
+        """Raise InputError where settings or data are other ones."""
+        check_same(self._notes, {"settings": settings_of(options), "data": fingerprints(data)}, self.path)
+        if len(options.callbacks) != len(self._notes["callbacks"]):
+            raise InputError(
+                f"callbacks holds {len(options.callbacks)}; the fit in {self.path} has {len(self._notes['callbacks'])}. "
+                "Give the same ones"
+            )
+
+    def kept(self) -> dict[str, Any]:
+        """What the optimizer goes on from, as `Checkpoints.remember` was given it."""
+        return {**self._notes["kept"], **self._arrays_of("optimizer.")}
+
+    def of_last_callback(self) -> dict[str, Any]:
+        """What the last one remembered."""
+        last = len(self._notes["callbacks"]) - 1
+        return {**self._notes["callbacks"][last], **self._arrays_of(f"callback.{last}.")} if last >= 0 else {}
+
+    def state(self) -> State:
+        """The optimizer's, where it is no solver."""
+        state, kept = make_state(self.model.plan, dtype=self.model.dtype), self.kept()
+        for record, name in ((state.counters[0], "counters"), (state.hyperparameters[0], "hyperparameters")):
+            for field, value in kept[name].items():
+                record[field] = value
+        return state._replace(velocity=kept["velocity"], mean_square=kept["mean_square"])
+
+    def put_back(self, history: History, callbacks: Sequence[Callback]) -> bool:
+        """The parameters, the random generator, the history and what callbacks remember, as they were; whether it had ended."""
+        self.model.theta[:] = self._arrays["theta"]
+        kept = json.loads(self._notes["generator"])
+        bits = getattr(np.random, kept["bit_generator"])()
+        bits.state = kept
+        self.model.generator = np.random.Generator(bits)
+        for name, losses in self._arrays_of("history.").items():
+            getattr(history, name).extend(losses.view(np.float64).tolist())
+        callback: Any
+        for i, callback in enumerate(callbacks):
+            if hasattr(callback, "remembered"):
+                callback.recall({**self._notes["callbacks"][i], **self._arrays_of(f"callback.{i}.")})
+        return bool(self._notes["ended"])
+
+    def _arrays_of(self, prefix: str) -> dict[str, np.ndarray]:
+        return {name.removeprefix(prefix): array for name, array in self._arrays.items() if name.startswith(prefix)}
+
+
+def read_checkpoint(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyModel, Resumed]:
+    """The model and the rest of the last checkpoint at this place, or the one before where that is missing or damaged.
+
+    Raises InputError where there is none, and ModelFormatError where neither can be read.
+    """
+    require("safetensors", "going on with a fit")
+    place, failure = Path(path), None
+    for candidate in (place, previous(place)):
+        if not candidate.exists():
+            continue
+        try:
+            model, arrays, notes = load_network(kind, candidate)
+            if notes.get("format") != FORMAT:
+                raise ModelFormatError(f"{candidate} is a network, and no checkpoint of a fit")
+            return model, Resumed(candidate, model, arrays, notes)
+        except ModelFormatError as error:
+            failure = failure or error
+    raise failure or InputError(f"there is no checkpoint {path}")
+
+
+def _fields(described: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in described.items() if name != "class"}
+
+
+def _schedule(kept: Any) -> Any:
+    """The schedule that `_described` described."""
+    name = kept["class"] if isinstance(kept, dict) else kept
+    found = getattr(schedules, name, None)
+    if found is None or not isinstance(kept, dict):
+        raise InputError(f"the fit has a schedule of your own, {name}; give it again, as schedule")
+    return found(**{k: _schedule(v) if isinstance(v, dict) else v for k, v in kept.items() if k != "class"})

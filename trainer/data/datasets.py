@@ -86,13 +86,9 @@ def load_dataset(
         X, values, name = array_files.read_arrays(path, target)
         return _dataset(path.stem, source, X, values, array_files.feature_names(X.shape[1]), task, target_name=name)
     kinds = ", ".join((*tables.SUFFIXES, *array_files.SUFFIXES))
-    problem = (
-        "is a folder"
-        if source and path.is_dir()
-        else "is a file of unknown kind"
-        if path.exists()
-        else "is no dataset and no file"
-    )
+    problem = "is no dataset and no file"
+    if source and path.exists():
+        problem = "is a folder" if path.is_dir() else "is a file of unknown kind"
     meant = did_you_mean(source, (*NAMES, *neighbours(path))) or ";"
     raise InputError(f"{source!r} {problem}{meant} known are {', '.join(NAMES)} and files in {kinds}")
 

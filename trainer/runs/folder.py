@@ -93,8 +93,9 @@ class RunFolder:
         folder._kept, folder._replaces = True, replaced_by(path, record)
         return folder, record
 
-    def make(self, record: RunRecord) -> None:
-        """Make the folder, with a record in it. An unfinished run that was to replace the same one goes."""
+    def make(self, record: RunRecord) -> RunRecord:
+        """Make the folder, with a record in it, which is returned. An unfinished run that was to replace the same one goes."""
+        record = dataclasses.replace(record, replaces=self._replaces)
         parent = self.path.parent
         missing = list(itertools.takewhile(lambda folder: not folder.exists(), (parent, *parent.parents)))
         unfinished = trash(parent)
@@ -105,7 +106,7 @@ class RunFolder:
                     self._made.insert(0, folder)
                 remove_left_behind(parent)
                 unfinished.mkdir()
-                write_record(unfinished, dataclasses.replace(record, replaces=self._replaces))
+                write_record(unfinished, record)
                 self._appear(unfinished)
                 self._take_lock()
         except OSError as error:
@@ -116,6 +117,7 @@ class RunFolder:
             remove(unfinished)
             if self._lock is None:
                 self._remove_made()
+        return record
 
     def _appear(self, unfinished: Path) -> None:
         if self._replaces is not None and os.path.lexists(self.path):

@@ -38,9 +38,8 @@ def new_run(settings: Settings, out: str | None, overwrite: bool, tell: Tell, ch
     """
     folder = RunFolder.for_new(settings.run_name, out, overwrite)
     experiment = prepare(settings)
-    record = beginning(experiment)
     with folder:
-        folder.make(record)
+        record = folder.make(beginning(experiment))
         if folder.left:
             names = ", ".join(map(str, folder.left))
             tell(f"not finished: {names}; {go_on(folder.left[-1])}")

@@ -1,4 +1,4 @@
-"""Run folders are there from the beginning, are numbered, replace others only when asked to, and are nobody else's meanwhile."""
+"""Run folders are there from the beginning, are numbered, replace others only when asked to, and have one writer."""
 
 import os
 
@@ -215,9 +215,9 @@ def test_nothing_to_go_on_with(here, write, state, message):
 
 def test_no_run(here):
     (here / "empty").mkdir()
-    with pytest.raises(InputError, match="empty is no run folder: it holds no run.json"):
+    with pytest.raises(InputError, match=r"empty is no run folder: it holds no run\.json"):
         RunFolder.of_run(here / "empty")
-    with pytest.raises(InputError, match="there is no run folder .*emty; did you mean 'empty'"):
+    with pytest.raises(InputError, match=r"there is no run folder .*emty; did you mean 'empty'"):
         RunFolder.of_run(here / "emty")
 
 

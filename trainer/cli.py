@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
+from .commands.ending import BROKEN_PIPE, ERROR, say, show_cursor, status_of, terminated_as_interrupted
 from .commands.explain import add_explain_command, run_explain
 from .commands.info import add_info_command, run_info
 from .commands.predict import add_predict_command, run_predict
-from .commands.train import INTERRUPTED, add_train_command, run_train
+from .commands.train import add_train_command, run_train
 from .commands.warm import add_warm_command, run_warm
 from .errors import DivergenceError, InputError, MissingExtraError
+from .printable import printable
 from .versions import tileprop_version
 
 
@@ -41,46 +43,36 @@ examples:
   tileprop info runs/houses                        what a model is, and how it did
   tileprop COMMAND --help                          every option of a command, with examples
 """
-ERROR, BROKEN_PIPE = 2, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0, 2 after an error, which is told in one line, 130 after Ctrl-C."""
+    """Run a command; returns the exit status: 0, 2 after an error, told in one line, 130 after Ctrl-C, 143 after SIGTERM."""
     _prepare_streams()
     try:
-        with _terminated_as_interrupted():
+        with terminated_as_interrupted(), warnings.catch_warnings():
+            warnings.showwarning = _show_warning
             args = _parser().parse_args(argv)
             status = RUN[args.command](args)
             sys.stdout.flush()
             return status
     except (InputError, MissingExtraError, DivergenceError) as error:
-        return _fail(str(error))
-    except KeyboardInterrupt:
-        print("tileprop: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _fail(str(error), error)
+    except KeyboardInterrupt as error:
+        show_cursor()
+        say("interrupted")
+        for note in getattr(error, "__notes__", ()):
+            say(note)
+        return status_of(error)
     except BrokenPipeError:
         # Whoever read the output has left. Python would complain once more when it closes the stream.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except MemoryError as error:
-        return _fail(f"not enough memory: {error}")
+        return _fail(f"not enough memory: {error}", error)
     except OSError as error:
         reason = error.strerror or str(error)
-        return _fail(f"{error.filename}: {reason}" if error.filename else reason)
-
-
-@contextlib.contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM, which batch systems and containers send, is answered like Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        return _fail(f"{error.filename}: {reason}" if error.filename else reason, error)
 
 
 def _prepare_streams() -> None:
@@ -92,16 +84,31 @@ def _prepare_streams() -> None:
             getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
-def _fail(message: str) -> int:
-    line = " ".join(message.split())
-    print("tileprop: error:", "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
+def _fail(message: str, error: BaseException) -> int:
+    say(f"error: {message}")
+    for note in getattr(error, "__notes__", ()):
+        say(note)
     return ERROR
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
+) -> None:
+    """A warning as one line, without the place in the source that gave it."""
+    say(f"warning: {message}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """What is wrong with arguments is told with their control characters escaped."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
 
 
 def _parser() -> argparse.ArgumentParser:
     from ..bench.command import add_bench_command
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tileprop",
         description="Train dense neural networks on the CPU, predict with them, and look at them.",
         epilog=EXAMPLES,

@@ -20,7 +20,7 @@ from .errors import InputError, ModelFormatError
 from .extras import require
 from .model import Model
 from .tensor_files import DTYPES, MOST_BRACKETS, MOST_HEADER, Tensor, TensorFile, read_json, shortened
-from .writing import write_whole
+from .writing import whole_file
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -57,14 +57,26 @@ def save_network(
     metadata = {"format": FORMAT, "plan": json.dumps(plan), "notes": json.dumps(notes or {})}
     # Not save_file, whose files nobody else may read, and whose errors are no OSErrors.
     data = safetensors.save(tensors, metadata)
-    header = data[8 : 8 + int.from_bytes(data[:8], "little")]
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = data[8:end]
     brackets = header.count(b"[") + header.count(b"{")
     if len(header) > MOST_HEADER or brackets > MOST_BRACKETS:
         raise InputError(
             f"names and notes take {len(header)} bytes, {brackets} lists and objects; "
             f"at most {MOST_HEADER} and {MOST_BRACKETS} can be saved"
         )
-    write_whole(path, data)
+    header = _in_order(header)
+    with whole_file(path) as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.write(memoryview(data)[end:])
+
+
+def _in_order(header: bytes) -> bytes:
+    """A header whose metadata are in alphabetical order: safetensors has another one in each process, and so other bytes."""
+    entries = json.loads(header)
+    entries["__metadata__"] = dict(sorted(entries["__metadata__"].items()))
+    text = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
+    return text + b" " * (-len(text) % 8)
 
 
 def load_network(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyModel, dict[str, np.ndarray], dict[str, Any]]:

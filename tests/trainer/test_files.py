@@ -114,6 +114,14 @@ def test_parameters_that_are_not_finite_are_not_saved(saved):
     assert Network.load(saved).plan.sizes == [3, 4, 2]
 
 
+def test_metadata_are_in_one_order(saved):
+    """safetensors has another one in each process; a file's hash is to tell whether two networks are the same."""
+    data = saved.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    assert list(json.loads(data[8 : 8 + length])["__metadata__"]) == ["format", "notes", "plan"]
+    assert length % 8 == 0
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match="there is no file"):
         Network.load(tmp_path / "nothing")

@@ -98,7 +98,7 @@ def _saved(args: argparse.Namespace) -> Explanation:
     from ..explanation.explain import explain
     from ..files import load_network
     from ..network import Network
-    from ..runs.record import model_file
+    from ..runs.finding import find_model
     from ..runs.trained_model import TrainedModel
 
     for name in ("sizes", *DEFAULTS):
@@ -109,7 +109,7 @@ def _saved(args: argparse.Namespace) -> Explanation:
             raise InputError(f"{_option(name)} is missing: --run needs --x and --t")
     rate = DEFAULTS["learning_rate"] if args.learning_rate is None else args.learning_rate
     x, t = _numbers("x", args.x), _numbers("t", args.t)
-    path = model_file(Path(args.run))
+    path = find_model(Path(args.run))
     network, arrays, notes = load_network(Network, path)
     if notes:
         model = TrainedModel.from_parts(path, network, arrays, notes)

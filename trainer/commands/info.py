@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..runs.report import print_table
+
+if TYPE_CHECKING:
+    from ..runs.record import RunRecord
 
 EXAMPLES = """\
 examples:
   tileprop info                 versions, processor, cache
   tileprop info runs/digits     a run: network, columns, classes, scaling, results
   tileprop info net.safetensors
+  tileprop info --fingerprint   what the bits of results depend on, and a hash of it
 """
 # Features that decide about the speed of the kernels, as LLVM names them.
 CPU_FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "neon", "sve")
@@ -31,11 +36,18 @@ def add_info_command(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", help="a run folder, or a model's file")
+    parser.add_argument(
+        "--fingerprint",
+        action="store_true",
+        help="what the bits of a result depend on; of a run, its data and settings, too",
+    )
 
 
 def run_info(args: argparse.Namespace) -> int:
     """Print the tables."""
-    if args.model is None:
+    if args.fingerprint:
+        _show_fingerprint(None if args.model is None else Path(args.model))
+    elif args.model is None:
         print_table("tileprop", _installation())
     else:
         _show_model(Path(args.model))
@@ -63,10 +75,15 @@ def _installation() -> list[tuple[str, str]]:
 def _show_model(run: Path) -> None:
     from ..files import load_network
     from ..network import Network
-    from ..runs.record import model_file, read_record
+    from ..runs.finding import find_model, find_record
+    from ..runs.record import MODEL
     from ..runs.trained_model import TrainedModel
 
-    path = model_file(run)
+    record = find_record(run)
+    if record is not None and record.can_go_on and not (run / MODEL).exists():
+        _show_run(record, run)
+        return
+    path = find_model(run)
     network, arrays, notes = load_network(Network, path)
     plan = network.plan
     rows = [
@@ -85,8 +102,8 @@ def _show_model(run: Path) -> None:
     rows += [("classes", ", ".join(model.class_names))] if model.class_names else []
     print_table(str(path), rows)
     _show_columns(model)
-    if run.is_dir():
-        _show_results(read_record(run))
+    if record is not None:
+        _show_run(record, run)
 
 
 def _show_columns(model: Any) -> None:
@@ -105,13 +122,35 @@ def _show_columns(model: Any) -> None:
     print_table("Scaling", columns, ("column", "mean", "scale"))
 
 
-def _show_results(record: dict[str, Any]) -> None:
-    results = record.get("results")
-    if isinstance(results, dict):
-        print_table("Results", [(str(name), _figures(value)) for name, value in results.items()])
+def _show_run(record: RunRecord, run: Path) -> None:
+    results = {} if record.results is None else dataclasses.asdict(record.results)
+    rows = [("state", _state(record, run)), ("started", record.started), ("ended", record.ended)]
+    rows += [(name, _figures(value)) for name, value in results.items() if value is not None]
+    print_table("Run", [(name, value) for name, value in rows if value is not None])
+
+
+def _state(record: RunRecord, run: Path) -> str:
+    from ..runs.lock import at_work
+    from ..runs.record import go_on
+
+    if at_work(run):
+        return "training now"
+    return f"{record.state}; {go_on(run)}" if record.can_go_on else record.state
 
 
 def _figures(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_figures(v)}" for name, v in value.items())
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _show_fingerprint(run: Path | None) -> None:
+    from ..fingerprint import environment, fingerprint
+    from ..runs.finding import find_run
+
+    here = environment()
+    print_table("What the bits of a result depend on", [*here.items(), ("SHA-256", fingerprint(here))])
+    if run is not None:
+        kept = dataclasses.asdict(find_run(run).fingerprints)
+        kept["environment"] += " (as here)" if kept["environment"] == fingerprint(here) else " (not as here)"
+        print_table(str(run), list(kept.items()))

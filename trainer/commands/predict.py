@@ -44,7 +44,7 @@ def add_predict_command(subparsers: Any) -> None:
 def run_predict(args: argparse.Namespace) -> int:
     """Predict, and write the table."""
     from ..extras import require
-    from ..runs.record import model_file
+    from ..runs.finding import find_model
     from ..runs.trained_model import TrainedModel
 
     require("pyarrow", "writing predictions")
@@ -53,7 +53,7 @@ def run_predict(args: argparse.Namespace) -> int:
         raise InputError(f"{out} is a folder; give the file to write")
     if out is not None and os.path.lexists(out) and not args.overwrite:
         raise InputError(f"{out} exists already; choose another file, or replace it with --overwrite")
-    model = TrainedModel.load(model_file(Path(args.run)))
+    model = TrainedModel.load(find_model(Path(args.run)))
     _write(_predictions(model, _rows(model, Path(args.data))), out)
     return 0
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from ..runs.experiment import Outcome
+from ..bounds import check_whole
+from ..errors import InputError
+from .ending import ERROR, say, status_of
 
-# The exit status after Ctrl-C, as a shell has it.
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from ..runs.training import Ended
+
 EXAMPLES = """\
 data:
   named      digits breast_cancer wine iris diabetes (scikit-learn's)
@@ -23,7 +26,10 @@ examples:
   tileprop train diabetes --hidden none --out runs/linear
   tileprop train houses.csv --target price --ignore id --ignore address
   tileprop train X.npy --target y.npy --optimizer sgd --learning-rate 0.05 --dtype float64
+  tileprop train --resume runs/houses              go on after Ctrl-C or a crash
 """
+# What decides where and how a run is kept, and not about its result.
+KEEPING = ("command", "resume", "out", "overwrite", "checkpoint", "checkpoint_every")
 
 
 def add_train_command(subparsers: Any) -> None:
@@ -32,13 +38,16 @@ def add_train_command(subparsers: Any) -> None:
         "train",
         help="train a network on a dataset or a file, and write a run folder",
         description="Train a network. A part of the rows is held out, and the result on them is shown at the end. The run "
-        "folder holds the model, the history, pictures, and run.json with settings, versions and results; after "
-        "Ctrl-C, the model as it is then.",
+        "folder holds the model, the history, pictures, and run.json with settings, versions and results. It is there from the "
+        "beginning, with a checkpoint about once a minute: a run that was interrupted or killed goes on with --resume.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("source", metavar="DATA", help="the name of a dataset, or a file")
+    parser.add_argument("source", metavar="DATA", nargs="?", help="the name of a dataset, or a file")
+    parser.add_argument(
+        "--resume", metavar="RUN", help="go on with a run that was interrupted or killed, with its own settings and data"
+    )
     data = parser.add_argument_group("data")
     data.add_argument("--target", help="column of a table, array of an .npz file, or second .npy file, with the targets")
     data.add_argument("--task", help="classification or regression (default: by the targets)")
@@ -65,7 +74,11 @@ def add_train_command(subparsers: Any) -> None:
     training.add_argument("--momentum", type=float, metavar="X", help="of sgd (default: 0.9)")
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME, or runs/NAME-2 and so on)")
-    output.add_argument("--overwrite", action="store_true", help="replace the run folder where it exists")
+    output.add_argument("--overwrite", action="store_true", help="replace the run folder where it exists, at the end")
+    output.add_argument(
+        "--checkpoint-every", type=int, metavar="N", help="write a checkpoint after every N epochs (default: once a minute)"
+    )
+    output.add_argument("--no-checkpoint", dest="checkpoint", action="store_false", help="write none")
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -79,40 +92,67 @@ def _widths(text: str) -> tuple[int, ...]:
 
 def run_train(args: argparse.Namespace) -> int:
     """Train, write the run folder, show the result."""
-    from ...kernels.compiler.cache import cache_folder
-    from ..extras import available, require
-    from ..runs.experiment import run_experiment
-    from ..runs.folder import RunFolder
-    from ..runs.record import write_run
-    from ..runs.settings import Settings
+    from ..extras import require
 
-    given = {k: v for k, v in vars(args).items() if v is not None and k not in ("command", "out", "overwrite")}
-    settings = Settings(**(given | {"ignore": tuple(args.ignore or ())}))
+    if args.checkpoint_every is not None:
+        check_whole("checkpoint_every", args.checkpoint_every, 1)
+        if not args.checkpoint:
+            raise InputError("--checkpoint-every does not go with --no-checkpoint")
+    given = {name: value for name, value in vars(args).items() if value is not None and name not in KEEPING}
+    if "ignore" in given:
+        given["ignore"] = tuple(given["ignore"])
     require("safetensors", "saving the model")
+    ended = _new(args, given) if args.resume is None else _resumed(args, given)
+    return _show(ended)
+
+
+def _new(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
+    from ..runs.settings import Settings
+    from ..runs.training import new_run
+
+    if args.source is None:
+        raise InputError("nothing to train on: give DATA, or --resume RUN; tileprop train --help shows examples")
+    settings = Settings(**given)
+    _tell_what_is_missing()
+    return new_run(
+        settings, args.out, args.overwrite, _note, checkpoint=args.checkpoint, checkpoint_every=args.checkpoint_every
+    )
+
+
+def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
+    from ..runs.training import resumed_run
+
+    for option, is_given in (
+        ("--out", args.out is not None),
+        ("--overwrite", args.overwrite),
+        ("--no-checkpoint", not args.checkpoint),
+    ):
+        if is_given:
+            raise InputError(f"{option} does not go with --resume, which goes on in the run's own folder")
+    _tell_what_is_missing()
+    return resumed_run(Path(args.resume), given, _note, checkpoint_every=args.checkpoint_every)
+
+
+def _tell_what_is_missing() -> None:
+    from ...kernels.compiler.cache import cache_folder
+    from ..extras import available
+
     if not available("matplotlib"):
         _note("no pictures without matplotlib: pip install 'tileprop[plot]'")
     cache = cache_folder()
     if cache is None or not any(cache.iterdir()):
         _note("the kernels are compiled first, which may take half a minute; later runs find them in the cache")
-    with RunFolder(settings.run_name, args.out, args.overwrite) as folder:
-        outcome = run_experiment(settings)
-        write_run(outcome, folder.path)
-        place = folder.finish()
-    _show(outcome, str(place))
-    if outcome.interrupted:
-        done = f"{outcome.history.epochs} of {settings.epochs} epochs"
-        print(f"tileprop: interrupted after {done}; the model as it was then is in {place}", file=sys.stderr)
-        return INTERRUPTED
-    return 0
 
 
 def _note(text: str) -> None:
-    print(f"tileprop: note: {text}", file=sys.stderr)
+    say(f"note: {text}")
 
 
-def _show(outcome: Outcome, folder: str) -> None:
+def _show(ended: Ended) -> int:
+    """Print what came out; the exit status."""
     from ..runs.report import print_table
 
+    outcome = ended.outcome
     dataset, plan, settings = outcome.dataset, outcome.model.network.plan, outcome.settings
     shape = [f"{len(dataset.X)} rows", f"{dataset.X.shape[1]} features"]
     shape += [f"{len(dataset.class_names)} classes"] if dataset.class_names else [dataset.task]
@@ -126,7 +166,7 @@ def _show(outcome: Outcome, folder: str) -> None:
         ("training", f"{done}, {settings.optimizer} at rate {rate:g}"),
         ("seconds", f"{sum(outcome.history.seconds):.2f}"),
         ("samples/s", f"{outcome.samples_per_second:,.0f} (median epoch)"),
-        ("run folder", folder),
+        ("run folder", str(ended.folder)),
     ]
     print_table(f"Trained on {dataset.name}", rows)
     names = {"training": "training", "validation": "validation", "test": "test (held out)"}
@@ -134,4 +174,17 @@ def _show(outcome: Outcome, folder: str) -> None:
         (names[part], f"{len(getattr(outcome.split, part)):,}", f"{loss:.4g}", f"{outcome.scores[part]:.4f}")
         for part, loss in outcome.losses.items()
     ]
-    print_table("Result", results, ("rows", "number", "loss", outcome.score_name))
+    if results:
+        print_table("Result", results, ("rows", "number", "loss", outcome.score_name))
+    if outcome.error is None:
+        return 0
+    sys.stdout.flush()
+    made = f"after {outcome.history.epochs} of {settings.epochs} epochs; the model as it was then is in {ended.folder}"
+    if not isinstance(outcome.error, KeyboardInterrupt):
+        say(f"error: {outcome.error}")
+        say(f"stopped {made}")
+        return ERROR
+    say(f"interrupted {made}")
+    if ended.go_on is not None:
+        say(ended.go_on)
+    return status_of(outcome.error)

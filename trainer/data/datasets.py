@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +38,15 @@ class Dataset:
     task: str
     class_names: tuple[str, ...] = ()
     target_name: str = "target"
+
+    def fingerprint(self) -> str:
+        """SHA-256 of everything but the name, which is that of a file that may be renamed."""
+        names = [self.feature_names, self.class_names, self.task, self.target_name]
+        arrays = [(array.dtype.str, array.shape) for array in (self.X, self.y)]
+        digest = hashlib.sha256(json.dumps([names, arrays]).encode())
+        for array in (self.X, self.y):
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        return digest.hexdigest()
 
 
 def load_dataset(
@@ -75,7 +86,9 @@ def load_dataset(
         X, values, name = array_files.read_arrays(path, target)
         return _dataset(path.stem, source, X, values, array_files.feature_names(X.shape[1]), task, target_name=name)
     kinds = ", ".join((*tables.SUFFIXES, *array_files.SUFFIXES))
-    problem = "is a folder" if path.is_dir() else "is a file of unknown kind" if path.exists() else "is no dataset and no file"
+    problem = "is no dataset and no file"
+    if source and path.exists():
+        problem = "is a folder" if path.is_dir() else "is a file of unknown kind"
     meant = did_you_mean(source, (*NAMES, *neighbours(path))) or ";"
     raise InputError(f"{source!r} {problem}{meant} known are {', '.join(NAMES)} and files in {kinds}")
 

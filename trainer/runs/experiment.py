@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..data.datasets import Dataset, load_dataset
 from ..data.scaling import Scaling
 from ..data.targets import CLASSIFICATION
-from ..errors import InputError
+from ..errors import DivergenceError, InputError
 from ..extras import require
 from ..fit.callbacks import RunningFit
 from ..fit.history import History
@@ -32,7 +35,8 @@ class Split:
 class Outcome:
     """What a run leaves. losses and scores (accuracy or R2): by the names of the parts of the split that have rows.
 
-    interrupted: whether Ctrl-C ended the training; the model is as it was then.
+    error: what ended the training before its last epoch. The model is as it was then; where it is no KeyboardInterrupt, numbers
+    were no longer finite, and nothing is evaluated.
     """
 
     settings: Settings
@@ -42,7 +46,7 @@ class Outcome:
     history: History
     losses: dict[str, float]
     scores: dict[str, float]
-    interrupted: bool = False
+    error: KeyboardInterrupt | DivergenceError | None = None
 
     @property
     def score_name(self) -> str:
@@ -55,11 +59,67 @@ class Outcome:
         return self.history.n_samples / max(seconds, 1e-9)
 
 
-def run_experiment(settings: Settings, progress: bool | None = None) -> Outcome:
-    """Train and evaluate as `settings` say. Ctrl-C ends the training; before the first epoch has ended, the run.
+@dataclass(frozen=True)
+class Experiment:
+    """What is to be trained, and on what: nothing has been trained yet."""
 
-    Raises InputError for data that do not fit, before training starts.
-    """
+    settings: Settings
+    dataset: Dataset
+    split: Split
+    model: TrainedModel
+
+    def train(
+        self,
+        checkpoint: Path | None = None,
+        resume: bool = False,
+        after_epoch: Callable[[], None] = lambda: None,
+        **options: Any,
+    ) -> Outcome:
+        """Train and evaluate. resume: go on from the checkpoint. options: of `Network.fit`, those that change no bit.
+
+        An interrupt, or numbers that are no longer finite, end the training, and are raised where no epoch has ended before.
+        Raises InputError for data that do not fit, before training starts.
+        """
+        X, T = self.model.scaled(self.dataset.X), training_targets(self.dataset, self.model)
+        settings, rows = self.settings, self.split
+        seen = _Seen(self.model.network, History(n_samples=len(rows.training)), after_epoch)
+        given: dict[str, Any] = {"callbacks": [seen], "checkpoint": checkpoint, **options}
+        if rows.validation.size:
+            given["validation_data"] = X[rows.validation], T[rows.validation]
+        error = None
+        try:
+            if resume:
+                seen.network, seen.history = Network.resume(given["checkpoint"], X[rows.training], T[rows.training], **given)
+            else:
+                given |= {"epochs": settings.epochs, "batch_size": settings.batch_size, "optimizer": settings.make_optimizer()}
+                seen.history = seen.network.fit(X[rows.training], T[rows.training], **given)
+        except (KeyboardInterrupt, DivergenceError) as ended:
+            if not seen.history.epochs:
+                raise
+            error = ended
+        model = replace(self.model, network=seen.network)
+        parts = {name: part for name, part in vars(rows).items() if part.size and not isinstance(error, DivergenceError)}
+        losses = {name: seen.network.loss(X[part], T[part]) for name, part in parts.items()}
+        scores = {name: score(model, self.dataset.X[part], self.dataset.y[part]) for name, part in parts.items()}
+        return Outcome(settings, self.dataset, rows, model, seen.history, losses, scores, error)
+
+
+class _Seen:
+    """A callback that looks on: the network and the history, also of a fit that does not return."""
+
+    losses_only = True
+
+    def __init__(self, network: Network, history: History, after_epoch: Callable[[], None]) -> None:
+        self.network, self.history, self._after_epoch = network, history, after_epoch
+
+    def __call__(self, running: RunningFit) -> None:
+        assert isinstance(running.network, Network)
+        self.network, self.history = running.network, running.history
+        self._after_epoch()
+
+
+def prepare(settings: Settings) -> Experiment:
+    """Load and divide the data, and make the model, as `settings` say. Raises InputError for data that do not fit."""
     require("sklearn", "splitting the rows")
     dataset = load_dataset(
         settings.source,
@@ -71,34 +131,7 @@ def run_experiment(settings: Settings, progress: bool | None = None) -> Outcome:
         seed=settings.seed,
     )
     split = split_rows(dataset, settings.test_size, settings.validation_size, settings.seed)
-    model = untrained_model(dataset, split.training, settings)
-    X, T = model.scaled(dataset.X), training_targets(dataset, model)
-    parts = {name: rows for name, rows in vars(split).items() if rows.size}
-    history, interrupted = History(n_samples=len(split.training)), False
-
-    def keep(running: RunningFit) -> None:
-        nonlocal history
-        history = running.history
-
-    keep.losses_only = True  # type: ignore[attr-defined]
-    try:
-        model.network.fit(
-            X[split.training],
-            T[split.training],
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            optimizer=settings.make_optimizer(),
-            validation_data=(X[split.validation], T[split.validation]) if split.validation.size else None,
-            callbacks=[keep],
-            progress=progress,
-        )
-    except KeyboardInterrupt:
-        if not history.epochs:
-            raise
-        interrupted = True
-    losses = {name: model.network.loss(X[rows], T[rows]) for name, rows in parts.items()}
-    scores = {name: score(model, dataset.X[rows], dataset.y[rows]) for name, rows in parts.items()}
-    return Outcome(settings, dataset, split, model, history, losses, scores, interrupted)
+    return Experiment(settings, dataset, split, untrained_model(dataset, split.training, settings))
 
 
 def split_rows(dataset: Dataset, test_size: float, validation_size: float, seed: int) -> Split:

@@ -1,89 +1,180 @@
-"""What a run folder holds: the model, its history, pictures, and run.json with settings, versions and results."""
+"""run.json: what a run was asked to do, on which data, how far it came, and what came out."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
+import shlex
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..data.suggestions import existing_file
 from ..data.targets import CLASSIFICATION
-from ..errors import InputError
-from ..extras import available
+from ..errors import DivergenceError, InputError
+from ..fingerprint import environment, fingerprint
+from ..tensor_files import read_json
 from ..versions import versions
-from .experiment import Outcome
-from .folder import RECORD
+from ..writing import write_whole
+from .experiment import Experiment, Outcome
+from .settings import Settings
+from .typed_json import from_json
 
-MODEL = "model.safetensors"
-FORMAT = "tileprop-run-1"
-
-
-def write_run(outcome: Outcome, folder: Path) -> None:
-    """Write everything that a run leaves into an existing folder; pictures only where matplotlib is installed."""
-    outcome.model.save(folder / MODEL)
-    outcome.history.save_csv(folder / "history.csv")
-    if available("matplotlib"):
-        from .pictures import draw_boundary, draw_curves
-
-        draw_curves(outcome.history, folder / "curves.png", outcome.dataset.name, outcome.model.network.plan.loss)
-        if outcome.dataset.X.shape[1] == 2:
-            draw_boundary(outcome.model, outcome.dataset, outcome.split.test, folder / "boundary.png")
-    text = json.dumps(_without_nan(record(outcome)), indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+RECORD, MODEL = "run.json", "model.safetensors"
+FORMAT = "tileprop-run-2"
+# A run is under way, or was killed; stopped before its last epoch, by Ctrl-C or a limit; stopped by numbers that were no longer
+# finite; or has made all its epochs.
+TRAINING, INTERRUPTED, DIVERGED, FINISHED = STATES = ("training", "interrupted", "diverged", "finished")
+# Names of a thousand columns and classes take some 30 KB.
+MOST_BYTES = 1 << 24
 
 
-def record(outcome: Outcome) -> dict[str, Any]:
-    """The content of run.json."""
-    dataset, history, network = outcome.dataset, outcome.history, outcome.model.network
-    data: dict[str, Any] = {"name": dataset.name, "task": dataset.task, "rows": len(dataset.X), "features": dataset.X.shape[1]}
+@dataclass(frozen=True)
+class Fingerprints:
+    """Hashes: of the data and the settings, which must be the same to go on, and of what else the bits depend on."""
+
+    data: str
+    settings: str
+    environment: str
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The data; classes and split: rows by name."""
+
+    name: str
+    task: str
+    rows: int
+    features: int
+    split: dict[str, int]
+    classes: dict[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """The network."""
+
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+    loss: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came out. losses, accuracy, R2: by the parts of the split; None for what is not a finite number."""
+
+    losses: dict[str, float | None]
+    epochs: int
+    seconds: float
+    samples_per_second: float
+    parameters: int
+    accuracy: dict[str, float | None] | None = None
+    R2: dict[str, float | None] | None = None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The content of run.json. replaces: the folder beside it whose place the run takes when it has finished."""
+
+    format: str
+    state: str
+    started: str
+    settings: Settings
+    fingerprints: Fingerprints
+    data: DataFacts
+    network: NetworkFacts
+    versions: dict[str, str | None]
+    ended: str | None = None
+    replaces: str | None = None
+    results: Results | None = None
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise InputError(f"the format is {self.format!r}, and this version of tileprop reads {FORMAT!r}")
+        if self.state not in STATES:
+            raise InputError(f"the state is {self.state!r}; it must be one of {', '.join(STATES)}")
+        if self.state != TRAINING and self.results is None:
+            raise InputError(f"the state is {self.state!r}, and there are no results")
+
+    @property
+    def can_go_on(self) -> bool:
+        return self.state in (TRAINING, INTERRUPTED)
+
+
+def beginning(experiment: Experiment) -> RunRecord:
+    """The record of a run that begins now."""
+    dataset, plan = experiment.dataset, experiment.model.network.plan
+    classes = None
     if dataset.task == CLASSIFICATION:
         counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
-        data["classes"] = {name: int(count) for name, count in zip(dataset.class_names, counts, strict=True)}
-    return {
-        "format": FORMAT,
-        "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "settings": dataclasses.asdict(outcome.settings),
-        "data": data | {"split": {name: len(rows) for name, rows in vars(outcome.split).items()}},
-        "network": {"sizes": network.plan.sizes, "activations": network.plan.activations, "loss": network.plan.loss},
-        "results": {
-            "losses": outcome.losses,
-            outcome.score_name: outcome.scores,
-            "epochs": history.epochs,
-            "interrupted": outcome.interrupted,
-            "seconds": sum(history.seconds),
-            "samples_per_second": outcome.samples_per_second,
-            "parameters": network.plan.n_parameters,
-        },
-        "versions": versions(),
-    }
+        classes = {name: int(count) for name, count in zip(dataset.class_names, counts, strict=True)}
+    split = {name: len(rows) for name, rows in vars(experiment.split).items()}
+    return RunRecord(
+        format=FORMAT,
+        state=TRAINING,
+        started=_now(),
+        settings=experiment.settings,
+        fingerprints=Fingerprints(dataset.fingerprint(), experiment.settings.fingerprint(), fingerprint(environment())),
+        data=DataFacts(dataset.name, dataset.task, len(dataset.X), dataset.X.shape[1], split, classes),
+        network=NetworkFacts(tuple(plan.sizes), tuple(plan.activations), plan.loss),
+        versions=versions(),
+    )
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """run.json of a run folder, or an empty dictionary where there is none. Raises InputError where it cannot be read."""
+def ending(began: RunRecord, outcome: Outcome) -> RunRecord:
+    """The record of the same run as it ended."""
+    history = outcome.history
+    scores: dict[str, Any] = {outcome.score_name: outcome.scores}
+    results = Results(
+        losses={**outcome.losses},
+        epochs=history.epochs,
+        seconds=sum(history.seconds),
+        samples_per_second=outcome.samples_per_second,
+        parameters=outcome.model.network.plan.n_parameters,
+        **scores,
+    )
+    return dataclasses.replace(began, state=_state(outcome), ended=_now(), settings=outcome.settings, results=results)
+
+
+def _state(outcome: Outcome) -> str:
+    if isinstance(outcome.error, DivergenceError):
+        return DIVERGED
+    return FINISHED if outcome.error is None else INTERRUPTED
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Write run.json, whole or not at all."""
+    content = dataclasses.asdict(record, dict_factory=_without_none)
+    text = json.dumps(_without_nan(content), indent=2, ensure_ascii=False, allow_nan=False)
+    # The bytes of file names that are no UTF-8 become escapes, which are JSON's, too.
+    write_whole(folder / RECORD, (text + "\n").encode("utf-8", "backslashreplace"))
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """run.json of a run folder, or None where there is none. Raises InputError where it is not as `write_record` writes it."""
     path = folder / RECORD
     if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is no readable JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds no record of a run")
-    return content
+        return None
+    if path.stat().st_size > MOST_BYTES:
+        raise InputError(f"{path} has {path.stat().st_size} bytes; at most {MOST_BYTES} are read")
+    record: RunRecord = from_json(RunRecord, read_json(path.read_bytes(), str(path)), str(path))
+    return record
 
 
-def model_file(run: Path) -> Path:
-    """The model's file, from a run folder or from itself. Raises InputError where there is none."""
-    if not run.is_dir():
-        return existing_file(run)
-    if not (run / MODEL).is_file():
-        raise InputError(f"{run} holds no {MODEL}; give a run folder or a model's file")
-    return run / MODEL
+def go_on(run: Path) -> str:
+    """What to type to go on with a run."""
+    return f"go on with it: tileprop train --resume {shlex.quote(str(run))}"
+
+
+def _without_none(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in items if value is not None}
 
 
 def _without_nan(value: Any) -> Any:

@@ -6,16 +6,21 @@ import sys
 from collections.abc import Sequence
 
 from ..extras import available
+from ..printable import printable
 
 
 def print_table(title: str, rows: Sequence[Sequence[str]], headers: Sequence[str] = ()) -> None:
-    """Print rows of equally many cells under a title; the columns after the first are aligned right below headers."""
+    """Print rows of equally many cells under a title; the columns after the first are aligned right below headers.
+
+    Names of files, columns and classes are the user's: control characters in them are printed as escapes.
+    """
+    title, rows = printable(title), [[printable(cell) for cell in row] for row in rows]
     if sys.stdout.isatty() and available("rich"):
         _print_rich(title, rows, headers)
         return
     print(title)
     every = [headers, *rows] if headers else list(rows)
-    widths = [max(len(row[i]) for row in every) for i in range(len(every[0]))]
+    widths = [max(len(row[i]) for row in every) for i in range(len(every[0]))] if every else []
     for row in every:
         cells = [
             f"{cell:>{w}}" if i and headers else f"{cell:<{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))
@@ -31,7 +36,7 @@ def _print_rich(title: str, rows: Sequence[Sequence[str]], headers: Sequence[str
 
     # Text objects: names of files, columns and classes are the user's, and no markup.
     table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, show_header=bool(headers), pad_edge=False)
-    for i, header in enumerate(headers or [""] * len(rows[0])):
+    for i, header in enumerate(headers or ([""] * len(rows[0]) if rows else [])):
         table.add_column(Text(header), justify="right" if i and headers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))

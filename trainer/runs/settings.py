@@ -10,12 +10,15 @@ from ...kernels.activations import activation_registry
 from ..bounds import check_whole, check_within
 from ..data.targets import CLASSIFICATION, TASKS
 from ..errors import InputError
+from ..fingerprint import fingerprint
 from ..fit.optimizers import SGD, Adam, Optimizer
 
 HIDDEN_ACTIVATIONS = tuple(name for name in activation_registry if name != "softmax")
 LOSSES = ("log_loss", "squared_error", "mse")
 OPTIMIZERS = ("adam", "sgd")
 DTYPES = ("float32", "float64")
+# Where the data are; the target of .npy files is another file.
+PLACES = ("source", "target")
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,12 @@ class Settings:
 
     @property
     def run_name(self) -> str:
-        """The name of a named dataset, or of the file without its ending."""
-        return Path(self.source).stem or self.source
+        """The name of a named dataset, or of the file without its ending: one that a folder may have."""
+        return Path(self.source).stem.lstrip(".") or "run"
+
+    def fingerprint(self) -> str:
+        """Of all but the places of files, which may be moved: what is in them has a fingerprint of its own."""
+        return fingerprint({name: value for name, value in vars(self).items() if name not in PLACES})
 
     def make_optimizer(self) -> Optimizer:
         if self.optimizer == "adam":

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from tileprop.trainer import DivergenceError, InputError, MissingExtraError
 from tileprop.trainer.data.datasets import Dataset, load_dataset
-from tileprop.trainer.runs.experiment import run_experiment, score, split_rows, untrained_model
+from tileprop.trainer.runs.experiment import prepare, score, split_rows, untrained_model
 from tileprop.trainer.runs.settings import Settings
 
 pytest.importorskip("sklearn")
 metrics = pytest.importorskip("sklearn.metrics")
+
+
+def run_experiment(settings):
+    return prepare(settings).train()
 
 
 def dataset(y, task="classification", name="data"):

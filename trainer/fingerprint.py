@@ -1,0 +1,44 @@
+"""What the bits of a result depend on, besides data and settings, and a hash of it: see docs/determinism.md."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from typing import Any
+
+import numba
+
+from ..kernels.compiler.cache import source_hash
+from ..kernels.compiler.jit import JIT_DISABLED, STOCK
+from ..kernels.compiler.processor import SIMD, host_features, host_name
+from .versions import CORE, versions
+
+# Numba's variables that decide about the machine code, by their names in `numba.config`.
+_NUMBA_OPTIONS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "CPU_NAME", "CPU_FEATURES")
+
+
+def environment() -> dict[str, str]:
+    """Versions, processor and ways of computing, by name."""
+    options = {name: getattr(numba.config, name, None) for name in _NUMBA_OPTIONS}
+    llvm = importlib.import_module("llvmlite.binding").llvm_version_info
+    installed = versions()
+    return {
+        "tileprop": str(installed["tileprop"]),
+        "kernels": source_hash(),
+        **{name: str(installed[name]) for name in CORE},
+        "LLVM": ".".join(map(str, llvm)),
+        "processor": host_name(),
+        "features": " ".join(sorted(host_features())),
+        "vectors": f"{SIMD.name}, {SIMD.vector_bytes} bytes, {'fused' if SIMD.fused else 'separate'} multiply-adds",
+        "numba options": ", ".join(
+            f"{name} {int(value) if isinstance(value, int) else value}" for name, value in options.items()
+        ),
+        "compiled": "no, plain Python" if JIT_DISABLED else "the stock way" if STOCK else "the private way",
+        "dtypes": "float32 or float64: the network's, for parameters, rows and steps; losses are summed more exactly",
+    }
+
+
+def fingerprint(content: Any) -> str:
+    """SHA-256 of what JSON can hold."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

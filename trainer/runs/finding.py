@@ -1,0 +1,42 @@
+"""A run and its model, by what the user gives for one: a run folder, or a model's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..data.suggestions import did_you_mean, existing_file, neighbours
+from ..errors import InputError
+from .record import MODEL, RECORD, RunRecord, go_on, read_record
+from .replacement import recover
+
+
+def find_record(run: Path) -> RunRecord | None:
+    """The record of a run folder; None for a model's file, and where there is none. Raises InputError for a damaged one."""
+    recover(run.resolve())
+    return read_record(run) if run.is_dir() else None
+
+
+def find_run(run: Path) -> RunRecord:
+    """The record of a run folder. Raises InputError where there is none, or a damaged one."""
+    record = find_record(run)
+    if record is not None:
+        return record
+    if run.is_dir():
+        raise InputError(f"{run} is no run folder: it holds no {RECORD}")
+    raise InputError(f"there is no run folder {run}{did_you_mean(run.name, neighbours(run))}")
+
+
+def find_model(run: Path) -> Path:
+    """The model's file. Raises InputError where there is none, or the folder's record is damaged."""
+    try:
+        record = find_record(run)
+    except InputError as error:
+        remedy = f"; give {run / MODEL} to use the model without it" if (run / MODEL).is_file() else ""
+        raise InputError(f"{error}{remedy}") from error
+    if not run.is_dir():
+        return existing_file(run)
+    if (run / MODEL).is_file():
+        return run / MODEL
+    if record is not None and record.can_go_on:
+        raise InputError(f"the run in {run} has not finished, and has no model yet; {go_on(run)}")
+    raise InputError(f"{run} holds no {MODEL}; give a run folder or a model's file")

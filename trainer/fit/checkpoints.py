@@ -25,6 +25,7 @@ from ..errors import InputError, ModelFormatError
 from ..extras import require
 from ..files import load_network, save_network
 from ..model import Model
+from ..tensor_files import DTYPES
 from . import schedules
 from .callbacks import Callback
 from .history import History
@@ -33,7 +34,7 @@ from .options import FitOptions
 # Without `checkpoint_every`.
 SECONDS_BETWEEN = 60.0
 PREVIOUS = ".previous"
-FORMAT = "tileprop-checkpoint-1"
+FORMAT = "tileprop-checkpoint-2"
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 # What is trained and validated on, by the names of arguments; None where it is not given.
@@ -52,11 +53,18 @@ class Checkpoints:
 
     def __init__(self, options: FitOptions, model: Model, state: State, history: History, base_rate: float, data: Data) -> None:
         assert options.checkpoint is not None
-        self._path, self._every, self._base_rate = Path(options.checkpoint), options.checkpoint_every, base_rate
+        self._path, self._every, self._base_rate = _place(options.checkpoint), options.checkpoint_every, base_rate
         self._model, self._state, self._history, self._callbacks = model, state, history, options.callbacks
         self._fixed = {"format": FORMAT, "settings": settings_of(options), "data": fingerprints(data)}
         self._written, self._time = history.epochs, time.monotonic()
-        self._now: tuple[dict[str, np.ndarray], dict[str, Any]] = ({}, {})
+        # What was remembered last, and what of it was written; None before the first epoch.
+        self._now: tuple[dict[str, np.ndarray], dict[str, Any]] | None = None
+        self._saved: object = None
+        self._keeps = True  # whether what is in the place is worth to be kept when a new one is written
+
+    def goes_on_from(self, path: Path) -> None:
+        """The checkpoint that was read, and put back. Where it is the one before the last, the last is missing or damaged."""
+        self._keeps, self._written = path != previous(self._path), self._history.epochs
 
     def remember(self, ended: bool) -> None:
         """What is so after this epoch. ended: no more are to come."""
@@ -65,13 +73,13 @@ class Checkpoints:
         callbacks = [_remembered(callback) for callback in self._callbacks]
         arrays = {
             "theta": self._model.theta.copy(),
-            "velocity": self._state.velocity.copy(),
-            "mean_square": self._state.mean_square.copy(),
-            # As the bits that they are: losses may be infinite, which no saved number may be.
-            **{f"history.{name}": np.array(getattr(self._history, name), np.float64).view(np.int64) for name in _LISTS},
+            # As the bits that they are: squares may be infinite, and losses, which no saved number may be.
+            "velocity": _bits(self._state.velocity.copy()),
+            "mean_square": _bits(self._state.mean_square.copy()),
             **{f"callback.{i}.{name}": array for i, (_, kept) in enumerate(callbacks) for name, array in kept.items()},
         }
         notes = {
+            "epochs": self._history.epochs,
             "ended": ended,
             "counters": counters,
             "hyperparameters": hyperparameters,
@@ -80,27 +88,42 @@ class Checkpoints:
         }
         self._now = arrays, notes
 
+    def epochs_until_due(self) -> int:
+        """How many may be made before the next one; many where time decides."""
+        return 1 << 30 if self._every is None else self._every - (self._history.epochs - self._written)
+
     def write_if_due(self) -> None:
         """After an epoch that was remembered."""
-        epochs = self._history.epochs
-        due = time.monotonic() - self._time >= SECONDS_BETWEEN if self._every is None else epochs - self._written >= self._every
+        due = time.monotonic() - self._time >= SECONDS_BETWEEN if self._every is None else self.epochs_until_due() == 0
         if due:
             self.write()
 
     def write(self) -> None:
-        """What was remembered last. An error of the disk is warned of: it costs neither the fit nor the checkpoint before."""
+        """What was remembered last. What keeps it from being written is warned of: it costs neither the fit nor the
+        checkpoints that are there, of which one is whole at each moment."""
+        if self._now is None or self._now is self._saved:
+            return
         arrays, notes = self._now
         self._written, self._time = self._history.epochs, time.monotonic()
         try:
-            if os.path.lexists(self._path):
-                os.replace(self._path, previous(self._path))
-            save_network(self._path, self._model, arrays, {**self._fixed, **notes})
-        except OSError as error:
+            # Lists are only added to, so they need not be copied after each epoch.
+            lists = {f"history.{name}": _bits(np.array(getattr(self._history, name)[: notes["epochs"]])) for name in _LISTS}
+            arrays, notes = {**arrays, **lists}, {**self._fixed, **notes}
+            notes["checksum"] = _checksum(arrays, notes)
+            save_network(self._path, self._model, arrays, notes, previous(self._path) if self._keeps else None)
+            self._keeps, self._saved = True, self._now
+        except (OSError, MemoryError, InputError) as error:
+            there = " and ".join(str(place) for place in (self._path, previous(self._path)) if os.path.exists(place))
             warnings.warn(
-                f"the checkpoint {self._path} could not be written: {error.strerror}. The fit goes on; the checkpoint before "
-                f"it is {previous(self._path)}",
+                f"the checkpoint {self._path} could not be written: {getattr(error, 'strerror', None) or error}. The fit goes "
+                f"on; {f'there is still {there}' if there else 'there is none before it'}",
                 stacklevel=2,
             )
+
+
+def _place(path: str | PathLike[str]) -> Path:
+    """Where a checkpoint is, whatever the working directory will be: links are followed, and the one before stays beside it."""
+    return Path(os.path.realpath(path))
 
 
 def previous(path: Path) -> Path:
@@ -118,7 +141,35 @@ def _remembered(callback: Callback) -> tuple[dict[str, Any], dict[str, np.ndarra
         return {}, {}
     kept = callback.remembered()
     arrays = {name: value for name, value in kept.items() if isinstance(value, np.ndarray)}
-    return {name: value for name, value in kept.items() if name not in arrays}, arrays
+    numbers = {name: value for name, value in kept.items() if name not in arrays}
+    if any(array.dtype not in DTYPES.values() for array in arrays.values()) or not _is_json(numbers):
+        raise InputError(f"{type(callback).__name__}.remembered returns {kept!r}; it must be a dictionary of numbers and arrays")
+    return numbers, arrays
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        text = json.dumps(value)
+        return json.dumps(json.loads(text)) == text
+    except (TypeError, ValueError):
+        return False
+
+
+def _bits(numbers: np.ndarray) -> np.ndarray:
+    return numbers.view(f"i{numbers.itemsize}")
+
+
+def _checksum(arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> str:
+    """Of all that is read back: a disk may have changed a bit."""
+    digest = blake2b(json.dumps(notes).encode(), digest_size=16)
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        digest.update(_bytes_of(arrays[name]))
+    return digest.hexdigest()
+
+
+def _bytes_of(array: np.ndarray) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 # What must be the same -------------------------------------------------------------------------------------------------------
@@ -151,7 +202,7 @@ def fingerprints(data: Data) -> dict[str, Any]:
 
 
 def _hash(array: np.ndarray) -> str:
-    return blake2b(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, digest_size=16).hexdigest()
+    return blake2b(_bytes_of(array), digest_size=16).hexdigest()
 
 
 def _check_same(kept: dict[str, Any], here: dict[str, Any], path: Path) -> None:
@@ -205,7 +256,8 @@ class Resumed:
         for record, kept in ((state.counters[0], "counters"), (state.hyperparameters[0], "hyperparameters")):
             for name, value in self._notes[kept].items():
                 record[name] = value
-        return state._replace(velocity=self._arrays["velocity"], mean_square=self._arrays["mean_square"])
+        vectors = {name: self._arrays[name].view(self.model.dtype) for name in ("velocity", "mean_square")}
+        return state._replace(**vectors)
 
     def put_back(self, history: History, callbacks: Sequence[Callback]) -> bool:
         """The parameters, the random generator, the history and what callbacks remember, as they were; whether it had ended."""
@@ -231,18 +283,26 @@ def read_checkpoint(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[An
     Raises InputError where there is none, and ModelFormatError where neither can be read.
     """
     require("safetensors", "going on with a fit")
-    place, failure = Path(path), None
+    place = _place(path)
+    failure: Exception | None = None
     for candidate in (place, previous(place)):
-        if not candidate.exists():
-            continue
         try:
-            model, arrays, notes = load_network(kind, candidate)
-            if notes.get("format") != FORMAT:
-                raise ModelFormatError(f"{candidate} is a network, and no checkpoint of a fit")
-            return model, Resumed(candidate, model, arrays, notes)
-        except ModelFormatError as error:
+            if candidate.exists():
+                return _read(kind, candidate)
+        except (ModelFormatError, OSError) as error:
             failure = failure or error
-    raise failure or InputError(f"there is no checkpoint {path}")
+    if failure is None:
+        raise InputError(f"there is no checkpoint {path}")
+    raise ModelFormatError(f"the checkpoint cannot be read: {failure}") from failure
+
+
+def _read(kind: type[AnyModel], path: Path) -> tuple[AnyModel, Resumed]:
+    model, arrays, notes = load_network(kind, path)
+    if not isinstance(notes, dict) or notes.get("format") != FORMAT:
+        raise ModelFormatError(f"{path} is a network, and no checkpoint of a fit")
+    if notes.pop("checksum", None) != _checksum(arrays, notes):
+        raise ModelFormatError(f"{path} is damaged: its numbers are not those that were written")
+    return model, Resumed(path, model, arrays, notes)
 
 
 def _schedule(kept: Any) -> Any:

@@ -97,6 +97,8 @@ class Loop:
     def run(self, resumed: Resumed | None = None) -> History:
         """Train. However it ends: a last checkpoint, the callbacks' `finish`, the optimizer's own learning rate again."""
         ended = resumed is not None and resumed.put_back(self.history, self.options.callbacks)
+        if self.checkpoints and resumed is not None:
+            self.checkpoints.goes_on_from(resumed.path)
         try:
             self._remember(ended)
             while not ended and self.history.epochs < self.options.epochs:
@@ -141,7 +143,10 @@ class Loop:
         # The first is alone: it may be slow, where kernels are compiled.
         if self.watched or self.history.epochs == 0:
             return 1
-        return min(self.options.epochs - self.history.epochs, max(1, int(WORTH_A_CALL / max(self.seconds, 1e-7))))
+        most = self.options.epochs - self.history.epochs
+        if self.checkpoints:
+            most = min(most, self.checkpoints.epochs_until_due())
+        return min(most, max(1, int(WORTH_A_CALL / max(self.seconds, 1e-7))))
 
     def _set_learning_rate(self) -> None:
         schedule, done = self.options.schedule, self.history.epochs

@@ -143,7 +143,9 @@ def _remembered(callback: Callback) -> tuple[dict[str, Any], dict[str, np.ndarra
     arrays = {name: value for name, value in kept.items() if isinstance(value, np.ndarray)}
     numbers = {name: value for name, value in kept.items() if name not in arrays}
     if any(array.dtype not in DTYPES.values() for array in arrays.values()) or not _is_json(numbers):
-        raise InputError(f"{type(callback).__name__}.remembered returns {kept!r}; it must be a dictionary of numbers and arrays")
+        raise InputError(
+            f"{type(callback).__name__}.remembered returns {kept!r}; it must be a dictionary of numbers and arrays"
+        )
     return numbers, arrays
 
 

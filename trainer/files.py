@@ -10,6 +10,7 @@ import json
 import reprlib
 from itertools import pairwise
 from os import PathLike
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,8 +38,11 @@ def save_network(
     network: Model,
     arrays: dict[str, np.ndarray] | None = None,
     notes: dict[str, Any] | None = None,
+    keep_as: Path | None = None,
 ) -> None:
     """Write a network; `arrays` and `notes` (anything that JSON holds) travel along, for `load_network` to give back.
+
+    keep_as: what a file that is there already is then called, see `whole_file`.
 
     Raises InputError for what could not be loaded again: numbers that are not finite, arrays of anything but real numbers, and
     more notes than 1 MiB.
@@ -66,7 +70,7 @@ def save_network(
             f"at most {MOST_HEADER} and {MOST_BRACKETS} can be saved"
         )
     header = _in_order(header)
-    with whole_file(path) as file:
+    with whole_file(path, keep_as) as file:
         file.write(len(header).to_bytes(8, "little") + header)
         file.write(memoryview(data)[end:])
 

@@ -19,11 +19,12 @@ LEFT_BEHIND = 3600.0  # seconds
 
 
 @contextmanager
-def whole_file(path: str | PathLike[str]) -> Iterator[BinaryIO]:
+def whole_file(path: str | PathLike[str], keep_as: Path | None = None) -> Iterator[BinaryIO]:
     """A file to write to beside its place, moved there at the end. What interrupts it leaves the old file as it was.
 
     Written through to the disk, folder entry included. The place keeps its permissions, and a symbolic link there stays one:
-    what it points to is replaced. Any number of threads and processes may save to one place: the last one stays.
+    what it points to is replaced. Any number of threads and processes may save to one place: the last one stays. keep_as: a
+    name in the same folder that the old file is given once the new one is whole.
     """
     target = Path(os.path.realpath(path))
     # Not the place's own name with more to it, which might be too long.
@@ -37,6 +38,8 @@ def whole_file(path: str | PathLike[str]) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         with contextlib.suppress(FileNotFoundError):
             os.chmod(unfinished, stat.S_IMODE(target.stat().st_mode))
+            if keep_as is not None:
+                os.replace(target, keep_as)
         os.replace(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import os
 import time
 import warnings
 from hashlib import blake2b
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 from ..errors import InputError
 from ..files import save_network
 from ..model import Model
+from ..tensor_files import DTYPES
 from . import schedules
 from .callbacks import Callback
 from .history import History
@@ -30,7 +32,7 @@ from .options import FitOptions
 SECONDS_BETWEEN = 60.0
 PREVIOUS = ".previous"
 HASHED_AT_ONCE = 1 << 24  # bytes
-FORMAT = "tileprop-checkpoint-1"
+FORMAT = "tileprop-checkpoint-2"
 
 # What is trained and validated on, by the names of arguments; None where it is not given.
 Data = dict[str, np.ndarray | None]
@@ -48,12 +50,19 @@ class Checkpoints:
 
     def __init__(self, options: FitOptions, model: Model, history: History, data: Data) -> None:
         assert options.checkpoint is not None
-        self._path, self._every = Path(options.checkpoint), options.checkpoint_every
+        self._path, self._every = place_of(options.checkpoint), options.checkpoint_every
         self._model, self._history, self._callbacks = model, history, options.callbacks
         fixed = {"settings": settings_of(options), "optimizer": described_optimizer(options.optimizer)}
         self._fixed = {"format": FORMAT, "data": fingerprints(data), **fixed}
         self._written, self._time = history.epochs, time.monotonic()
-        self._now: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        # What was remembered last, and what of it was written; None before the first epoch.
+        self._now: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self._saved: object = None
+        self._keeps = True  # whether what is in the place is worth to be kept when a new one is written
+
+    def goes_on_from(self, path: Path) -> None:
+        """The checkpoint that was read, and put back. Where it is the one before the last, the last is missing or damaged."""
+        self._keeps, self._written = path != previous(self._path), self._history.epochs
 
     def remember(self, ended: bool, kept: dict[str, Any]) -> None:
         """What is so after this epoch. ended: no more are to come. kept: what the optimizer goes on from: what JSON holds, and
@@ -62,12 +71,11 @@ class Checkpoints:
         of_optimizer = _apart(kept)
         arrays = {
             "theta": self._model.theta.copy(),
-            # As the bits that they are: losses may be infinite, which no saved number may be.
-            **{f"history.{name}": np.array(getattr(self._history, name), np.float64).view(np.int64) for name in LISTS},
             **{f"optimizer.{name}": array for name, array in of_optimizer[1].items()},
             **{f"callback.{i}.{name}": array for i, (_, own) in enumerate(callbacks) for name, array in own.items()},
         }
         notes = {
+            "epochs": self._history.epochs,
             "ended": ended,
             "kept": of_optimizer[0],
             "generator": json.dumps(self._model.generator.bit_generator.state, default=np.ndarray.tolist),
@@ -75,28 +83,45 @@ class Checkpoints:
         }
         self._now = arrays, notes
 
+    def epochs_until_due(self) -> int:
+        """How many may be made before the next one; many where time decides."""
+        return 1 << 30 if self._every is None else self._every - (self._history.epochs - self._written)
+
     def write_if_due(self) -> None:
         """After an epoch that was remembered."""
-        epochs = self._history.epochs
-        due = time.monotonic() - self._time >= SECONDS_BETWEEN if self._every is None else epochs - self._written >= self._every
+        due = time.monotonic() - self._time >= SECONDS_BETWEEN if self._every is None else self.epochs_until_due() <= 0
         if due:
             self.write()
 
     def write(self) -> None:
-        """What was remembered last. An error of the disk is warned of: it costs neither the fit nor the checkpoint before."""
+        """What was remembered last. What keeps it from being written is warned of: it costs neither the fit nor the
+        checkpoints that are there, of which one is whole at each moment."""
+        if self._now is None or self._now is self._saved:
+            return
         arrays, notes = self._now
         self._written, self._time = self._history.epochs, time.monotonic()
         try:
-            if os.path.lexists(self._path):
-                os.replace(self._path, previous(self._path))
             stacked = {name: np.stack(array) if isinstance(array, list) else array for name, array in arrays.items()}
-            save_network(self._path, self._model, stacked, {**self._fixed, **notes})
-        except OSError as error:
+            # Lists are only added to, so they need not be copied after each epoch.
+            lists = {
+                f"history.{name}": bits(np.array(getattr(self._history, name)[: notes["epochs"]], np.float64)) for name in LISTS
+            }
+            stacked, notes = {**stacked, **lists}, {**self._fixed, **notes}
+            notes["checksum"] = checksum(stacked, notes)
+            save_network(self._path, self._model, stacked, notes, previous(self._path) if self._keeps else None)
+            self._keeps, self._saved = True, self._now
+        except (OSError, MemoryError, InputError) as error:
+            there = " and ".join(str(place) for place in (self._path, previous(self._path)) if os.path.exists(place))
             warnings.warn(
-                f"the checkpoint {self._path} could not be written: {error.strerror}. The fit goes on; the checkpoint before "
-                f"it is {previous(self._path)}",
+                f"the checkpoint {self._path} could not be written: {getattr(error, 'strerror', None) or error}. The fit goes "
+                f"on; {f'there is still {there}' if there else 'there is none before it'}",
                 stacklevel=2,
             )
+
+
+def place_of(path: str | PathLike[str]) -> Path:
+    """Where a checkpoint is, whatever the working directory will be: links are followed, and the one before stays beside it."""
+    return Path(os.path.realpath(path))
 
 
 def previous(path: Path) -> Path:
@@ -106,7 +131,15 @@ def previous(path: Path) -> Path:
 
 def _remembered(callback: Callback) -> tuple[dict[str, Any], dict[str, Any]]:
     """A callback's numbers and arrays, where it has any to give."""
-    return _apart(callback.remembered()) if hasattr(callback, "remembered") else ({}, {})
+    if not hasattr(callback, "remembered"):
+        return {}, {}
+    numbers, arrays = _apart(callback.remembered())
+    each = [array for value in arrays.values() for array in (value if isinstance(value, list) else [value])]
+    if any(array.dtype not in DTYPES.values() for array in each) or not _is_json(numbers):
+        raise InputError(
+            f"{type(callback).__name__}.remembered returns {numbers | arrays!r}; it must be a dictionary of numbers and arrays"
+        )
+    return numbers, arrays
 
 
 def _apart(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -117,6 +150,32 @@ def _apart(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         if isinstance(value, np.ndarray) or (isinstance(value, list) and value and isinstance(value[0], np.ndarray))
     }
     return {name: value for name, value in kept.items() if name not in arrays}, arrays
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        text = json.dumps(value)
+        return json.dumps(json.loads(text)) == text
+    except (TypeError, ValueError):
+        return False
+
+
+def bits(numbers: np.ndarray) -> np.ndarray:
+    """As integers: numbers may be infinite, which no saved number may be."""
+    return numbers.view(f"i{numbers.itemsize}")
+
+
+def checksum(arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> str:
+    """Of all that is read back: a disk may have changed a bit."""
+    digest = blake2b(json.dumps(notes).encode(), digest_size=16)
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        digest.update(_bytes_of(arrays[name]))
+    return digest.hexdigest()
+
+
+def _bytes_of(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 # What must be the same -------------------------------------------------------------------------------------------------------
@@ -161,7 +220,7 @@ def fingerprints(data: Data) -> dict[str, Any]:
 
 
 def _hash(array: np.ndarray) -> str:
-    numbers, digest = np.ascontiguousarray(array).reshape(-1).view(np.uint8), blake2b(digest_size=16)
+    numbers, digest = _bytes_of(array), blake2b(digest_size=16)
     for start in range(0, numbers.size, HASHED_AT_ONCE):  # so that Ctrl-C is answered
         digest.update(numbers[start : start + HASHED_AT_ONCE].data)
     return digest.hexdigest()

@@ -17,7 +17,7 @@ from ..long_calls import answering
 from ..model import Model
 from ..solvers import Begin, Log, Problem, Solver, solve
 from .callbacks import RunningFit, finish
-from .checkpoints import Checkpoints, Data
+from .checkpoints import Checkpoints, Data, bits
 from .epochs import Epochs
 from .history import History
 from .options import FitOptions
@@ -60,6 +60,8 @@ def fit(
         history = History(n_samples=len(X))
         begin = Begin(resumed.put_back(history, options.callbacks), resumed.kept()) if resumed else Begin()
         keeper = Checkpoints(options, model, history, data) if options.checkpoint else None
+        if keeper and resumed:
+            keeper.goes_on_from(resumed.path)
         log = Log(RunningFit(model, None, history), options.epochs, validate, options.callbacks, keeper, begin)
         return solve(options.optimizer, problem, log, options.progress)
     state = _state(model, options)
@@ -103,6 +105,8 @@ class Loop:
     def run(self, resumed: Resumed | None = None) -> History:
         """Train. However it ends: a last checkpoint, the callbacks' `finish`, the optimizer's own learning rate again."""
         ended = resumed is not None and resumed.put_back(self.history, self.options.callbacks)
+        if self.checkpoints and resumed is not None:
+            self.checkpoints.goes_on_from(resumed.path)
         try:
             self._remember(ended)
             while not ended and self.history.epochs < self.options.epochs:
@@ -126,7 +130,7 @@ class Loop:
             if self.options.schedule is not None:  # which multiplies it anew for each epoch
                 hyperparameters["learning_rate"] = self.base_rate
             numbers = {"counters": numbers_of(state.counters[0]), "hyperparameters": hyperparameters}
-            vectors = {"velocity": state.velocity.copy(), "mean_square": state.mean_square.copy()}
+            vectors = {"velocity": bits(state.velocity.copy()), "mean_square": bits(state.mean_square.copy())}
             self.checkpoints.remember(ended, {**numbers, **vectors})
 
     def _train_some(self) -> bool:
@@ -153,7 +157,10 @@ class Loop:
         # The first is alone: it may be slow, where kernels are compiled.
         if self.watched or self.history.epochs == 0:
             return 1
-        return min(self.options.epochs - self.history.epochs, max(1, int(WORTH_A_CALL / max(self.seconds, 1e-7))))
+        most = self.options.epochs - self.history.epochs
+        if self.checkpoints:
+            most = min(most, self.checkpoints.epochs_until_due())
+        return min(most, max(1, int(WORTH_A_CALL / max(self.seconds, 1e-7))))
 
     def _set_learning_rate(self) -> None:
         schedule, done = self.options.schedule, self.history.epochs

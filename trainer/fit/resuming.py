@@ -18,7 +18,7 @@ from ..model import Model
 from ..solvers import LBFGS, LevenbergMarquardt, Solver
 from . import schedules
 from .callbacks import Callback
-from .checkpoints import FORMAT, Data, check_same, described_optimizer, fingerprints, previous, settings_of
+from .checkpoints import FORMAT, Data, check_same, checksum, described_optimizer, fingerprints, place_of, previous, settings_of
 from .history import History
 from .options import FitOptions
 
@@ -77,7 +77,8 @@ class Resumed:
         for record, name in ((state.counters[0], "counters"), (state.hyperparameters[0], "hyperparameters")):
             for field, value in kept[name].items():
                 record[field] = value
-        return state._replace(velocity=kept["velocity"], mean_square=kept["mean_square"])
+        vectors = {name: kept[name].view(self.model.dtype) for name in ("velocity", "mean_square")}
+        return state._replace(**vectors)
 
     def put_back(self, history: History, callbacks: Sequence[Callback]) -> bool:
         """The parameters, the random generator, the history and what callbacks remember, as they were; whether it had ended."""
@@ -104,18 +105,26 @@ def read_checkpoint(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[An
     Raises InputError where there is none, and ModelFormatError where neither can be read.
     """
     require("safetensors", "going on with a fit")
-    place, failure = Path(path), None
+    place = place_of(path)
+    failure: Exception | None = None
     for candidate in (place, previous(place)):
-        if not candidate.exists():
-            continue
         try:
-            model, arrays, notes = load_network(kind, candidate)
-            if notes.get("format") != FORMAT:
-                raise ModelFormatError(f"{candidate} is a network, and no checkpoint of a fit")
-            return model, Resumed(candidate, model, arrays, notes)
-        except ModelFormatError as error:
+            if candidate.exists():
+                return _read(kind, candidate)
+        except (ModelFormatError, OSError) as error:
             failure = failure or error
-    raise failure or InputError(f"there is no checkpoint {path}")
+    if failure is None:
+        raise InputError(f"there is no checkpoint {path}")
+    raise ModelFormatError(f"the checkpoint cannot be read: {failure}") from failure
+
+
+def _read(kind: type[AnyModel], path: Path) -> tuple[AnyModel, Resumed]:
+    model, arrays, notes = load_network(kind, path)
+    if not isinstance(notes, dict) or notes.get("format") != FORMAT:
+        raise ModelFormatError(f"{path} is a network, and no checkpoint of a fit")
+    if notes.pop("checksum", None) != checksum(arrays, notes):
+        raise ModelFormatError(f"{path} is damaged: its numbers are not those that were written")
+    return model, Resumed(path, model, arrays, notes)
 
 
 def _fields(described: dict[str, Any]) -> dict[str, Any]:

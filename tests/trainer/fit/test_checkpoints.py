@@ -173,7 +173,7 @@ def test_once_a_minute_unless_asked(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES])
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", [0, 1])
 def test_errors_of_the_disk_cost_neither_the_fit_nor_the_checkpoint_before(tmp_path, monkeypatch, step, code, number):
     path = tmp_path / "fit"
     stopped = network()
@@ -196,7 +196,7 @@ def test_errors_of_the_disk_cost_neither_the_fit_nor_the_checkpoint_before(tmp_p
     assert bits(*Network.resume(path, X, T, callbacks=[Nothing()])) == expected
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "missing"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "a number", "missing"])
 def test_the_one_before_serves_where_the_last_is_damaged(tmp_path, damage):
     path = tmp_path / "fit"
     whole = network()
@@ -205,9 +205,69 @@ def test_the_one_before_serves_where_the_last_is_damaged(tmp_path, damage):
     if damage == "missing":
         path.unlink()
     else:
-        content[12] ^= 1
-        path.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
+        content[-3 if damage == "a number" else 12] ^= 1  # in the last number of a tensor, in the header
+        path.write_bytes(content[: len(content) // 2] if damage == "cut" else content)
     assert bits(*Network.resume(path, X, T)) == expected
+
+
+def test_a_damaged_one_never_takes_the_place_of_the_one_before(tmp_path, monkeypatch):
+    path, replace = tmp_path / "fit", os.replace
+    whole = network()
+    expected = bits(whole, whole.fit(X, T, epochs=6, checkpoint=path, checkpoint_every=2))
+    path.write_bytes(b"nothing")
+
+    def fail(source, target):
+        if str(target) == str(path):
+            raise OSError(errno.EIO, "broken")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.warns(UserWarning, match="broken"):
+        Network.resume(path, X, T)
+    monkeypatch.undo()
+    assert bits(*Network.resume(path, X, T)) == expected
+
+
+def test_numbers_that_overflow_in_the_optimizers_state(tmp_path):
+    """Their squares are infinite, and the training goes on with that."""
+    path, state = tmp_path / "fit", Adam(1e-3).state(network().plan, np.float32)
+    state.mean_square[:3] = np.inf
+    stopped = network()
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(X, T, epochs=5, optimizer=state._replace(mean_square=state.mean_square.copy()), checkpoint=path,
+                    callbacks=[Interrupt(2)])  # fmt: skip
+    state = Adam(1e-3).state(network().plan, np.float32)
+    state.mean_square[:3] = np.inf
+    whole = network()
+    expected = bits(whole, whole.fit(X, T, epochs=5, optimizer=state, callbacks=[Nothing()]))
+    assert bits(*Network.resume(path, X, T, callbacks=[Nothing()])) == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="about POSIX links")
+def test_a_link_stays_one_and_the_working_directory_may_change(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "fit").symlink_to(elsewhere / "fit")
+    monkeypatch.chdir(tmp_path)
+    network().fit(X, T, epochs=4, checkpoint="fit", checkpoint_every=2, callbacks=[lambda running: os.chdir("/")])
+    assert (tmp_path / "fit").is_symlink()
+    assert sorted(place.name for place in elsewhere.iterdir()) == ["fit", "fit.previous"]
+    (elsewhere / "fit").unlink()
+    assert Network.resume(tmp_path / "fit", X, T, callbacks=[Nothing()])[1].epochs == 4
+
+
+@pytest.mark.parametrize("kept", [{"seen": object()}, {"names": np.array(["a"])}])
+def test_a_callback_that_cannot_be_remembered_is_named_before_training(tmp_path, kept):
+    class Odd:
+        def __call__(self, running):
+            raise AssertionError("trained")
+
+        def remembered(self):
+            return kept
+
+    with pytest.raises(InputError, match=r"Odd\.remembered returns .*; it must be a dictionary of numbers and arrays"):
+        network().fit(X, T, epochs=2, checkpoint=tmp_path / "fit", callbacks=[Odd()])
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_that_are_damaged_are_named(tmp_path):

@@ -148,9 +148,9 @@ def _show_fingerprint(run: Path | None) -> None:
     from ..fingerprint import environment, fingerprint
     from ..runs.finding import find_run
 
-    here = environment()
+    here, record = environment(), None if run is None else find_run(run)
     print_table("What the bits of a result depend on", [*here.items(), ("SHA-256", fingerprint(here))])
-    if run is not None:
-        kept = dataclasses.asdict(find_run(run).fingerprints)
+    if record is not None:
+        kept = dataclasses.asdict(record.fingerprints)
         kept["environment"] += " (as here)" if kept["environment"] == fingerprint(here) else " (not as here)"
         print_table(str(run), list(kept.items()))

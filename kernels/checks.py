@@ -119,9 +119,9 @@ def check_outputs(net, X, Y, most_rows):
             most_rows,
         )
     if Y.shape[0] != X.shape[0]:
-        raise ValueError("Y needs as many rows as X (given, needed)", Y.shape[0], X.shape[0])
+        raise ValueError("dY or Y needs as many rows as X (given, needed)", Y.shape[0], X.shape[0])
     if Y.shape[1] != n_out:
-        raise ValueError("Y has the wrong number of columns for this plan (given, needed)", Y.shape[1], n_out)
+        raise ValueError("dY or Y has the wrong number of columns for this plan (given, needed)", Y.shape[1], n_out)
 
 
 @leaf

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 from .plan import Plan
 from .records import make_records, record_type
 from .training.codes import ADAM, MOMENTUM, NADAM, NESTEROV, RMSPROP, RPROP, RUNNING, SGD
-from .validation import real_dtype, seed_number
+from .validation import real_dtype, real_number, seed_number
 
 # rule: the step rule's code. step: steps taken. position: rows of the epoch that are done. status: how the last call ended.
 COUNTERS = record_type(("rule", np.int64), ("step", np.int64), ("position", np.int64), ("status", np.int64))
@@ -64,9 +64,14 @@ def make_state(
     beta_2, momentum: of rmsprop, too. epsilon_hat: of adam alone. alpha, l1, weight_decay, clip_norm: see
     `training/optimizers.py`; 0 for none. seed: of dropout, a whole number from 0 to 2^32 - 1.
 
-    Raises TypeError or ValueError for an unknown rule, another dtype, and a seed that is no such number.
+    Raises TypeError or ValueError for an unknown rule, another dtype, a seed that is no such number, and what is no number.
     """
     real, seed = real_dtype(dtype), seed_number(seed)
+    given = {"learning_rate": learning_rate, "momentum": momentum, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+    given |= {"alpha": alpha, "l1": l1, "weight_decay": weight_decay, "clip_norm": clip_norm}
+    given = {name: real_number(name, value) for name, value in given.items()}
+    if not isinstance(rule, str):
+        raise TypeError(f"rule is {rule!r}; it must be a name, as 'sgd'")
     if rule in ADAPTIVE_RULES:
         code, vectors = ADAPTIVE_RULES[rule], 2
     elif rule == "sgd":
@@ -76,9 +81,7 @@ def make_state(
         raise ValueError(f"rule is {rule!r}; it must be 'sgd', 'adam', 'nadam', 'rmsprop' or 'rprop'")
     counters, hyperparameters = make_records(1, COUNTERS), make_records(1, HYPERPARAMETERS)
     counters[0].rule, counters[0].status = code, RUNNING
-    given = {"learning_rate": learning_rate, "momentum": momentum, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
-    given |= {"epsilon_hat": epsilon_hat, "alpha": alpha, "l1": l1, "weight_decay": weight_decay, "clip_norm": clip_norm}
-    for name, value in {**given, "seed": seed}.items():
+    for name, value in {**given, "epsilon_hat": epsilon_hat, "seed": seed}.items():
         hyperparameters[name] = value
     mean_square = np.zeros(plan.n_parameters if vectors > 1 else 0, real)
     if rule == "rprop":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from .losses.entry import Loss
 
 # Offsets are int64 and theta is one array: beyond this many parameters a size was mistyped.
 MOST_PARAMETERS = 1 << 40
+MOST_INTEGER = (1 << 63) - 1
 
 
 def positive_integer(name: str, value: Any) -> int:
@@ -24,8 +27,21 @@ def positive_integer(name: str, value: Any) -> int:
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} is {value!r}; it must be a whole number") from None
-    if number < 1:
-        raise ValueError(f"{name} is {number}; it must be at least 1")
+    if not 1 <= number <= MOST_INTEGER:
+        raise ValueError(f"{name} is {number}; it must be at least 1" + (" and below 2^63" if number > 0 else ""))
+    return number
+
+
+def real_number(name: str, value: Any) -> float:
+    """As a float. Raises TypeError for what is no real number, ValueError for NaN and for one that is too large."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}; it must be a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.nan
+    if math.isnan(number):
+        raise ValueError(f"{name} is {value!r}; it must be a number that a float holds")
     return number
 
 
@@ -40,7 +56,10 @@ def seed_number(value: Any) -> int:
 
 
 def real_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    real = np.dtype(dtype)
+    try:
+        real = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"dtype is {dtype!r}; it must be float32 or float64") from None
     if real not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise ValueError(f"dtype is {real}; it must be float32 or float64")
     return real
@@ -60,20 +79,22 @@ def layer_sizes(sizes: Sequence[int]) -> list[int]:
 
 def activation_names(activation: str | Sequence[str], output_activation: str, n_layers: int) -> list[str]:
     """One name for each layer."""
+    if not np.iterable(activation):
+        raise TypeError(f"activation is {activation!r}; it must be a name, as 'tanh', or a list of names")
     hidden = [activation] * (n_layers - 1) if isinstance(activation, str) else list(activation)
     if len(hidden) != n_layers - 1:
         raise ValueError(f"activation names {len(hidden)} layers; there are {n_layers - 1} hidden layers")
     arguments = [("activation", name) for name in [activation] if isinstance(name, str)]
     arguments += [("activation", name) for name in hidden] + [("output_activation", output_activation)]
     for argument, name in arguments:
-        if name not in activation_registry:
+        if not isinstance(name, str) or name not in activation_registry:
             raise ValueError(f"{argument} is {name!r}; it must be one of {', '.join(activation_registry)}, or a registered one")
     return [*hidden, output_activation]
 
 
 def chosen_loss(name: str, output_activation: str) -> Loss:
     """The loss of this name that goes with the output activation; with softmax the one over rows of targets."""
-    candidates = loss_registry.named(name)
+    candidates = loss_registry.named(name) if isinstance(name, str) else []
     if not candidates:
         raise ValueError(f"loss is {name!r}; it must be one of {', '.join(loss_registry)}, or a registered one")
     for loss in candidates:

@@ -39,7 +39,9 @@ def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any], first_row: int =
     if not all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         place = [where[0] + first_row, *where[1:]] if where else []
-        raise InputError(f"{name} holds {given[where]!s} at {place}, which is no finite {dtype}; remove or fill such entries")
+        raise InputError(
+            f"{name} holds {np.atleast_1d(given)[where]!s} at {place}, which is no finite {dtype}; remove or fill such entries"
+        )
     return array
 
 
@@ -59,12 +61,18 @@ def contiguous(given: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 
 def unmasked(name: str, values: ArrayLike) -> np.ndarray:
     """As an array. Raises InputError where entries are masked."""
-    if np.ma.is_masked(values):
-        raise InputError(
-            f"{name} is a masked array, and {np.ma.count_masked(values)} of its entries are masked; leave their rows out, or "
-            f"give {name}.filled(value)"
-        )
+    refuse_masked(**{name: values})
     return np.asarray(values)
+
+
+def refuse_masked(**arrays: Any) -> None:
+    """Raise InputError where entries of an array, or of whatever else is given by a name, are masked."""
+    for name, values in arrays.items():
+        if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+            raise InputError(
+                f"{name} is a masked array, and {np.ma.count_masked(values)} of its entries are masked; leave their rows out, "
+                f"or give {name}.filled(value)"
+            )
 
 
 def as_inputs(X: ArrayLike, n_in: int, dtype: np.dtype[Any], name: str = "X", first_row: int = 0) -> np.ndarray:

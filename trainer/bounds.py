@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
+from ..kernels.validation import MOST_INTEGER
 from .errors import InputError
 
 
@@ -19,9 +22,10 @@ def check_within(
     or_none: bool = False,
 ) -> None:  # fmt: skip
     """Raise InputError unless `is_within`. what: the kind of number, for the message. or_none: None is allowed as well."""
-    if (or_none and value is None) or is_within(value, low, high, above=above, most=most):
+    number = as_float(value)
+    if (or_none and value is None) or is_within(number, low, high, above=above, most=most):
         return
-    if high == math.inf and not math.isfinite(value):
+    if high == math.inf and not math.isfinite(number):
         what = what or "a finite number"
     bounds = f"{'above' if above else 'at least'} {low:g}"
     if high != math.inf:
@@ -30,9 +34,18 @@ def check_within(
     raise InputError(f"{name} is {value!r}; it must be {wanted}")
 
 
+def as_float(value: Any) -> float:
+    """NaN for what is no real number, and for one that is too large."""
+    try:
+        return float(value) if isinstance(value, Real) and not isinstance(value, np.timedelta64) else math.nan
+    except OverflowError:
+        return math.nan
+
+
 def check_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
     """Raise InputError unless the value is a whole number, at least `least` and at most `most`."""
-    fits = isinstance(value, Integral) and least <= int(value) <= (int(value) if most is None else most)
+    whole = isinstance(value, Integral) and not isinstance(value, np.timedelta64)
+    fits = whole and least <= int(value) <= (MOST_INTEGER if most is None else most)
     if not fits:
         bounds = f"at least {least}" + (f" and at most {most}" if most is not None else "")
         raise InputError(f"{name} is {value!r}; it must be a whole number, {bounds}")

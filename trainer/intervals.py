@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from statistics import NormalDist
 
 import numpy as np
 
 from ..kernels import Plan
 from ..kernels.losses.gaussian import LEAST_LOG_VARIANCE
+from .bounds import as_float
 from .errors import InputError
 
 COVERAGE = 0.9
@@ -27,7 +27,7 @@ def middle(plan: Plan, Y: np.ndarray) -> np.ndarray:
 def interval(plan: Plan, Y: np.ndarray, coverage: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper bounds (n, n_targets) of intervals with `coverage` of the targets; see `Network.predict_interval`."""
     k = plan.n_targets
-    if coverage is not None and not (isinstance(coverage, Real) and 0.0 < coverage < 1.0):
+    if coverage is not None and not (0.0 < as_float(coverage) < 1.0):
         raise InputError(f"coverage is {coverage!r}; it must be a number above 0 and below 1")
     if plan.loss == "gaussian_nll":
         coverage = COVERAGE if coverage is None else float(coverage)

@@ -54,6 +54,15 @@ class _Borrowed:
             self._spare[self._key] = self._work
 
 
+def _generator(random_state: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"random_state is {random_state!r}; it must be a whole number of at least 0, a numpy.random.Generator, or None"
+        ) from None
+
+
 class Model:
     """A dense network's plan and parameters; for the arguments see `Network`."""
 
@@ -72,7 +81,7 @@ class Model:
     ) -> None:
         self.plan = make_plan(sizes, activation, output_activation, loss, bias, quantile=quantile, delta=delta)
         self.dtype = real_dtype(dtype)
-        self.generator = np.random.default_rng(random_state)
+        self.generator = _generator(random_state)
         self._theta = initial_theta(self.plan, initial, self.generator, self.dtype)
         self._spare: dict[_Key, Workspace] = {}
         self.weights, self.biases = self.plan.unflatten(self._theta)

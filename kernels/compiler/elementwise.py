@@ -23,10 +23,19 @@ def plain_elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def positional(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """All arguments, without an `out` that is None."""
+    """All arguments, without an `out` that is None. Raises TypeError for one that is no array, as it could not be filled."""
     if kwargs:
         args = inspect.signature(function).bind(*args, **kwargs).args
-    return args[:-1] if len(args) > 1 and args[-1] is None else args
+    if len(args) > 1 and args[-1] is None:
+        return args[:-1]
+    code = function.__code__
+    if (
+        len(args) == code.co_argcount
+        and code.co_varnames[code.co_argcount - 1] == "out"
+        and not isinstance(args[-1], np.ndarray)
+    ):
+        raise TypeError(f"{function.__name__}: argument out is {args[-1]!r}; it must be an array, or None")
+    return args
 
 
 def call_elementwise(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils.validation import validate_data
 
+from ..arrays import refuse_masked
 from ..errors import DivergenceError, InputError
 from ..fit.loop import fit
 from ..fit.optimizers import SGD, Adam, Optimizer
@@ -140,13 +141,15 @@ class CompiledTraining(Validating, WithCallbacks):
         finally:
             del self._resumed
 
-    def _validate_input(self: Any, *arguments: Any, **more: Any) -> tuple[Any, np.ndarray]:
-        X, y = super()._validate_input(*arguments, **more)  # type: ignore[misc]
+    def _validate_input(self: Any, X: Any, y: Any, *arguments: Any, **more: Any) -> tuple[Any, np.ndarray]:
+        refuse_masked(X=X, y=y)  # scikit-learn takes the numbers under the mask
+        X, y = super()._validate_input(X, y, *arguments, **more)  # type: ignore[misc]
         return (X if self.dtype is None else X.astype(self.dtype, copy=False)), y
 
     def _fit(self: Any, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False) -> Any:
         if incremental and isinstance(getattr(self, "class_weight", None), str):
             raise ValueError("class_weight='balanced' is not for partial_fit: it would balance every piece by itself")
+        refuse_masked(sample_weight=sample_weight)
         sample_weight = self._with_class_weight(sample_weight, X, y)
         try:
             super()._fit(X, y, sample_weight=sample_weight, incremental=incremental)  # type: ignore[misc]
@@ -160,6 +163,7 @@ class CompiledTraining(Validating, WithCallbacks):
 
     def _forward_pass_fast(self: Any, X: Any, check_input: bool = True) -> np.ndarray:
         if check_input:
+            refuse_masked(X=X)
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = self._linked()
         # Checked already. A few rows at a time, where they are sparse.

@@ -13,6 +13,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ..arrays import refuse_masked
+
 # X, y as given, sample weights or None, and y as the network takes it.
 Validation = tuple[Any, np.ndarray, "np.ndarray | None", np.ndarray]
 
@@ -46,6 +48,7 @@ class Validating:
         if self._validation is None:
             return None
         X, y, sample_weight = self._validation
+        refuse_masked(X_val=X, y_val=y, sample_weight_val=sample_weight)
         X, y = validate_data(
             self,
             X,

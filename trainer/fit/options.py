@@ -13,7 +13,7 @@ import numpy as np
 
 from ...kernels import State
 from ...kernels.validation import positive_integer
-from ..bounds import check_within, is_within
+from ..bounds import as_float, check_within, is_within
 from ..errors import InputError
 from ..extras import require
 from ..model import Model
@@ -59,6 +59,10 @@ class FitOptions:
             check_within(name, getattr(self, name), 0.0)
         check_within("clip_norm", self.clip_norm, LEAST_NORM, or_none=True)
         check_within("label_smoothing", self.label_smoothing, 0.0, 1.0)
+        if self.schedule is not None and (isinstance(self.schedule, type) or not isinstance(self.schedule, Schedule)):
+            raise InputError(f"schedule is {self.schedule!r}; it must be a schedule, as Cosine(), or None")
+        if not (isinstance(self.shuffle, (bool, np.bool_)) or callable(self.shuffle)):
+            raise InputError(f"shuffle is {self.shuffle!r}; it must be True, False, or a function of the number of rows")
         if self.checkpoint is not None:
             _check_place(Path(self.checkpoint))
 
@@ -71,6 +75,8 @@ class FitOptions:
                 clip_norm=self.clip_norm, dropout=self.dropout, schedule=self.schedule,
                 shuffle=None if isinstance(self.shuffle, bool) else self.shuffle,
             )  # fmt: skip
+        if not np.iterable(self.frozen_layers):
+            raise InputError(f"frozen_layers is {self.frozen_layers!r}; it must be a list of numbers of layers")
         for layer in self.frozen_layers:
             if isinstance(layer, (bool, np.bool_)) or not isinstance(layer, Integral) or not 0 <= layer < model.plan.n_layers:
                 raise InputError(
@@ -107,7 +113,7 @@ def _check_optimizer(model: Model, optimizer: Any) -> None:
 def _rates(dropout: float | Sequence[float], n_hidden: int) -> list[float]:
     """Rates of dropout, one for each hidden layer."""
     rates = [dropout] * n_hidden if isinstance(dropout, Real) else list(np.atleast_1d(np.asarray(dropout, object)))
-    if len(rates) != n_hidden or not all(isinstance(rate, Real) and is_within(float(rate), 0.0, 1.0) for rate in rates):
+    if len(rates) != n_hidden or not all(isinstance(rate, Real) and is_within(as_float(rate), 0.0, 1.0) for rate in rates):
         raise InputError(
             f"dropout is {dropout!r}; it must be a rate, at least 0 and below 1, or a list of {n_hidden}, for each hidden layer"
         )

@@ -113,7 +113,7 @@ class InverseScaling:
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """See `Schedule`."""
-        return float((epoch + 1.0) ** -self.power)
+        return float((epoch + 1.0) ** -float(self.power))
 
 
 @dataclass(frozen=True)

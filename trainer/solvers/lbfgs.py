@@ -49,7 +49,8 @@ class LBFGS:
     def run(self, problem: Problem, theta: np.ndarray, log: Log) -> None:
         """Iterate from theta until the log has ended, or nothing is left to gain."""
         minimize = require("scipy.optimize", "LBFGS").minimize
-        options = {"maxcor": self.memory, "gtol": self.tol, "ftol": 0.0, "maxiter": log.epochs, "maxfun": MOST_GRADIENTS}
+        memory = min(int(self.memory), log.epochs)  # there is no more to remember
+        options = {"maxcor": memory, "gtol": self.tol, "ftol": 0.0, "maxiter": log.epochs, "maxfun": MOST_GRADIENTS}
         work = make_workspace(problem.plan, min(len(problem.X), MOST_ROWS), np.float64)
         seconds = step_seconds(problem.plan, len(problem.X), work.numbers.itemsize)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import time
 import warnings
@@ -33,6 +34,10 @@ from .options import FitOptions
 # Without `checkpoint_every`.
 SECONDS_BETWEEN = 60.0
 PREVIOUS = ".previous"
+# To keep in memory what is so after an epoch takes at most this part of the time, where no checkpoint is due.
+SHARE = 0.01
+# Of `History.stopped`: after these there is nothing to go on with.
+FINAL = ("epochs", "callback")
 FORMAT = "tileprop-checkpoint-1"
 
 AnyModel = TypeVar("AnyModel", bound=Model)
@@ -50,19 +55,34 @@ _LISTS = ("loss", "val_loss", "seconds", "batch_loss", "penalty")
 class Checkpoints:
     """Writes the checkpoints of one fit: every so many epochs, or once a minute, and when it ends, however it ends."""
 
-    def __init__(self, options: FitOptions, model: Model, state: State, history: History, base_rate: float, data: Data) -> None:
+    def __init__(self, options: FitOptions, model: Model, state: State, history: History, data: Data) -> None:
         assert options.checkpoint is not None
-        self._path, self._every, self._base_rate = Path(options.checkpoint), options.checkpoint_every, base_rate
+        self._path, self._every = Path(options.checkpoint), options.checkpoint_every
         self._model, self._state, self._history, self._callbacks = model, state, history, options.callbacks
         self._fixed = {"format": FORMAT, "settings": settings_of(options), "data": fingerprints(data)}
         self._written, self._time = history.epochs, time.monotonic()
         self._now: tuple[dict[str, np.ndarray], dict[str, Any]] = ({}, {})
+        self._remembered, self._cost = -math.inf, 0.0
 
-    def remember(self, ended: bool) -> None:
-        """What is so after this epoch. ended: no more are to come."""
+    @property
+    def due(self) -> float:
+        """When the next one is to be written, by `time.monotonic`, also within an epoch."""
+        return self._time + SECONDS_BETWEEN if self._every is None else math.inf
+
+    def is_due(self) -> bool:
+        return time.monotonic() >= self.due or (self._every is not None and self._history.epochs - self._written >= self._every)
+
+    def is_cheap(self) -> bool:
+        """Whether to remember what is so takes little time, beside the time since it was done last."""
+        return time.monotonic() - self._remembered >= self._cost / SHARE
+
+    def remember(self, base_rate: float, parts: dict[str, dict[str, Any]]) -> None:
+        """What is so now. base_rate: the learning rate without its schedule. parts: what else is kept, by names."""
+        began = time.monotonic()
         counters, hyperparameters = _numbers(self._state.counters[0]), _numbers(self._state.hyperparameters[0])
-        hyperparameters["learning_rate"] = self._base_rate  # a schedule multiplies it anew for each epoch
+        hyperparameters["learning_rate"] = base_rate  # a schedule multiplies it anew for each epoch
         callbacks = [_remembered(callback) for callback in self._callbacks]
+        split = {name: _split(kept) for name, kept in parts.items()}
         arrays = {
             "theta": self._model.theta.copy(),
             "velocity": self._state.velocity.copy(),
@@ -70,22 +90,19 @@ class Checkpoints:
             # As the bits that they are: losses may be infinite, which no saved number may be.
             **{f"history.{name}": np.array(getattr(self._history, name), np.float64).view(np.int64) for name in _LISTS},
             **{f"callback.{i}.{name}": array for i, (_, kept) in enumerate(callbacks) for name, array in kept.items()},
+            **{f"{part}.{name}": array for part, (_, kept) in split.items() for name, array in kept.items()},
         }
         notes = {
-            "ended": ended,
+            "stopped": self._history.stopped,
             "counters": counters,
             "hyperparameters": hyperparameters,
             "generator": json.dumps(self._model.generator.bit_generator.state, default=np.ndarray.tolist),
             "callbacks": [numbers for numbers, _ in callbacks],
+            "parts": {part: numbers for part, (numbers, _) in split.items()},
         }
         self._now = arrays, notes
-
-    def write_if_due(self) -> None:
-        """After an epoch that was remembered."""
-        epochs = self._history.epochs
-        due = time.monotonic() - self._time >= SECONDS_BETWEEN if self._every is None else epochs - self._written >= self._every
-        if due:
-            self.write()
+        self._remembered = time.monotonic()
+        self._cost = self._remembered - began
 
     def write(self) -> None:
         """What was remembered last. An error of the disk is warned of: it costs neither the fit nor the checkpoint before."""
@@ -114,9 +131,10 @@ def _numbers(record: Any) -> dict[str, Any]:
 
 def _remembered(callback: Callback) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A callback's numbers and arrays, where it has any to give."""
-    if not hasattr(callback, "remembered"):
-        return {}, {}
-    kept = callback.remembered()
+    return _split(callback.remembered()) if hasattr(callback, "remembered") else ({}, {})
+
+
+def _split(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     arrays = {name: value for name, value in kept.items() if isinstance(value, np.ndarray)}
     return {name: value for name, value in kept.items() if name not in arrays}, arrays
 
@@ -207,8 +225,14 @@ class Resumed:
                 record[name] = value
         return state._replace(velocity=self._arrays["velocity"], mean_square=self._arrays["mean_square"])
 
-    def put_back(self, history: History, callbacks: Sequence[Callback]) -> bool:
-        """The parameters, the random generator, the history and what callbacks remember, as they were; whether it had ended."""
+    @property
+    def stopped(self) -> str:
+        """Why the fit ended, where there is nothing to go on with."""
+        stopped: str = self._notes["stopped"]
+        return stopped if stopped in FINAL else ""
+
+    def put_back(self, history: History, callbacks: Sequence[Callback], parts: dict[str, Any]) -> None:
+        """The parameters, the random generator, the history and what callbacks and parts remember, as they were."""
         self.model.theta[:] = self._arrays["theta"]
         kept = json.loads(self._notes["generator"])
         bits = getattr(np.random, kept["bit_generator"])()
@@ -219,10 +243,13 @@ class Resumed:
         callback: Any
         for i, callback in enumerate(callbacks):
             if hasattr(callback, "remembered"):
-                prefix = f"callback.{i}."
-                arrays = {name.removeprefix(prefix): a for name, a in self._arrays.items() if name.startswith(prefix)}
-                callback.recall({**self._notes["callbacks"][i], **arrays})
-        return bool(self._notes["ended"])
+                callback.recall({**self._notes["callbacks"][i], **self._arrays_of(f"callback.{i}.")})
+        for name, numbers in self._notes["parts"].items():
+            if name in parts:
+                parts[name].recall({**numbers, **self._arrays_of(f"{name}.")})
+
+    def _arrays_of(self, prefix: str) -> dict[str, np.ndarray]:
+        return {name.removeprefix(prefix): array for name, array in self._arrays.items() if name.startswith(prefix)}
 
 
 def read_checkpoint(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyModel, Resumed]:

@@ -19,6 +19,7 @@ from ..extras import require
 from ..model import Model
 from ..solvers import Solver, check_options
 from .callbacks import Callback
+from .divergence import CHOICES, RAISE
 from .epochs import Shuffle
 from .optimizers import SGD, Optimizer
 from .schedules import Schedule
@@ -49,6 +50,8 @@ class FitOptions:
     n_threads: int | None = None
     checkpoint: str | PathLike[str] | None = None
     checkpoint_every: int | None = None
+    max_seconds: float | None = None
+    on_divergence: str = RAISE
 
     def __post_init__(self) -> None:
         positive_integer("epochs", self.epochs)
@@ -59,6 +62,9 @@ class FitOptions:
             check_within(name, getattr(self, name), 0.0)
         check_within("clip_norm", self.clip_norm, LEAST_NORM, or_none=True)
         check_within("label_smoothing", self.label_smoothing, 0.0, 1.0)
+        check_within("max_seconds", self.max_seconds, 0.0, above=True, or_none=True)
+        if self.on_divergence not in CHOICES:
+            raise InputError(f"on_divergence is {self.on_divergence!r}; it must be one of {', '.join(map(repr, CHOICES))}")
         if self.checkpoint is not None:
             _check_place(Path(self.checkpoint))
 
@@ -70,6 +76,7 @@ class FitOptions:
                 solver, model.plan, batch_size=self.batch_size, l1=self.l1, weight_decay=self.weight_decay,
                 clip_norm=self.clip_norm, dropout=self.dropout, schedule=self.schedule, checkpoint=self.checkpoint,
                 shuffle=None if isinstance(self.shuffle, bool) else self.shuffle,
+                on_divergence=None if self.on_divergence == RAISE else self.on_divergence,
             )  # fmt: skip
         for layer in self.frozen_layers:
             if isinstance(layer, (bool, np.bool_)) or not isinstance(layer, Integral) or not 0 <= layer < model.plan.n_layers:

@@ -46,7 +46,13 @@ class Log:
         self.history.record(loss, val_loss, time.perf_counter() - self._began, penalty=penalty)
         answers = [bool(callback(self.running)) for callback in self.callbacks]
         self.report(self.history)
-        self.ended = any(answers) or self.history.epochs >= self.epochs or self.late
+        if any(answers):
+            self.history.stopped = "callback"
+        elif self.history.epochs >= self.epochs:
+            self.history.stopped = "epochs"
+        elif self.late:
+            self.history.stopped = "max_seconds"
+        self.ended = bool(self.history.stopped)
         self.changed = bool(self.callbacks) and not np.array_equal(self.network.theta, kept)
         self._began = time.perf_counter()
         return self.network.theta.astype(np.float64) if self.changed else theta

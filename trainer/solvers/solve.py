@@ -27,13 +27,16 @@ def solve(
     validate: Callable[[], float] | None,
     callbacks: Sequence[Callback],
     progress: bool | None,
+    max_seconds: float | None,
 ) -> History:
     """Train the network on the problem, for so many iterations at most; validate: gives the validation loss."""
     running = RunningFit(network, None, History(n_samples=len(problem.X)))
     with reporter(progress, epochs, len(problem.X)) as report, one_thread():
         try:
-            log = Log(running, epochs, solver.time_limit, validate, callbacks, report)
+            limits = [seconds for seconds in (solver.time_limit, max_seconds) if seconds is not None]
+            log = Log(running, epochs, min(limits, default=None), validate, callbacks, report)
             solver.run(problem, network.theta.astype(np.float64), log)
+            running.history.stopped = running.history.stopped or ("max_seconds" if log.late else "converged")
         finally:
             finish(callbacks, running)
     return running.history

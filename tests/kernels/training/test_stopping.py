@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from inside import ask_to_stop, begin_at, epoch_losses, go_on, progress, set_hyperparameters, set_progress, steps_taken, velocity
+from inside import (
+    ask_to_stop,
+    begin_at,
+    epoch_losses,
+    go_on,
+    progress,
+    set_hyperparameters,
+    set_progress,
+    steps_taken,
+    velocity,
+)
 from tileprop.kernels import make_plan, make_workspace
 from trainings import RULES, make_training
 

@@ -197,7 +197,7 @@ class Network(Model):
         X, T, sample_weight and validation_data must be those of the fit, and callbacks the same ones, new: EarlyStopping(...)
         is given back what it had seen. Of the options of `fit` those that decide about the result are in the checkpoint, and
         need not be given; a schedule or a shuffle function of your own must be. n_threads, progress, checkpoint (`path`, unless
-        given), checkpoint_every, max_seconds and on_divergence may be other ones, and are as for `fit` where they are not given.
+        given), checkpoint_every, max_seconds and on_divergence may be other ones, and are `fit`'s defaults where not given.
 
         Raises InputError where there is no checkpoint, and for other data or options, naming what differs; ModelFormatError
         where neither the last checkpoint nor the one before it can be read.

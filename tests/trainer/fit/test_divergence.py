@@ -121,7 +121,7 @@ def test_retries_end():
     model = network()
     before = model.theta.copy()
     with (
-        pytest.warns(RuntimeWarning, match="The fit goes on") as told,
+        pytest.warns(RuntimeWarning, match="goes back") as told,
         pytest.raises(DivergenceError, match="before the first"),
     ):
         model.fit(X, T, epochs=40, optimizer=SGD(1e300), on_divergence="retry")

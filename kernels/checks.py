@@ -230,6 +230,13 @@ def check_training(state, n_parameters, order, n_rows, epochs):
 
 
 @leaf
+def check_begin(begin, n_rows, batch_rows, epochs):
+    """An epoch is gone on with between two of its batches, and by itself."""
+    if begin != 0 and (begin < 0 or begin >= n_rows or begin % batch_rows != 0 or epochs != 1):
+        raise ValueError("work.epochs[0].begin must lie between two batches (given, rows)", begin, n_rows)
+
+
+@leaf
 def check_team(header):
     """The workspace has room for so many threads."""
     most, thread, threads = header.n_threads, header.thread, header.threads

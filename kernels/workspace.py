@@ -94,7 +94,19 @@ LAYER = record_type(
 )
 # Of an epoch. loss: the mean loss, rows weighted by their sample weights. batch_mean: the same, each batch's mean weighted by
 # its number of rows, as scikit-learn has it. penalty: on the weights, likewise.
-EPOCH = record_type(("loss", np.float64), ("batch_mean", np.float64), ("penalty", np.float64))
+#
+# begin: set by the caller, the rows that earlier calls have done of this epoch; the sums below are then theirs, and the epoch
+# is gone on with. 0: a whole epoch.
+EPOCH = record_type(
+    ("loss", np.float64),
+    ("batch_mean", np.float64),
+    ("penalty", np.float64),
+    ("begin", np.int64),
+    ("sum_loss", np.float64),  # of the rows done, weighted
+    ("sum_weight", np.float64),
+    ("sum_batch_means", np.float64),
+    ("sum_penalty", np.float64),
+)
 
 # Step rules with a state take the gradient of so many weight rows of a panel at a time.
 SCRATCH_ROWS = 64
@@ -109,8 +121,8 @@ MOST_ROWS = (1 << 31) - 1
 class Workspace(NamedTuple):
     """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`.
 
-    It holds addresses of machine code, and so is of no use in another process. Change nothing in it but `control[0].stop`
-    and `control[0].abandon`: kernels trust the offsets.
+    It holds addresses of machine code, and so is of no use in another process. Change nothing in it but `epochs`,
+    `control[0].stop` and `control[0].abandon`: kernels trust the offsets.
     """
 
     header: np.recarray[Any, Any]  # (1,) HEADER

@@ -160,6 +160,15 @@ def set_epoch_losses(work: Workspace, value: float) -> None:
     work.epochs.loss = work.epochs.batch_mean = work.epochs.penalty = value
 
 
+def go_on(work: Workspace, state: State) -> None:
+    """The next call goes on with the epoch that the last one left."""
+    work.epochs[0].begin = state.counters[0].position
+
+
+def begin_at(work: Workspace, row: int) -> None:
+    work.epochs.begin = row
+
+
 def ask_to_stop(work: Workspace, stop: bool = True) -> None:
     """Ask a running epoch to stop after its step, or no longer."""
     work.control["stop"] = stop

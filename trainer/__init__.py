@@ -18,7 +18,7 @@ from .exchange import (
     to_state_dict,
 )
 from .extras import require
-from .fit.callbacks import EarlyStopping
+from .fit.callbacks import EarlyStopping, StopHandle
 from .fit.history import History
 from .fit.optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from .fit.schedules import Constant, Cosine, ExponentialDecay, InverseScaling, OneCycle, Plateau, StepDecay, WarmUp
@@ -55,6 +55,7 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "StepDecay",
+    "StopHandle",
     "WarmUp",
     "check_gradients",
     "estimator_from_sklearn",

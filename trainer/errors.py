@@ -12,7 +12,14 @@ class ModelFormatError(InputError):
 
 
 class DivergenceError(ArithmeticError):
-    """Training met a loss, or parameters, that are not finite. The network holds its last finite parameters."""
+    """Training met a loss, or parameters, that are not finite. The network holds its last finite parameters.
+
+    epoch, step, layer: where, as the message tells it, from 1; None where a solver raises it.
+    """
+
+    def __init__(self, message: str, *, epoch: int | None = None, step: int | None = None, layer: int | None = None) -> None:
+        super().__init__(message)
+        self.epoch, self.step, self.layer = epoch, step, layer
 
 
 class MissingExtraError(ImportError):

@@ -124,6 +124,8 @@ class Network(Model):
         n_threads: int | None = None,
         checkpoint: str | PathLike[str] | None = None,
         checkpoint_every: int | None = None,
+        max_seconds: float | None = None,
+        on_divergence: str = "raise",
     ) -> History:
         """Train on X (n, n_in) and T for a number of epochs; returns the losses and times of each.
 
@@ -140,13 +142,18 @@ class Network(Model):
         network's own seeded generator, or by a function of the number of rows. validation_data: (X, T) or
         (X, T, sample_weight), whose loss is taken after each epoch. callbacks: called after each epoch with a
         `callbacks.RunningFit`; one that returns True ends the fit. progress: True or False to show it or not; by default it is
-        shown on a terminal, for work that takes a while. n_threads: how many threads train; unless given,
-        `TILEPROP_NUM_THREADS`, or as many of the processors at hand as have enough to do. It changes no bit of the result.
-        checkpoint: a file to write the fit to after every `checkpoint_every` epochs, or once a minute, and at its end, for
-        `resume` to go on from (needs the extra `files`); the one before the last stays beside it, as NAME.previous.
+        shown on a terminal, for work that takes a while. n_threads: the most threads that train; unless given,
+        `TILEPROP_NUM_THREADS`, or all processors at hand. So many train as are measured to be the fastest, which changes no bit
+        of the result. checkpoint: a file to write the fit to after every `checkpoint_every` epochs, or once a minute, and at
+        its end, for `resume` to go on from (needs the extra `files`); the one before the last stays beside it, as
+        NAME.previous. max_seconds: the fit ends after the step in which this time is up; see `History.unfinished_rows`.
+        on_divergence: what is done where the loss or the parameters become infinite. "raise": DivergenceError, and the network
+        holds its last finite parameters. "stop": the fit ends with these. "restore": it ends with those of the best epoch, by
+        the validation loss, or without it by the training loss. "retry": it goes back to these, and to the optimizer's state
+        then, and on with half the learning rate; three times, then DivergenceError. All but "raise" warn, and say where.
 
-        Raises InputError for arguments that do not fit, before anything is changed, and DivergenceError where the loss or the
-        parameters become infinite; the network then holds its last finite parameters. Ctrl-C ends after a whole step.
+        Raises InputError for arguments that do not fit, before anything is changed, and DivergenceError as above. Ctrl-C ends
+        after a whole step. `History.stopped` says why a fit ended.
         """
         options = FitOptions(
             epochs=epochs,
@@ -166,6 +173,8 @@ class Network(Model):
             n_threads=n_threads,
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
+            max_seconds=max_seconds,
+            on_divergence=on_divergence,
         )
         return fit(self, X, T, sample_weight, validation_data, options)
 
@@ -188,7 +197,7 @@ class Network(Model):
         X, T, sample_weight and validation_data must be those of the fit, and callbacks the same ones, new: EarlyStopping(...)
         is given back what it had seen. Of the options of `fit` those that decide about the result are in the checkpoint, and
         need not be given; a schedule or a shuffle function of your own must be. n_threads, progress, checkpoint (`path`, unless
-        given) and checkpoint_every may be other ones. A fit that was killed within an epoch goes on from that epoch's start.
+        given), checkpoint_every, max_seconds and on_divergence may be other ones, and are `fit`'s defaults where not given.
 
         Raises InputError where there is no checkpoint, and for other data or options, naming what differs; ModelFormatError
         where neither the last checkpoint nor the one before it can be read.

@@ -38,6 +38,14 @@ class Samples(NamedTuple):
     order: Any
 
 
+class Part(NamedTuple):
+    """Samples begin to end - 1 of an epoch; total: the sum of squares of those before."""
+
+    begin: Any
+    end: Any
+    total: Any
+
+
 def sizes_of(inputs: int, hidden: int, outputs: int) -> tuple[int, int]:
     """How many weights and how many rates such a network has."""
     return (inputs + 1) * hidden + ((hidden or inputs) + 1) * outputs, inputs + hidden + 1
@@ -46,13 +54,13 @@ def sizes_of(inputs: int, hidden: int, outputs: int) -> tuple[int, int]:
 def make_trainer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
     """A function for networks of up to `inputs` inputs and `hidden` hidden units, and just `outputs` outputs:
 
-        train(memory, w, samples, control, count, codes, factor)
+        train(memory, w, samples, control, part, codes, factor)
 
     w: where the weights lie in the vector memory, laid out as above, and the rates `RATES_AT` numbers later.
-    samples: `Samples`.
-    `count` of them are trained on, delta at the output being factor (y - t) times the slope. codes: of the
-    activations, the hidden one and that of the output. Returns the sum of (y - t)^2, how many samples were done, and whether
-    all was finite. A non-zero stop in `control` ends it after a step; a sample whose square is not finite does before its step.
+    samples: `Samples`; part: `Part`, which of them are trained on, at least one. Delta at the output is factor (y - t) times
+    the slope. codes: of the activations, the hidden one and that of the output. Returns the sum of (y - t)^2, how many
+    samples of the epoch are done, and whether all was finite. A non-zero stop in `control` ends it after a step; a sample whose
+    square is not finite does before its step.
 
     activations, slopes: leaves of one number for each code; all other codes stand for the identity.
     """
@@ -63,7 +71,7 @@ def make_trainer(inputs: int, hidden: int, outputs: int, activations: Table, slo
 
 def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], slopes: dict[int, Any]) -> Callable[..., Any]:
     def train(
-        memory: Any, w: int, samples: Samples, control: Any, count: int, codes: tuple[int, int], factor: Any
+        memory: Any, w: int, samples: Samples, control: Any, part: Part, codes: tuple[int, int], factor: Any
     ) -> tuple[float, int, bool]:
         X, n_in, T, order = samples
         rates, (hidden_code, output_code) = w + RATES_AT, codes
@@ -77,8 +85,8 @@ def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], 
         def chosen(table: dict[int, Any], code: int, values: Any, otherwise: Any) -> Any:
             return np.array([table[code](value) for value in values], memory.dtype) if code in table else otherwise
 
-        total = 0.0
-        for done in range(count):
+        total = part.total
+        for done in range(part.begin, part.end):
             row = order[done] if order.size else done
             x = X[row * n_in + np.minimum(np.arange(inputs), n_in - 1)]
             h = chosen(activations, hidden_code, *[_dot(x, w1) + b1] * 2) if hidden else x
@@ -97,7 +105,7 @@ def _plain(inputs: int, hidden: int, outputs: int, activations: dict[int, Any], 
             b2 -= bias_rate * delta
             if control[0].stop != 0:
                 return total, done + 1, True
-        return total, count, True
+        return total, part.end, True
 
     return train
 
@@ -111,7 +119,7 @@ def _dot(vector: Any, matrix: Any) -> Any:
 
 
 def _typer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
-    def type_train(typing: Any, memory: Any, w: Any, samples: Any, control: Any, count: Any, codes: Any, factor: Any) -> Any:
+    def type_train(typing: Any, memory: Any, w: Any, samples: Any, control: Any, part: Any, codes: Any, factor: Any) -> Any:
         real, i = memory.dtype, types.intp
         tables = []
         for table in (activations, slopes):
@@ -119,14 +127,15 @@ def _typer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: T
             tables.append([(code, kind, typing.resolve_function_type(kind, (real,), {})) for code, kind in called])
         result = types.Tuple((types.float64, types.intp, types.boolean))
         two_codes = types.UniTuple(types.int64, 2)
-        signature = result(memory, i, samples, control, i, two_codes, real)
+        signature = result(memory, i, samples, control, part, two_codes, real)
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             functions = [[(code, context.get_function(kind, sig)) for code, kind, sig in table] for table in tables]
-            vector, w, rows, control_, count, codes, factor = arguments
+            vector, w, rows, control_, part_, codes, factor = arguments
             X, n_in, T, order = (builder.extract_value(rows, k) for k in range(4))
             X_type, _, T_type, order_type = samples.types
-            values = {"w": w, "n_in": n_in, "count": count, "factor": factor}
+            values = {"w": w, "n_in": n_in, "factor": factor}
+            values["begin"], values["end"], values["total"] = (builder.extract_value(part_, k) for k in range(3))
             values["hidden_code"], values["output_code"] = (builder.extract_value(codes, k) for k in range(2))
             values["n_order"] = count_of(context, builder, order_type, order)
             values["S_data"], values["X_data"] = (
@@ -203,8 +212,8 @@ def _emit(
     builder.branch(loop)
     builder.position_at_end(loop)
     done, total = builder.phi(INDEX), builder.phi(double)
-    done.add_incoming(INDEX(0), before)
-    total.add_incoming(double(0.0), before)
+    done.add_incoming(given["begin"], before)
+    total.add_incoming(given["total"], before)
     weights = [builder.phi(real) for _ in start]
     for phi, value in zip(weights, start, strict=True):
         phi.add_incoming(value, before)
@@ -253,7 +262,7 @@ def _emit(
     following = builder.add(done, INDEX(1))
     stepped = builder.basic_block
     stop = builder.icmp_signed("!=", builder.load_atomic(given["stop"], "monotonic", 8), INDEX(0))
-    more = builder.and_(builder.icmp_signed("<", following, given["count"]), builder.not_(stop))
+    more = builder.and_(builder.icmp_signed("<", following, given["end"]), builder.not_(stop))
     builder.cbranch(more, loop, after)
     for phi, value in zip((done, total, *weights), (following, reached, *moved), strict=True):
         phi.add_incoming(value, stepped)

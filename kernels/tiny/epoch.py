@@ -23,7 +23,7 @@ from ..losses.codes import MSE, SQUARED_ERROR
 from ..training.barrier import control_at
 from ..training.codes import DIVERGED, RUNNING, SGD, STOPPED
 from ..training.optimizers import step_sizes
-from .emitter import RATES_AT, Samples, make_trainer
+from .emitter import RATES_AT, Part, Samples, make_trainer
 
 # The documents' own size, one with two outputs, and one with more hidden units.
 INPUTS, FEW_HIDDEN, MORE_HIDDEN = 2, 2, 8
@@ -101,8 +101,11 @@ def set_rates(net, hidden, rate):
 
 
 @leaf
-def train_in_registers(net, theta, rows, state):
-    """All samples of an epoch; theta OUT: the mean loss, the status, how many rows are done, the steps taken ever."""
+def train_in_registers(net, theta, rows, state, record):
+    """All samples of an epoch; theta OUT: the mean loss, the status, how many rows are done, the steps taken ever.
+
+    record: of EPOCH, which says where to begin; OUT.
+    """
     header, memory, order, step = net.header, net.memory, rows.order, state.counters[0].step
     first, last = net.layers[0], net.layers[header.n_layers - 1]
     outputs, samples = last.n_out, Samples(span(rows.X, 0, rows.X.size), first.n_in, span(rows.T, 0, rows.T.size), order)
@@ -116,15 +119,22 @@ def train_in_registers(net, theta, rows, state):
     n = order.size if order.size else rows.T.size // outputs
     parts = np.float64(outputs if header.loss == MSE else 2 * outputs)
     factor, codes = memory.dtype.type(2.0 / parts), (first.activation, last.activation)
+    begin = record.begin
+    part = Part(begin, n, record.sum_loss if begin else 0.0)
     if header.n_layers == 1:
-        total, done, finite = _one_layer(memory, w, samples, control, n, codes, factor)
+        total, done, finite = _one_layer(memory, w, samples, control, part, codes, factor)
     elif hidden == MORE_HIDDEN:
-        total, done, finite = _more(memory, w, samples, control, n, codes, factor)
+        total, done, finite = _more(memory, w, samples, control, part, codes, factor)
     elif outputs == 1:
-        total, done, finite = _few(memory, w, samples, control, n, codes, factor)
+        total, done, finite = _few(memory, w, samples, control, part, codes, factor)
     else:
-        total, done, finite = _few_to_two(memory, w, samples, control, n, codes, factor)
+        total, done, finite = _few_to_two(memory, w, samples, control, part, codes, factor)
     move_parameters(net, theta, hidden, True)
+    step += done - begin
     if not finite:
-        return total / parts, DIVERGED, done, step + done
-    return total / parts / np.float64(done), RUNNING if done == n else STOPPED, done, step + done
+        record.loss = record.batch_mean = total / parts
+        record.penalty = 0.0
+        return total / parts, DIVERGED, done, step
+    mean = total / parts / np.float64(done)
+    record.loss, record.batch_mean, record.penalty, record.sum_loss = mean, mean, 0.0, total
+    return mean, RUNNING if done == n else STOPPED, done, step

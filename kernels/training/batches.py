@@ -179,7 +179,7 @@ def sum_of(numbers):
 def train_batches(net, rows, state, team, barriers, step, record):
     """This thread's part of all batches of an epoch: the mean loss, the status, how many rows are done, the steps taken ever.
 
-    barriers, step: how many the threads have met at, and taken, before. record: of EPOCH, OUT.
+    barriers, step: how many the threads have met at, and taken, before. record: of EPOCH, which says where to begin; OUT.
     """
     header, control = net.header, team.control
     hyper, rule = state.hyperparameters[0], state.counters[0].rule
@@ -187,8 +187,12 @@ def train_batches(net, rows, state, team, barriers, step, record):
     penalised = hyper.alpha != 0.0 or hyper.l1 != 0.0
     total, total_weight = np.float64(0.0), np.float64(0.0)
     total_by_rows, total_penalty = np.float64(0.0), np.float64(0.0)
+    begin = record.begin
+    if begin:
+        total, total_weight, total_by_rows = record.sum_loss, record.sum_weight, record.sum_batch_means
+        total_penalty = record.sum_penalty
     status, done, key = RUNNING, n, np.int64(0)
-    for start in range(0, n, header.batch_rows):
+    for start in range(begin, n, header.batch_rows):
         count = min(header.batch_rows, n - start)
         weight_here = batch_weight(rows, start, start + count)
         scale = 1.0 / weight_here if weight_here != 0.0 else 0.0
@@ -244,4 +248,6 @@ def train_batches(net, rows, state, team, barriers, step, record):
     mean = total / total_weight if total_weight != 0.0 else 0.0
     if team.thread == 0 and done:
         record.loss, record.batch_mean, record.penalty = mean, total_by_rows / done, total_penalty / done
+        record.sum_loss, record.sum_weight, record.sum_batch_means = total, total_weight, total_by_rows
+        record.sum_penalty = total_penalty
     return mean, status, done, step

@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..checks import check_batch, check_loss, check_parameters, check_rows, check_team, check_training, check_workspace
+from ..checks import (
+    check_batch,
+    check_begin,
+    check_loss,
+    check_parameters,
+    check_rows,
+    check_team,
+    check_training,
+    check_workspace,
+)
 from ..compiler.jit import kernel, leaf
 from ..llvm import empty_integers, flush_subnormals, restore_mode, span, unowned
 from ..passes import Net, pack_parameters, refresh_all_transposed, unpack_parameters
@@ -47,7 +56,10 @@ def check_epoch(plan, net, theta, state, rows, epochs):
     check_parameters(net, theta, theta)
     check_loss(plan, net)
     check_rows(net, rows.X, rows.T, rows.weight)
-    check_training(state, theta.size, rows.order, rows.X.shape[0], epochs)
+    check_training(state, theta.size, rows.order, rows.X.shape[0], epochs.size)
+    n = rows.order.size if rows.order.size else rows.X.shape[0]
+    for epoch in range(epochs.size):
+        check_begin(epochs[epoch].begin, n, net.header.batch_rows, epochs.size)
     check_team(net.header)
 
 
@@ -93,9 +105,8 @@ def epochs_in_registers(net, theta, state, rows, records):
     mode = flush_subnormals()
     for epoch in range(records.size):
         here, record = rows_of_epoch(rows, epoch, records.size), records[epoch]
-        loss, status, position, step = train_in_registers(net, theta, here, state)
+        loss, status, position, step = train_in_registers(net, theta, here, state, record)
         counters.step, counters.position, counters.status = step, position + epoch * n, status
-        record.loss, record.batch_mean, record.penalty = loss, loss, 0.0
         if status != RUNNING:
             break
     restore_mode(mode)
@@ -113,12 +124,13 @@ def train_epoch(plan, theta, state, X, T, weight, order, work):
     May be called on pieces of an epoch cut at batch boundaries, or for several epochs (`Workspace.for_epochs`), with the same
     result to the last bit. A non-zero work.control[0].stop ends it after a whole step; state.counters[0] says how many rows
     were done (position), and the status: 0 ran to the end, 1 stopped, 2 a batch's loss was not finite (its step was not taken).
+    A call that stopped is gone on with, losses included, by the same call with work.epochs[0].begin set to the position.
 
     Several threads may make one call together, each with its `Workspace.member`; the result is the same to the last bit.
     Subnormal numbers count as zero.
     """
     rows, net = rows_of(X, T, weight, order), Net(work.header[0], unowned(work.layers), unowned(work.numbers))
-    check_epoch(plan, net, theta, state, rows, work.epochs.size)
+    check_epoch(plan, net, theta, state, rows, work.epochs)
     if fits_registers(net.header, net.layers, state, weight.size):
         return epochs_in_registers(net, theta, state, rows, work.epochs)
     return epochs_in_memory(net, theta, state, rows, work.epochs)
@@ -132,7 +144,7 @@ def train_step(plan, theta, state, X, T, weight, work):
     """
     rows, net = rows_of(X, T, weight, empty_integers()), Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_batch(X.shape[0], net.header.batch_rows)
-    check_epoch(plan, net, theta, state, rows, work.epochs.size)
+    check_epoch(plan, net, theta, state, rows, work.epochs)
     return epochs_in_memory(net, theta, state, rows, work.epochs)
 
 
@@ -144,7 +156,7 @@ def train_step(plan, theta, state, X, T, weight, work):
 def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for any network."""
     rows, net = rows_of(X, T, weight, order), Net(work.header[0], unowned(work.layers), unowned(work.numbers))
-    check_epoch(plan, net, theta, state, rows, work.epochs.size)
+    check_epoch(plan, net, theta, state, rows, work.epochs)
     return epochs_in_memory(net, theta, state, rows, work.epochs)
 
 
@@ -152,7 +164,7 @@ def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
 def epoch_in_registers(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for what `fits_registers`."""
     rows, net = rows_of(X, T, weight, order), Net(work.header[0], unowned(work.layers), unowned(work.numbers))
-    check_epoch(plan, net, theta, state, rows, work.epochs.size)
+    check_epoch(plan, net, theta, state, rows, work.epochs)
     if not fits_registers(net.header, net.layers, state, weight.size):
         raise ValueError("this training does not fit into registers; use train_epoch")
     return epochs_in_registers(net, theta, state, rows, work.epochs)

@@ -44,10 +44,18 @@ class RunningFit:
         return self.state.hyperparameters[0]
 
 
-# Called after each epoch; True ends the fit. One that has a method `finish` has that called at the end, however it comes. One
-# with a true attribute `losses_only` looks at nothing but the history, and so lets short epochs be made several at a time. One
-# that has methods `remembered` and `recall` is put into checkpoints, see `EarlyStopping`.
+# Called after each epoch; True ends the fit. One that has a method `begin` has that called before the first, with a function
+# that ends the fit after its step, from any thread; one that has a method `finish` has that called at the end, whatever ends
+# it. One with a true attribute `losses_only` looks at nothing but the history, and so lets short epochs be made several at a
+# time. One that has methods `remembered` and `recall` is put into checkpoints, see `EarlyStopping`.
 Callback = Callable[[RunningFit], "bool | None"]
+
+
+def begin(callbacks: Iterable[Callback], stop: Callable[[], None]) -> None:
+    """Call every callback's `begin`, where it has one."""
+    for callback in callbacks:
+        if hasattr(callback, "begin"):
+            callback.begin(stop)
 
 
 def finish(callbacks: Iterable[Callback], running: RunningFit) -> None:
@@ -55,6 +63,33 @@ def finish(callbacks: Iterable[Callback], running: RunningFit) -> None:
     for callback in callbacks:
         if hasattr(callback, "finish"):
             callback.finish(running)
+
+
+class StopHandle:
+    """A callback by which a fit is ended from outside: `stop()`, called from any thread, ends it after its step.
+
+    The network then holds its parameters after that step, `History.stopped` is "stop", and a checkpoint, where one is asked
+    for, is written, to go on from. Solvers end after their iteration. Once used, it ends each further fit that it is given to.
+    """
+
+    losses_only = True
+
+    def __init__(self) -> None:
+        self._stopped = False
+        self._stops: list[Callable[[], None]] = []
+
+    def stop(self) -> None:
+        self._stopped = True  # first: a fit that begins now looks at this
+        for stop in list(self._stops):
+            stop()
+
+    def begin(self, stop: Callable[[], None]) -> None:
+        self._stops.append(stop)
+        if self._stopped:
+            stop()
+
+    def __call__(self, running: RunningFit) -> bool:
+        return self._stopped
 
 
 @dataclass

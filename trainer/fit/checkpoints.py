@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import time
 import warnings
+from collections.abc import Mapping
 from hashlib import blake2b
 from os import PathLike
 from pathlib import Path
@@ -33,9 +35,14 @@ SECONDS_BETWEEN = 60.0
 PREVIOUS = ".previous"
 HASHED_AT_ONCE = 1 << 24  # bytes
 FORMAT = "tileprop-checkpoint-2"
+# To keep in memory what is so after an epoch takes at most this part of the time, where no checkpoint is due.
+SHARE = 0.01
+# Of `History.stopped`: after these there is nothing to go on with.
+FINAL = ("epochs", "callback", "converged")
 
 # What is trained and validated on, by the names of arguments; None where it is not given.
 Data = dict[str, np.ndarray | None]
+NOTHING: Mapping[str, dict[str, Any]] = {}
 
 # Settings that decide about the result. The others, as n_threads, may be others when a fit goes on.
 _SETTINGS = (
@@ -59,39 +66,47 @@ class Checkpoints:
         self._now: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._saved: object = None
         self._keeps = True  # whether what is in the place is worth to be kept when a new one is written
+        self._remembered, self._cost = -math.inf, 0.0
 
     def goes_on_from(self, path: Path) -> None:
         """The checkpoint that was read, and put back. Where it is the one before the last, the last is missing or damaged."""
         self._keeps, self._written = path != previous(self._path), self._history.epochs
 
-    def remember(self, ended: bool, kept: dict[str, Any]) -> None:
-        """What is so after this epoch. ended: no more are to come. kept: what the optimizer goes on from: what JSON holds, and
-        arrays, or lists of arrays of one shape, that are not changed any more."""
-        callbacks = [_remembered(callback) for callback in self._callbacks]
-        of_optimizer = _apart(kept)
-        arrays = {
-            "theta": self._model.theta.copy(),
-            **{f"optimizer.{name}": array for name, array in of_optimizer[1].items()},
-            **{f"callback.{i}.{name}": array for i, (_, own) in enumerate(callbacks) for name, array in own.items()},
-        }
-        notes = {
-            "epochs": self._history.epochs,
-            "ended": ended,
-            "kept": of_optimizer[0],
-            "generator": json.dumps(self._model.generator.bit_generator.state, default=np.ndarray.tolist),
-            "callbacks": [numbers for numbers, _ in callbacks],
-        }
-        self._now = arrays, notes
+    @property
+    def due(self) -> float:
+        """When the next one is to be written, by `time.monotonic`, also within an epoch."""
+        return self._time + SECONDS_BETWEEN if self._every is None else math.inf
+
+    def is_due(self) -> bool:
+        """Whether one is to be written after this epoch."""
+        return time.monotonic() >= self.due or self.epochs_until_due() <= 0
 
     def epochs_until_due(self) -> int:
         """How many may be made before the next one; many where time decides."""
         return 1 << 30 if self._every is None else self._every - (self._history.epochs - self._written)
 
-    def write_if_due(self) -> None:
-        """After an epoch that was remembered."""
-        due = time.monotonic() - self._time >= SECONDS_BETWEEN if self._every is None else self.epochs_until_due() <= 0
-        if due:
-            self.write()
+    def is_cheap(self) -> bool:
+        """Whether to remember what is so takes little time, beside the time since it was done last."""
+        return time.monotonic() - self._remembered >= self._cost / SHARE
+
+    def remember(self, kept: dict[str, Any], parts: Mapping[str, dict[str, Any]] = NOTHING) -> None:
+        """What is so now. kept: what the optimizer goes on from; parts: what others do, by their names. Each holds what JSON
+        holds, and arrays, or lists of arrays of one shape, that are not changed any more."""
+        began = time.monotonic()
+        split = {f"callback.{i}": _remembered(callback) for i, callback in enumerate(self._callbacks)}
+        split |= {"optimizer": _apart(kept), **{f"part.{name}": _apart(part) for name, part in parts.items()}}
+        arrays: dict[str, Any] = {"theta": self._model.theta.copy()}
+        for owner, (_, own) in split.items():
+            arrays |= {f"{owner}.{name}": array for name, array in own.items()}
+        notes = {
+            "epochs": self._history.epochs,
+            "stopped": self._history.stopped,
+            "generator": json.dumps(self._model.generator.bit_generator.state, default=np.ndarray.tolist),
+            "kept": {owner: numbers for owner, (numbers, _) in split.items()},
+        }
+        self._now = arrays, notes
+        self._remembered = time.monotonic()
+        self._cost = self._remembered - began
 
     def write(self) -> None:
         """What was remembered last. What keeps it from being written is warned of: it costs neither the fit nor the

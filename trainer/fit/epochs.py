@@ -1,26 +1,42 @@
-"""Epochs of training, one or several in a call of `train_epoch`, and the way back where training diverges."""
+"""Epochs of training: whole, in pieces, or several in a call of `train_epoch`; and the way back where training diverges."""
 
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...kernels import Plan, State, Workspace
-from ...kernels.training.codes import DIVERGED
+from ...kernels.training.codes import DIVERGED, STOPPED
 from ...kernels.training.epoch import choose_epoch
-from ..errors import DivergenceError, InputError
+from ..errors import InputError
 from ..model import Model
+from .choice import ThreadChoice
+from .divergence import Divergence, finite
 from .team import Team
 
 # Whether each epoch takes the rows in a new order, or a function that makes the orders: of n rows, their numbers.
 Shuffle = bool | Callable[[int], np.ndarray]
+# What `counters.position` is where a call has not come to its end.
+NOWHERE = -1
+
+
+class Trained(NamedTuple):
+    """What a call of `Epochs.train` has come to. losses: `Workspace.epochs` of the epochs that it finished."""
+
+    losses: np.ndarray
+    divergence: Divergence | None
 
 
 class Epochs:
-    """Training of one network on one set of rows: X (n, n_in), T (n, n_targets), weight (n) or empty."""
+    """Training of one network on one set of rows: X (n, n_in), T (n, n_targets), weight (n) or empty.
+
+    position: rows that are done of the epoch under way; 0 between two epochs. whole: whether all is as it was after a step, so
+    that a fit can go on from here.
+    """
 
     def __init__(
         self,
@@ -33,34 +49,71 @@ class Epochs:
         shuffle: Shuffle,
         work: Workspace,
         team: Team,
+        choice: ThreadChoice,
     ) -> None:
-        self.model, self.plan, self.state, self.work, self.team = model, plan, state, work, team
+        self.model, self.plan, self.state, self.work, self.team, self.choice = model, plan, state, work, team, choice
         self.X, self.T, self.weight, self.shuffle = X, T, weight, shuffle
-        self.last_finite = model.theta.copy()
-        # Of the last call of `train`: the orders, and theta and the state before it where it made several epochs.
-        self.orders: list[np.ndarray] = []
-        self.before: list[np.ndarray] = []
+        self.position, self.whole = 0, True
+        self._begun = model.theta.copy()  # theta before the epoch under way
+        # Of the epochs to come, the one under way first; and its losses so far.
+        self._orders: list[np.ndarray] = []
+        self._record = work.for_epochs(1).epochs
+        # Of the last call of `train`: the orders; where it made several epochs, theta, the state and the generator before it.
+        self._made: list[np.ndarray] = []
+        self._before: list[np.ndarray] = []
         self._drawn_from: Any = {}
 
-    def train(self, epochs: int, first: int, seconds: float) -> np.ndarray:
-        """Train for some epochs, `first` being the number of the first one; `Workspace.epochs`. seconds: that one may take.
+    def train(self, epochs: int, first: int, seconds: float, limit: float | None) -> Trained:
+        """Train for some epochs, `first` being the number of the first one, or go on with the one under way.
 
-        Raises DivergenceError, and then leaves finite parameters.
+        seconds: that an epoch may take. limit: after so many a call of one epoch ends, after a step, and so it does where
+        threads are to be measured, and by `Team.stop`. Where training diverges, the parameters are left finite.
         """
-        as_they_stand = np.empty(0, np.int64)
-        self._drawn_from = self.model.generator.bit_generator.state if epochs > 1 else {}
-        self.orders = [self._order() if self.shuffle else as_they_stand for _ in range(epochs)]
-        self.before = [array.copy() for array in (self.model.theta, *self.state)] if epochs > 1 else []
-        return self._train(self.orders, first, seconds)
+        self.whole = False
+        if not self._orders:
+            self._drawn_from = self.model.generator.bit_generator.state if epochs > 1 else {}
+        while len(self._orders) < epochs:
+            self._orders.append(self._order())
+        orders = self._orders[:epochs]
+        if self.position or len({len(order) for order in orders}) > 1:  # epochs of one call are whole, and equally long
+            del orders[1:]
+        if not self.position:
+            self._begun[:] = self.model.theta
+        self._made = orders
+        if len(orders) > 1:
+            self._before = [array.copy() for array in (self.model.theta, *self.state)]
+            trained = self._several(first, seconds)
+        else:
+            trained = self._one(first, seconds, limit)
+        self.whole = trained.divergence is None
+        return trained
 
     def keep(self, epochs: int) -> None:
         """Undo the last call of `train`, of several epochs, but for its first `epochs`, which are made again, bit for bit."""
         self._go_back()
-        for order in self.orders[:epochs]:
-            self._train([order], 0, 0.0)
-            self._draw_again()
+        for order in self._made[:epochs]:
+            self._again(order)
+        self._orders = [] if self.shuffle is True else self._made[epochs:]
+
+    def remembered(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the epoch under way: numbers, and arrays of finite numbers."""
+        if not self.position:
+            return {"position": 0}
+        record = np.asarray(self._record).view(np.int64).copy()  # as the bits that they are
+        return {"position": self.position, "order": self._orders[0], "record": record, "begun": self._begun.copy()}
+
+    def recall(self, kept: dict[str, Any]) -> None:
+        """Be as when `remembered` gave this."""
+        self.position = kept["position"]
+        if self.position:
+            self._orders, self._begun[:] = [kept["order"].copy()], kept["begun"]
+            self._record[:] = kept["record"].view(self._record.dtype)
+
+    # What train does ---------------------------------------------------------------------------------------------------------
 
     def _order(self) -> np.ndarray:
+        if not self.shuffle:
+            return np.empty(0, np.int64)
         n = len(self.X)
         if not callable(self.shuffle):
             return self.model.generator.permutation(n)
@@ -71,60 +124,102 @@ class Epochs:
             )
         return np.ascontiguousarray(order, np.int64)
 
-    def _train(self, orders: list[np.ndarray], first: int, seconds: float) -> np.ndarray:
-        if len({len(order) for order in orders}) > 1:  # epochs of one call are equally long
-            return np.concatenate([self._train([order], first + i, seconds) for i, order in enumerate(orders)])
-        theta, epochs = self.model.theta, len(orders)
-        self.last_finite[:] = theta
-        work = self.work.for_epochs(epochs)
-        kernel = choose_epoch(self.state, self.weight, work)
-        order = orders[0] if epochs == 1 else np.concatenate(orders)
-        call = functools.partial(kernel, self.plan, theta, self.state, self.X, self.T, self.weight, order)
-        self.team.run(call, work, seconds * epochs)
-        if self.state.counters[0].status != DIVERGED and finite(theta):
-            return work.epochs
-        if epochs == 1:
-            raise self._divergence(order, first)
-        # Again, an epoch at a time, to the same bits: that tells which one it was, and has the parameters from before it.
-        self._go_back()
-        losses = []
-        for i, order in enumerate(orders):
-            self._draw_again()
-            losses.append(self._train([order], first + i, seconds))
-        return np.concatenate(losses)
+    def _one(self, first: int, seconds: float, limit: float | None) -> Trained:
+        """An epoch, or a piece of one."""
+        order, theta, counters = self._orders[0], self.model.theta, self.state.counters[0]
+        n, work = order.size or len(self.X), self.work.for_epochs(1)
+        if self.position:
+            work.epochs[:] = self._record
+            work.epochs.begin = self.position
+        limits = [most for most in (limit, self.choice.limit) if most is not None]
+        try:
+            spent = self._call(work, order, seconds * (1.0 - self.position / n), min(limits, default=None))
+        except BaseException:
+            if not self.team.at_work:
+                if not finite(theta):
+                    theta[:] = self._begun
+                elif 0 < counters.position < n and counters.status != DIVERGED:
+                    self._record[:], self.position, self.whole = work.epochs, int(counters.position), True
+            raise
+        done = int(counters.position)
+        if counters.status == DIVERGED or not finite(theta):
+            self._orders, self.position = self._orders[1:], 0
+            return Trained(work.epochs[:0], self._divergence(order, first))
+        self.choice.record(done - self.position, spent)
+        if done < n:
+            self._record[:], self.position = work.epochs, done
+            return Trained(work.epochs[:0], None)
+        self._orders, self.position = self._orders[1:], 0
+        return Trained(work.epochs, None)
 
-    def _draw_again(self) -> None:
-        """After `_go_back`: the generator stands where the epochs that are made again have left it."""
+    def _several(self, first: int, seconds: float) -> Trained:
+        """Several whole epochs, in one call."""
+        orders, counters = self._made, self.state.counters[0]
+        n, work = orders[0].size or len(self.X), self.work.for_epochs(len(orders))
+        spent = self._call(work, np.concatenate(orders), seconds * len(orders), None)
+        if counters.status == DIVERGED or not finite(self.model.theta):
+            return self._one_by_one(first)
+        done = int(counters.position)
+        self.choice.record(done, spent)
+        if done < n * len(orders):  # by `Team.stop`
+            self.keep(done // n)
+        else:
+            self._orders = self._orders[len(orders) :]
+        return Trained(work.epochs[: done // n], None)
+
+    def _one_by_one(self, first: int) -> Trained:
+        """The epochs of a call in which training diverged, again, to the same bits.
+
+        That tells which one it was, and has the parameters from before it.
+        """
+        self._go_back()
+        records = self.work.for_epochs(len(self._made)).epochs
+        for i, order in enumerate(self._made):
+            self._begun[:] = self.model.theta
+            records[i : i + 1] = self._again(order)
+            if self.state.counters[0].status == DIVERGED or not finite(self.model.theta):
+                self._orders = [] if self.shuffle is True else self._made[i + 1 :]
+                return Trained(records[:i], self._divergence(order, first + i))
+        raise AssertionError("training diverged once, and not again")
+
+    def _call(self, work: Workspace, order: np.ndarray, expected: float, limit: float | None) -> float:
+        """The seconds that a call of `train_epoch` took."""
+        kernel = choose_epoch(self.state, self.weight, work)
+        call = functools.partial(kernel, self.plan, self.model.theta, self.state, self.X, self.T, self.weight, order)
+        self.state.counters[0].position = NOWHERE
+        started = time.perf_counter()
+        self.team.run(call, work, expected, self.choice.size, limit)
+        return time.perf_counter() - started
+
+    def _again(self, order: np.ndarray) -> np.ndarray:
+        """After `_go_back`: an epoch, and its record. The generator stands where it has left it."""
         if self.shuffle is True:
             self.model.generator.permutation(len(self.X))
+        work, n, counters = self.work.for_epochs(1), order.size or len(self.X), self.state.counters[0]
+        self._call(work, order, 0.0, None)
+        while counters.position < n and counters.status == STOPPED:  # by `Team.stop`, which must not cut this
+            work.epochs.begin = counters.position
+            self._call(work, order, 0.0, None)
+        return work.epochs
 
     def _go_back(self) -> None:
         self.model.generator.bit_generator.state = self._drawn_from
-        for array, kept in zip((self.model.theta, *self.state), self.before, strict=True):
+        for array, kept in zip((self.model.theta, *self.state), self._before, strict=True):
             array[:] = kept
 
-    def _divergence(self, order: np.ndarray, epoch: int) -> DivergenceError:
-        """The error that says where; puts the last finite parameters back where the present ones are not finite."""
+    def _divergence(self, order: np.ndarray, epoch: int) -> Divergence:
+        """Says where; puts the last finite parameters back where the present ones are not finite."""
         model = self.model
         done = int(self.state.counters[0].position)
         batch = int(self.work.header[0].batch_rows)
         broken = [i for i, (W, b) in enumerate(zip(model.weights, model.biases, strict=True)) if not finite(W, b)]
         if broken:
-            model.theta[:] = self.last_finite
-            where = f"by step {-(-done // batch)}, in the weights of layer {broken[0] + 1}"
-            kept = "from before this epoch"
-        else:
-            rows = slice(done, done + batch)
-            outputs = model.activations(self.X[order[rows] if self.shuffle else rows])
-            layer = next((i for i, A in enumerate(outputs) if not finite(A)), len(outputs) - 1)
-            where = f"in step {done // batch + 1}, at the output of layer {layer + 1}"
-            kept = "of the step before"
-        return DivergenceError(
-            f"training diverged in epoch {epoch}, {where}: numbers are no longer finite. "
-            f"The network holds its parameters {kept}; try a smaller learning rate"
-        )
-
-
-def finite(*arrays: np.ndarray) -> bool:
-    """Whether all numbers are."""
-    return all(bool(np.isfinite(array).all()) for array in arrays)
+            model.theta[:] = self._begun
+            step = -(-done // batch)
+            where = f"by step {step}, in the weights of layer {broken[0] + 1}"
+            return Divergence(epoch, step, broken[0] + 1, where, "from before this epoch")
+        rows = slice(done, done + batch)
+        outputs = model.activations(self.X[order[rows] if self.shuffle else rows])
+        layer = next((i for i, A in enumerate(outputs) if not finite(A)), len(outputs) - 1) + 1
+        step = done // batch + 1
+        return Divergence(epoch, step, layer, f"in step {step}, at the output of layer {layer}", "of the step before")

@@ -13,6 +13,9 @@ class History:
 
     batch_loss: the same, but the mean over its batches, by their numbers of rows; it differs where rows have sample weights.
     penalty: on the weights, where there is one; no part of the losses.
+    stopped: why the fit ended: "epochs" (all were made), "callback", "stop" (`StopHandle.stop`), "max_seconds",
+    "divergence", or of a solver "converged"; empty while it runs, and where it ended by an error.
+    unfinished_rows: rows of one epoch more, which was not finished; its steps are taken, and it has no entry.
     """
 
     n_samples: int
@@ -21,6 +24,8 @@ class History:
     seconds: list[float] = field(default_factory=list)
     batch_loss: list[float] = field(default_factory=list)
     penalty: list[float] = field(default_factory=list)
+    stopped: str = ""
+    unfinished_rows: int = 0
 
     @property
     def epochs(self) -> int:

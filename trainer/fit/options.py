@@ -19,6 +19,7 @@ from ..extras import require
 from ..model import Model
 from ..solvers import Solver, check_options
 from .callbacks import Callback
+from .divergence import CHOICES, RAISE
 from .epochs import Shuffle
 from .optimizers import SGD, Optimizer
 from .schedules import Schedule
@@ -49,6 +50,8 @@ class FitOptions:
     n_threads: int | None = None
     checkpoint: str | PathLike[str] | None = None
     checkpoint_every: int | None = None
+    max_seconds: float | None = None
+    on_divergence: str = RAISE
 
     def __post_init__(self) -> None:
         positive_integer("epochs", self.epochs)
@@ -63,6 +66,9 @@ class FitOptions:
             raise InputError(f"schedule is {self.schedule!r}; it must be a schedule, as Cosine(), or None")
         if not (isinstance(self.shuffle, (bool, np.bool_)) or callable(self.shuffle)):
             raise InputError(f"shuffle is {self.shuffle!r}; it must be True, False, or a function of the number of rows")
+        check_within("max_seconds", self.max_seconds, 0.0, above=True, or_none=True)
+        if self.on_divergence not in CHOICES:
+            raise InputError(f"on_divergence is {self.on_divergence!r}; it must be one of {', '.join(map(repr, CHOICES))}")
         if self.checkpoint is not None:
             _check_place(Path(self.checkpoint))
 
@@ -74,6 +80,7 @@ class FitOptions:
                 solver, model.plan, batch_size=self.batch_size, l1=self.l1, weight_decay=self.weight_decay,
                 clip_norm=self.clip_norm, dropout=self.dropout, schedule=self.schedule,
                 shuffle=None if isinstance(self.shuffle, bool) else self.shuffle,
+                on_divergence=None if self.on_divergence == RAISE else self.on_divergence,
             )  # fmt: skip
         if not np.iterable(self.frozen_layers):
             raise InputError(f"frozen_layers is {self.frozen_layers!r}; it must be a list of numbers of layers")

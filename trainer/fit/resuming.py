@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,19 @@ from ..model import Model
 from ..solvers import LBFGS, LevenbergMarquardt, Solver
 from . import schedules
 from .callbacks import Callback
-from .checkpoints import FORMAT, Data, check_same, checksum, described_optimizer, fingerprints, place_of, previous, settings_of
+from .checkpoints import (
+    FINAL,
+    FORMAT,
+    NOTHING,
+    Data,
+    check_same,
+    checksum,
+    described_optimizer,
+    fingerprints,
+    place_of,
+    previous,
+    settings_of,
+)
 from .history import History
 from .options import FitOptions
 
@@ -56,20 +68,22 @@ class Resumed:
     def check(self, options: FitOptions, data: Data) -> None:
         """Raise InputError where settings or data are other ones."""
         check_same(self._notes, {"settings": settings_of(options), "data": fingerprints(data)}, self.path)
-        if len(options.callbacks) != len(self._notes["callbacks"]):
+        if len(options.callbacks) != self._n_callbacks:
             raise InputError(
-                f"callbacks holds {len(options.callbacks)}; the fit in {self.path} has {len(self._notes['callbacks'])}. "
-                "Give the same ones"
+                f"callbacks holds {len(options.callbacks)}; the fit in {self.path} has {self._n_callbacks}. Give the same ones"
             )
 
-    def kept(self) -> dict[str, Any]:
-        """What the optimizer goes on from, as `Checkpoints.remember` was given it."""
-        return {**self._notes["kept"], **self._arrays_of("optimizer.")}
+    @property
+    def _n_callbacks(self) -> int:
+        return sum(owner.startswith("callback.") for owner in self._notes["kept"])
+
+    def kept(self, owner: str = "optimizer") -> dict[str, Any]:
+        """What was remembered of the optimizer, of the callback `callback.0`, or of another part."""
+        return {**self._notes["kept"].get(owner, {}), **self._arrays_of(f"{owner}.")}
 
     def of_last_callback(self) -> dict[str, Any]:
         """What the last one remembered."""
-        last = len(self._notes["callbacks"]) - 1
-        return {**self._notes["callbacks"][last], **self._arrays_of(f"callback.{last}.")} if last >= 0 else {}
+        return self.kept(f"callback.{self._n_callbacks - 1}")
 
     def state(self) -> State:
         """The optimizer's, where it is no solver."""
@@ -80,8 +94,9 @@ class Resumed:
         vectors = {name: kept[name].view(self.model.dtype) for name in ("velocity", "mean_square")}
         return state._replace(**vectors)
 
-    def put_back(self, history: History, callbacks: Sequence[Callback]) -> bool:
-        """The parameters, the random generator, the history and what callbacks remember, as they were; whether it had ended."""
+    def put_back(self, history: History, callbacks: Sequence[Callback], parts: Mapping[str, Any] = NOTHING) -> None:
+        """The parameters, the random generator, the history and what callbacks and parts remember, as they were. `stopped` of
+        the history is empty where there is something to go on with."""
         self.model.theta[:] = self._arrays["theta"]
         kept = json.loads(self._notes["generator"])
         bits = getattr(np.random, kept["bit_generator"])()
@@ -89,11 +104,12 @@ class Resumed:
         self.model.generator = np.random.Generator(bits)
         for name, losses in self._arrays_of("history.").items():
             getattr(history, name).extend(losses.view(np.float64).tolist())
-        callback: Any
-        for i, callback in enumerate(callbacks):
-            if hasattr(callback, "remembered"):
-                callback.recall({**self._notes["callbacks"][i], **self._arrays_of(f"callback.{i}.")})
-        return bool(self._notes["ended"])
+        history.stopped = self._notes["stopped"] if self._notes["stopped"] in FINAL else ""
+        owners: dict[str, Any] = {f"callback.{i}": callback for i, callback in enumerate(callbacks)}
+        owners |= {f"part.{name}": part for name, part in parts.items()}
+        for owner, one in owners.items():
+            if hasattr(one, "remembered") and owner in self._notes["kept"]:
+                one.recall(self.kept(owner))
 
     def _arrays_of(self, prefix: str) -> dict[str, np.ndarray]:
         return {name.removeprefix(prefix): array for name, array in self._arrays.items() if name.startswith(prefix)}

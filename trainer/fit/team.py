@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import math
+import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from types import TracebackType
@@ -15,8 +19,11 @@ from ...kernels.interrupts import HeldSignals
 WORTH_A_THREAD = 0.05  # seconds
 # Some systems answer Ctrl-C only between two waits.
 PATIENCE = 0.1  # seconds
-# What is written to `Workspace.control[0].stop` to end an epoch.
-INTERRUPTED = 2
+# The interpreter's exit waits so long for fits in daemon threads, which it would otherwise end in the midst of a step.
+PATIENCE_AT_EXIT = 2.0  # seconds
+
+# Those in a `with` statement, by their `id`.
+_entered: weakref.WeakValueDictionary[int, Team] = weakref.WeakValueDictionary()
 
 
 class SecondInterrupt(KeyboardInterrupt):
@@ -24,58 +31,97 @@ class SecondInterrupt(KeyboardInterrupt):
 
 
 class Team:
-    """Threads that make calls together. Use in a `with` statement.
+    """Threads that make calls together, at most `most` of them. Use in a `with` statement.
 
-    Where the system starts fewer threads than asked for, or none, the caller's own thread does the work, alone: `size` is 1.
+    Where the system starts fewer threads than asked for, or none, the caller's own thread does the work, alone: `most` is
+    then 1.
+    stopped: whether `stop` was called.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, most: int) -> None:
+        self.most, self.stopped = most, False
         self._workers: list[_Worker] = []
+        # Of the call under way. Stays where an interrupt leaves threads at work.
+        self._control: Any = None
         # Also where an interrupt keeps `__exit__` from being reached.
         self._end = weakref.finalize(self, _end_all, self._workers)
 
     def __enter__(self) -> Team:
-        if self.size > 1 and not self._start(self.size):
-            self.size = 1
+        _entered[id(self)] = self
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _entered.pop(id(self), None)
         self._end()
 
-    def run(self, call: Callable[[Workspace], float], work: Workspace, expected: float, leaves: bool = False) -> float:
-        """What `call` returns, made by all members together, each with its workspace. expected: seconds that it may take.
+    @property
+    def at_work(self) -> bool:
+        """Whether a call is under way."""
+        return self._control is not None
 
-        Ctrl-C ends it between two blocks of rows, and so does all else that a signal handler raises: training is then after a
-        whole step. No thread is at work any more when that is raised, unless it came twice, a second or more apart; or, with
-        `leaves`, for a call that looks at no flag and writes to nothing that is used again.
+    def stop(self) -> None:
+        """End the call that is under way after its step, and so each later one. From any thread."""
+        self.stopped = True  # first: a call that begins now looks at this after it has set its own flag back
+        control = self._control
+        if control is not None:
+            control.stop = 1
+
+    def run(
+        self,
+        call: Callable[[Workspace], float],
+        work: Workspace,
+        expected: float,
+        size: int = 1,
+        limit: float | None = None,
+        leaves: bool = False,
+    ) -> float:
+        """What `call` returns, made by `size` members together, each with its workspace.
+
+        expected: seconds that it may take. limit: after so many seconds it is ended, as by `stop`. Ctrl-C ends it between two
+        blocks of rows, and so does all else that a signal handler raises: training is then after a whole step. No thread is at
+        work any more when that is raised, unless it came twice, a second or more apart; or, with `leaves`, for a call that
+        looks at no flag and writes to nothing that is used again.
         """
         control = work.control[0]
         control.stop = control.abandon = control.arrivals = control.decision = control.given_up = 0
-        if self.size == 1 and (expected < WORTH_A_THREAD or not self._start(1)):
-            return float(call(work.member(0, 1)))
+        self._control = control
+        if self.stopped:
+            control.stop = 1
+        size = min(size, self.most)
+        watched = expected >= WORTH_A_THREAD or (limit is not None and expected > limit)
+        if not ((size > 1 or watched) and self._start(size)):
+            try:
+                return float(call(work.member(0, 1)))
+            finally:
+                self._control = None
 
         def stop() -> None:
-            control.stop = INTERRUPTED
-            control.abandon = 1
+            control.stop = control.abandon = 1
 
         signals = HeldSignals(stop)
         try:
             with signals:
-                for number, worker in enumerate(self._workers):
-                    worker.give(call, work.member(number, self.size))
-                waiting = list(self._workers)
+                ends = math.inf if limit is None else time.monotonic() + limit
+                working = self._workers[:size]
+                for number, worker in enumerate(working):
+                    worker.give(call, work.member(number, size))
+                waiting = list(working)
                 while waiting and not (signals.impatient or (leaves and control.abandon)):
-                    if waiting[-1].has_ended(PATIENCE):
+                    left = ends - time.monotonic()
+                    if left <= 0.0:
+                        control.stop = 1
+                    if waiting[-1].has_ended(min(PATIENCE, left) if left > 0.0 else PATIENCE):
                         waiting.pop()
+                if not waiting:
+                    self._control = None
         except KeyboardInterrupt as first:
             if signals.impatient:
                 raise SecondInterrupt from first
             raise
-        for worker in self._workers:
+        for worker in working:
             if worker.error is not None:
                 raise worker.error
-        return self._workers[0].result
+        return working[0].result
 
     def _start(self, size: int) -> bool:
         """Whether so many threads are there, or could be started: the others would wait for one that is not for ever."""
@@ -85,8 +131,24 @@ class Team:
                 self._workers[-1].start()
         except RuntimeError:  # by the limits of the system, or because the interpreter ends
             _end_all(self._workers)
+            self.most = 1
             return False
         return True
+
+
+@atexit.register
+def _stop_all() -> None:
+    """End what daemon threads train, after a step; the others have ended by themselves when this is called."""
+    teams = [team for reference in _entered.valuerefs() if (team := reference()) is not None]
+    for team in teams:
+        team.stop()
+    ends = time.monotonic() + PATIENCE_AT_EXIT
+    while time.monotonic() < ends and any(id(team) in _entered for team in teams):
+        time.sleep(0.001)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_entered.clear)  # the threads of those fits are not in the child
 
 
 def _end_all(workers: list[_Worker]) -> None:

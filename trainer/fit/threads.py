@@ -13,7 +13,9 @@ from ..errors import InputError
 
 VARIABLE = "TILEPROP_NUM_THREADS"
 # A step has two meetings, and whoever comes first waits. Measured on two busy cores: 30 us a thread gained half.
-LEAST_SHARE = 40e-6  # seconds of a step for each thread
+LEAST_SHARE = 40e-6  # seconds of a step for each thread, before anything is measured
+# With less, the meetings take longer than what is shared: no number of threads is worth a trial.
+LEAST_PART = 2e-6  # seconds of a step for each thread
 # Below this an epoch is over before other threads have begun.
 LEAST_EPOCH = 500e-6  # seconds
 # Rough speeds, to tell microseconds from milliseconds: multiply-adds a second and lane, activations a second and lane.
@@ -62,11 +64,11 @@ def step_seconds(plan: Plan, rows: int, itemsize: int) -> float:
     return rows * (3.0 * plan.n_parameters / MULTIPLY_ADDS + sum(widths) / ACTIVATIONS) / lanes
 
 
-def choose_threads(requested: int | None, plan: Plan, batch_size: int, n_rows: int, itemsize: int) -> int:
-    """The threads to train with: as many as requested, here or by `TILEPROP_NUM_THREADS`, or as many as have enough to do.
+def choose_threads(requested: int | None, plan: Plan, batch_size: int, n_rows: int, itemsize: int) -> tuple[int, int]:
+    """The threads to begin training with, by a rough estimate that prefers few, and the most that `ThreadChoice` may try.
 
-    Never more than the processors at hand: threads that share one would wait for each other by turns. Raises InputError where a
-    request is not a positive whole number.
+    Never more than requested, here or by `TILEPROP_NUM_THREADS`, nor than the processors at hand: threads that share one would
+    wait for each other by turns. Raises InputError where a request is not a positive whole number.
     """
     if requested is None and os.environ.get(VARIABLE):
         try:
@@ -75,10 +77,12 @@ def choose_threads(requested: int | None, plan: Plan, batch_size: int, n_rows: i
             raise InputError(f"{VARIABLE} is {os.environ[VARIABLE]!r}; it must be a whole number of at least 1") from None
         if requested < 1:
             raise InputError(f"{VARIABLE} is {requested}; it must be a whole number of at least 1")
+    most = available_processors()
     if requested is not None:
-        return min(positive_integer("n_threads", requested), available_processors())
+        most = min(positive_integer("n_threads", requested), most)
     rows = min(batch_size, n_rows)
     step = step_seconds(plan, rows, itemsize)
+    most = max(1, min(most, int(step / LEAST_PART)))
     if step * (n_rows / rows) < LEAST_EPOCH:
-        return 1
-    return max(1, min(available_processors(), int(step / LEAST_SHARE)))
+        return 1, most
+    return max(1, min(most, int(step / LEAST_SHARE))), most

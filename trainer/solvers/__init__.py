@@ -2,8 +2,8 @@
 
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
-from .log import Begin, Log
+from .log import Log
 from .problem import Problem, check_options
 from .solve import Solver, solve
 
-__all__ = ["LBFGS", "Begin", "LevenbergMarquardt", "Log", "Problem", "Solver", "check_options", "solve"]
+__all__ = ["LBFGS", "LevenbergMarquardt", "Log", "Problem", "Solver", "check_options", "solve"]

@@ -17,11 +17,11 @@ from .problem import Problem
 Solver = LevenbergMarquardt | LBFGS
 
 
-def solve(solver: Solver, problem: Problem, log: Log, progress: bool | None) -> History:
+def solve(solver: Solver, problem: Problem, log: Log, progress: bool | None, max_seconds: float | None = None) -> History:
     """Train the log's network on the problem, for as many iterations as the log says at most."""
     with reporter(progress, log.epochs, len(problem.X)) as report, one_thread():
         try:
-            log.begin(solver.time_limit, report)
+            log.begin(solver.time_limit, max_seconds, report)
             if not log.ended:
                 solver.run(problem, log.network.theta.astype(np.float64), log)
             log.end()

@@ -10,8 +10,10 @@ import pytest
 from inside import (
     ask_to_abandon,
     ask_to_stop,
+    begin_at,
     begin_together,
     epoch_losses,
+    go_on,
     groups_of,
     progress,
     set_hyperparameters,
@@ -93,6 +95,50 @@ def test_threads_abandon_the_same_step(threads, clip_norm, sizes, grouped):
             train_epoch(plan, expected, other, X[:rows], T[:rows], none, order, alone)
         assert steps == steps_taken(other)
         assert theta.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("order", ["none", "permutation"])
+@pytest.mark.parametrize(
+    ("sizes", "options"),
+    [
+        ([3, 5, 2], {"rule": "adam", "weighted": True, "alpha": 0.1}),
+        ([2, 2, 1], {"batch_size": 1}),
+        ([2, 2, 2], {"batch_size": 1}),
+        ([2, 7, 1], {"batch_size": 1}),
+        ([5, 1], {"batch_size": 1}),
+    ],
+)
+def test_an_epoch_that_is_gone_on_with_after_each_step_has_the_same_losses(sizes, options, order):
+    whole = make_training(sizes, order=order, **options)
+    cut = whole.copy()
+    cut.work = whole.work.for_epochs(1)
+    loss = whole.run()
+    ask_to_stop(cut.work)
+    assert cut.run() != loss
+    while progress(cut.state).rows < 22:
+        go_on(cut.work, cut.state)
+        last = cut.run()
+    ask_to_stop(cut.work, False)
+    assert last == loss
+    assert epoch_losses(cut.work) == epoch_losses(whole.work)
+    assert np.array_equal(cut.theta, whole.theta)
+    assert progress(cut.state)[:2] == progress(whole.state)[:2]
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("begin", [-5, 3, 22, 25])
+def test_an_epoch_cannot_be_gone_on_with_elsewhere(begin):
+    training = make_training()
+    training.work = training.work.for_epochs(1)
+    begin_at(training.work, begin)
+    with pytest.raises(ValueError, match="begin must lie between two batches"):
+        training.run()
+    begin_at(training.work, 5)
+    training.run()
+    training.work = training.work.for_epochs(2)
+    begin_at(training.work, 5)
+    with pytest.raises(ValueError, match="begin must lie between two batches"):
+        training.run()
 
 
 @pytest.mark.plain

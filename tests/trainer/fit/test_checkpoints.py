@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from inside import ask_to_stop
 from numba.core import config
 from tileprop.trainer import (
     SGD,
@@ -26,7 +27,8 @@ from tileprop.trainer import (
     StepDecay,
     WarmUp,
 )
-from tileprop.trainer.fit.checkpoints import previous
+from tileprop.trainer.fit.checkpoints import Checkpoints, previous
+from tileprop.trainer.fit.team import Team
 
 RNG = np.random.default_rng(3)
 X, T = RNG.normal(size=(90, 4)), RNG.normal(size=(90, 2))
@@ -131,6 +133,79 @@ def test_a_rate_that_a_callback_has_set(tmp_path):
 def test_several_epochs_in_a_call(tmp_path, stop):
     """Short epochs are made in one call, which the interrupt undoes in part."""
     check_resumed(tmp_path, 8, stop, optimizer=Adam())
+
+
+# Within epochs ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(optimizer=SGD(0.05), batch_size=9, n_threads=1),
+        dict(optimizer=SGD(0.05, momentum=0.9), sample_weight=WEIGHT, shuffle=False, batch_size=16),
+        dict(optimizer=Adam(), alpha=0.1, clip_norm=0.5, dropout=0.3, batch_size=16),
+        dict(optimizer=Adam(), schedule=StepDecay(2, 0.5), validation_data=(X[:20], T[:20]), batch_size=16),
+        dict(shuffle=lambda n: np.arange(n)[::-1], batch_size=16),
+    ],
+    ids=lambda options: ", ".join(options),
+)
+def test_a_fit_that_ends_within_epochs_again_and_again(tmp_path, options):
+    """After a few steps each time, with the losses so far."""
+    path = tmp_path / "fit"
+    whole = network()
+    expected = bits(whole, whole.fit(X, T, epochs=3, **options))
+    given = {name: options[name] for name in ("sample_weight", "validation_data", "shuffle") if callable(options.get(name))}
+    given |= {name: options[name] for name in ("sample_weight", "validation_data") if name in options}
+    first = network()
+    history = first.fit(X, T, epochs=3, max_seconds=1e-9, checkpoint=path, **options)
+    within = []
+    while history.stopped == "max_seconds":
+        within.append(history.unfinished_rows)
+        resumed, history = Network.resume(path, X, T, max_seconds=1e-9, n_threads=1 + len(within) % 2, **given)
+    assert any(within)
+    assert bits(resumed, history) == expected
+
+
+@pytest.mark.parametrize("call", [1, 2, 4, 7])
+@pytest.mark.parametrize("on_divergence", ["raise", "retry"])
+def test_an_interrupt_within_an_epoch_costs_no_step(tmp_path, monkeypatch, call, on_divergence):
+    given = dict(validation_data=(X[:20], T[:20]), on_divergence=on_divergence)
+    path, options = tmp_path / "fit", dict(optimizer=Adam(), batch_size=30, **given)
+    whole = network()
+    expected = bits(whole, whole.fit(X, T, epochs=3, **options))
+    calls, run = [], Team.run
+
+    def interrupted(self, call_, work, expected_, size, limit):
+        work.control.stop = 1
+        run(self, lambda member: call_(ask_to_stop(member) or member), work, expected_, size, limit)
+        calls.append(int(work.epochs[0].begin))
+        if len(calls) == call:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Team, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        network().fit(X, T, epochs=3, checkpoint=path, **options)
+    monkeypatch.undo()
+    assert calls == [0, 30, 60, 0, 30, 60, 0][:call]
+    begins = []
+
+    def seen(self, call_, work, *more):
+        begins.append(int(work.epochs[0].begin))
+        return run(self, call_, work, *more)
+
+    monkeypatch.setattr(Team, "run", seen)
+    assert bits(*Network.resume(path, X, T, **given)) == expected
+    assert begins[0] == {1: 30, 2: 60, 4: 30, 7: 30}[call]
+
+
+def test_once_a_minute_within_an_epoch(tmp_path, monkeypatch):
+    """Also where the epoch takes hours: calls are cut for that."""
+    path, cuts = tmp_path / "fit", []
+    monkeypatch.setattr("tileprop.trainer.fit.checkpoints.SECONDS_BETWEEN", 0.0)
+    written = Checkpoints.write
+    monkeypatch.setattr(Checkpoints, "write", lambda self: written(self) or cuts.append(Network.load(path).theta.tobytes()))
+    network().fit(X, T, epochs=2, batch_size=20, n_threads=1, checkpoint=path)
+    assert len(set(cuts)) > 2
 
 
 def test_other_threads_and_another_place(tmp_path):

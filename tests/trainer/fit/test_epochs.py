@@ -1,9 +1,10 @@
-"""Calls that make several epochs give the bits of one at a time; divergence is told, and undone, exactly."""
+"""Epochs in pieces, and several in a call, give the bits of one at a time; divergence is told, and undone, exactly."""
 
 import numpy as np
 import pytest
-from tileprop.trainer import SGD, Adam, DivergenceError, InputError, Network
+from tileprop.trainer import SGD, Adam, Cosine, DivergenceError, InputError, Network
 from tileprop.trainer.fit import loop
+from tileprop.trainer.fit.epochs import Trained
 
 RNG = np.random.default_rng(11)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))
@@ -29,6 +30,59 @@ def test_epochs_in_one_call_have_the_bits_of_one_call_each(monkeypatch, optimize
     assert history.penalty == expected.penalty
     assert min(history.penalty) > 0
     assert len(history.seconds) == 40
+
+
+class Changing:
+    """In the place of `ThreadChoice`: another number of threads for each call, which ends after a few steps."""
+
+    limit, size = 0.0, 1
+
+    def __init__(self, *arguments):
+        self.calls = 0
+
+    def record(self, rows, seconds):
+        self.calls += 1
+        self.size = 1 + self.calls % 3
+
+
+class Steady(Changing):
+    limit = None
+
+    def record(self, rows, seconds):
+        pass
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(optimizer=SGD(0.1, momentum=0.9), alpha=0.01, batch_size=7),
+        dict(optimizer=Adam(), clip_norm=0.1, dropout=0.2, batch_size=7),
+        dict(optimizer=Adam(), sample_weight=RNG.uniform(0.5, 2.0, 50), shuffle=False, validation_data=(X, T), batch_size=16),
+        dict(batch_size=10, schedule=Cosine()),
+    ],
+    ids=lambda options: ", ".join(options),
+)
+def test_a_number_of_threads_that_changes_within_epochs_changes_no_bit(monkeypatch, options):
+    monkeypatch.setattr(loop, "choose_threads", lambda *arguments: (1, 3))
+    results = []
+    for choice, worth in ((Steady, 10.0), (Changing, 0.0), (Changing, 0.005)):
+        monkeypatch.setattr(loop, "ThreadChoice", choice)
+        monkeypatch.setattr(loop, "WORTH_A_CALL", worth)
+        network = Network([3, 8, 2], dtype="float64")
+        history = network.fit(X, T, epochs=6, **options)
+        lists = history.loss, history.batch_loss, history.penalty, history.val_loss
+        results.append((network.theta.tobytes(), lists, network.generator.integers(1 << 60)))
+    assert results[0] == results[1] == results[2]
+    assert len(history.seconds) == 6
+
+
+def test_networks_that_are_trained_in_registers_can_be_cut(monkeypatch):
+    expected = Network([2, 2, 1], dtype="float64")
+    history = expected.fit(X[:, :2], T[:, :1], epochs=2, batch_size=1)
+    monkeypatch.setattr(loop, "ThreadChoice", Changing)
+    cut = Network([2, 2, 1], dtype="float64")
+    assert cut.fit(X[:, :2], T[:, :1], epochs=2, batch_size=1).loss == history.loss
+    assert cut.theta.tobytes() == expected.theta.tobytes()
 
 
 def test_orders_by_a_function_are_used_one_for_each_epoch(monkeypatch):
@@ -67,7 +121,12 @@ def test_orders_of_rows_that_are_none():
 
 def test_short_epochs_share_calls(monkeypatch):
     calls = []
-    monkeypatch.setattr(loop.Epochs, "train", lambda self, epochs, *rest: calls.append(epochs) or np.zeros((epochs, 3)))
+
+    def train(self, epochs, *rest):
+        calls.append(epochs)
+        return Trained(self.work.for_epochs(epochs).epochs, None)
+
+    monkeypatch.setattr(loop.Epochs, "train", train)
     Network([3, 4, 2]).fit(X, T, epochs=100)
     assert sum(calls) == 100
     assert calls[0] == 1
@@ -93,6 +152,17 @@ def test_divergence_in_a_call_of_several_epochs_is_told_like_that_in_one(monkeyp
     assert "epoch 1," not in message
     alone(monkeypatch)
     expected = diverged(shuffle)
+    assert message == expected[0]
+    assert theta.tobytes() == expected[1].tobytes()
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_divergence_is_told_the_same_where_epochs_are_in_pieces(monkeypatch, shuffle):
+    expected = diverged(shuffle)
+    monkeypatch.setattr(loop, "choose_threads", lambda *arguments: (1, 3))
+    monkeypatch.setattr(loop, "ThreadChoice", Changing)
+    alone(monkeypatch)
+    message, theta = diverged(shuffle)
     assert message == expected[0]
     assert theta.tobytes() == expected[1].tobytes()
 

@@ -1,16 +1,21 @@
 """The epoch loop: order, batches, validation, interruption."""
 
 import _thread
+import asyncio
+import subprocess
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
-from inside import hyperparameters, progress, steps_taken, team_of
+from inside import hyperparameters, progress, set_progress, steps_taken, team_of
+from numba.core import config
 from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
-from tileprop.trainer import SGD, Adam, InputError, Network
+from tileprop.trainer import LBFGS, SGD, Adam, InputError, Network, StopHandle
 from tileprop.trainer.fit import epochs, loop, team
 
+jitted = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code, in processes of their own")
 RNG = np.random.default_rng(11)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))
 WEIGHT = RNG.uniform(0.5, 2, 50)
@@ -121,6 +126,7 @@ def test_shuffling_draws_a_new_order_each_epoch(monkeypatch):
 
     def spy(plan, theta, state, X, T, weight, order, work):
         orders.append(order.copy())
+        set_progress(state, len(order))
         return 0.0
 
     monkeypatch.setattr(epochs, "choose_epoch", lambda *arguments: spy)
@@ -247,11 +253,11 @@ def test_ctrl_c_ends_after_a_whole_step(monkeypatch, n_threads):
     taken = {"epochs": 0, "rows": 0}
 
     def observe(plan, theta, state, X, T, weight, order, work):
-        taken["epochs"] += team_of(work)[0] == 0
-        try:
-            return original(plan, theta, state, X, T, weight, order, work)
-        finally:
-            taken["rows"] = progress(state).rows
+        original(plan, theta, state, X, T, weight, order, work)
+        if team_of(work)[0] == 0:
+            finished, taken["rows"] = divmod(progress(state).rows, len(X))
+            taken["epochs"] += finished
+        return 0.0
 
     original = train_epoch
     monkeypatch.setattr(epochs, "choose_epoch", lambda *arguments: observe)
@@ -263,10 +269,152 @@ def test_ctrl_c_ends_after_a_whole_step(monkeypatch, n_threads):
     monkeypatch.undo()
     again = Network([20, 64, 1], dtype="float32")
     again.theta = start
-    if taken["epochs"] > 1:
-        again.fit(rows, targets, epochs=taken["epochs"] - 1, **options)
-    again.fit(rows[: taken["rows"]], targets[: taken["rows"]], **options)
+    if taken["epochs"]:
+        again.fit(rows, targets, epochs=taken["epochs"], **options)
+    if taken["rows"]:
+        again.fit(rows[: taken["rows"]], targets[: taken["rows"]], **options)
     np.testing.assert_array_equal(again.theta, interrupted)
+
+
+# Why a fit ends ------------------------------------------------------------------------------------------------------------
+
+MANY = RNG.normal(size=(30_000, 3)), RNG.uniform(size=(30_000, 2))
+
+
+def test_why_a_fit_ended_is_in_its_history():
+    assert small().fit(X, T, epochs=3).stopped == "epochs"
+    assert small().fit(X, T, epochs=3, callbacks=[lambda running: True]).stopped == "callback"
+    history = small().fit(X, T, epochs=10**9, max_seconds=0.05)
+    assert history.stopped == "max_seconds"
+    assert 0 < history.epochs < 10**9
+
+
+def check_steps(network, history, **options):
+    """The network is what the finished epochs, and the unfinished one's rows, make of it."""
+    expected = small()
+    for _ in range(history.epochs):
+        expected.fit(*MANY, **options)
+    rows = history.unfinished_rows
+    assert rows % options["batch_size"] == 0
+    if rows:
+        expected.fit(MANY[0][:rows], MANY[1][:rows], **options)
+    assert network.theta.tobytes() == expected.theta.tobytes()
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("batch_size", [1, 10])
+def test_a_time_that_is_up_ends_a_fit_within_an_epoch(batch_size, n_threads):
+    network, options = small(), dict(batch_size=batch_size, shuffle=False, n_threads=n_threads)
+    history = network.fit(*MANY, epochs=100, max_seconds=1e-9, **options)
+    assert history.stopped == "max_seconds"
+    assert history.epochs == 0 < history.unfinished_rows < 30_000
+    assert len(history.loss) == len(history.seconds) == 0
+    check_steps(network, history, **options)
+
+
+@pytest.mark.parametrize("max_seconds", [0, -1.0, float("nan"), float("inf")])
+def test_times_that_are_none(max_seconds):
+    with pytest.raises(InputError, match=r"max_seconds is .*; it must be (a finite number, )?above 0, or None"):
+        small().fit(X, T, max_seconds=max_seconds)
+
+
+def test_solvers_end_when_the_time_is_up():
+    pytest.importorskip("scipy")
+    history = small().fit(X, T, epochs=10**6, optimizer=LBFGS(tol=0.0), max_seconds=1e-9)
+    assert (history.epochs, history.stopped) == (1, "max_seconds")
+    assert small().fit(X, T, epochs=2, optimizer=LBFGS()).stopped == "epochs"
+    assert small().fit(X, T, epochs=9, optimizer=LBFGS(), callbacks=[lambda running: True]).stopped == "callback"
+
+
+@pytest.mark.parametrize("epochs", [1, 1000])
+def test_a_fit_is_stopped_by_another_thread(epochs):
+    """After a step; short epochs that were made in one call are then made whole ones."""
+    handle, begun = StopHandle(), threading.Event()
+    options = dict(batch_size=1, shuffle=False, n_threads=1)
+    rows = 30_000 if epochs == 1 else 50
+
+    class Begun:
+        losses_only = True
+
+        def begin(self, stop):
+            begun.set()
+
+        def __call__(self, running):
+            if running.history.epochs == 20:
+                handle.stop()
+
+    network, results = small(), []
+
+    def fit():
+        results.append(network.fit(MANY[0][:rows], MANY[1][:rows], epochs=10**6, callbacks=[handle, Begun()], **options))
+
+    thread = threading.Thread(target=fit)
+    thread.start()
+    begun.wait(60.0)
+    if epochs == 1:
+        handle.stop()
+    thread.join(60.0)
+    assert not thread.is_alive()
+    (history,) = results
+    assert history.stopped in ("stop", "callback")
+    if epochs == 1:
+        check_steps(network, history, **options)
+
+
+def test_a_handle_that_was_used_ends_a_fit_at_its_first_step():
+    handle, network = StopHandle(), small()
+    handle.stop()
+    history = network.fit(*MANY, epochs=5, batch_size=10, callbacks=[handle], shuffle=False)
+    assert (history.stopped, history.epochs, history.unfinished_rows) == ("stop", 0, 10)
+    check_steps(network, history, batch_size=10, shuffle=False)
+
+
+def test_a_cancelled_task_ends_its_fit():
+    """As in docs/long-runs.md."""
+    network, handle = small(), StopHandle()
+
+    async def train():
+        try:
+            await asyncio.to_thread(network.fit, *MANY, epochs=10**6, callbacks=[handle])
+        finally:
+            handle.stop()
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(train(), 0.05))  # which waits for the thread
+
+
+DAEMON = """
+import threading
+import numpy as np
+from tileprop.trainer import Network
+X = np.random.default_rng(0).normal(size=(400_000, 10))
+network = Network([10, 300, 300, 1], "tanh", "identity")
+network.fit(X[:32], X[:32, :1])
+class Begun:
+    def begin(self, stop):
+        begun.set()
+    def __call__(self, running):
+        print("an epoch has ended")
+begun = threading.Event()
+arguments = dict(epochs=1000, callbacks=[Begun()], checkpoint=CHECKPOINT)
+threading.Thread(target=network.fit, args=(X, X[:, :1]), kwargs=arguments, daemon=True).start()
+begun.wait(60)
+threading.Event().wait(0.1)
+"""
+
+
+@jitted
+def test_a_fit_in_a_daemon_thread_ends_with_the_interpreter(tmp_path):
+    """After a step, with a checkpoint to go on from, though its epoch takes long."""
+    path = tmp_path / "fit"
+    code = DAEMON.replace("CHECKPOINT", repr(str(path)))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    X = np.random.default_rng(0).normal(size=(400_000, 10))
+    handle = StopHandle()
+    handle.stop()
+    _, history = Network.resume(path, X, X[:, :1], callbacks=[handle])
+    assert history.epochs == 0 < history.unfinished_rows
 
 
 def tiny_epoch(dtype):

@@ -29,7 +29,7 @@ def running_threads():
 def test_each_member_makes_the_call():
     seen = []
     with Team(3) as team:
-        team.run(lambda member: seen.append(int(member.header[0].thread)) or 0.0, workspace(3), 0.0)
+        team.run(lambda member: seen.append(int(member.header[0].thread)) or 0.0, workspace(3), 0.0, 3)
         assert len(running_threads()) >= 3
     assert sorted(seen) == [0, 1, 2]
 
@@ -55,8 +55,8 @@ def test_the_callers_thread_works_alone_where_no_more_can_be_started(monkeypatch
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with Team(size) as team:
-        assert team.run(lambda member: float(member.header[0].threads), workspace(size), 1.0) == 1.0
-        assert team.size == 1
+        assert team.run(lambda member: float(member.header[0].threads), workspace(size), 1.0, size) == 1.0
+        assert team.most == 1
 
 
 @pytest.mark.plain
@@ -65,7 +65,7 @@ def test_an_error_in_every_member_is_raised_once():
         raise ValueError("in a member")
 
     with Team(2) as team, pytest.raises(ValueError, match="in a member"):
-        team.run(fail, workspace(2), 0.0)
+        team.run(fail, workspace(2), 0.0, 2)
 
 
 @pytest.mark.plain
@@ -89,7 +89,7 @@ def test_what_a_handler_raises_ends_the_call_when_all_members_have_ended():
     threading.Timer(0.05, interrupt).start()
     with Team(2) as team:
         with pytest.raises(KeyboardInterrupt):
-            team.run(work, workspace(2), 1.0)
+            team.run(work, workspace(2), 1.0, 2)
         assert len(ended) == 2
         assert team.run(lambda member: 4.0, workspace(2), 1.0) == 4.0
 
@@ -116,7 +116,7 @@ def test_a_second_interrupt_does_not_wait(monkeypatch):
 def test_a_team_that_is_dropped_leaves_no_thread():
     before = set(running_threads())
     team = Team(2).__enter__()
-    team.run(lambda member: 0.0, workspace(2), 1.0)
+    team.run(lambda member: 0.0, workspace(2), 1.0, 2)
     own = set(running_threads()) - before
     assert len(own) == 2
     del team

@@ -39,11 +39,10 @@ def trained(n_threads, sizes, batch_size, optimizer, rows=300, dtype="float32", 
 def test_never_more_threads_than_processors(monkeypatch):
     for processors in (1, 2, 3, 64):
         monkeypatch.setattr(threads, "available_processors", lambda count=processors: count)
-        assert choose_threads(None, BIG, 256, 10_000, 4) == min(
-            processors, int(step_seconds(BIG, 256, 4) / threads.LEAST_SHARE)
-        )
-        assert choose_threads(None, SMALL, 8, 10_000, 4) == 1
-        assert choose_threads(None, BIG, 1, 1, 4) in (1, processors)
+        share, part = (int(step_seconds(BIG, 256, 4) / least) for least in (threads.LEAST_SHARE, threads.LEAST_PART))
+        assert choose_threads(None, BIG, 256, 10_000, 4) == (min(processors, share), min(processors, part))
+        assert choose_threads(None, SMALL, 8, 10_000, 4) == (1, 1)
+        assert choose_threads(None, BIG, 1, 1, 4)[0] in (1, processors)
 
 
 @pytest.fixture
@@ -55,16 +54,22 @@ def many_processors(monkeypatch):
 @pytest.mark.plain
 def test_a_request_is_an_upper_bound(monkeypatch):
     monkeypatch.setattr(threads, "available_processors", lambda: 2)
-    assert choose_threads(3000, SMALL, 1, 1, 4) == 2
-    assert choose_threads(1, BIG, 256, 10_000, 4) == 1
+    assert choose_threads(3000, BIG, 256, 10_000, 4) == (2, 2)
+    assert choose_threads(1, BIG, 256, 10_000, 4) == (1, 1)
 
 
 @pytest.mark.plain
-def test_a_request_is_taken_as_it_is(monkeypatch, many_processors):
-    assert choose_threads(8, SMALL, 1, 1, 4) == 8
+def test_a_request_is_what_may_be_tried(monkeypatch, many_processors):
+    assert choose_threads(8, BIG, 256, 256, 4)[1] == 8
     monkeypatch.setenv("TILEPROP_NUM_THREADS", "3")
-    assert choose_threads(None, SMALL, 1, 1, 4) == 3
-    assert choose_threads(2, SMALL, 1, 1, 4) == 2
+    assert choose_threads(None, BIG, 256, 256, 4)[1] == 3
+    assert choose_threads(2, BIG, 256, 256, 4)[1] == 2
+
+
+@pytest.mark.plain
+def test_no_more_threads_are_tried_than_can_gain(many_processors):
+    for requested in (None, 8):
+        assert choose_threads(requested, SMALL, 1, 10_000, 4) == (1, 1)
 
 
 @pytest.mark.plain

@@ -57,7 +57,7 @@ def test_check_finite():
         {"dropout": 0.1},
         {"dropout": [0.0, 0.2]},
         {"schedule": Cosine()},
-        {"shuffle": np.arange(8)},
+        {"shuffle": np.arange},
     ],
     ids=lambda option: next(iter(option)),
 )

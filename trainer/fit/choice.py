@@ -1,0 +1,108 @@
+"""Which number of threads is the fastest: measured while they train, since no number changes a bit of the result."""
+
+from __future__ import annotations
+
+from ...kernels import Plan
+
+# Of a trial: what is shorter is lost in the system's own work, as to wake a thread takes 50 us.
+TRIAL = 3e-3  # seconds
+STEPS = 4
+# A call ends after a step, so that it may be a little shorter.
+ENOUGH = 0.75
+# A trial is worth it where the time that trials lose is so small a part of all.
+LOST = 0.01
+# In trials: when the first one comes, and the time between the first ones, which doubles while the number stays.
+FIRST, INTERVAL = 5, 10
+LONGEST_INTERVAL = 10.0  # seconds
+# Another number must be faster by so much.
+GAIN = 0.02
+# A row that takes so many times as long as before: the machine has become busy.
+JUMP = 1.5
+# Several threads are looked at so often, within an epoch, too: where others need a processor, they take 20 times as long.
+LONGEST_CALL = 0.5  # seconds
+# Bytes a second of parameters that move into the workspace and out of it, and what it takes to wake the threads.
+MOVED, WOKEN = 2e9, 100e-6
+# Row numbers a second.
+CHECKED = 1e9
+
+
+class ThreadChoice:
+    """The number of threads for each call, by the times that calls have taken.
+
+    most: no call gets more. first: what is begun with. step: seconds that one thread takes for a step, roughly. cut: seconds
+    that it costs to end a call and begin another.
+
+    size: threads of the next call. limit: seconds after which that call should end, None for any number.
+    """
+
+    def __init__(self, most: int, first: int, step: float, cut: float) -> None:
+        self.size, self._usual, self._most, self._cut = min(first, most), min(first, most), most, cut
+        self._trial = max(TRIAL, STEPS * step, 5.0 * cut)
+        self._longest = max(LONGEST_CALL, 4.0 * cut / LOST)
+        self._clock = self._lost = self._rows = self._seconds = 0.0
+        self._next, self._interval = FIRST * self._trial, INTERVAL * self._trial
+        self._rate: float | None = None  # seconds a row, as last measured
+        self._comparing = self._warm = False
+        self._turn = 0
+
+    @property
+    def limit(self) -> float | None:
+        if self._most == 1:
+            return None
+        if self._comparing or not self._warm:
+            return self._trial - self._seconds
+        left = max(self._next - self._clock, self._trial)
+        return min(left, self._longest) if self._usual > 1 else left
+
+    def record(self, rows: int, seconds: float) -> None:
+        """What the last call has done, and how long it took."""
+        if self._most == 1:
+            return
+        if not self._warm:  # kernels may have been compiled, and threads started
+            self._warm = True
+            return
+        self._clock += seconds
+        self._rows += rows
+        self._seconds += seconds
+        if self._seconds >= ENOUGH * self._trial:
+            if self.size == self._usual:
+                self._look(self._seconds / self._rows)
+            else:
+                self._judge(self._seconds / self._rows)
+            self._rows = self._seconds = 0.0
+
+    def _look(self, rate: float) -> None:
+        """At the usual number's time for a row."""
+        busy = self._usual > 1 and self._rate is not None and rate > JUMP * self._rate
+        jumped, due = busy and self._lost < LOST * self._clock, self._clock >= self._next
+        self._rate = rate
+        if self._comparing or jumped:
+            self._try_another(fewer=jumped and not self._comparing)
+        elif due:
+            self._comparing = True  # first a call as short as the trial with the usual number
+
+    def _try_another(self, fewer: bool) -> None:
+        """A number near the usual one, by turns; fewer: where the machine has become busy."""
+        usual = self._usual
+        near = [n for n in dict.fromkeys((usual // 2, usual - 1, usual + 1, 2 * usual)) if 1 <= n <= self._most]
+        self.size = near[0 if fewer else self._turn % len(near)]
+        self._turn += 1
+        self._comparing = True
+
+    def _judge(self, rate: float) -> None:
+        """After a trial."""
+        assert self._rate is not None
+        if rate < (1.0 - GAIN) * self._rate:
+            self._usual, self._rate, self._interval = self.size, rate, INTERVAL * self._trial
+        else:
+            lost = 3.0 * self._cut + max(0.0, self._seconds - self._rows * self._rate)
+            self._lost += lost
+            self._interval = max(min(2.0 * self._interval, LONGEST_INTERVAL), lost / LOST)
+        self.size, self._comparing = self._usual, False
+        self._next = self._clock + self._interval
+
+
+def seconds_of_a_cut(plan: Plan, itemsize: int, vectors: int, n_rows: int) -> float:
+    """What it costs to end a call and begin another: so many vectors like theta move out of the workspace and into it, and the
+    order of the rows is checked again."""
+    return WOKEN + 2.0 * vectors * plan.n_parameters * itemsize / MOVED + n_rows / CHECKED

@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+from tileprop.trainer import DivergenceError, Network
 from tileprop.trainer.cli import main
 from tileprop.trainer.commands import ending
 from tileprop.trainer.commands.ending import Terminated, say, status_of
@@ -116,8 +117,53 @@ def test_killed_at_thirty_moments(here):
     assert not [path for path in here.iterdir() if path.name.endswith(".unfinished") and (path / "fit.checkpoint").exists()]
 
 
+@pytest.fixture
+def stopping(monkeypatch):
+    """Fits that a callback ends after two epochs, in the way that is given: a function."""
+    fit = Network.fit
+
+    def stopping(way):
+        def stopped(network, *data, callbacks, max_seconds=None, **options):
+            stop = lambda running: running.history.epochs == 2 and way()  # noqa: E731
+            return fit(network, *data, callbacks=[*callbacks, stop], **options)
+
+        monkeypatch.setattr(Network, "fit", stopped)
+
+    return stopping
+
+
+def test_a_time_that_is_up(here, capsys, stopping):
+    """It stops the run, which is no error, and can go on."""
+    stopping(lambda: True)
+    assert main(["train", "xor", "--epochs", "5", "--hidden", "2", "--max-seconds", "0.1"]) == 0
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "tileprop: stopped after 2 of 5 epochs; the model as it was then is in runs/xor",
+        "tileprop: go on with it: tileprop train --resume runs/xor",
+    ]
+    assert read_record(here / "runs" / "xor").state == "interrupted"
+
+
+def test_a_late_divergence(here, capsys, stopping):
+    """It ends the run by an error; the last finite model is kept."""
+
+    def diverge():
+        raise DivergenceError("training diverged in epoch 3")
+
+    stopping(diverge)
+    assert main(["train", "xor", "--epochs", "5", "--hidden", "2"]) == 2
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "tileprop: error: training diverged in epoch 3",
+        "tileprop: interrupted after 2 of 5 epochs; the model as it was then is in runs/xor",
+    ]
+    assert main(["info", "runs/xor"]) == 0
+    assert "diverged" in capsys.readouterr().out
+    assert main(["train", "--resume", "runs/xor"]) == 2
+    assert "smaller --learning-rate" in capsys.readouterr().err
+
+
 def test_statuses():
-    assert (status_of(KeyboardInterrupt()), status_of(Terminated())) == (130, 143)
+    errors = KeyboardInterrupt(), Terminated(), DivergenceError()
+    assert [status_of(error) for error in errors] == [130, 143, 2]
 
 
 def test_long_messages_are_cut(capsys):

@@ -86,11 +86,11 @@ def test_train_passes_every_option_on(here, monkeypatch):
     arguments = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     main(["train", "xor", "--hidden", "none", "--ignore", "a", "--ignore", "b", *arguments])
     main(["train", "xor", "--hidden", "9,8", "--out", "o", "--overwrite", "--checkpoint-every", "7"])
-    main(["train", "xor", "--no-checkpoint"])
+    main(["train", "xor", "--no-checkpoint", "--max-seconds", "9.5"])
     assert kept == [
-        (None, False, {"checkpoint": True, "checkpoint_every": None}),
+        (None, False, {"checkpoint": True}),
         ("o", True, {"checkpoint": True, "checkpoint_every": 7}),
-        (None, False, {"checkpoint": False, "checkpoint_every": None}),
+        (None, False, {"checkpoint": False, "max_seconds": 9.5}),
     ]
     assert seen[:2] == [Settings("xor", hidden=(), ignore=("a", "b"), **options), Settings("xor", hidden=(9, 8))]
 
@@ -155,6 +155,8 @@ def test_tables_that_do_not_fit(here, capsys, content, target, message):
         (["xor", "--out", "/", "--overwrite"], "out is '/'; give the name of a folder"),
         (["xor", "--checkpoint-every", "0"], "checkpoint_every is 0"),
         (["xor", "--checkpoint-every", "2", "--no-checkpoint"], "--checkpoint-every does not go with --no-checkpoint"),
+        (["xor", "--max-seconds", "0"], "max_seconds is 0.0; it must be above 0"),
+        (["xor", "--max-seconds", "nan"], "max_seconds is nan"),
         (["--resume", "runs/xor"], "there is no run folder runs/xor"),
         (["--resume", "."], ". is no run folder: it holds no run.json"),
         (["--resume", "/"], "/ is no run folder: it holds no run.json"),

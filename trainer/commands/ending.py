@@ -21,8 +21,11 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, which batch systems and containers send: answered like Ctrl-C."""
 
 
-def status_of(interrupt: KeyboardInterrupt) -> int:
-    return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
+def status_of(error: BaseException) -> int:
+    """The exit status of a command that an error ended."""
+    if not isinstance(error, KeyboardInterrupt):
+        return ERROR
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
 
 
 def say(text: str) -> None:

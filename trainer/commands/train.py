@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..bounds import check_whole
-from ..errors import InputError
-from .ending import ERROR, say, status_of
+from ..bounds import check_whole, check_within
+from ..errors import DivergenceError, InputError
+from .ending import say, status_of
 
 if TYPE_CHECKING:
     from ..runs.training import Ended
@@ -29,7 +29,7 @@ examples:
   tileprop train --resume runs/houses              go on after Ctrl-C or a crash
 """
 # What decides where and how a run is kept, and not about its result.
-KEEPING = ("command", "resume", "out", "overwrite", "checkpoint", "checkpoint_every")
+KEEPING = ("command", "resume", "out", "overwrite", "checkpoint", "checkpoint_every", "max_seconds")
 
 
 def add_train_command(subparsers: Any) -> None:
@@ -72,6 +72,9 @@ def add_train_command(subparsers: Any) -> None:
     training.add_argument("--optimizer", help="adam (default) or sgd")
     training.add_argument("--learning-rate", type=float, metavar="X", help="default: 0.002 for adam, 0.1 for sgd")
     training.add_argument("--momentum", type=float, metavar="X", help="of sgd (default: 0.9)")
+    training.add_argument(
+        "--max-seconds", type=float, metavar="X", help="stop the training after this time; it can go on with --resume"
+    )
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME, or runs/NAME-2 and so on)")
     output.add_argument("--overwrite", action="store_true", help="replace the run folder where it exists, at the end")
@@ -98,6 +101,7 @@ def run_train(args: argparse.Namespace) -> int:
         check_whole("checkpoint_every", args.checkpoint_every, 1)
         if not args.checkpoint:
             raise InputError("--checkpoint-every does not go with --no-checkpoint")
+    check_within("max_seconds", args.max_seconds, 0.0, above=True, or_none=True)
     given = {name: value for name, value in vars(args).items() if value is not None and name not in KEEPING}
     if "ignore" in given:
         given["ignore"] = tuple(given["ignore"])
@@ -114,9 +118,7 @@ def _new(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
         raise InputError("nothing to train on: give DATA, or --resume RUN; tileprop train --help shows examples")
     settings = Settings(**given)
     _tell_what_is_missing()
-    return new_run(
-        settings, args.out, args.overwrite, _note, checkpoint=args.checkpoint, checkpoint_every=args.checkpoint_every
-    )
+    return new_run(settings, args.out, args.overwrite, _note, checkpoint=args.checkpoint, **_options(args))
 
 
 def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
@@ -130,7 +132,12 @@ def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
         if is_given:
             raise InputError(f"{option} does not go with --resume, which goes on in the run's own folder")
     _tell_what_is_missing()
-    return resumed_run(Path(args.resume), given, _note, checkpoint_every=args.checkpoint_every)
+    return resumed_run(Path(args.resume), given, _note, **_options(args))
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """Of `Network.fit`, those that are given."""
+    return {name: getattr(args, name) for name in ("checkpoint_every", "max_seconds") if getattr(args, name) is not None}
 
 
 def _tell_what_is_missing() -> None:
@@ -150,6 +157,7 @@ def _note(text: str) -> None:
 
 def _show(ended: Ended) -> int:
     """Print what came out; the exit status."""
+    from ..runs.record import FINISHED
     from ..runs.report import print_table
 
     outcome = ended.outcome
@@ -176,15 +184,13 @@ def _show(ended: Ended) -> int:
     ]
     if results:
         print_table("Result", results, ("rows", "number", "loss", outcome.score_name))
-    if outcome.error is None:
-        return 0
     sys.stdout.flush()
+    if ended.state == FINISHED:
+        return 0
     made = f"after {outcome.history.epochs} of {settings.epochs} epochs; the model as it was then is in {ended.folder}"
-    if not isinstance(outcome.error, KeyboardInterrupt):
+    if isinstance(outcome.error, DivergenceError):
         say(f"error: {outcome.error}")
-        say(f"stopped {made}")
-        return ERROR
-    say(f"interrupted {made}")
+    say(f"{'stopped' if outcome.error is None else 'interrupted'} {made}")
     if ended.go_on is not None:
         say(ended.go_on)
-    return status_of(outcome.error)
+    return 0 if outcome.error is None else status_of(outcome.error)

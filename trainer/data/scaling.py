@@ -19,6 +19,7 @@ class Scaling:
     @classmethod
     def fit(cls, X: np.ndarray, names: tuple[str, ...] = ()) -> Scaling:
         """From finite X (n, n_columns). Raises InputError, naming the column, where its spread exceeds float64."""
+        X = np.ascontiguousarray(X)  # how numbers lie in memory would tell in which order they are summed
         with np.errstate(over="ignore", invalid="ignore"):
             mean = X.mean(axis=0, dtype=np.float64)
             scale = X.std(axis=0, dtype=np.float64)

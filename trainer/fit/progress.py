@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ...kernels.interrupts import HeldSignals
 from ..extras import available
 from .history import History
 
@@ -74,11 +75,13 @@ def _bar(epochs: int, patience: float) -> Iterator[Report]:
 
     def report(history: History) -> None:
         if time.monotonic() - started >= patience and not bar.live.is_started:
-            bar.start()
+            with HeldSignals():  # rich cannot stop what it has half started, and would leave the cursor hidden
+                bar.start()
         bar.update(task, completed=history.epochs, description=summary(history) if bar.live.is_started else "")
 
     try:
         yield report
     finally:
         if bar.live.is_started:
-            bar.stop()
+            with HeldSignals():
+                bar.stop()

@@ -54,7 +54,9 @@ class Outcome:
 
     @property
     def samples_per_second(self) -> float:
-        """Of the median epoch: the first one may hold the compilation of the kernels."""
+        """Of the median epoch: the first one may hold the compilation of the kernels. 0 where no epoch has ended."""
+        if not self.history.epochs:
+            return 0.0
         seconds = sorted(self.history.seconds)[(self.history.epochs - 1) // 2]
         return self.history.n_samples / max(seconds, 1e-9)
 

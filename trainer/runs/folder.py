@@ -16,12 +16,12 @@ from types import TracebackType
 from typing import Self
 
 from ...kernels.interrupts import HeldSignals
-from ..errors import InputError
+from ..errors import DivergenceError, InputError
 from ..fit.checkpoints import previous
 from ..writing import sync_folder
 from .finding import find_run
 from .lock import RunLock, at_work
-from .record import DIVERGED, RECORD, RunRecord, write_record
+from .record import DIVERGED, RECORD, RunRecord, go_on, write_record
 from .replacement import NEW, is_run_or_empty, record_of, recover, remove, remove_left_behind, replace, replaced_by, trash
 
 RUNS = Path("runs")
@@ -29,7 +29,8 @@ CHECKPOINT = "fit.checkpoint"
 
 
 class RunFolder:
-    """A context for one run. Left before `keep`, it removes what it made; `finish` ends the run.
+    """A context for one run. Left before `keep`, it removes what it made; `finish` ends the run. An error that leaves a run
+    that can go on gets a note that says how.
 
     path: where it is; shown: the same as a user would type it. left: unfinished runs that were passed over, and removed: one
     whose place this run has taken, as a user would type them.
@@ -172,10 +173,6 @@ class RunFolder:
     def has_checkpoint(self) -> bool:
         return self.checkpoint.exists() or previous(self.checkpoint).exists()
 
-    @property
-    def kept(self) -> bool:
-        return self._kept
-
     def keep(self) -> None:
         """From now on there is something to go on from."""
         self._kept = True
@@ -200,6 +197,8 @@ class RunFolder:
             if made and not self._kept:
                 remove(self.path)
                 self._remove_made()
+            elif made and error is not None and not isinstance(error, (InputError, DivergenceError)):
+                error.add_note(go_on(self.shown))
 
     def _unlock(self) -> None:
         if self._lock is not None:

@@ -142,7 +142,7 @@ def ending(began: RunRecord, outcome: Outcome) -> RunRecord:
 def _state(outcome: Outcome) -> str:
     if isinstance(outcome.error, DivergenceError):
         return DIVERGED
-    return FINISHED if outcome.error is None else INTERRUPTED
+    return FINISHED if outcome.history.epochs == outcome.settings.epochs else INTERRUPTED
 
 
 def _now() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.datasets import NAMES
-from ..errors import DivergenceError, InputError
+from ..errors import InputError
 from ..extras import available
 from .experiment import Experiment, Outcome, prepare
 from .folder import RunFolder
@@ -75,18 +75,11 @@ def resumed_run(run: Path, given: dict[str, Any], tell: Tell, **options: Any) ->
 
 def _train(experiment: Experiment, folder: RunFolder, record: RunRecord, checkpoint: bool, **options: Any) -> Ended:
     place = folder.checkpoint if checkpoint else None
-    try:
-        outcome = experiment.train(place, folder.has_checkpoint, folder.keep, **options)
-        record = ending(record, outcome)
-        write_run(outcome, record, folder.path)
-        if record.state == FINISHED:
-            folder.finish()
-    except (InputError, DivergenceError):
-        raise
-    except BaseException as error:
-        if folder.kept:
-            error.add_note(go_on(folder.shown))
-        raise
+    outcome = experiment.train(place, folder.has_checkpoint, folder.keep, **options)
+    record = ending(record, outcome)
+    write_run(outcome, record, folder.path)
+    if record.state == FINISHED:
+        folder.finish()
     return Ended(outcome, folder.shown, record.state, go_on(folder.shown) if record.can_go_on and checkpoint else None)
 
 

@@ -53,3 +53,10 @@ def test_too_large():
     with pytest.raises(InputError, match="column 1 holds"):
         Scaling.fit(X)
     assert np.isinf(Scaling(np.zeros(1), np.array([1e-300])).apply(np.array([[1e300]]))).all()
+
+
+def test_how_numbers_lie_in_memory_changes_nothing():
+    X = np.random.default_rng(0).normal(size=(1001, 7)) + 5
+    one, other = Scaling.fit(X), Scaling.fit(np.asfortranarray(X))
+    assert one.mean.tobytes() == other.mean.tobytes()
+    assert one.scale.tobytes() == other.scale.tobytes()

@@ -237,6 +237,21 @@ def test_the_data_may_be_elsewhere(here, train, resume, stop, table):
     assert read_record(here / "runs/t").settings.source == "moved.csv"
 
 
+def test_the_same_numbers_from_anywhere(here, train):
+    X = np.random.default_rng(1).normal(size=(90, 3)) * 7 + 5
+    y = (X.sum(axis=1) > 15).astype(int)
+    np.save("C.npy", X)
+    np.save("Fortran.npy", np.asfortranarray(X))
+    np.save("big_endian.npy", X.astype(">f8"))
+    np.save("y.npy", y)
+    np.savez("both.npz", X=X, y=y)
+    rows = "".join(",".join(map(repr, x)) + f",{k}\n" for x, k in zip(X.tolist(), y, strict=True))
+    (here / "text.csv").write_text("x0,x1,x2,y\n" + rows)
+    for name in ("C.npy", "Fortran.npy", "big_endian.npy", "both.npz", "text.csv"):
+        train(name, out=name + ".run", target="y.npy" if name.endswith("npy") else "y", epochs=2)
+    assert len({(here / (path.name) / "model.safetensors").read_bytes() for path in here.glob("*.run")}) == 1
+
+
 def test_other_versions_are_told_of(here, train, resume, stop, told):
     stop(1, KeyboardInterrupt())
     train()

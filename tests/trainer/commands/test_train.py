@@ -1,0 +1,187 @@
+"""`tileprop train` as a process: killed at any moment and resumed, it ends at the file of a run that was never stopped."""
+
+import contextlib
+import hashlib
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from tileprop.trainer import DivergenceError, Network
+from tileprop.trainer.cli import main
+from tileprop.trainer.commands import ending
+from tileprop.trainer.commands.ending import Terminated, say, status_of
+from tileprop.trainer.runs.record import read_record
+
+pytest.importorskip("sklearn")
+SETTINGS = ("digits", "--epochs", "60", "--hidden", "16", "--checkpoint-every", "1")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
+    return tmp_path
+
+
+def start(*arguments, **options):
+    command = [sys.executable, "-m", "tileprop.trainer.cli", "train", *arguments]
+    return subprocess.Popen(command, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options})
+
+
+def sha(folder):
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def wait_for(path, process):
+    while not path.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ, and pseudo-terminals")
+def test_killed_then_resumed_then_terminated(here, capsys):
+    process = start("xor", "--epochs", "100000000", "--hidden", "2", "--checkpoint-every", "1000")
+    wait_for(here / "runs" / "xor" / "fit.checkpoint", process)
+    process.kill()
+    process.communicate()
+    assert read_record(here / "runs" / "xor").state == "training"
+    assert main(["predict", "runs/xor", "x.npy"]) == 2
+    assert capsys.readouterr().err.endswith("has no model yet; go on with it: tileprop train --resume runs/xor\n")
+    errors = on_a_terminal_until_terminated("--resume", "runs/xor", capsys=capsys)
+    assert errors.count(b"\n") >= 2
+    # rich hides the cursor for its bar.
+    assert errors.rindex(b"\x1b[?25h") > errors.rindex(b"\x1b[?25l")
+    assert b"of 100000000 epochs; the model as it was then is in runs/xor\r\n" in errors
+    assert errors.endswith(b"tileprop: go on with it: tileprop train --resume runs/xor\r\n")
+    assert read_record(here / "runs" / "xor").state == "interrupted"
+    assert not (here / "runs" / "xor" / ".lock").exists()
+
+
+def on_a_terminal_until_terminated(*arguments, capsys):
+    """What `train` writes on its standard error, a terminal; it gets SIGTERM once it shows its bar."""
+    import pty
+
+    terminal, other = pty.openpty()
+    process = start(*arguments, stderr=other, env={**os.environ, "TERM": "xterm"})
+    os.close(other)
+    seen = b""
+    while b"\x1b[?25l" not in seen:
+        assert select.select([terminal], [], [], 60)[0]
+        seen += os.read(terminal, 4096)
+    assert main(["info", "runs/xor"]) == 0
+    assert "training now" in capsys.readouterr().out
+    assert main(["train", "--resume", "runs/xor"]) == 2
+    assert "another process is training in runs/xor" in capsys.readouterr().err
+    process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(OSError):  # which tells that the other side is closed
+        while part := os.read(terminal, 4096):
+            seen += part
+    process.communicate(timeout=60)
+    os.close(terminal)
+    assert process.returncode == 143, seen
+    return seen
+
+
+@pytest.mark.full
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
+def test_killed_at_thirty_moments(here):
+    """Of its whole life: imports, data, the folder's making, epochs, checkpoints, the end's writing."""
+    drawn = random.Random(5)
+    started = time.monotonic()
+    process = start(*SETTINGS, "--out", "whole")
+    assert process.wait(timeout=300) == 0
+    life = time.monotonic() - started
+    whole, kills, resumed = sha(here / "whole"), 0, 0
+    while kills < 30:
+        run = here / f"run{kills}"
+        arguments = (*SETTINGS, "--out", run.name)
+        while not (run / "run.json").exists() or read_record(run).state != "finished":
+            process = start(*arguments, env={**os.environ, "TILEPROP_NUM_THREADS": drawn.choice("12")})
+            try:
+                process.wait(timeout=drawn.uniform(0.3, 1.0) * life)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+            process.communicate()
+            assert process.returncode in (0, -signal.SIGKILL)
+            if run.exists():  # whatever is to be seen of a run can go on
+                resumed += 1
+                arguments = ("--resume", run.name, "--checkpoint-every", "1")
+        assert sha(run) == whole
+    assert resumed > 5
+    assert not [path for path in here.iterdir() if path.name.endswith(".unfinished") and (path / "fit.checkpoint").exists()]
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Fits that a callback ends after two epochs, in the way that is given: a function."""
+    fit = Network.fit
+
+    def stopping(way):
+        def stopped(network, *data, callbacks, max_seconds=None, **options):
+            stop = lambda running: running.history.epochs == 2 and way()  # noqa: E731
+            return fit(network, *data, callbacks=[*callbacks, stop], **options)
+
+        monkeypatch.setattr(Network, "fit", stopped)
+
+    return stopping
+
+
+def test_a_time_that_is_up(here, capsys, stopping):
+    """It stops the run, which is no error, and can go on."""
+    stopping(lambda: True)
+    assert main(["train", "xor", "--epochs", "5", "--hidden", "2", "--max-seconds", "0.1"]) == 0
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "tileprop: stopped after 2 of 5 epochs; the model as it was then is in runs/xor",
+        "tileprop: go on with it: tileprop train --resume runs/xor",
+    ]
+    assert read_record(here / "runs" / "xor").state == "interrupted"
+
+
+def test_a_late_divergence(here, capsys, stopping):
+    """It ends the run by an error; the last finite model is kept."""
+
+    def diverge():
+        raise DivergenceError("training diverged in epoch 3")
+
+    stopping(diverge)
+    assert main(["train", "xor", "--epochs", "5", "--hidden", "2"]) == 2
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "tileprop: error: training diverged in epoch 3",
+        "tileprop: interrupted after 2 of 5 epochs; the model as it was then is in runs/xor",
+    ]
+    assert main(["info", "runs/xor"]) == 0
+    assert "diverged" in capsys.readouterr().out
+    assert main(["train", "--resume", "runs/xor"]) == 2
+    assert "smaller --learning-rate" in capsys.readouterr().err
+
+
+def test_statuses():
+    errors = KeyboardInterrupt(), Terminated(), DivergenceError()
+    assert [status_of(error) for error in errors] == [130, 143, 2]
+
+
+def test_long_messages_are_cut(capsys):
+    say("x\n" * 10_000 + "\x1b")
+    line = capsys.readouterr().err
+    assert len(line) < ending.LONGEST + 30
+    assert line.startswith("tileprop: x x x")
+
+
+def test_warnings_are_one_line(here, capsys, monkeypatch):
+    """A checkpoint that cannot be written, for instance; that costs no training."""
+
+    def no_space(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tileprop.trainer.fit.checkpoints.save_network", no_space)
+    assert main(["train", "xor", "--epochs", "2", "--hidden", "2"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "tileprop: note: the run folder is runs/xor"
+    assert lines[1].startswith("tileprop: warning: the checkpoint ")
+    assert len(lines) == 2

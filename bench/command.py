@@ -29,6 +29,7 @@ from .sides import DEFAULT_PEERS, PEERS, Side
 from .solvers import FITS, run_solvers
 
 OK, FAILED, REFUSED = 0, 1, 2
+WATCHED = ("small", "mid", "mnist", "big")
 EXAMPLES = """\
 examples:
   tileprop bench race --quick                          the smaller problems, in under a minute
@@ -41,6 +42,8 @@ examples:
   tileprop bench derivatives --quick                   Jacobians, Hessian products and more beside PyTorch and JAX
   tileprop bench solvers --fits sine,diabetes          Levenberg-Marquardt beside Adam, L-BFGS and SciPy
   tileprop bench latency                               a single row beside NumPy, PyTorch and scikit-learn
+  tileprop bench threads --draw 5                      what the choice of the number of threads costs
+  tileprop bench watching --problems small             what it costs that a fit is watched
   tileprop bench micro --only "sigmoid and float32"    some kernels
 """
 
@@ -197,6 +200,28 @@ def add_bench_command(subparsers: Any) -> None:
     )
     latency.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
 
+    threads = kinds.add_parser(
+        "threads",
+        help="the number of threads that is measured while training, beside one thread and two throughout",
+        description="Time fits with n_threads=2, and with the number left to them, beside one thread and two throughout, on "
+        "small problems and on drawn ones. Status 1 where a fit is more than 3%% slower than one thread, or than the better.",
+        allow_abbrev=False,
+    )
+    threads.add_argument("--draw", type=count, default=30, metavar="N", help="drawn problems (default: 30)")
+    threads.add_argument("--busy", action="store_true", help="while another process computes on one of the two processors")
+    watching = kinds.add_parser(
+        "watching",
+        help="what progress, checkpoints, Ctrl-C and divergence checks cost a fit",
+        description="Time fits that are watched beside bare kernel epochs, one thread. Status 1 where it costs more than 2%%.",
+        allow_abbrev=False,
+    )
+    watching.add_argument(
+        "--problems", type=Names(PROBLEMS), default=list(WATCHED), metavar="NAMES", help=f"default: {','.join(WATCHED)}"
+    )
+    for kind, rounds, seconds in ((threads, 7, 1.0), (watching, 7, 5.0)):
+        kind.add_argument("--rounds", type=count, default=rounds, metavar="N", help=f"turns of each (default: {rounds})")
+        kind.add_argument("--seconds", type=float, default=seconds, metavar="S", help=f"of a turn (default: {seconds:g})")
+
     micro = kinds.add_parser(
         "micro",
         help="every public kernel by itself",
@@ -236,6 +261,14 @@ def run_bench(args: argparse.Namespace) -> int:
         from .latency import run_latency
 
         return run_latency(args.dtype)
+    if args.benchmark == "threads":
+        from .threads import run_threads
+
+        return run_threads(args.draw, args.rounds, args.seconds, args.busy)
+    if args.benchmark == "watching":
+        from .watching import run_watching
+
+        return run_watching(args.problems, args.rounds, args.seconds)
     if args.benchmark == "micro":
         from .micro_run import run_micro
 

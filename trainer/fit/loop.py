@@ -165,8 +165,8 @@ class Loop:
     def _record(self, losses: np.ndarray, val_loss: float | None) -> bool:
         """Each epoch for itself, up to the one after which a callback ends the fit; whether one does."""
         stops = False
-        for epoch in losses:
-            self.history.record(epoch.loss.item(), val_loss, self.seconds, epoch.batch_mean.item(), epoch.penalty.item())
+        for loss, batch_mean, penalty, *_ in losses.tolist():
+            self.history.record(loss, val_loss, self.seconds, batch_mean, penalty)
             answers = [bool(callback(self.running)) for callback in self.options.callbacks]  # each is asked
             stops = any(answers)
             if stops:

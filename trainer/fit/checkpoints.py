@@ -107,6 +107,8 @@ class Checkpoints:
     def write(self) -> None:
         """What was remembered last. An error of the disk is warned of: it costs neither the fit nor the checkpoint before."""
         arrays, notes = self._now
+        if not arrays:  # an error before anything was remembered
+            return
         self._written, self._time = self._history.epochs, time.monotonic()
         try:
             if os.path.lexists(self._path):

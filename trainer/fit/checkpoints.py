@@ -114,6 +114,8 @@ class Checkpoints:
         if self._now is None or self._now is self._saved:
             return
         arrays, notes = self._now
+        if not arrays:  # an error before anything was remembered
+            return
         self._written, self._time = self._history.epochs, time.monotonic()
         try:
             stacked = {name: np.stack(array) if isinstance(array, list) else array for name, array in arrays.items()}

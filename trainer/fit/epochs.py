@@ -70,12 +70,14 @@ class Epochs:
         threads are to be measured, and by `Team.stop`. Where training diverges, the parameters are left finite.
         """
         self.whole = False
-        if not self._orders:
-            self._drawn_from = self.model.generator.bit_generator.state if epochs > 1 else {}
+        if self.position:  # epochs of one call are whole
+            epochs = 1
+        if epochs > 1:
+            self._drawn_from = self.model.generator.bit_generator.state
         while len(self._orders) < epochs:
             self._orders.append(self._order())
         orders = self._orders[:epochs]
-        if self.position or len({len(order) for order in orders}) > 1:  # epochs of one call are whole, and equally long
+        if len({len(order) for order in orders}) > 1:  # and equally long
             del orders[1:]
         if not self.position:
             self._begun[:] = self.model.theta
@@ -97,17 +99,20 @@ class Epochs:
 
     def remembered(self) -> dict[str, Any]:
         """What a checkpoint keeps of the epoch under way: numbers, and arrays of finite numbers."""
-        if not self.position:
-            return {"position": 0}
+        lengths = np.array([len(order) for order in self._orders], np.int64)
+        drawn = {"orders": np.concatenate([*self._orders, np.empty(0, np.int64)]), "lengths": lengths}
         record = np.asarray(self._record).view(np.int64).copy()  # as the bits that they are
-        return {"position": self.position, "order": self._orders[0], "record": record, "begun": self._begun.copy()}
+        begun = self._begun.copy() if self.position else self._begun[:0]
+        return {"position": self.position, "record": record, "begun": begun, **drawn}
 
     def recall(self, kept: dict[str, Any]) -> None:
         """Be as when `remembered` gave this."""
         self.position = kept["position"]
         if self.position:
-            self._orders, self._begun[:] = [kept["order"].copy()], kept["begun"]
-            self._record[:] = kept["record"].view(self._record.dtype)
+            self._begun[:] = kept["begun"]
+        self._record[:] = kept["record"].view(self._record.dtype)
+        ends = np.cumsum(kept["lengths"])
+        self._orders = [kept["orders"][end - length : end].copy() for end, length in zip(ends, kept["lengths"], strict=True)]
 
     # What train does ---------------------------------------------------------------------------------------------------------
 

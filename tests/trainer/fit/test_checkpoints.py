@@ -27,6 +27,7 @@ from tileprop.trainer import (
     StepDecay,
     WarmUp,
 )
+from tileprop.trainer.fit import loop
 from tileprop.trainer.fit.checkpoints import Checkpoints, previous
 from tileprop.trainer.fit.team import Team
 
@@ -196,6 +197,45 @@ def test_an_interrupt_within_an_epoch_costs_no_step(tmp_path, monkeypatch, call,
     monkeypatch.setattr(Team, "run", seen)
     assert bits(*Network.resume(path, X, T, **given)) == expected
     assert begins[0] == {1: 30, 2: 60, 4: 30, 7: 30}[call]
+
+
+class Cut:
+    """In the place of `ThreadChoice`: one call ends after a step, the next one makes as many epochs as it likes."""
+
+    size, calls = 1, 0
+
+    def __init__(self, *arguments):
+        pass
+
+    @property
+    def limit(self):
+        return 0.0 if self.calls % 2 else None
+
+    def record(self, rows, seconds):
+        self.calls += 1
+
+
+@pytest.mark.parametrize("shuffle", [True, lambda n: np.arange(5 + n // 2, n)])
+@pytest.mark.parametrize("call", range(1, 8))
+def test_an_interrupt_among_calls_of_several_epochs_and_of_pieces(tmp_path, monkeypatch, call, shuffle):
+    path, calls, run = tmp_path / "fit", [], Team.run
+    whole = network()
+    expected = bits(whole, whole.fit(X, T, epochs=20, batch_size=8, shuffle=shuffle))
+
+    def interrupted(self, *arguments):
+        run(self, *arguments)
+        calls.append(arguments)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "ThreadChoice", Cut)
+    monkeypatch.setattr(loop.Loop, "_epochs_in_a_call", lambda self: min(3, 20 - self.history.epochs))
+    monkeypatch.setattr(Team, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        network().fit(X, T, epochs=20, batch_size=8, shuffle=shuffle, checkpoint=path)
+    monkeypatch.setattr(Team, "run", run)
+    given = {} if shuffle is True else {"shuffle": shuffle}
+    assert bits(*Network.resume(path, X, T, **given)) == expected
 
 
 def test_once_a_minute_within_an_epoch(tmp_path, monkeypatch):

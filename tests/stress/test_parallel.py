@@ -145,7 +145,7 @@ from sklearn.model_selection import GridSearchCV
 warnings.simplefilter("ignore")
 
 def search(n_jobs, **more):
-    estimator = MLPRegressor((8,), max_iter=20, random_state=0, **more)
+    estimator = MLPRegressor(hidden_layer_sizes=(8,), max_iter=20, random_state=0, **more)
     found = GridSearchCV(estimator, {"alpha": [1e-4, 1e-2]}, cv=2, n_jobs=n_jobs).fit(X, T)
     return found.cv_results_["mean_test_score"].tolist(), [W.tobytes() for W in found.best_estimator_.coefs_]
 

@@ -32,12 +32,17 @@ class Team:
         self._end = weakref.finalize(self, _end_all, self._workers)
 
     def __enter__(self) -> Team:
-        if self.size > 1 and not self._start(self.size):
-            self.size = 1
+        try:
+            if self.size > 1 and not self._start(self.size):
+                self.size = 1
+        except BaseException:  # an interrupt: `__exit__` will not be called
+            self._end()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._end()
+        with HeldSignals():  # an interrupt within would be taken for the end
+            self._end()
 
     def run(self, call: Callable[[Workspace], float], work: Workspace, expected: float) -> float:
         """What `call` returns, made by all members together, each with its workspace. expected: seconds that it may take.
@@ -68,9 +73,10 @@ class Team:
     def _start(self, size: int) -> bool:
         """Whether so many threads are there, or could be started: the others would wait for one that is not for ever."""
         try:
-            while len(self._workers) < size:
-                self._workers.append(_Worker())
-                self._workers[-1].start()
+            with HeldSignals():  # cut in two, a start leaves a thread that Python counts for ever
+                while len(self._workers) < size:
+                    self._workers.append(_Worker())
+                    self._workers[-1].start()
         except RuntimeError:  # by the limits of the system, or because the interpreter ends
             _end_all(self._workers)
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -19,6 +20,9 @@ _SIGNALS = [
 TOGETHER = 1.0  # seconds
 
 
+_outermost: HeldSignals | None = None  # the block that holds signals now
+
+
 class HeldSignals:
     """For the time of a `with` block of the main thread: what signal handlers raise is raised at its end, the first of it.
 
@@ -34,14 +38,17 @@ class HeldSignals:
         self._raised: BaseException | None = None
         self._since = 0.0
         self.impatient = False
+        self.thread = threading.current_thread()
 
     def __enter__(self) -> Self:
+        global _outermost
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 handler = signal.getsignal(number)
                 if callable(handler) and not isinstance(getattr(handler, "__self__", None), HeldSignals):
                     self._handlers[number] = handler  # before it is replaced: an interrupt in between must find it
                     signal.signal(number, self._answer)
+                    _outermost = self
         return self
 
     def _answer(self, number: int, frame: FrameType | None) -> None:
@@ -55,12 +62,28 @@ class HeldSignals:
             if self._stop is not None:
                 self._stop()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def _put_back(self) -> None:
         for number in reversed(self._handlers):
             signal.signal(number, self._handlers[number])
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        global _outermost
+        if self._handlers:
+            self._put_back()
+            _outermost = None
         raised, self._raised = self._raised, None
         try:
             if raised is not None:
                 raise raised
         finally:
             del raised  # otherwise it would hold this frame, and this frame it
+
+
+def _in_a_child() -> None:
+    """After a fork. Another thread's block does not end there, and would hold signals for ever."""
+    if _outermost is not None and _outermost.thread is not threading.current_thread():
+        _outermost._put_back()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_a_child)

@@ -1,12 +1,14 @@
-"""For the time of a compilation: no other thread compiles kernels, no garbage is collected, and Ctrl-C waits.
+"""For the time of a compilation: no other thread compiles kernels, no garbage is collected, and Ctrl-C and forks wait.
 
-Cut in two, a compilation leaves Numba in a state in which later ones fail, or the process ends.
+Cut in two, a compilation leaves Numba in a state in which later ones fail, or the process ends. A child that is forked
+meanwhile would have half of one, and a lock that nobody frees.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import threading
 from collections.abc import Iterator
 
@@ -16,6 +18,16 @@ try:  # Numba's own lock, so that a thread that holds it and comes to a kernel w
     from numba.core.compiler_lock import global_compiler_lock as compiler_lock
 except ImportError:
     compiler_lock = threading.RLock()  # type: ignore[assignment]
+
+
+def _hold() -> None:
+    """Before a fork, in the thread that forks. Python prints what a signal handler raises meanwhile, and goes on."""
+    with HeldSignals():
+        compiler_lock.acquire()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold, after_in_parent=compiler_lock.release, after_in_child=compiler_lock.release)
 
 
 @contextlib.contextmanager

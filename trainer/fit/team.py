@@ -51,8 +51,9 @@ class Team:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        _entered.pop(id(self), None)
-        self._end()
+        with HeldSignals():  # an interrupt within would be taken for the end
+            _entered.pop(id(self), None)
+            self._end()
 
     @property
     def at_work(self) -> bool:
@@ -126,9 +127,10 @@ class Team:
     def _start(self, size: int) -> bool:
         """Whether so many threads are there, or could be started: the others would wait for one that is not for ever."""
         try:
-            while len(self._workers) < size:
-                self._workers.append(_Worker())
-                self._workers[-1].start()
+            with HeldSignals():  # cut in two, a start leaves a thread that Python counts for ever
+                while len(self._workers) < size:
+                    self._workers.append(_Worker())
+                    self._workers[-1].start()
         except RuntimeError:  # by the limits of the system, or because the interpreter ends
             _end_all(self._workers)
             self.most = 1

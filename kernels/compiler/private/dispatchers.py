@@ -92,9 +92,10 @@ class Kernel(_Declaring):
 
     def address(self, args: tuple[Any, ...], result: Any = None) -> int:
         """Where the machine code for these argument types lies, compiled now where it is not yet. result: as it is found."""
-        self.compile(args)
-        compiled = self.overloads[self._declared(args)]
-        address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+        with compiling():  # to look for it makes machine code, and holds LLVM's lock
+            self.compile(args)
+            compiled = self.overloads[self._declared(args)]
+            address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
         return address
 
     def _declared(self, args: tuple[Any, ...]) -> tuple[Any, ...]:

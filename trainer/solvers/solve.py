@@ -27,7 +27,7 @@ def solve(
     validate: Callable[[], float] | None,
     callbacks: Sequence[Callback],
     progress: bool | None,
-    max_seconds: float | None,
+    max_seconds: float | None = None,
 ) -> History:
     """Train the network on the problem, for so many iterations at most; validate: gives the validation loss."""
     running = RunningFit(network, None, History(n_samples=len(problem.X)))

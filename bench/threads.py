@@ -123,7 +123,8 @@ def busy(cpus: list[int]) -> Iterator[None]:
 def run_threads(count: int, rounds: int, seconds: float, beside: bool) -> int:
     """Print a line for each problem; status 1 where a choice is slower by more than `BOUND`.
 
-    beside: another process computes on one of the processors, so that two threads throughout are no measure.
+    beside: another process computes on one of the processors. Two threads throughout may then take 20 times as long, and are
+    left out.
     """
     cpus = choose_cpus(PROCESSORS)
     pin(cpus)
@@ -132,11 +133,14 @@ def run_threads(count: int, rounds: int, seconds: float, beside: bool) -> int:
     with busy(cpus[-1:] if beside else []):
         for problem, dtype in problems:
             ways = ways_of(task_of(problem, dtype))
+            if beside:
+                del ways[TWO]
             epochs = epochs_for(ways[ONE], seconds)
             times = take_turns(ways, epochs, rounds)
-            found = [slower(times, AT_MOST, [ONE]), slower(times, CHOSEN, [ONE, TWO])]
+            steady = [name for name in (ONE, TWO) if name in times]
+            found = [slower(times, AT_MOST, [ONE]), slower(times, CHOSEN, steady)]
             worst = [max(before, least) for before, (least, _) in zip(worst, found, strict=True)]
-            turns = [duration(min(times[name]) / epochs) for name in (ONE, TWO)]
+            turns = [duration(min(times[name]) / epochs) if name in times else "-" for name in (ONE, TWO)]
             rows.append([f"{problem}, {dtype}", *turns, *(signed(part) for both in found for part in both)])
             print(" ".join(rows[-1]), file=sys.stderr, flush=True)
     header = ["problem", "epoch, one thread", "two", "n_threads=2 over one", "median", "fit over the better", "median "]

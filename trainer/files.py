@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import reprlib
+from hashlib import blake2b
 from itertools import pairwise
 from os import PathLike
 from pathlib import Path
@@ -26,6 +27,7 @@ from .writing import whole_file
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 FORMAT = "tileprop-network-1"
+METADATA = ("format", "plan", "notes", "checksum")
 # What the plan tells of a network, and as what.
 FIELDS = {"sizes": list, "activation": list, "output_activation": str, "loss": str, "bias": bool, "dtype": str}
 # Besides, of a loss that has one, its parameter: a number or several.
@@ -48,17 +50,15 @@ def save_network(
     more notes than 1 MiB.
     """
     safetensors = require("safetensors.numpy", "saving a network")
+    # safetensors writes the memory of an array that is not contiguous in the wrong order, so copies are made.
     tensors = {f"extra.{name}": np.array(array, order="C") for name, array in (arrays or {}).items()}
-    for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
-        # safetensors writes the memory of an array that is not contiguous in the wrong order, so copies are made.
-        tensors[f"weights.{i}"] = np.array(W, order="C")
-        if network.plan.bias:
-            tensors[f"biases.{i}"] = np.array(b, order="C")
+    tensors |= {name: np.array(tensor, order="C") for name, tensor in _tensors(network.plan, network.theta).items()}
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES.values() or not all_finite(tensor):
             raise InputError(f"{name} ({tensor.dtype}) cannot be saved: all its entries must be real, finite numbers")
     plan = {**network.plan.arguments, "dtype": network.dtype.name}
     metadata = {"format": FORMAT, "plan": json.dumps(plan), "notes": json.dumps(notes or {})}
+    metadata["checksum"] = _checksum(metadata, tensors)
     # Not save_file, whose files nobody else may read, and whose errors are no OSErrors.
     data = safetensors.save(tensors, metadata)
     end = 8 + int.from_bytes(data[:8], "little")
@@ -91,16 +91,37 @@ def load_network(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyMo
         if metadata.get("format") != FORMAT:
             found = reprlib.repr(metadata.get("format"))
             raise ModelFormatError(f"{path} is no tileprop network: its format is {found}, not {FORMAT!r}")
+        unknown = [name for name in metadata if name not in METADATA]
+        if unknown:
+            raise ModelFormatError(f"{path} holds unknown metadata: {', '.join(reprlib.repr(name) for name in unknown[:5])}")
         described = read_json(metadata.get("plan", ""), f"the plan in {path}")
         notes = read_json(metadata.get("notes", ""), f"the notes in {path}")
         plan, dtype = _checked_plan(described, file.tensors, path)
         theta = np.empty(plan.n_parameters, dtype)
-        for i, (W, b) in enumerate(zip(*plan.unflatten(theta), strict=True)):
-            file.read(f"weights.{i}", W)
-            if plan.bias:
-                file.read(f"biases.{i}", b)
-        arrays = {name.removeprefix("extra."): file.read(name) for name in file.tensors if name.startswith("extra.")}
-    return kind(**described, initial=theta), arrays, notes
+        for name, parameters in _tensors(plan, theta).items():
+            file.read(name, parameters)
+        extra = {name: file.read(name) for name in file.tensors if name.startswith("extra.")}
+    if "checksum" in metadata and metadata["checksum"] != _checksum(metadata, {**_tensors(plan, theta), **extra}):
+        raise ModelFormatError(f"{path} is damaged: its checksum is not that of what it holds")
+    return kind(**described, initial=theta), {name.removeprefix("extra."): array for name, array in extra.items()}, notes
+
+
+def _tensors(plan: Plan, theta: np.ndarray) -> dict[str, np.ndarray]:
+    """The parameters by the names that they have in a file, views of theta."""
+    weights, biases = plan.unflatten(theta)
+    named = {f"weights.{i}": W for i, W in enumerate(weights)}
+    return named | ({f"biases.{i}": b for i, b in enumerate(biases)} if plan.bias else {})
+
+
+def _checksum(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> str:
+    """Of all that a file holds. A checkpoint of which a bit has flipped is to be refused, and the one before it taken."""
+    digest = blake2b(digest_size=16)
+    for name in ("plan", "notes"):
+        digest.update(f"{name} {len(metadata[name])} {metadata[name]}".encode("utf-8", "surrogatepass"))
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode("utf-8", "surrogatepass"))
+        digest.update(np.ascontiguousarray(tensor).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def _tells_a_network(described: Any) -> bool:

@@ -118,8 +118,26 @@ def test_metadata_are_in_one_order(saved):
     """safetensors has another one in each process; a file's hash is to tell whether two networks are the same."""
     data = saved.read_bytes()
     length = int.from_bytes(data[:8], "little")
-    assert list(json.loads(data[8 : 8 + length])["__metadata__"]) == ["format", "notes", "plan"]
+    assert list(json.loads(data[8 : 8 + length])["__metadata__"]) == ["checksum", "format", "notes", "plan"]
     assert length % 8 == 0
+
+
+def test_a_flipped_bit_is_noticed(saved):
+    """In a checkpoint it would be trained on."""
+    whole, before = saved.read_bytes(), Network.load(saved).theta
+    for at in np.random.default_rng(2).choice(len(whole), 100, replace=False):
+        saved.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :])
+        try:
+            again = Network.load(saved).theta
+        except InputError:
+            continue
+        assert again.tobytes() == before.tobytes()  # a space at the header's end
+
+
+def test_unknown_metadata_are_refused(saved):
+    save_file({"weights.0": np.zeros((1, 1), np.float32)}, saved, {"format": FORMAT, "Checksum": "x"})
+    with pytest.raises(ModelFormatError, match="unknown metadata: 'Checksum'"):
+        Network.load(saved)
 
 
 def test_missing_file(tmp_path):

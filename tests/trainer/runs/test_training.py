@@ -148,6 +148,21 @@ def test_what_could_not_be_written_at_the_end_is_written_later(here, train, resu
     assert (here / "runs/moons/model.safetensors").read_bytes() == (here / "whole/model.safetensors").read_bytes()
 
 
+@pytest.mark.parametrize("part", ["header", "numbers"])
+def test_a_checkpoint_with_a_flipped_bit_is_not_gone_on_from(here, train, resume, stop, part):
+    """The one before it is."""
+    train(out="whole")
+    stop(4, KeyboardInterrupt())
+    train()
+    stop(0, None)
+    checkpoint = here / "runs/moons/fit.checkpoint"
+    data = bytearray(checkpoint.read_bytes())
+    data[data.index(b"mean_square") if part == "header" else -9] ^= 1
+    checkpoint.write_bytes(data)
+    assert resume().state == "finished"
+    assert (here / "runs/moons/model.safetensors").read_bytes() == (here / "whole/model.safetensors").read_bytes()
+
+
 def raise_no_space(*arguments):
     raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -258,8 +258,8 @@ class Resumed:
         for record, kept in ((state.counters[0], "counters"), (state.hyperparameters[0], "hyperparameters")):
             for name, value in self._notes[kept].items():
                 record[name] = value
-        vectors = {name: self._arrays[name].view(self.model.dtype) for name in ("velocity", "mean_square")}
-        return state._replace(**vectors)
+        velocity, mean_square = (self._arrays[name].view(self.model.dtype) for name in ("velocity", "mean_square"))
+        return state._replace(velocity=velocity, mean_square=mean_square)
 
     def put_back(self, history: History, callbacks: Sequence[Callback]) -> bool:
         """The parameters, the random generator, the history and what callbacks remember, as they were; whether it had ended."""

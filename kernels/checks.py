@@ -58,6 +58,8 @@ def check_workspace(plan, net):
             fits = False
     if not fits:
         raise ValueError("work was made for another plan; make a workspace for this one")
+    if net.memory.size < net.header.size:
+        raise ValueError("work.numbers is shorter than it was made (given, needed)", net.memory.size, net.header.size)
 
 
 @leaf
@@ -68,6 +70,8 @@ def check_loss(plan, net):
         raise ValueError("work was made for another plan's loss; make a workspace for this one")
     if ours.n_targets != theirs.n_targets:
         raise ValueError("work was made for another plan (its columns of T, needed)", ours.n_targets, theirs.n_targets)
+    if ours.n_loss_parameters != theirs.n_loss_parameters:
+        raise ValueError("work was made for other parameters of the loss; make a workspace for this plan")
     for k in range(theirs.n_loss_parameters):
         if net.memory[ours.loss_parameters + k] != net.memory.dtype.type(plan.header[k].loss_parameter):
             raise ValueError("work was made for other parameters of the loss; make a workspace for this plan")

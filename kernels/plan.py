@@ -40,7 +40,8 @@ PLAN_LAYER = record_type(
 class Plan(NamedTuple):
     """What the network is: sizes, offsets into theta, activation and loss codes. Made by `make_plan`.
 
-    Change nothing in it: a workspace holds copies.
+    Change nothing in it: a workspace holds copies, and kernels refuse a plan that differs from them. `make_workspace` refuses
+    one whose sizes and offsets disagree.
     """
 
     # PLAN_HEADER: one record, or one for each value of the loss's parameter, which differ in that value alone. (An array of its
@@ -149,3 +150,18 @@ def make_plan(
     header.loss, header.n_loss_parameters, header.biased = chosen.code, len(parameters), bias
     header.loss_parameter[: len(parameters)] = parameters
     return Plan(header, layers)
+
+
+def check_plan(plan: Plan) -> None:
+    """Raise ValueError where numbers in a plan's records do not agree with one another, as somebody may have changed them."""
+    header, layers = plan.header[0], plan.layers
+    offset, agree = 0, header.n_layers == len(layers) and 0 <= header.n_loss_parameters <= len(plan.header)
+    width = int(layers[0].n_in) if len(layers) else 0
+    for layer in layers:
+        n_in, n_out = int(layer.n_in), int(layer.n_out)
+        ends = offset + n_in * n_out
+        agree &= n_in == width > 0 and n_out > 0 and (layer.theta_weights, layer.theta_biases) == (offset, ends)
+        offset, width = ends + (n_out if header.biased else 0), n_out
+    agree &= 0 < header.n_targets and header.n_parameters == offset and len(layers) > 0
+    if not agree:
+        raise ValueError("the plan's sizes and offsets do not agree; make_plan makes one whose do")

@@ -22,13 +22,13 @@ MOST_PARAMETERS = 1 << 40
 MOST_INTEGER = (1 << 63) - 1
 
 
-def positive_integer(name: str, value: Any) -> int:
+def positive_integer(name: str, value: Any, most: int = MOST_INTEGER) -> int:
     try:
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} is {value!r}; it must be a whole number") from None
-    if not 1 <= number <= MOST_INTEGER:
-        raise ValueError(f"{name} is {number}; it must be at least 1" + (" and below 2^63" if number > 0 else ""))
+    if not 1 <= number <= most:
+        raise ValueError(f"{name} is {number}; it must be at {f'most {most}' if number > most else 'least 1'}")
     return number
 
 

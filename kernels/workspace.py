@@ -21,7 +21,7 @@ from .compiler.processor import SIMD
 from .layout import CACHE_LINE, STACKED_ROWS, Places, aligned_zeros, cut_batches, set_panels
 from .llvm.row_kernels import address_of
 from .losses import loss_registry
-from .plan import PLAN_HEADER, PLAN_LAYER, Plan
+from .plan import PLAN_HEADER, PLAN_LAYER, Plan, check_plan
 from .records import copy_fields, make_records, record_type
 from .training.barrier import CONTROL
 from .training.dropout import WHOLE
@@ -29,6 +29,7 @@ from .validation import positive_integer, real_dtype
 
 # What has no comment is a place in `numbers`, where that begins.
 HEADER = record_type(
+    ("size", np.int64),  # of `numbers`
     ("n_threads", np.int64),  # the most that may work together
     ("thread", np.int64),  # this thread's number, of
     ("threads", np.int64),  # those that work on one call together
@@ -122,7 +123,8 @@ class Workspace(NamedTuple):
     """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`.
 
     It holds addresses of machine code, and so is of no use in another process. Change nothing in it but `epochs`,
-    `control[0].stop` and `control[0].abandon`: kernels trust the offsets.
+    `control[0].stop` and `control[0].abandon`: kernels trust the offsets and addresses in `header` and `layers`. That
+    `numbers` is as long as it was is checked.
     """
 
     header: np.recarray[Any, Any]  # (1,) HEADER
@@ -190,11 +192,10 @@ def make_workspace(
 
     Raises TypeError or ValueError for numbers that are not whole or out of range, and MemoryError where there is too little.
     """
-    batch = positive_integer("batch_size", batch_size)
-    if batch > MOST_ROWS:
-        raise ValueError(f"batch_size is {batch}; it must be at most {MOST_ROWS}")
+    batch = positive_integer("batch_size", batch_size, MOST_ROWS)
     threads = positive_integer("n_threads", n_threads)
     real = real_dtype(dtype)
+    check_plan(plan)
     header, layers = make_records(1, HEADER), make_records(plan.n_layers, LAYER)
     copy_fields(plan.header[:1], header)
     copy_fields(plan.layers, layers)
@@ -216,7 +217,7 @@ def make_workspace(
     _place_chunk(top, layers, places)
 
     top.tangents = places.end if curvature else 0
-    count = 2 * places.end if curvature else places.end
+    count = top.size = 2 * places.end if curvature else places.end
     try:
         numbers = aligned_zeros(count, real)
     except MemoryError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inside import hyperparameters, mean_square, progress, rule_of, velocity
-from tileprop.kernels import make_plan, make_state
+from tileprop.kernels import loss_and_grad, make_plan, make_state, make_workspace, predict
 
 pytestmark = pytest.mark.plain
 
@@ -106,3 +107,41 @@ def test_states_do_not_share_memory():
     assert not np.shares_memory(velocity(make_state(made, "adam")), velocity(make_state(made, "adam")))
     adam = make_state(made, "adam")
     assert not np.shares_memory(velocity(adam), mean_square(adam))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plan: plan.layers.n_in.__setitem__(0, 1000),
+        lambda plan: plan.layers.n_out.__setitem__(1, 7),
+        lambda plan: plan.layers.n_out.__setitem__(0, -4),
+        lambda plan: plan.layers.theta_weights.__setitem__(1, 10**9),
+        lambda plan: plan.layers.theta_biases.__setitem__(0, -1),
+        lambda plan: plan.layers.activation.__setitem__(0, 12345),
+        lambda plan: plan.header.n_layers.__setitem__(0, 3),
+        lambda plan: plan.header.n_parameters.__setitem__(0, 1),
+        lambda plan: plan.header.n_targets.__setitem__(0, 0),
+        lambda plan: plan.header.n_loss_parameters.__setitem__(0, 5),
+        lambda plan: plan.header.loss.__setitem__(0, 12345),
+        lambda plan: plan.header.biased.__setitem__(0, False),
+    ],
+)
+def test_a_plan_that_was_changed_by_hand_is_refused(change):
+    plan = make_plan([3, 4, 2], "tanh", "identity")
+    work, theta, X, Y = make_workspace(plan, 5), np.zeros(plan.n_parameters), np.zeros((5, 3)), np.zeros((5, 2))
+    change(plan)
+    with pytest.raises(ValueError, match=r"do not agree|there is no|no .* with"):
+        make_workspace(plan, 5)
+    # One that was made before holds copies, and no other sizes are looked at.
+    with contextlib.suppress(ValueError):
+        predict(plan, theta, X, Y, work)
+        loss_and_grad(plan, theta, X, Y, np.zeros(0), theta.copy(), work)
+
+
+def test_a_workspace_whose_numbers_were_cut_is_refused():
+    plan = make_plan([3, 4, 2], "tanh", "identity")
+    work = make_workspace(plan, 5)
+    with pytest.raises(ValueError, match=r"work\.numbers is shorter than it was made"):
+        predict(
+            plan, np.zeros(plan.n_parameters), np.zeros((5, 3)), np.zeros((5, 2)), work._replace(numbers=work.numbers[:100])
+        )

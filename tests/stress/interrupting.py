@@ -1,7 +1,8 @@
 """Signals at random moments of all that takes long; prints how long each took to be answered.
 
-`python interrupting.py SEED EACH [CASE ...]`: so many signals for each case. Prints a line of JSON for each case: its name, and
-seconds from each signal until the call had ended. Ends with an error where a model is not usable afterwards, or a thread is left.
+`python interrupting.py SEED EACH [CASE ...]`: so many signals for each case. Prints a line of JSON for each case: its name,
+and seconds from each signal until the call had ended. Ends with an error where a model is not usable afterwards, or a thread
+is left.
 """
 
 from __future__ import annotations
@@ -141,7 +142,8 @@ def run(seed: int, each: int, names: list[str]) -> None:
     warnings.simplefilter("ignore")
     for name in names or CASES:
         case = CASES[name]()
-        interrupted(case, 2.0, signal.SIGINT)  # compiled, or read from the cache
+        for _ in range(3):  # until all is compiled, or read from the cache
+            interrupted(case, 2.0, signal.SIGINT)
         waits = []
         for k in range(each):
             waits.append(interrupted(case, moments.uniform(0.0, 0.5), (signal.SIGINT, signal.SIGTERM)[k % 2]))

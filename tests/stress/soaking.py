@@ -1,10 +1,12 @@
 """Random fits, predictions, saves, checkpoints, loads and resumes in one process, whose memory, files and threads are counted.
 
-`python soaking.py SECONDS SEED [TASK ...]`, the tasks being methods of `Soak`, all of them unless given. Prints the resident memory after warming up and at the end, in KiB, and how many rounds were made.
+`python soaking.py SECONDS SEED [TASK ...]`, the tasks being methods of `Soak`, all of them unless given. Prints the resident
+memory after warming up and at the end, in KiB, and how many rounds were made.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -25,7 +27,7 @@ WARM_UP = 0.2
 TASKS = ["fit", "fail", "checkpoint", "save", "differentiate", "solve", "estimate"]
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Ends a fit in its midst."""
 
 
@@ -58,22 +60,18 @@ class Soak:
 
     def fail(self) -> None:
         def stop(running: object) -> None:
-            raise Stopped
+            raise StoppedError
 
-        try:
+        with contextlib.suppress(StoppedError):
             self.network().fit(*self.rows(), epochs=5, n_threads=2, callbacks=[stop], progress=False)
-        except Stopped:
-            pass
 
     def checkpoint(self) -> None:
         def stop(running: object) -> None:
-            raise Stopped
+            raise StoppedError
 
         path, (X, T) = self.folder / "fit", self.rows()
-        try:
+        with contextlib.suppress(StoppedError):
             self.network().fit(X, T, epochs=4, checkpoint=path, checkpoint_every=1, callbacks=[stop], progress=False)
-        except Stopped:
-            pass
         Network.resume(path, X, T, callbacks=[lambda running: None], progress=False)
 
     def save(self) -> None:

@@ -124,7 +124,6 @@ class Checkpoints:
                 f"history.{name}": bits(np.array(getattr(self._history, name)[: notes["epochs"]], np.float64)) for name in LISTS
             }
             stacked, notes = {**stacked, **lists}, {**self._fixed, **notes}
-            notes["checksum"] = checksum(stacked, notes)
             save_network(self._path, self._model, stacked, notes, previous(self._path) if self._keeps else None)
             self._keeps, self._saved = True, self._now
         except (OSError, MemoryError, InputError) as error:
@@ -180,15 +179,6 @@ def _is_json(value: Any) -> bool:
 def bits(numbers: np.ndarray) -> np.ndarray:
     """As integers: numbers may be infinite, which no saved number may be."""
     return numbers.view(f"i{numbers.itemsize}")
-
-
-def checksum(arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> str:
-    """Of all that is read back: a disk may have changed a bit."""
-    digest = blake2b(json.dumps(notes).encode(), digest_size=16)
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        digest.update(_bytes_of(arrays[name]))
-    return digest.hexdigest()
 
 
 def _bytes_of(array: np.ndarray) -> np.ndarray:

@@ -12,9 +12,10 @@ import json
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,6 @@ from ..errors import InputError
 from ..files import save_network
 from ..model import Model
 from . import schedules
-from .callbacks import Callback
 from .history import History
 from .options import FitOptions
 
@@ -43,6 +43,21 @@ _SETTINGS = (
 LISTS = ("loss", "val_loss", "seconds", "batch_loss", "penalty")
 
 
+class Moment(NamedTuple):
+    """A fit after an epoch. lengths: of the history's lists.
+
+    kept, callbacks: what the optimizer, and each callback, goes on from: arrays that are not changed any more, what JSON holds,
+    or functions that give one of these, called when it is written.
+    """
+
+    ended: bool
+    theta: np.ndarray
+    generator: Any
+    lengths: dict[str, int]
+    kept: dict[str, Any]
+    callbacks: list[dict[str, Any]]
+
+
 class Checkpoints:
     """Writes the checkpoints of one fit: every so many epochs, or once a minute, and when it ends, however it ends."""
 
@@ -53,27 +68,14 @@ class Checkpoints:
         fixed = {"settings": settings_of(options), "optimizer": described_optimizer(options.optimizer)}
         self._fixed = {"format": FORMAT, "data": fingerprints(data), **fixed}
         self._written, self._time = history.epochs, time.monotonic()
-        self._now: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        self._now = Moment(False, np.empty(0), {}, {}, {}, [])
 
     def remember(self, ended: bool, kept: dict[str, Any]) -> None:
-        """What is so after this epoch. ended: no more are to come. kept: what the optimizer goes on from: what JSON holds, and
-        arrays, or lists of arrays of one shape, that are not changed any more."""
-        callbacks = [_remembered(callback) for callback in self._callbacks]
-        of_optimizer = _apart(kept)
-        arrays = {
-            "theta": self._model.theta.copy(),
-            # As the bits that they are: losses may be infinite, which no saved number may be.
-            **{f"history.{name}": np.array(getattr(self._history, name), np.float64).view(np.int64) for name in LISTS},
-            **{f"optimizer.{name}": array for name, array in of_optimizer[1].items()},
-            **{f"callback.{i}.{name}": array for i, (_, own) in enumerate(callbacks) for name, array in own.items()},
-        }
-        notes = {
-            "ended": ended,
-            "kept": of_optimizer[0],
-            "generator": json.dumps(self._model.generator.bit_generator.state, default=np.ndarray.tolist),
-            "callbacks": [numbers for numbers, _ in callbacks],
-        }
-        self._now = arrays, notes
+        """What is so after this epoch. ended: no more are to come. kept: what the optimizer goes on from, see `Moment`."""
+        lengths = {name: len(getattr(self._history, name)) for name in LISTS}
+        generator = self._model.generator.bit_generator.state
+        callbacks = [callback.remembered() if hasattr(callback, "remembered") else {} for callback in self._callbacks]
+        self._now = Moment(ended, self._model.theta.copy(), generator, lengths, kept, callbacks)
 
     def write_if_due(self) -> None:
         """After an epoch that was remembered."""
@@ -84,13 +86,12 @@ class Checkpoints:
 
     def write(self) -> None:
         """What was remembered last. An error of the disk is warned of: it costs neither the fit nor the checkpoint before."""
-        arrays, notes = self._now
+        arrays, notes = self._laid_out()
         self._written, self._time = self._history.epochs, time.monotonic()
         try:
             if os.path.lexists(self._path):
                 os.replace(self._path, previous(self._path))
-            stacked = {name: np.stack(array) if isinstance(array, list) else array for name, array in arrays.items()}
-            save_network(self._path, self._model, stacked, {**self._fixed, **notes})
+            save_network(self._path, self._model, arrays, {**self._fixed, **notes})
         except OSError as error:
             warnings.warn(
                 f"the checkpoint {self._path} could not be written: {error.strerror}. The fit goes on; the checkpoint before "
@@ -98,25 +99,34 @@ class Checkpoints:
                 stacklevel=2,
             )
 
+    def _laid_out(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The moment, as arrays and as what JSON holds."""
+        now = self._now
+        arrays = {"theta": now.theta}
+        for name, length in now.lengths.items():
+            arrays[f"history.{name}"] = bits_of(getattr(self._history, name)[:length])
+        owners = {"optimizer": now.kept, **{f"callback.{i}": kept for i, kept in enumerate(now.callbacks)}}
+        numbers: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
+        for owner, kept in owners.items():
+            for name, given in kept.items():
+                value = given() if callable(given) else given
+                if isinstance(value, np.ndarray):
+                    arrays[f"{owner}.{name}"] = value
+                else:
+                    numbers[owner][name] = value
+        of_optimizer, *of_callbacks = numbers.values()
+        generator = json.dumps(now.generator, default=np.ndarray.tolist)
+        return arrays, {"ended": now.ended, "kept": of_optimizer, "generator": generator, "callbacks": of_callbacks}
+
+
+def bits_of(numbers: Sequence[float]) -> np.ndarray:
+    """The bits that they are: losses may be infinite, which no saved number may be."""
+    return np.array(numbers, np.float64).view(np.int64)
+
 
 def previous(path: Path) -> Path:
     """Where the checkpoint before the last one is."""
     return path.with_name(path.name + PREVIOUS)
-
-
-def _remembered(callback: Callback) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A callback's numbers and arrays, where it has any to give."""
-    return _apart(callback.remembered()) if hasattr(callback, "remembered") else ({}, {})
-
-
-def _apart(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What JSON holds, and arrays or lists of them."""
-    arrays = {
-        name: value
-        for name, value in kept.items()
-        if isinstance(value, np.ndarray) or (isinstance(value, list) and value and isinstance(value[0], np.ndarray))
-    }
-    return {name: value for name, value in kept.items() if name not in arrays}, arrays
 
 
 # What must be the same -------------------------------------------------------------------------------------------------------

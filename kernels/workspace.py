@@ -136,8 +136,8 @@ class Workspace(NamedTuple):
     def control(self) -> np.recarray[Any, Any]:
         """(1,) CONTROL, in `numbers`: `control[0].stop`, not 0, asks a running epoch to end after its step.
 
-        `control[0].abandon`, not 0, ends any call of a kernel between two blocks of rows: an epoch is then after a whole step,
-        and all else that is written, or returned, is unfinished.
+        `control[0].abandon`, not 0, ends other kernels' calls between two blocks of rows; what they write and return is then
+        unfinished. With `stop`, an epoch does not end the step that it is at, but leaves it out.
         """
         begin = int(self.header[0].control)
         memory = self.numbers[begin : begin + CONTROL.itemsize // self.numbers.itemsize]

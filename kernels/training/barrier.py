@@ -15,7 +15,7 @@ from ..llvm import atomic_add, atomic_read, nap, pause, record_view, yield_threa
 from ..records import Record, with_attributes
 
 _LINE = 64  # bytes: each field has a cache line of its own
-# stop: the caller's wish, to end after a step. abandon: to end a call between two blocks of rows, whatever it has done by then.
+# stop: the caller's wish, to end after a step. abandon: not even to make whole what is cut into blocks of rows.
 # arrivals: how often threads have come to the barrier. decision: what all threads act on after a step; given_up: before it.
 CONTROL: Record = with_attributes(
     np.dtype(

@@ -208,14 +208,15 @@ def train_batches(net, rows, state, team, barriers, step, record):
         else:
             first, last = share(team, count, header.strip_rows)
             for row in range(first, last, header.block_rows):
-                if abandoned(net):
+                if row > first and abandoned(net):
                     break
                 block = Block(0, row, min(header.block_rows, last - row))
                 deltas_of_block(net, rows, batch, row, block, dropout)
-        if abandoned(net):  # whoever has left rows out comes here
+        long = count > header.block_rows
+        if long and abandoned(net):  # whoever has left rows out comes here
             control[0].given_up = 1
         wait_for_all(team, barriers + 1)
-        if control[0].given_up != 0:
+        if long and control[0].given_up != 0:
             status, done = STOPPED, start
             break
         loss = sum_of_losses(net, count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
 from ..errors import InputError
 from ..fit.callbacks import RunningFit
-from ..fit.checkpoints import fingerprints
+from ..fit.checkpoints import bits_of, fingerprints
 from .validation import Validation
 
 # Of the estimator; those that are None are not kept.
@@ -116,9 +117,11 @@ class Bookkeeping:
         if not self._fixed:
             self._fixed = {"before": self._before, "arguments": arguments_of(estimator), "validation": self._fingerprint()}
         kept: dict[str, Any] = {name: getattr(estimator, name) for name in COUNTS}
-        kept |= {name: _bits([getattr(estimator, name)]) for name in NUMBERS if getattr(estimator, name, None) is not None}
-        kept |= {name: _bits(getattr(estimator, name)) for name in CURVES if getattr(estimator, name, None) is not None}
-        kept |= {"rate": _bits([estimator._optimizer.learning_rate]), "random": state_of(estimator._random_state)}
+        kept |= {name: bits_of([getattr(estimator, name)]) for name in NUMBERS if getattr(estimator, name, None) is not None}
+        curves = {name: getattr(estimator, name, None) for name in CURVES}
+        kept |= {name: partial(_first, curve, len(curve)) for name, curve in curves.items() if curve is not None}
+        kept["rate"] = bits_of([estimator._optimizer.learning_rate])
+        kept["random"] = partial(_as_json, estimator._random_state.get_state(legacy=False))
         if self._orders.rows is not None:
             kept["rows"] = self._orders.rows
         if estimator.early_stopping:
@@ -172,7 +175,7 @@ def _text(value: Any) -> str:
 
 def state_of(random_state: np.random.RandomState) -> str:
     """As JSON."""
-    return json.dumps(random_state.get_state(legacy=False), default=np.ndarray.tolist)
+    return _as_json(random_state.get_state(legacy=False))
 
 
 def set_state(random_state: np.random.RandomState, kept: str) -> None:
@@ -189,6 +192,9 @@ def with_state(given: Any, kept: str) -> np.random.RandomState:
     return generator
 
 
-def _bits(numbers: Any) -> np.ndarray:
-    """As they are: they may be infinite, which no saved number may be."""
-    return np.array(numbers, np.float64).view(np.int64)
+def _as_json(state: Any) -> str:
+    return json.dumps(state, default=np.ndarray.tolist)
+
+
+def _first(curve: list[float], count: int) -> np.ndarray:
+    return bits_of(curve[:count])

@@ -24,6 +24,7 @@ from ..model import PREDICT_ROWS
 from ..network import Network
 from ..scikit_learn_names import network_arguments
 from .bookkeeping import Bookkeeping, Orders, state_of, with_state
+from .by_lbfgs import ByLBFGS
 from .callback_protocol import WithCallbacks
 from .validation import Validating
 
@@ -33,24 +34,11 @@ def _dense(X: Any) -> np.ndarray:
     return dense
 
 
-class Lowest:
-    """The lowest loss that L-BFGS has seen, its parameters, and how often one was lower than all before: each of its iterations
-    ends at such a one."""
-
-    def __init__(self, parameters: np.ndarray) -> None:
-        self.parameters, self.loss, self.count = parameters, np.inf, 0
-
-    def see(self, parameters: np.ndarray, loss: float) -> None:
-        if loss < self.loss:
-            self.count += np.isfinite(self.loss)
-            self.parameters, self.loss = parameters.copy(), loss
-
-
 def _of_estimator(resumed: Resumed, network: Network) -> dict[str, Any]:
     """What an estimator has kept in a checkpoint, which then goes on in this network."""
     kept = resumed.of_last_callback()
     if "before" not in kept:
-        raise InputError(f"{resumed.path} is no checkpoint of an estimator; go on with Network.resume")
+        raise InputError(f"{resumed.path} is no checkpoint of an estimator with solver='sgd' or 'adam'")
     ours, theirs = ({**model.plan.arguments, "dtype": model.dtype.name} for model in (network, resumed.model))
     for name, value in ours.items():
         if theirs.get(name) != value:
@@ -59,14 +47,12 @@ def _of_estimator(resumed: Resumed, network: Network) -> dict[str, Any]:
     return kept
 
 
-class CompiledTraining(Validating, WithCallbacks):
+class CompiledTraining(ByLBFGS, Validating, WithCallbacks):
     """What both estimators do otherwise than scikit-learn's. `coefs_` and `intercepts_` are views of `network_.theta`."""
 
     network_: Network
     # Of the call of `resume` under way.
     _resumed: Resumed | None = None
-    # Of the fit by L-BFGS under way.
-    _lowest: Lowest | None = None
 
     def _linked(self: Any, *, anew: bool = False) -> Network:
         """`network_`, made where there is none, and again where `coefs_` or `intercepts_` are no longer views of it."""
@@ -173,48 +159,6 @@ class CompiledTraining(Validating, WithCallbacks):
             blocks = [X[start : start + PREDICT_ROWS].toarray() for start in range(0, X.shape[0], PREDICT_ROWS)]
         outputs = [network.outputs(np.ascontiguousarray(rows, network.dtype)) for rows in blocks]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
-
-    def _loss_grad_lbfgs(
-        self: Any, packed_coef_inter: np.ndarray, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, *scratch: Any
-    ) -> tuple[float, np.ndarray]:
-        self._unpack(packed_coef_inter)
-        coefs, intercepts = self.coefs_, self.intercepts_
-        network = self.network_ if "network_" in vars(self) else self._linked()
-        for view, values in zip([*network.weights, *network.biases], [*coefs, *intercepts], strict=True):
-            view[:] = values
-        loss, grad = network.loss_and_grad(X, self._targets(y), sample_weight)
-        total = len(X) if sample_weight is None else sample_weight.sum()
-        weights, biases = network.unflatten(grad)
-        squares = 0.0
-        for W, dW in zip(coefs, weights, strict=True):
-            dW += self.alpha / total * W
-            squares += float(np.vdot(W, W))
-        gradient = np.concatenate([array.ravel() for array in (*weights, *biases)])
-        value = self._total_loss(loss, 0.5 * self.alpha * squares / total)
-        if self._lowest is not None:
-            self._lowest.see(packed_coef_inter, value)
-        return value, gradient
-
-    def _fit_lbfgs(self: Any, X: Any, *rest: Any) -> None:
-        for name in ("optimizer", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "schedule", "checkpoint"):
-            if getattr(self, name):
-                raise ValueError(f"{name} needs solver='sgd' or 'adam'; solver='lbfgs' does not know it")
-        if self._validation is not None:
-            raise ValueError("X_val needs solver='sgd' or 'adam'; solver='lbfgs' does not look at a validation set")
-        network = self._linked(anew=True)
-        self._lowest = Lowest(np.concatenate([array.ravel() for array in (*self.coefs_, *self.intercepts_)]))
-        try:
-            # Not scikit-learn's sizes, which in a warm start have one output for each target whatever the loss.
-            super()._fit_lbfgs(_dense(X), *rest[:-1], network.plan.sizes)  # type: ignore[misc]
-        except SecondInterrupt:
-            raise
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
-            self._unpack(self._lowest.parameters)
-            self.n_iter_, self.loss_ = self._lowest.count, self._lowest.loss
-        finally:
-            del self._lowest
-        self._linked(anew=True)
 
     def _fit_stochastic(
         self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, *scratch_and_incremental: Any

@@ -128,7 +128,7 @@ class EarlyStopping:
         return self._waited > self.n_iter_no_change
 
     def remembered(self) -> dict[str, Any]:
-        """What a checkpoint is to keep: numbers, and arrays of finite numbers."""
+        """What a checkpoint is to keep: numbers, and arrays of finite numbers, or functions that give these."""
         return {"waited": self._waited, "scores": np.array(self.scores, np.float64).view(np.int64), "theta": self._theta}
 
     def recall(self, kept: dict[str, Any]) -> None:

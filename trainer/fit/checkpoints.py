@@ -13,11 +13,11 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,6 +52,20 @@ _SETTINGS = (
 LISTS = ("loss", "val_loss", "seconds", "batch_loss", "penalty")
 
 
+class Moment(NamedTuple):
+    """A fit as it was when it was remembered. epochs: that were made by then.
+
+    kept: what the optimizer, callbacks and others go on from, by owners: arrays that are not changed any more, what JSON holds,
+    or functions that give one of these, called when it is written.
+    """
+
+    theta: np.ndarray
+    generator: Any
+    epochs: int
+    stopped: str
+    kept: dict[str, dict[str, Any]]
+
+
 class Checkpoints:
     """Writes the checkpoints of one fit: every so many epochs, or once a minute, and when it ends, however it ends."""
 
@@ -63,7 +77,7 @@ class Checkpoints:
         self._fixed = {"format": FORMAT, "data": fingerprints(data), **fixed}
         self._written, self._time = history.epochs, time.monotonic()
         # What was remembered last, and what of it was written; None before the first epoch.
-        self._now: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self._now: Moment | None = None
         self._saved: object = None
         self._keeps = True  # whether what is in the place is worth to be kept when a new one is written
         self._remembered, self._cost = -math.inf, 0.0
@@ -90,41 +104,34 @@ class Checkpoints:
         return time.monotonic() - self._remembered >= self._cost / SHARE
 
     def remember(self, kept: dict[str, Any], parts: Mapping[str, dict[str, Any]] = NOTHING) -> None:
-        """What is so now. kept: what the optimizer goes on from; parts: what others do, by their names. Each holds what JSON
-        holds, and arrays, or lists of arrays of one shape, that are not changed any more."""
+        """What is so now. kept: what the optimizer goes on from; parts: what others do, by their names; see `Moment`."""
         began = time.monotonic()
-        split = {f"callback.{i}": _remembered(callback) for i, callback in enumerate(self._callbacks)}
-        split |= {"optimizer": _apart(kept), **{f"part.{name}": _apart(part) for name, part in parts.items()}}
-        arrays: dict[str, Any] = {"theta": self._model.theta.copy()}
-        for owner, (_, own) in split.items():
-            arrays |= {f"{owner}.{name}": array for name, array in own.items()}
-        notes = {
-            "epochs": self._history.epochs,
-            "stopped": self._history.stopped,
-            "generator": json.dumps(self._model.generator.bit_generator.state, default=np.ndarray.tolist),
-            "kept": {owner: numbers for owner, (numbers, _) in split.items()},
-        }
-        self._now = arrays, notes
+        owners = {f"callback.{i}": _remembered(callback) for i, callback in enumerate(self._callbacks)}
+        if self._now is None:
+            for i, callback in enumerate(self._callbacks):
+                _check_kept(callback, owners[f"callback.{i}"])
+        owners |= {"optimizer": kept, **{f"part.{name}": part for name, part in parts.items()}}
+        generator = self._model.generator.bit_generator.state
+        self._now = Moment(self._model.theta.copy(), generator, self._history.epochs, self._history.stopped, owners)
         self._remembered = time.monotonic()
         self._cost = self._remembered - began
+
+    def write_if_due(self) -> None:
+        """What was just remembered."""
+        if self.is_due():
+            self.write()
 
     def write(self) -> None:
         """What was remembered last. What keeps it from being written is warned of: it costs neither the fit nor the
         checkpoints that are there, of which one is whole at each moment."""
         if self._now is None or self._now is self._saved:
             return
-        arrays, notes = self._now
-        if not arrays:  # an error before anything was remembered
-            return
         self._written, self._time = self._history.epochs, time.monotonic()
         try:
-            stacked = {name: np.stack(array) if isinstance(array, list) else array for name, array in arrays.items()}
-            # Lists are only added to, so they need not be copied after each epoch.
-            lists = {
-                f"history.{name}": bits(np.array(getattr(self._history, name)[: notes["epochs"]], np.float64)) for name in LISTS
-            }
-            stacked, notes = {**stacked, **lists}, {**self._fixed, **notes}
-            save_network(self._path, self._model, stacked, notes, previous(self._path) if self._keeps else None)
+            arrays, notes = self._laid_out(self._now)
+            save_network(
+                self._path, self._model, arrays, {**self._fixed, **notes}, previous(self._path) if self._keeps else None
+            )
             self._keeps, self._saved = True, self._now
         except (OSError, MemoryError, InputError) as error:
             there = " and ".join(str(place) for place in (self._path, previous(self._path)) if os.path.exists(place))
@@ -133,6 +140,18 @@ class Checkpoints:
                 f"on; {f'there is still {there}' if there else 'there is none before it'}",
                 stacklevel=2,
             )
+
+    def _laid_out(self, now: Moment) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The moment, as arrays and as what JSON holds."""
+        arrays = {"theta": now.theta}
+        for name in LISTS:  # which are only added to, so they need not be copied after each epoch
+            arrays[f"history.{name}"] = bits_of(getattr(self._history, name)[: now.epochs])
+        numbers: dict[str, dict[str, Any]] = {}
+        for owner, kept in now.kept.items():
+            of_owner, numbers[owner] = _apart(kept)
+            arrays |= {f"{owner}.{name}": array for name, array in of_owner.items()}
+        generator = json.dumps(now.generator, default=np.ndarray.tolist)
+        return arrays, {"epochs": now.epochs, "stopped": now.stopped, "kept": numbers, "generator": generator}
 
 
 def place_of(path: str | PathLike[str]) -> Path:
@@ -145,27 +164,28 @@ def previous(path: Path) -> Path:
     return path.with_name(path.name + PREVIOUS)
 
 
-def _remembered(callback: Callback) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A callback's numbers and arrays, where it has any to give."""
-    if not hasattr(callback, "remembered"):
-        return {}, {}
-    numbers, arrays = _apart(callback.remembered())
-    each = [array for value in arrays.values() for array in (value if isinstance(value, list) else [value])]
-    if any(array.dtype not in DTYPES.values() for array in each) or not _is_json(numbers):
+def _remembered(callback: Callback) -> dict[str, Any]:
+    return callback.remembered() if hasattr(callback, "remembered") else {}
+
+
+def _check_kept(callback: Callback, kept: Any) -> None:
+    """Raise InputError for what a callback remembers that no checkpoint can hold."""
+    arrays, numbers = _apart(kept) if isinstance(kept, dict) else ({}, kept)
+    if (
+        not isinstance(kept, dict)
+        or any(array.dtype not in DTYPES.values() for array in arrays.values())
+        or not _is_json(numbers)
+    ):
         raise InputError(
-            f"{type(callback).__name__}.remembered returns {numbers | arrays!r}; it must be a dictionary of numbers and arrays"
+            f"{type(callback).__name__}.remembered returns {kept!r}; it must be a dictionary of numbers and arrays"
         )
-    return numbers, arrays
 
 
-def _apart(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What JSON holds, and arrays or lists of them."""
-    arrays = {
-        name: value
-        for name, value in kept.items()
-        if isinstance(value, np.ndarray) or (isinstance(value, list) and value and isinstance(value[0], np.ndarray))
-    }
-    return {name: value for name, value in kept.items() if name not in arrays}, arrays
+def _apart(kept: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays, and what JSON holds."""
+    values = {name: value() if callable(value) else value for name, value in kept.items()}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    return arrays, {name: value for name, value in values.items() if name not in arrays}
 
 
 def _is_json(value: Any) -> bool:
@@ -179,6 +199,11 @@ def _is_json(value: Any) -> bool:
 def bits(numbers: np.ndarray) -> np.ndarray:
     """As integers: numbers may be infinite, which no saved number may be."""
     return numbers.view(f"i{numbers.itemsize}")
+
+
+def bits_of(numbers: Sequence[float]) -> np.ndarray:
+    """`bits` of a list."""
+    return bits(np.array(numbers, np.float64))
 
 
 def _bytes_of(array: np.ndarray) -> np.ndarray:

@@ -46,11 +46,13 @@ class Answers:
         return answers
 
     def kept(self) -> dict[str, Any]:
-        """For a checkpoint. Numbers as the bits that they are: they may be infinite, which no saved number may be."""
+        """For a checkpoint. As the bits that they are: they may be infinite, which no saved number may be."""
+        points, losses, gradients, count = self._points, self._losses, self._gradients, len(self._losses)
         kept: dict[str, Any] = {"start": self.start, "iterations": self.iterations}
-        if self._gradients:
-            kept["points"], kept["losses"] = np.array(self._points), np.array(self._losses).view(np.int64)
-            kept["gradients"] = [gradient.view(np.int64) for gradient in self._gradients]
+        if count:
+            kept["points"] = lambda: np.array(points[:count])
+            kept["losses"] = lambda: np.array(losses[:count]).view(np.int64)
+            kept["gradients"] = lambda: np.array(gradients[:count]).view(np.int64)
         return kept
 
     @property

@@ -19,8 +19,8 @@ class Keeper(Protocol):
     def remember(self, kept: dict[str, Any]) -> None:
         """What is so after this iteration. kept: what the solver goes on from."""
 
-    def is_due(self) -> bool:
-        """Whether what was remembered is to be written now."""
+    def write_if_due(self) -> None:
+        """What was just remembered."""
 
     def write(self) -> None:
         """What was remembered last."""
@@ -95,8 +95,7 @@ class Log:
         self.changed = bool(self.callbacks) and not np.array_equal(self.network.theta, own)
         if self.keeper:
             self._remember({} if self.changed else kept())
-            if self.keeper.is_due():
-                self.keeper.write()
+            self.keeper.write_if_due()
         self._began = time.perf_counter()
         return self.network.theta.astype(np.float64) if self.changed else theta
 

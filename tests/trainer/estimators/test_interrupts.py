@@ -11,6 +11,7 @@ from numba.core import config
 from sklearn.base import clone
 from tileprop.trainer import InputError, MLPClassifier, MLPRegressor, ModelFormatError, Network, RMSprop, StepDecay
 from tileprop.trainer.fit.team import SecondInterrupt
+from tileprop.trainer.solvers import answers
 
 RNG = np.random.default_rng(2)
 X = RNG.normal(size=(120, 4))
@@ -211,6 +212,51 @@ def test_sparse_rows_and_words(tmp_path):
     assert set(resumed.predict(thin)) <= set(LABELS)
 
 
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("most", [None, 7])
+def test_lbfgs(tmp_path, monkeypatch, Estimator, dtype, most):
+    """Interrupted three times, the second time before it has come to what is new."""
+    path, y = tmp_path / "fit", LABELS if Estimator is MLPClassifier else VALUES
+    if most:  # answers that are kept
+        monkeypatch.setattr(answers, "MOST_BYTES", 0)
+        monkeypatch.setattr(answers, "LEAST_GRADIENTS", most)
+    arguments = {"solver": "lbfgs", "dtype": dtype, "max_iter": 25, "tol": 0, "checkpoint": path}
+    original, whole = Network.loss_and_grad, make(Estimator, **arguments | {"checkpoint": None}).fit(X, y)
+    estimator, passes = make(Estimator, **arguments), []
+
+    def counted(last):
+        def loss_and_grad(*arguments):
+            passes.append(1)
+            if len(passes) == last:
+                raise KeyboardInterrupt
+            return original(*arguments)
+
+        passes.clear()
+        monkeypatch.setattr(Network, "loss_and_grad", loss_and_grad)
+
+    counted(11)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        estimator.fit(X, y)
+    for last in (1, 9):
+        counted(last)
+        with pytest.warns(UserWarning, match="Training interrupted by user"):
+            make(Estimator, **arguments, n_threads=1).resume(X, y)
+    counted(0)
+    for again in range(2):
+        resumed = make(Estimator, **arguments | {"random_state": None}).resume(X, y)
+        assert resumed.network_.theta.tobytes() == whole.network_.theta.tobytes()
+        assert (resumed.n_iter_, resumed.loss_) == (whole.n_iter_, whole.loss_)
+        if again and not most:
+            assert not passes
+        passes.clear()
+    for change in ({"alpha": 0.5}, {"max_iter": 26}, {"solver": "adam"}, {"max_fun": 7}):
+        with pytest.raises(InputError, match=r"solver|alpha is 0\.5|epochs is 26|max_fun is 7"):
+            make(Estimator, **arguments | change).resume(X, y)
+    with pytest.raises(InputError, match="X is not what"):
+        make(Estimator, **arguments).resume(X + 1, y)
+
+
 # What is refused --------------------------------------------------------------------------------------------------------------
 
 
@@ -259,17 +305,15 @@ def test_other_rows_to_validate_on_are_refused(tmp_path):
 def test_a_networks_checkpoint_is_no_estimators(tmp_path):
     path = tmp_path / "fit"
     Network([4, 7, 1], "relu", "identity", "squared_error", dtype="float64").fit(X, VALUES, checkpoint=path)
-    with pytest.raises(InputError, match=r"is no checkpoint of an estimator; go on with Network\.resume"):
+    with pytest.raises(InputError, match="is no checkpoint of an estimator with solver"):
         make(MLPRegressor, checkpoint=path).resume(X, VALUES)
     path.write_bytes(b"nothing")
     with pytest.raises(ModelFormatError):
         make(MLPRegressor, checkpoint=path).resume(X, VALUES)
 
 
-def test_lbfgs_and_pieces_have_no_checkpoints(tmp_path):
+def test_pieces_have_no_checkpoints(tmp_path):
     path = tmp_path / "fit"
-    with pytest.raises(ValueError, match="checkpoint needs solver='sgd' or 'adam'"):
-        make(MLPRegressor, checkpoint=path, solver="lbfgs").fit(X, VALUES)
     make(MLPRegressor, checkpoint=path).partial_fit(X, VALUES)
     assert not path.exists()
 

@@ -68,7 +68,7 @@ class Checkpoints:
         fixed = {"settings": settings_of(options), "optimizer": described_optimizer(options.optimizer)}
         self._fixed = {"format": FORMAT, "data": fingerprints(data), **fixed}
         self._written, self._time = history.epochs, time.monotonic()
-        self._now = Moment(False, np.empty(0), {}, {}, {}, [])
+        self._now: Moment | None = None
 
     def remember(self, ended: bool, kept: dict[str, Any]) -> None:
         """What is so after this epoch. ended: no more are to come. kept: what the optimizer goes on from, see `Moment`."""
@@ -86,7 +86,9 @@ class Checkpoints:
 
     def write(self) -> None:
         """What was remembered last. An error of the disk is warned of: it costs neither the fit nor the checkpoint before."""
-        arrays, notes = self._laid_out()
+        if self._now is None:  # an interrupt came before the fit began
+            return
+        arrays, notes = self._laid_out(self._now)
         self._written, self._time = self._history.epochs, time.monotonic()
         try:
             if os.path.lexists(self._path):
@@ -99,9 +101,8 @@ class Checkpoints:
                 stacklevel=2,
             )
 
-    def _laid_out(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """The moment, as arrays and as what JSON holds."""
-        now = self._now
+    def _laid_out(self, now: Moment) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """As arrays and as what JSON holds."""
         arrays = {"theta": now.theta}
         for name, length in now.lengths.items():
             arrays[f"history.{name}"] = bits_of(getattr(self._history, name)[:length])

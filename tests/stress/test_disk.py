@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from disks import Disk
 from tileprop.trainer import Adam, EarlyStopping, Network
-from tileprop.trainer.fit.checkpoints import previous, read_checkpoint
+from tileprop.trainer.fit.checkpoints import previous
+from tileprop.trainer.fit.resuming import read_checkpoint
 
 RNG = np.random.default_rng(4)
 X, T = RNG.normal(size=(40, 3)), RNG.normal(size=(40, 2))

@@ -162,7 +162,7 @@ def test_a_late_divergence(here, capsys, stopping):
 
 
 def test_statuses():
-    errors = KeyboardInterrupt(), Terminated(), DivergenceError()
+    errors = KeyboardInterrupt(), Terminated(), DivergenceError("diverged")
     assert [status_of(error) for error in errors] == [130, 143, 2]
 
 

@@ -385,6 +385,17 @@ def test_a_callback_that_cannot_be_remembered_is_named_before_training(tmp_path,
     assert not list(tmp_path.iterdir())
 
 
+def test_an_interrupt_before_the_first_epoch_leaves_the_checkpoint_as_it_is(checkpoint, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    before = checkpoint.read_bytes()
+    monkeypatch.setattr("tileprop.trainer.fit.loop.Loop._remember", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Network.resume(checkpoint, X, T, callbacks=[Nothing()], validation_data=(X[:9], T[:9]))
+    assert checkpoint.read_bytes() == before
+
+
 def test_two_that_are_damaged_are_named(tmp_path):
     path = tmp_path / "fit"
     network().fit(X, T, epochs=4, checkpoint=path, checkpoint_every=2)

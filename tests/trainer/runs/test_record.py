@@ -40,7 +40,7 @@ def test_the_record_of_a_run(run, tmp_path):
 
 def test_states(run, monkeypatch):
     experiment, outcome = run
-    for error, state in ((KeyboardInterrupt(), "interrupted"), (DivergenceError(), "diverged")):
+    for error, state in ((KeyboardInterrupt(), "interrupted"), (DivergenceError("diverged"), "diverged")):
         changed = type(outcome)(**{**vars(outcome), "error": error})
         record = ending(beginning(experiment), changed)
         assert (record.state, record.can_go_on) == (state, state == "interrupted")

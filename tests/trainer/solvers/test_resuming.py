@@ -1,5 +1,9 @@
 """Fits by solvers that stop at any iteration go on from their checkpoints to the very same bits."""
 
+import random
+import signal
+import sys
+
 import numpy as np
 import pytest
 from tileprop.trainer import LBFGS, Adam, EarlyStopping, InputError, LevenbergMarquardt, Network
@@ -153,3 +157,35 @@ def test_another_solver_is_refused(tmp_path, optimizer, message):
     with pytest.raises(InputError, match=message):
         Network.resume(path, X, T, optimizer=optimizer)
     assert path.read_bytes() == before
+
+
+@pytest.mark.full
+@pytest.mark.skipif(sys.platform == "win32", reason="about POSIX signals")
+@pytest.mark.parametrize("solver", [LevenbergMarquardt(), LBFGS()], ids=repr)
+def test_interrupts_at_random_moments(tmp_path, solver):
+    path, moments = tmp_path / "fit", random.Random(0)
+    begin = lambda: Network([2, 20, 1], "tanh", "identity", dtype="float64", random_state=0)  # noqa: E731
+    whole = begin()
+    expected = bits(whole, whole.fit(X, T, epochs=300, optimizer=solver, validation_data=VALIDATION))
+    interrupts = 0
+    for _ in range(3):
+        resumed = None
+        while resumed is None:
+            signal.setitimer(signal.ITIMER_REAL, moments.uniform(0.001, 0.3))
+            before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+            try:
+                if path.exists():
+                    resumed = Network.resume(path, X, T, validation_data=VALIDATION, checkpoint_every=3)
+                else:
+                    network = begin()
+                    given = dict(epochs=300, optimizer=solver, validation_data=VALIDATION, checkpoint_every=3)
+                    resumed = network, network.fit(X, T, checkpoint=path, **given)
+            except KeyboardInterrupt:
+                interrupts += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+                signal.signal(signal.SIGALRM, before)
+        assert bits(*resumed) == expected
+        for place in tmp_path.iterdir():
+            place.unlink()
+    assert interrupts > 3

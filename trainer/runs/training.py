@@ -76,6 +76,7 @@ def resumed_run(run: Path, given: dict[str, Any], tell: Tell, **options: Any) ->
 def _train(experiment: Experiment, folder: RunFolder, record: RunRecord, checkpoint: bool, **options: Any) -> Ended:
     place = folder.checkpoint if checkpoint else None
     outcome = experiment.train(place, folder.has_checkpoint, folder.keep, **options)
+    folder.keep()  # a limit on the time may end a training before its first epoch has ended
     record = ending(record, outcome)
     write_run(outcome, record, folder.path)
     if record.state == FINISHED:

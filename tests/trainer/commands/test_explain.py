@@ -90,7 +90,6 @@ def test_the_network_of_a_run(capsys, tmp_path):
     """Numbers in the data's own units are standardised, as in training."""
     path = tmp_path / "model.safetensors"
     network = saved_model(path, "classification", "softmax", "log_loss")
-    (tmp_path / "run.json").write_text("{}")
     assert run("--run", str(tmp_path), "--x", "2,2;1,-2", "--t", "1,0", "--learning-rate", "0.5") == 0
     printed = capsys.readouterr()
     assert printed.out == explain(network, [[2, 1], [0, 0]], [1, 0], 0.5).text()

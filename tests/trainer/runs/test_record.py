@@ -1,5 +1,6 @@
 """run.json: what it says of a run, and what it may not say."""
 
+import dataclasses
 import json
 import re
 
@@ -38,11 +39,16 @@ def test_the_record_of_a_run(run, tmp_path):
     assert read_record(tmp_path) == ending(began, outcome)
 
 
-def test_states(run, monkeypatch):
+def test_states(run):
     experiment, outcome = run
-    for error, state in ((KeyboardInterrupt(), "interrupted"), (DivergenceError("diverged"), "diverged")):
-        changed = type(outcome)(**{**vars(outcome), "error": error})
-        record = ending(beginning(experiment), changed)
+    for error, epochs, state in (
+        (KeyboardInterrupt(), 9, "interrupted"),
+        (None, 9, "interrupted"),  # by a limit on the time
+        (KeyboardInterrupt(), 3, "finished"),  # after the last epoch
+        (DivergenceError("diverged"), 9, "diverged"),
+    ):
+        settings = dataclasses.replace(outcome.settings, epochs=epochs)
+        record = ending(beginning(experiment), dataclasses.replace(outcome, error=error, settings=settings))
         assert (record.state, record.can_go_on) == (state, state == "interrupted")
 
 

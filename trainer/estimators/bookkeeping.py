@@ -13,7 +13,8 @@ from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
 from ..errors import InputError
 from ..fit.callbacks import RunningFit
-from ..fit.checkpoints import bits_of, fingerprints
+from ..fit.checkpoints import bits_of
+from ..fit.fingerprints import fingerprints
 from .validation import Validation
 
 # Of the estimator; those that are None are not kept.

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...kernels.interrupts import HeldSignals
 from ..errors import InputError
-from ..fit.checkpoints import Checkpoints, Data
+from ..fit.checkpoints import Checkpoints
+from ..fit.fingerprints import Data
 from ..fit.history import History
 from ..fit.options import FitOptions
 from ..fit.resuming import Resumed

@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ...kernels import State, loss_and_grad, make_workspace
+from ...kernels import State, make_workspace
 from ...kernels.interrupts import HeldSignals
 from ..arrays import all_finite, smoothed
 from ..bounds import check_within
 from ..errors import InputError
-from ..long_calls import answering
 from ..model import Model
 from ..solvers import Log, Problem, Solver, solve
 from .callbacks import RunningFit, begin, finish
-from .checkpoints import Checkpoints, Data, bits
+from .checkpoints import Checkpoints, bits
 from .choice import ThreadChoice, seconds_of_a_cut
 from .divergence import RESTORE, RETRY, SMALLER, BestEpoch, Divergence, answer
 from .epochs import Epochs
+from .fingerprints import Data
 from .history import History
 from .options import FitOptions
 from .progress import Report, reporter
 from .resuming import Resumed
 from .team import Team
 from .threads import choose_threads, step_seconds
+from .validation import Validate, validation_of
 
-VALIDATION_ROWS = 4096
 # Short epochs are made several in a call: one costs 20 us by itself, and ten times that where several threads meet for it.
 WORTH_A_CALL = 0.02  # seconds
-
-# Takes the validation loss.
-Validate = Callable[[], float]
 
 
 def fit(
@@ -54,7 +50,7 @@ def fit(
     data: Data = {"X": X, "T": T, "sample_weight": weight if weight.size else None}
     if options.label_smoothing:
         plan, T = model.plan, smoothed(T, model.plan, options.label_smoothing)
-    validate, validation = _validation(model, validation_data)
+    validate, validation = validation_of(model, validation_data)
     data.update(validation)
     if resumed is not None:
         resumed.check(options, data)
@@ -249,20 +245,3 @@ def _state(model: Model, options: FitOptions) -> State:
     if np.any(options.dropout) and not chosen.seed:  # a state that goes on keeps its own
         chosen.seed = model.generator.integers(1, 1 << 32)
     return state
-
-
-def _validation(model: Model, data: tuple[Any, ...] | None) -> tuple[Validate | None, Data]:
-    """A function that takes the validation loss, or None without validation data; and these by their names."""
-    names = "validation_data's X", "validation_data's T", "validation_data's sample_weight"
-    if data is None:
-        return None, dict.fromkeys(names)
-    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-        raise InputError("validation_data must be (X, T) or (X, T, sample_weight)")
-    plan, X, T, weight = model.prepared(data[0], data[1], data[2] if len(data) == 3 else None, "validation_data's ")
-    work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
-    no_gradient = np.empty(0, model.dtype)
-
-    def validate() -> float:
-        return answering(len(X) * model.seconds_a_row, work, loss_and_grad, plan, model.theta, X, T, weight, no_gradient)
-
-    return validate, dict(zip(names, (X, T, weight if weight.size else None), strict=True))

@@ -18,18 +18,8 @@ from ..model import Model
 from ..solvers import LBFGS, LevenbergMarquardt, Solver
 from . import schedules
 from .callbacks import Callback
-from .checkpoints import (
-    FINAL,
-    FORMAT,
-    NOTHING,
-    Data,
-    check_same,
-    described_optimizer,
-    fingerprints,
-    place_of,
-    previous,
-    settings_of,
-)
+from .checkpoints import FINAL, FORMAT, NOTHING, place_of, previous
+from .fingerprints import Data, check_same, described_optimizer, fingerprints, settings_of
 from .history import History
 from .options import FitOptions
 

@@ -29,7 +29,7 @@ class HeldSignals:
     Handlers run as ever, when their signals come. The default one for Ctrl-C raises KeyboardInterrupt; a user's own may raise
     SystemExit or TimeoutError. stop: called when one has raised, to end what the block waits for. `impatient`: whether one has
     raised again, a second or more later, so that the block should wait no longer. In other threads nothing is held, since no
-    handler runs there, and within another such block, which holds them already.
+    handler runs there, and within another such block, which holds them already. `holds`: whether this one does now.
     """
 
     def __init__(self, stop: Callable[[], None] | None = None) -> None:
@@ -37,7 +37,7 @@ class HeldSignals:
         self._handlers: dict[int, Any] = {}
         self._raised: BaseException | None = None
         self._since = 0.0
-        self.impatient = False
+        self.impatient = self.holds = False
         self.thread = threading.current_thread()
 
     def __enter__(self) -> Self:
@@ -45,13 +45,25 @@ class HeldSignals:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 handler = signal.getsignal(number)
-                if callable(handler) and not isinstance(getattr(handler, "__self__", None), HeldSignals):
+                owner = getattr(handler, "__self__", None)
+                if isinstance(owner, HeldSignals):
+                    if owner.holds:
+                        continue
+                    handler = owner._handlers[number]  # left behind, see `_answer`
+                if callable(handler):
                     self._handlers[number] = handler  # before it is replaced: an interrupt in between must find it
                     signal.signal(number, self._answer)
-                    _outermost = self
+            if self._handlers:
+                _outermost = self
+                self.holds = True
         return self
 
     def _answer(self, number: int, frame: FrameType | None) -> None:
+        if not self.holds:
+            # The handler of one signal raised while those of others were being replaced, or put back: this one is left behind.
+            signal.signal(number, self._handlers[number])
+            self._handlers[number](number, frame)
+            return
         try:
             self._handlers[number](number, frame)
         except BaseException as error:
@@ -62,15 +74,12 @@ class HeldSignals:
             if self._stop is not None:
                 self._stop()
 
-    def _put_back(self) -> None:
-        for number in reversed(self._handlers):
-            signal.signal(number, self._handlers[number])
-
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         global _outermost
-        if self._handlers:
-            self._put_back()
-            _outermost = None
+        if self.holds:
+            self.holds, _outermost = False, None
+            for number in reversed(self._handlers):
+                signal.signal(number, self._handlers[number])
         raised, self._raised = self._raised, None
         try:
             if raised is not None:
@@ -82,7 +91,7 @@ class HeldSignals:
 def _in_a_child() -> None:
     """After a fork. Another thread's block does not end there, and would hold signals for ever."""
     if _outermost is not None and _outermost.thread is not threading.current_thread():
-        _outermost._put_back()
+        _outermost.holds = False
 
 
 if hasattr(os, "register_at_fork"):

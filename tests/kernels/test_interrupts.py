@@ -102,3 +102,38 @@ def test_other_threads_hold_nothing():
     thread.start()
     thread.join()
     assert handlers == [signal.getsignal(signal.SIGINT)]
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_a_signal_while_handlers_are_replaced_leaves_none_behind(monkeypatch, leaving):
+    """The handler of SIGTERM raises when that of SIGINT is replaced already, or not yet put back."""
+
+    def exit_now(number, frame):
+        raise SystemExit
+
+    replace, waiting = signal.signal, [not leaving]
+
+    def replace_and_send(number, handler):
+        replaced = replace(number, handler)
+        first = signal.SIGINT if not leaving else signal.SIGTERM
+        if waiting[0] and number == first:
+            waiting[0] = False
+            send(signal.SIGTERM)
+        return replaced
+
+    before = replace(signal.SIGTERM, exit_now)
+    try:
+        monkeypatch.setattr(signal, "signal", replace_and_send)
+        with pytest.raises(SystemExit), HeldSignals():
+            waiting[0] = True
+        monkeypatch.undo()
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler  # left behind
+        with pytest.raises(KeyboardInterrupt), HeldSignals():
+            send()
+        with pytest.raises(KeyboardInterrupt):
+            send()
+            time.sleep(1)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        replace(signal.SIGTERM, before)
+        replace(signal.SIGINT, signal.default_int_handler)

@@ -34,7 +34,7 @@ class Validating:
             *weights,
             random_state=self._random_state,
             test_size=self.validation_fraction,
-            stratify=y if is_classifier(self) and self.n_outputs_ == 1 else None,
+            stratify=_labels(y) if is_classifier(self) and self.n_outputs_ == 1 else None,
         )
         X, X_val, y, t_val, *split_weights = parts
         if X_val.shape[0] < 2:
@@ -92,3 +92,11 @@ class Validating:
             # X has been checked, and its names are gone.
             warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
             return float(check_scoring(self, self.scoring)(self, X, y, **weights))
+
+
+def _labels(y: np.ndarray) -> np.ndarray:
+    """One number for each row of one-hot y, or of a single column, in the order that scikit-learn gives the rows.
+
+    scikit-learn sorts rows of several columns as texts, and while NumPy makes these it loses what a signal handler raises.
+    """
+    return y.ravel() if y.shape[1] == 1 else -y.argmax(axis=1)

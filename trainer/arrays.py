@@ -35,11 +35,9 @@ def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any], first_row: int =
     given = unmasked(name, values)
     if given.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {given.dtype}; it must hold real numbers")
-    if given.dtype == dtype:
-        array = np.ascontiguousarray(given)
-    else:
-        with np.errstate(over="ignore"):
-            array = np.ascontiguousarray(given, dtype)
+    with np.errstate(over="ignore"):
+        # Aligned, too: once Numba has met an array that is not, it takes one of the other byte order for the same.
+        array = np.require(np.atleast_1d(given), dtype, ["C", "A"])
     if not all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         place = [where[0] + first_row, *where[1:]] if where else []

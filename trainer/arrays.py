@@ -46,12 +46,14 @@ def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any], first_row: int =
 
 
 def contiguous(given: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """C-contiguous and of the dtype. Where that takes a copy of many entries, a block of rows at a time, for Ctrl-C."""
-    if given.dtype == dtype and (given.flags.c_contiguous or given.size <= BLOCK):
-        return np.ascontiguousarray(given)
+    """C-contiguous, aligned and of the dtype. Where that takes a copy of many entries, a block of rows at a time, for Ctrl-C.
+
+    Once Numba has met an array that is not aligned, it takes one of the other byte order for the same.
+    """
+    given = np.atleast_1d(given)
     with np.errstate(over="ignore"):
-        if given.size <= BLOCK:
-            return np.ascontiguousarray(given, dtype)
+        if given.size <= BLOCK or (given.dtype == dtype and given.flags.c_contiguous and given.flags.aligned):
+            return np.require(given, dtype, ["C", "A"])
         array = np.empty(given.shape, dtype)
         rows = max(1, BLOCK * len(given) // given.size)
         for start in range(0, len(given), rows):

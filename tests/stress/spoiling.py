@@ -128,8 +128,8 @@ def spoiled(draw: Any, array: np.ndarray, layouts: Any = tuple(LAYOUTS)) -> Spoi
         name = "C"
     value = LAYOUTS[name](array)
     what.append(name)
-    unreal = array.dtype.kind in UNREAL or (name == "masked" and array.size > 0)
     seen = np.asarray(value)
+    unreal = seen.dtype.kind in UNREAL or (name == "masked" and array.size > 0)
     clean = None if unreal else np.array(seen, seen.dtype.newbyteorder("="), order="C")
     memory = value if isinstance(value, np.ndarray) else None
     while memory is not None and isinstance(memory.base, np.ndarray):

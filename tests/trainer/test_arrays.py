@@ -48,6 +48,12 @@ def test_fitting_array_is_not_copied(dtype, tmp_path):
     assert np.shares_memory(as_inputs(mapped, 2, dtype), mapped)
 
 
+def test_what_is_not_aligned_is_copied():
+    values = np.zeros(81, np.uint8)[1:].view("f8").reshape(5, 2)
+    assert not values.flags.aligned
+    assert as_inputs(values, 2, REALS[1]).flags.aligned
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_entries_that_are_not_finite_are_named(bad):
     values = np.ones((3, 2))

@@ -13,7 +13,7 @@ from numba.core import config
 from tileprop import kernels
 from tileprop.kernels import make_plan, make_workspace
 from tileprop.trainer import LBFGS, MLPRegressor, Network
-from tileprop.trainer.fit import loop
+from tileprop.trainer.fit import validation
 from tileprop.trainer.long_calls import left_at_its_work
 from tileprop.trainer.solvers import lbfgs
 
@@ -116,7 +116,9 @@ def test_what_nothing_can_end_is_left_at_its_work():
 @pytest.mark.plain
 @pytest.mark.usefixtures("every_call_is_long")
 @pytest.mark.parametrize(
-    ("module", "options"), [(loop, {"validation_data": (X, T)}), (lbfgs, {"optimizer": LBFGS()})], ids=["validation", "L-BFGS"]
+    ("module", "options"),
+    [(validation, {"validation_data": (X, T)}), (lbfgs, {"optimizer": LBFGS()})],
+    ids=["validation", "L-BFGS"],
 )
 def test_ctrl_c_within_a_fit(module, options, monkeypatch):
     waits = Waits()

@@ -95,8 +95,12 @@ class Validating:
 
 
 def _labels(y: np.ndarray) -> np.ndarray:
-    """One number for each row of one-hot y, or of a single column, in the order that scikit-learn gives the rows.
+    """The texts by which scikit-learn tells the rows of y apart, one-hot or of a single column.
 
-    scikit-learn sorts rows of several columns as texts, and while NumPy makes these it loses what a signal handler raises.
+    It makes them row by row, and while NumPy does that, what a signal handler raises is lost.
     """
-    return y.ravel() if y.shape[1] == 1 else -y.argmax(axis=1)
+    no, yes = (str(number) for number in np.array([0, 1], y.dtype))
+    if y.shape[1] == 1:
+        return np.where(y.ravel(), yes, no)
+    texts = [" ".join(yes if i == label else no for i in range(y.shape[1])) for label in range(y.shape[1])]
+    return np.array(texts)[y.argmax(axis=1)]

@@ -15,7 +15,9 @@ def test_both_ways_end_at_the_same_bits(tmp_path):
 def test_the_report_and_the_status(monkeypatch, capsys, seconds, status):
     monkeypatch.setattr(watching, "pin", lambda cpus: None)
     monkeypatch.setattr(watching, "epochs_for", lambda way, seconds: 4)
-    monkeypatch.setattr(watching, "take_turns", lambda *arguments: {"bare": [1.0, 1.2], "watched": [seconds, 1.2]})
+    monkeypatch.setattr(watching, "checkpoint_seconds", lambda task, path: 0.6)
+    written = 0.6 * (1.0 - 1.6 / 60.0)  # once a minute, and at the end of each turn
+    monkeypatch.setattr(watching, "take_turns", lambda *arguments: {"bare": [1.0, 1.2], "watched": [seconds + written, 1.9]})
     assert watching.run_watching(["small"], 2, 1.0) == status
     printed = capsys.readouterr().out
     assert "small 8-32-32-1, batch 32, float64" in printed

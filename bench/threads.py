@@ -21,7 +21,7 @@ from ..trainer import Network
 from ..trainer.fit.choice import ThreadChoice
 from ..trainer.fit.epochs import Epochs
 from ..trainer.fit.loop import WORTH_A_CALL
-from ..trainer.fit.team import Team
+from ..trainer.threads.team import Team
 from .draw import drawn_events
 from .pinning import choose_cpus, pin
 from .problems import Problem

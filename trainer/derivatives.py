@@ -15,8 +15,8 @@ from .. import kernels
 from ..kernels import Plan, Workspace, make_workspace
 from .arrays import as_inputs, as_real
 from .errors import InputError
-from .long_calls import answering
 from .model import Model
+from .threads.long_calls import answering
 
 # Rows of a block.
 ROWS = 128

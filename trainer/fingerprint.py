@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from typing import Any
 
@@ -11,7 +10,7 @@ import numba
 
 from ..kernels.compiler.cache import source_hash
 from ..kernels.compiler.jit import JIT_DISABLED, STOCK
-from ..kernels.compiler.processor import SIMD, host_features, host_name
+from ..kernels.compiler.processor import SIMD, host_features, host_name, llvm_version
 from .versions import CORE, versions
 
 # Numba's variables that decide about the machine code, by their names in `numba.config`.
@@ -21,13 +20,12 @@ _NUMBA_OPTIONS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "CPU_N
 def environment() -> dict[str, str]:
     """Versions, processor and ways of computing, by name."""
     options = {name: getattr(numba.config, name, None) for name in _NUMBA_OPTIONS}
-    llvm = importlib.import_module("llvmlite.binding").llvm_version_info
     installed = versions()
     return {
         "tileprop": str(installed["tileprop"]),
         "kernels": source_hash(),
         **{name: str(installed[name]) for name in CORE},
-        "LLVM": ".".join(map(str, llvm)),
+        "LLVM": llvm_version(),
         "processor": host_name(),
         "features": " ".join(sorted(host_features())),
         "vectors": f"{SIMD.name}, {SIMD.vector_bytes} bytes, {'fused' if SIMD.fused else 'separate'} multiply-adds",

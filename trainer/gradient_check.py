@@ -16,10 +16,10 @@ from ..kernels import Plan, make_workspace
 from ..kernels.losses import loss_registry
 from ..kernels.validation import positive_integer
 from .bounds import check_within
-from .fit.threads import step_seconds
 from .layers import layer_by_layer
-from .long_calls import answering
 from .model import Model
+from .threads.long_calls import answering
+from .threads.number import step_seconds
 
 _EPS = float(np.finfo(np.float64).eps)
 # Where rounding and what is left out of a central difference are of one size; times the entry, where that is above 1.

@@ -16,10 +16,10 @@ from ..kernels.losses import loss_registry
 from ..kernels.validation import real_dtype
 from .arrays import as_inputs, as_real, as_targets, as_weights, unmasked
 from .errors import InputError
-from .fit.threads import step_seconds
 from .initial import initial_theta
 from .layers import layer_by_layer
-from .long_calls import answering
+from .threads.long_calls import answering
+from .threads.number import step_seconds
 
 # predict works through its rows in blocks; a workspace for this many is enough for any number.
 PREDICT_ROWS = 4096

@@ -52,6 +52,11 @@ def host_name() -> str:
     return str(binding.get_host_cpu_name())
 
 
+def llvm_version() -> str:
+    """The version of LLVM, which compiles the kernels: "20.1.8"."""
+    return ".".join(map(str, binding.llvm_version_info))
+
+
 def host_features() -> set[str]:
     """The names of the vector instructions, and others, that the processor has."""
     return {name for name, present in binding.get_host_cpu_features().items() if present}

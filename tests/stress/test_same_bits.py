@@ -67,7 +67,7 @@ def data(name):
 @pytest.fixture
 def four_processors(monkeypatch):
     """More threads than processors are never taken otherwise."""
-    monkeypatch.setattr("tileprop.trainer.fit.threads.available_processors", lambda: 4)
+    monkeypatch.setattr("tileprop.trainer.threads.number.available_processors", lambda: 4)
 
 
 @pytest.mark.usefixtures("four_processors")

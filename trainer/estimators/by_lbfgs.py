@@ -14,9 +14,9 @@ from ..fit.fingerprints import Data
 from ..fit.history import History
 from ..fit.options import FitOptions
 from ..fit.resuming import Resumed
-from ..fit.team import SecondInterrupt
 from ..network import Network
 from ..solvers.answers import Answers, OtherWay
+from ..threads.team import SecondInterrupt
 from .bookkeeping import arguments_of
 
 NOT_FOR_LBFGS = ("optimizer", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "schedule")

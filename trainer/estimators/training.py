@@ -19,10 +19,10 @@ from ..fit.loop import fit
 from ..fit.optimizers import SGD, Adam, Optimizer
 from ..fit.options import FitOptions
 from ..fit.resuming import Resumed, read_checkpoint
-from ..fit.team import SecondInterrupt
 from ..model import PREDICT_ROWS
 from ..network import Network
 from ..scikit_learn_names import network_arguments
+from ..threads.team import SecondInterrupt
 from .bookkeeping import Bookkeeping, Orders, state_of, with_state
 from .by_lbfgs import ByLBFGS
 from .callback_protocol import WithCallbacks

@@ -14,9 +14,9 @@ from ...kernels.training.codes import DIVERGED, STOPPED
 from ...kernels.training.epoch import choose_epoch
 from ..errors import InputError
 from ..model import Model
+from ..threads.team import Team
 from .choice import ThreadChoice
 from .divergence import Divergence, finite
-from .team import Team
 
 # Whether each epoch takes the rows in a new order, or a function that makes the orders: of n rows, their numbers.
 Shuffle = bool | Callable[[int], np.ndarray]

@@ -15,6 +15,8 @@ from ..bounds import check_within
 from ..errors import InputError
 from ..model import Model
 from ..solvers import Log, Problem, Solver, solve
+from ..threads.number import choose_threads, step_seconds
+from ..threads.team import Team
 from .callbacks import RunningFit, begin, finish
 from .checkpoints import Checkpoints, bits
 from .choice import ThreadChoice, seconds_of_a_cut
@@ -25,8 +27,6 @@ from .history import History
 from .options import FitOptions
 from .progress import Report, reporter
 from .resuming import Resumed
-from .team import Team
-from .threads import choose_threads, step_seconds
 from .validation import Validate, validation_of
 
 # Short epochs are made several in a call: one costs 20 us by itself, and ten times that where several threads meet for it.

@@ -9,8 +9,8 @@ import numpy as np
 
 from ...kernels import loss_and_grad, make_workspace
 from ..errors import InputError
-from ..long_calls import answering
 from ..model import Model
+from ..threads.long_calls import answering
 from .fingerprints import Data
 
 # Rows that its workspace has room for; more are worked through in blocks.

@@ -12,8 +12,8 @@ from ...kernels import Plan, loss_and_grad, make_workspace
 from ...kernels.validation import positive_integer
 from ..bounds import check_field_within
 from ..extras import require
-from ..fit.threads import step_seconds
-from ..long_calls import answering
+from ..threads.long_calls import answering
+from ..threads.number import step_seconds
 from .answers import Answers, OtherWay
 from .log import Log
 from .problem import MOST_ROWS, Problem, check_finite

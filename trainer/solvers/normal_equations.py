@@ -9,7 +9,7 @@ import numpy as np
 from ...kernels import Plan, backward, forward, make_workspace
 from ...kernels.derivatives.normal_equations import JACOBIAN_ROWS, add_normal_equations, make_normal_equations
 from ..extras import require
-from ..long_calls import answering, left_at_its_work
+from ..threads.long_calls import answering, left_at_its_work
 from .blas import cholesky_in_place
 from .problem import MOST_ROWS, Problem
 

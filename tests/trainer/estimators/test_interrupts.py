@@ -10,8 +10,8 @@ import pytest
 from numba.core import config
 from sklearn.base import clone
 from tileprop.trainer import InputError, MLPClassifier, MLPRegressor, ModelFormatError, Network, RMSprop, StepDecay
-from tileprop.trainer.fit.team import SecondInterrupt
 from tileprop.trainer.solvers import answers
+from tileprop.trainer.threads.team import SecondInterrupt
 
 RNG = np.random.default_rng(2)
 X = RNG.normal(size=(120, 4))

@@ -29,7 +29,7 @@ from tileprop.trainer import (
 )
 from tileprop.trainer.fit import loop
 from tileprop.trainer.fit.checkpoints import Checkpoints, previous
-from tileprop.trainer.fit.team import Team
+from tileprop.trainer.threads.team import Team
 
 RNG = np.random.default_rng(3)
 X, T = RNG.normal(size=(90, 4)), RNG.normal(size=(90, 2))

@@ -13,7 +13,8 @@ from inside import hyperparameters, progress, set_progress, steps_taken, team_of
 from numba.core import config
 from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
 from tileprop.trainer import LBFGS, SGD, Adam, InputError, Network, StopHandle
-from tileprop.trainer.fit import epochs, loop, team
+from tileprop.trainer.fit import epochs, loop
+from tileprop.trainer.threads import team
 
 jitted = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code, in processes of their own")
 RNG = np.random.default_rng(11)

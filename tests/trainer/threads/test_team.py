@@ -9,7 +9,7 @@ import time
 import pytest
 from numba.core import config
 from tileprop.kernels import make_plan, make_workspace
-from tileprop.trainer.fit.team import Team
+from tileprop.trainer.threads.team import Team
 
 jitted = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code, in processes of their own")
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX signals")

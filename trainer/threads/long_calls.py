@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..kernels import Workspace
-from .fit import team
+from ...kernels import Workspace
+from . import team
 
 
 def answering(seconds: float, work: Workspace, kernel: Callable[..., Any], *arguments: Any) -> float:

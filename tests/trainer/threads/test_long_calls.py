@@ -14,8 +14,8 @@ from tileprop import kernels
 from tileprop.kernels import make_plan, make_workspace
 from tileprop.trainer import LBFGS, MLPRegressor, Network
 from tileprop.trainer.fit import validation
-from tileprop.trainer.long_calls import left_at_its_work
 from tileprop.trainer.solvers import lbfgs
+from tileprop.trainer.threads.long_calls import left_at_its_work
 
 jitted = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code, in processes of their own")
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX signals")
@@ -50,7 +50,7 @@ def bits(result):
 
 @pytest.fixture
 def every_call_is_long(monkeypatch):
-    monkeypatch.setattr("tileprop.trainer.fit.team.WORTH_A_THREAD", 0.0)
+    monkeypatch.setattr("tileprop.trainer.threads.team.WORTH_A_THREAD", 0.0)
 
 
 class Waits:
@@ -72,7 +72,7 @@ class Waits:
 def test_long_calls_have_the_bits_of_short_ones(name, monkeypatch):
     _, call = CALLS[name]
     expected = bits(call(small()))
-    monkeypatch.setattr("tileprop.trainer.fit.team.WORTH_A_THREAD", 0.0)
+    monkeypatch.setattr("tileprop.trainer.threads.team.WORTH_A_THREAD", 0.0)
     assert bits(call(small())) == expected
 
 

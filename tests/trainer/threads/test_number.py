@@ -11,8 +11,8 @@ from numba.core import config
 from tileprop.kernels import make_plan
 from tileprop.kernels.compiler.processor import SIMD
 from tileprop.trainer import SGD, Adam, InputError, Network
-from tileprop.trainer.fit import threads
-from tileprop.trainer.fit.threads import available_processors, choose_threads, step_seconds
+from tileprop.trainer.threads import number
+from tileprop.trainer.threads.number import available_processors, choose_threads, step_seconds
 
 jitted = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about threads that run at once")
 BIG, SMALL = make_plan([784, 1024, 10]), make_plan([8, 32, 1])
@@ -38,8 +38,8 @@ def trained(n_threads, sizes, batch_size, optimizer, rows=300, dtype="float32", 
 @pytest.mark.plain
 def test_never_more_threads_than_processors(monkeypatch):
     for processors in (1, 2, 3, 64):
-        monkeypatch.setattr(threads, "available_processors", lambda count=processors: count)
-        share, part = (int(step_seconds(BIG, 256, 4) / least) for least in (threads.LEAST_SHARE, threads.LEAST_PART))
+        monkeypatch.setattr(number, "available_processors", lambda count=processors: count)
+        share, part = (int(step_seconds(BIG, 256, 4) / least) for least in (number.LEAST_SHARE, number.LEAST_PART))
         assert choose_threads(None, BIG, 256, 10_000, 4) == (min(processors, share), min(processors, part))
         assert choose_threads(None, SMALL, 8, 10_000, 4) == (1, 1)
         assert choose_threads(None, BIG, 1, 1, 4)[0] in (1, processors)
@@ -48,12 +48,12 @@ def test_never_more_threads_than_processors(monkeypatch):
 @pytest.fixture
 def many_processors(monkeypatch):
     """As many as a test asks for, whatever this machine has."""
-    monkeypatch.setattr(threads, "available_processors", lambda: 64)
+    monkeypatch.setattr(number, "available_processors", lambda: 64)
 
 
 @pytest.mark.plain
 def test_a_request_is_an_upper_bound(monkeypatch):
-    monkeypatch.setattr(threads, "available_processors", lambda: 2)
+    monkeypatch.setattr(number, "available_processors", lambda: 2)
     assert choose_threads(3000, BIG, 256, 10_000, 4) == (2, 2)
     assert choose_threads(1, BIG, 256, 10_000, 4) == (1, 1)
 
@@ -92,7 +92,7 @@ def test_a_wrong_argument_is_named(wrong):
 @pytest.mark.plain
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no affinity")
 def test_affinity_and_omp_num_threads_are_respected(monkeypatch):
-    monkeypatch.setattr(threads, "_quota", lambda root, membership: 1 << 20)
+    monkeypatch.setattr(number, "_quota", lambda root, membership: 1 << 20)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)))
     assert available_processors() == 6
     monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
@@ -121,7 +121,7 @@ def test_a_containers_quota_is_respected(tmp_path: Path, files, processors):
         path.write_text(content)
     membership = tmp_path / "membership"
     membership.write_text("0::/job\n")
-    assert threads._quota(tmp_path, membership) == processors
+    assert number._quota(tmp_path, membership) == processors
 
 
 # What they do --------------------------------------------------------------------------------------------------------------

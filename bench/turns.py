@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -25,19 +25,29 @@ def epochs_for(way: Way, seconds: float) -> int:
         epochs = max(2 * epochs, int(0.2 * seconds / max(took, 1e-6) * epochs))
 
 
-def take_turns(ways: Mapping[str, Way], epochs: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each way in each round; in every round another one begins. Raises ArithmeticError where any bit differs."""
+def check_ends(ways: Mapping[str, Way], epochs: int) -> None:
+    """Raises ArithmeticError where any bit differs between the parameters that two ways end with."""
     ends = {name: way(epochs).tobytes() for name, way in ways.items()}
     if len(set(ends.values())) > 1:
         raise ArithmeticError(f"{', '.join(ends)} do not all end at the same bits")
-    names = list(ways)
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+
+
+def in_turn(names: Iterable[str], rounds: int) -> Iterator[str]:
+    """All names in each round; in every round another one begins."""
+    names = list(names)
     for number in range(rounds):
         first = number % len(names)
-        for name in names[first:] + names[:first]:
-            started = time.perf_counter()
-            ways[name](epochs)
-            seconds[name].append(time.perf_counter() - started)
+        yield from names[first:] + names[:first]
+
+
+def take_turns(ways: Mapping[str, Way], epochs: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each way in each round. Raises ArithmeticError where they do not end at the same bits."""
+    check_ends(ways, epochs)
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for name in in_turn(ways, rounds):
+        started = time.perf_counter()
+        ways[name](epochs)
+        seconds[name].append(time.perf_counter() - started)
     return seconds
 
 

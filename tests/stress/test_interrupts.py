@@ -139,7 +139,7 @@ def test_the_command_line_is_interrupted_and_goes_on(tmp_path):
         sent = time.monotonic()
         _, errors = process.communicate(timeout=120)
         waits.append(time.monotonic() - sent)
-        assert process.returncode == 130, errors
+        assert process.returncode == (130, 143)[k % 2], errors
         resumed = tileprop("train", "--resume", f"run-{k}", folder=tmp_path)
         _, errors = resumed.communicate(timeout=300)
         assert resumed.returncode == 0, errors

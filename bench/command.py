@@ -218,9 +218,11 @@ def add_bench_command(subparsers: Any) -> None:
     watching.add_argument(
         "--problems", type=Names(PROBLEMS), default=list(WATCHED), metavar="NAMES", help=f"default: {','.join(WATCHED)}"
     )
-    for kind, rounds, seconds in ((threads, 9, 0.7), (watching, 101, 0.25)):
-        kind.add_argument("--rounds", type=count, default=rounds, metavar="N", help=f"turns of each (default: {rounds})")
-        kind.add_argument("--seconds", type=float, default=seconds, metavar="S", help=f"of a turn (default: {seconds:g})")
+    for kind, rounds, seconds in ((threads, 5, 1.0), (watching, 7, 2.0)):
+        kind.add_argument("--rounds", type=count, default=rounds, metavar="N", help=f"default: {rounds}")
+        kind.add_argument(
+            "--seconds", type=float, default=seconds, metavar="S", help=f"of each way in a round (default: {seconds:g})"
+        )
 
     micro = kinds.add_parser(
         "micro",

@@ -1,7 +1,7 @@
 """What the choice of the number of threads costs: `fit`, also with `n_threads=2`, beside one thread and two throughout.
 
-Every turn is a fit of its own, trials of other numbers included, on problems drawn at random and on small ones where two
-threads lose. All ways end at the same bits before any is timed.
+All four train in lockstep, trials of other numbers included, on problems drawn at random and on small ones where two threads
+lose; and all end at the same bits.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .problems import Problem
 from .report import duration, show
 from .side_tileprop import optimizer
 from .task import Task
-from .turns import Way, epochs_for, slower, take_turns
+from .turns import Handing, HandOver, Way, by_rounds, epochs_for, signed, slower
 
 PROCESSORS = 2
 # By what part a choice may be slower.
@@ -72,15 +72,15 @@ def untrained(task: Task) -> Network:
     return Network(task.sizes, dtype=task.theta.dtype, initial=task.theta.copy(), **settings)
 
 
-def fitted(task: Task, threads: int | None, epochs: int, **options: Any) -> np.ndarray:
+def fitted(task: Task, threads: int | None, epochs: int, hand_over: HandOver, **options: Any) -> np.ndarray:
     """By `fit`. threads: `n_threads`."""
     network = untrained(task)
     options = {"epochs": epochs, "batch_size": task.batch_size, "optimizer": optimizer(task), "progress": False} | options
-    network.fit(task.X, task.T, n_threads=threads, **options)
+    network.fit(task.X, task.T, n_threads=threads, callbacks=[Handing(hand_over)], **options)
     return network.theta
 
 
-def fixed(task: Task, threads: int, epochs: int) -> np.ndarray:
+def fixed(task: Task, threads: int, epochs: int, hand_over: HandOver) -> np.ndarray:
     """By so many threads throughout, with as many epochs in a call as `fit` makes."""
     network = untrained(task)
     plan, X, T, weight = network.prepared(task.X, task.T, None)
@@ -95,15 +95,16 @@ def fixed(task: Task, threads: int, epochs: int) -> np.ndarray:
             run.train(count, done + 1, seconds, None)
             seconds = (time.perf_counter() - started) / count
             done += count
+            hand_over()
     return network.theta
 
 
 def ways_of(task: Task) -> dict[str, Way]:
     return {
-        ONE: functools.partial(fixed, task, 1),
-        TWO: functools.partial(fixed, task, PROCESSORS),
         AT_MOST: functools.partial(fitted, task, PROCESSORS),
         CHOSEN: functools.partial(fitted, task, None),
+        ONE: functools.partial(fixed, task, 1),
+        TWO: functools.partial(fixed, task, PROCESSORS),
     }
 
 
@@ -123,8 +124,8 @@ def busy(cpus: list[int]) -> Iterator[None]:
 def run_threads(count: int, rounds: int, seconds: float, beside: bool) -> int:
     """Print a line for each problem; status 1 where a choice is slower by more than `BOUND`.
 
-    beside: another process computes on one of the processors. Two threads throughout may then take 20 times as long, and are
-    left out.
+    seconds: that each way computes in a round. beside: another process computes on one of the processors. Two threads
+    throughout may then take 20 times as long, and are left out.
     """
     cpus = choose_cpus(PROCESSORS)
     pin(cpus)
@@ -136,18 +137,13 @@ def run_threads(count: int, rounds: int, seconds: float, beside: bool) -> int:
             if beside:
                 del ways[TWO]
             epochs = epochs_for(ways[ONE], seconds)
-            times = take_turns(ways, epochs, rounds)
+            times = by_rounds(ways, epochs, rounds)
             steady = [name for name in (ONE, TWO) if name in times]
             found = [slower(times, AT_MOST, [ONE]), slower(times, CHOSEN, steady)]
-            worst = [max(before, least) for before, (least, _) in zip(worst, found, strict=True)]
-            turns = [duration(min(times[name]) / epochs) if name in times else "-" for name in (ONE, TWO)]
-            rows.append([f"{problem}, {dtype}", *turns, *(signed(part) for both in found for part in both)])
+            worst = [max(pair) for pair in zip(worst, found, strict=True)]
+            times_of_epochs = [duration(min(times[name]) / epochs) if name in times else "-" for name in (ONE, TWO)]
+            rows.append([f"{problem}, {dtype}", *times_of_epochs, *map(signed, found)])
             print(" ".join(rows[-1]), file=sys.stderr, flush=True)
-    header = ["problem", "epoch, one thread", "two", "n_threads=2 over one", "median", "fit over the better", "median "]
-    show((header, rows))
-    print(f"\nAt worst, by the fastest of {rounds} turns: n_threads=2 {signed(worst[0])}, fit {signed(worst[1])}")
+    show((["problem", "epoch, one thread", "two", "n_threads=2 over one", "fit over the better"], rows))
+    print(f"\nAt worst, by the median of {rounds} rounds: n_threads=2 {signed(worst[0])}, fit {signed(worst[1])}")
     return int(max(worst) > BOUND)
-
-
-def signed(part: float) -> str:
-    return f"{100.0 * part:+.1f}%"

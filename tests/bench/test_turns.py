@@ -1,39 +1,95 @@
-"""Ways that take turns."""
+"""Ways in lockstep."""
+
+import threading
+import time
 
 import numpy as np
 import pytest
-from tileprop.bench.turns import epochs_for, slower, take_turns
+from tileprop.bench import turns
+from tileprop.bench.turns import Handing, alone, by_rounds, epochs_for, in_lockstep, slower
+from tileprop.trainer import Network
 
 
-def test_each_way_has_its_turn_and_each_begins():
-    calls = []
+def test_one_computes_at_a_time_and_all_by_turns(monkeypatch):
+    monkeypatch.setattr(turns, "SLICE", 0.0)
+    at_work, seen = [], []
+
+    def way(name, length):
+        def train(epochs, hand_over):
+            for _ in range(length * epochs):
+                at_work.append(name)
+                time.sleep(0.001)
+                assert at_work == [name]
+                at_work.pop()
+                seen.append(name)
+                hand_over()
+            return np.zeros(3)
+
+        return train
+
+    seconds = in_lockstep({"a": way("a", 1), "b": way("b", 2), "c": way("c", 1)}, 3)
+    assert sorted(seen[:3]) == sorted(seen[3:6]) == sorted(seen[6:9]) == ["a", "b", "c"]
+    assert seen[9:] == ["b"] * 3
+    assert list(seconds) == ["a", "b", "c"]
+    assert seconds["a"] >= 0.003
+    assert seconds["b"] >= 0.006
+
+
+def test_a_way_computes_for_some_time_before_it_hands_over(monkeypatch):
+    monkeypatch.setattr(turns, "SLICE", 1000.0)
+    seen = []
 
     def way(name):
-        return lambda epochs: calls.append((name, epochs)) or np.zeros(3)
+        return lambda epochs, hand_over: [seen.append(name) or hand_over() for _ in range(3)] and np.zeros(1)
 
-    seconds = take_turns({name: way(name) for name in "abc"}, 7, 3)
-    assert "".join(name for name, _ in calls) == "abc" + "abcbcacab"
-    assert {epochs for _, epochs in calls} == {7}
-    assert {name: len(turns) for name, turns in seconds.items()} == {"a": 3, "b": 3, "c": 3}
+    in_lockstep({"a": way("a"), "b": way("b")}, 1)
+    assert "".join(seen) == "aaabbb"
+
+
+def test_the_first_way_is_in_the_callers_thread():
+    found = []
+    in_lockstep({"a": lambda *_: found.append(threading.current_thread()) or np.zeros(1)}, 1)
+    assert found == [threading.current_thread()]
+
+
+def test_a_fit_hands_over():
+    network, calls = Network([1, 1]), []
+    network.fit(np.ones((8, 1)), np.ones((8, 1)), epochs=5, callbacks=[Handing(lambda: calls.append(1))], progress=False)
+    assert len(calls) == 5
 
 
 def test_ways_to_other_ends_are_not_timed():
     with pytest.raises(ArithmeticError, match="a, b do not all end at the same bits"):
-        take_turns({"a": lambda epochs: np.zeros(2), "b": lambda epochs: -np.zeros(2)}, 1, 1)
+        in_lockstep({"a": lambda *_: np.zeros(2), "b": lambda *_: -np.zeros(2)}, 1)
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_an_error_of_one_way_is_raised(name):
+    def way(epochs, hand_over):
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        in_lockstep({"a": lambda *_: np.zeros(2), "b": lambda *_: np.zeros(2)} | {name: way}, 1)
+
+
+def test_rounds():
+    times = by_rounds({"a": lambda *_: np.zeros(2), "b": lambda *_: np.zeros(2)}, 1, 4)
+    assert {name: len(taken) for name, taken in times.items()} == {"a": 4, "b": 4}
 
 
 def test_how_much_slower():
     seconds = {"a": [1.0, 2.0, 4.0], "b": [2.0, 2.0, 5.0], "c": [1.5, 1.0, 4.4]}
-    assert slower(seconds, "c", ["a", "b"]) == pytest.approx((0.0, 0.1))
-    assert slower(seconds, "b", ["a"]) == pytest.approx((1.0, 0.25))
+    assert slower(seconds, "c", ["a", "b"]) == pytest.approx(0.1)
+    assert slower(seconds, "b", ["a"]) == pytest.approx(0.25)
 
 
-def test_as_many_epochs_as_fill_a_turn(monkeypatch):
+def test_as_many_epochs_as_fill_a_round(monkeypatch):
     """However long it takes to compile."""
     clock = [0.0]
     monkeypatch.setattr("tileprop.bench.turns.time.perf_counter", lambda: clock[0])
 
-    def way(epochs):
+    def way(epochs, hand_over):
+        assert hand_over is alone
         clock[0] += 0.002 + 0.01 * epochs + (0.0 if clock[0] else 8.0)
         return np.zeros(1)
 

@@ -1,42 +1,56 @@
-"""What it costs that a fit is watched: both ways, and the report of made-up times."""
+"""What it costs that a fit is watched: both ways, how turns are split, and the report of made-up times."""
 
 import pytest
 from tileprop.bench import threads, watching
 from tileprop.bench.problems import Problem
-from tileprop.bench.turns import alone
 
 TINY = threads.task_of(Problem("tiny", (3, 5, 2), 16, 64), "float32")
 
 
-@pytest.fixture(autouse=True)
-def one_processor(monkeypatch):
-    monkeypatch.setattr(watching, "pin", lambda cpus: None)
-    monkeypatch.setattr(watching, "epochs_for", lambda way, seconds: 4)
-
-
 def test_both_ways_end_at_the_same_bits(tmp_path):
-    ends = watching.bare(TINY, 30, alone), watching.watched(TINY, tmp_path / "fit", 30, alone)
-    assert ends[0].tobytes() == ends[1].tobytes()
+    clock = watching.Clock()
+    assert watching.bare(TINY, clock, 30).tobytes() == watching.watched(TINY, clock, tmp_path / "fit", 30).tobytes()
     assert (tmp_path / "fit").exists()
 
 
-def test_a_checkpoint_takes_time(tmp_path):
-    assert 0.0 <= watching.checkpoint_seconds(TINY, tmp_path / "fit") < 10.0
-    assert (tmp_path / "fit").exists()
+def test_a_turn_is_split(monkeypatch):
+    """What computes within kernels counts as such; what waits there does not, nor what is around them."""
+    now = {"of the thread": 0.0, "of all": 0.0}
+
+    def spend(computing, waiting=0.0):
+        now["of the thread"] += computing
+        now["of all"] += computing + waiting
+
+    def way(epochs, hand_over):
+        for _ in range(epochs):
+            spend(0.25)
+            timed(2.0, 1.0)
+
+    monkeypatch.setattr(watching, "choose_epoch", lambda *what: spend)
+    monkeypatch.setattr(watching.time, "thread_time", lambda: now["of the thread"])
+    monkeypatch.setattr(watching.time, "perf_counter", lambda: now["of all"])
+    clock = watching.Clock()
+    timed = clock.kernel()
+    for epochs in (2, 1):
+        assert clock.turn(way, epochs) == 1.25 / 2.0
+        assert (clock.inside, clock.passed) == (2.0 * epochs, 3.25 * epochs)
 
 
-@pytest.mark.parametrize(("seconds", "status"), [(1.01, 0), (1.1, 1)])
-def test_the_report_and_the_status(monkeypatch, capsys, seconds, status):
-    monkeypatch.setattr(watching, "checkpoint_seconds", lambda task, path: 0.0)
-    monkeypatch.setattr(watching, "by_rounds", lambda *arguments: {"bare": [1.0, 1.2], "watched": [seconds, 1.2 * seconds]})
+def test_a_fit_is_measured(tmp_path):
+    found = watching.cost(TINY, tmp_path / "fit", 3, 0.02)
+    assert 0.0 < found.epoch < 0.02
+    assert 0.0 <= found.checkpoint < 1.0
+    for way in ("bare", "watched"):
+        assert -0.1 < found.least[way] <= found.median[way]
+    assert found.of_watching == found.least["watched"] - found.least["bare"]
+
+
+@pytest.mark.parametrize(("least", "status"), [(0.029, 0), (0.04, 1)])
+def test_the_report_and_the_status(monkeypatch, capsys, least, status):
+    monkeypatch.setattr(watching, "pin", lambda cpus: None)
+    found = watching.Cost(0.002, 0.01, {"bare": 0.01, "watched": least}, {"bare": 0.02, "watched": 0.05})
+    monkeypatch.setattr(watching, "cost", lambda *arguments: found)
     assert watching.run_watching(["small"], 2, 1.0) == status
     printed = capsys.readouterr().out
     assert "small 8-32-32-1, batch 32, float64" in printed
-    assert f"At worst, by the median of 2 rounds: {100 * seconds - 100:+.1f}%" in printed
-
-
-def test_a_checkpoint_counts_once_a_minute(monkeypatch, capsys):
-    monkeypatch.setattr(watching, "checkpoint_seconds", lambda task, path: 3.0)
-    monkeypatch.setattr(watching, "by_rounds", lambda *arguments: {"bare": [30.0], "watched": [33.0]})
-    watching.run_watching(["small"], 1, 1.0)
-    assert "At worst, by the median of 1 rounds: +5.5%" in capsys.readouterr().out  # 33 - 3 * (1 - 33 / 60)
+    assert f"At worst, by the least of 2 turns: {100 * least - 1:+.1f}%" in printed

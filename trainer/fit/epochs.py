@@ -20,6 +20,8 @@ from .divergence import Divergence, finite
 
 # Whether each epoch takes the rows in a new order, or a function that makes the orders: of n rows, their numbers.
 Shuffle = bool | Callable[[int], np.ndarray]
+# Times its limit, a call of several epochs is waited for.
+PATIENCE = 2.0
 # What `counters.position` is where a call has not come to its end.
 NOWHERE = -1
 
@@ -161,12 +163,14 @@ class Epochs:
         """Several whole epochs, in one call."""
         orders, counters = self._made, self.state.counters[0]
         n, work = orders[0].size or len(self.X), self.work.for_epochs(len(orders))
-        spent = self._call(work, np.concatenate(orders), seconds * len(orders), None)
+        # Half done in time is better undone than waited for: where a processor is busy, threads take 20 times as long.
+        limit = self.choice.limit
+        spent = self._call(work, np.concatenate(orders), seconds * len(orders), None if limit is None else PATIENCE * limit)
         if counters.status == DIVERGED or not finite(self.model.theta):
             return self._one_by_one(first)
         done = int(counters.position)
         self.choice.record(done, spent)
-        if done < n * len(orders):  # by `Team.stop`
+        if done < n * len(orders):  # by the limit, or by `Team.stop`
             self.keep(done // n)
         else:
             self._orders = self._orders[len(orders) :]

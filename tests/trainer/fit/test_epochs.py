@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from tileprop.kernels import make_workspace
 from tileprop.trainer import SGD, Adam, Cosine, DivergenceError, InputError, Network
 from tileprop.trainer.fit import loop
-from tileprop.trainer.fit.epochs import Trained
+from tileprop.trainer.fit.epochs import Epochs, Trained
+from tileprop.trainer.threads.team import Team
 
 RNG = np.random.default_rng(11)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))
@@ -74,6 +76,27 @@ def test_a_number_of_threads_that_changes_within_epochs_changes_no_bit(monkeypat
         results.append((network.theta.tobytes(), lists, network.generator.integers(1 << 60)))
     assert results[0] == results[1] == results[2]
     assert len(history.seconds) == 6
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_several_epochs_that_take_too_long_are_ended_and_made_again(shuffle):
+    """Here because threads wait for each other; a limit of no seconds ends any call that several threads make."""
+    rows, targets = RNG.normal(size=(20_000, 3)), RNG.uniform(size=(20_000, 2))
+    expected, network = (Network([3, 4, 2], dtype="float64", random_state=0) for _ in range(2))
+    losses = expected.fit(rows, targets, epochs=3, batch_size=7, optimizer=Adam(), shuffle=shuffle).loss
+    plan, *data = network.prepared(rows, targets, None)
+    state, work = Adam().state(plan, network.dtype), make_workspace(plan, 7, network.dtype, 2)
+    hasty, steady = Steady(), Steady()
+    hasty.size, hasty.limit = 2, 0.0
+    with Team(2) as team:
+        epochs = Epochs(network, plan, state, *data, shuffle, work, team, hasty)
+        found = epochs.train(3, 1, 0.0, None).losses["loss"].tolist()
+        assert len(found) < 3
+        epochs.choice = steady
+        found += epochs.train(3 - len(found), 1 + len(found), 0.0, None).losses["loss"].tolist()
+    assert found == losses
+    assert network.theta.tobytes() == expected.theta.tobytes()
+    assert network.generator.integers(1 << 60) == expected.generator.integers(1 << 60)
 
 
 def test_networks_that_are_trained_in_registers_can_be_cut(monkeypatch):

@@ -33,7 +33,7 @@ SECONDS_BETWEEN = 60.0
 PREVIOUS = ".previous"
 FORMAT = "tileprop-checkpoint-2"
 # To keep in memory what is so after an epoch takes at most this part of the time, where no checkpoint is due.
-SHARE = 0.01
+SHARE = 0.002
 # Of `History.stopped`: after these there is nothing to go on with.
 FINAL = ("epochs", "callback", "converged")
 

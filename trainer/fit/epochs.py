@@ -56,6 +56,9 @@ class Epochs:
         self.model, self.plan, self.state, self.work, self.team, self.choice = model, plan, state, work, team, choice
         self.X, self.T, self.weight, self.shuffle = X, T, weight, shuffle
         self.position, self.whole = 0, True
+        self._kernel = choose_epoch(state, weight, work)
+        # Fields of the state's counters: as attributes of a record they take 4 us each.
+        self._position, self._status = (np.asarray(state.counters[name]) for name in ("position", "status"))
         self._begun = model.theta.copy()  # theta before the epoch under way
         # Of the epochs to come, the one under way first; and its losses so far.
         self._orders: list[np.ndarray] = []
@@ -133,7 +136,7 @@ class Epochs:
 
     def _one(self, first: int, seconds: float, limit: float | None) -> Trained:
         """An epoch, or a piece of one."""
-        order, theta, counters = self._orders[0], self.model.theta, self.state.counters[0]
+        order, theta = self._orders[0], self.model.theta
         n, work = order.size or len(self.X), self.work.for_epochs(1)
         if self.position:
             work.epochs[:] = self._record
@@ -145,11 +148,11 @@ class Epochs:
             if not self.team.at_work:
                 if not finite(theta):
                     theta[:] = self._begun
-                elif 0 < counters.position < n and counters.status != DIVERGED:
-                    self._record[:], self.position, self.whole = work.epochs, int(counters.position), True
+                elif 0 < self._position[0] < n and self._status[0] != DIVERGED:
+                    self._record[:], self.position, self.whole = work.epochs, int(self._position[0]), True
             raise
-        done = int(counters.position)
-        if counters.status == DIVERGED or not finite(theta):
+        done = int(self._position[0])
+        if self._status[0] == DIVERGED or not finite(theta):
             self._orders, self.position = self._orders[1:], 0
             return Trained(work.epochs[:0], self._divergence(order, first))
         self.choice.record(done - self.position, spent)
@@ -161,14 +164,14 @@ class Epochs:
 
     def _several(self, first: int, seconds: float) -> Trained:
         """Several whole epochs, in one call."""
-        orders, counters = self._made, self.state.counters[0]
+        orders = self._made
         n, work = orders[0].size or len(self.X), self.work.for_epochs(len(orders))
         # Half done in time is better undone than waited for: where a processor is busy, threads take 20 times as long.
         limit = self.choice.limit
         spent = self._call(work, np.concatenate(orders), seconds * len(orders), None if limit is None else PATIENCE * limit)
-        if counters.status == DIVERGED or not finite(self.model.theta):
+        if self._status[0] == DIVERGED or not finite(self.model.theta):
             return self._one_by_one(first)
-        done = int(counters.position)
+        done = int(self._position[0])
         self.choice.record(done, spent)
         if done < n * len(orders):  # by the limit, or by `Team.stop`
             self.keep(done // n)
@@ -186,16 +189,15 @@ class Epochs:
         for i, order in enumerate(self._made):
             self._begun[:] = self.model.theta
             records[i : i + 1] = self._again(order)
-            if self.state.counters[0].status == DIVERGED or not finite(self.model.theta):
+            if self._status[0] == DIVERGED or not finite(self.model.theta):
                 self._orders = [] if self.shuffle is True else self._made[i + 1 :]
                 return Trained(records[:i], self._divergence(order, first + i))
         raise AssertionError("training diverged once, and not again")
 
     def _call(self, work: Workspace, order: np.ndarray, expected: float, limit: float | None) -> float:
         """The seconds that a call of `train_epoch` took."""
-        kernel = choose_epoch(self.state, self.weight, work)
-        call = functools.partial(kernel, self.plan, self.model.theta, self.state, self.X, self.T, self.weight, order)
-        self.state.counters[0].position = NOWHERE
+        call = functools.partial(self._kernel, self.plan, self.model.theta, self.state, self.X, self.T, self.weight, order)
+        self._position[0] = NOWHERE
         started = time.perf_counter()
         self.team.run(call, work, expected, self.choice.size, limit)
         return time.perf_counter() - started
@@ -204,10 +206,10 @@ class Epochs:
         """After `_go_back`: an epoch, and its record. The generator stands where it has left it."""
         if self.shuffle is True:
             self.model.generator.permutation(len(self.X))
-        work, n, counters = self.work.for_epochs(1), order.size or len(self.X), self.state.counters[0]
+        work, n = self.work.for_epochs(1), order.size or len(self.X)
         self._call(work, order, 0.0, None)
-        while counters.position < n and counters.status == STOPPED:  # by `Team.stop`, which must not cut this
-            work.epochs.begin = counters.position
+        while self._position[0] < n and self._status[0] == STOPPED:  # by `Team.stop`, which must not cut this
+            work.epochs.begin = self._position[0]
             self._call(work, order, 0.0, None)
         return work.epochs
 
@@ -219,7 +221,7 @@ class Epochs:
     def _divergence(self, order: np.ndarray, epoch: int) -> Divergence:
         """Says where; puts the last finite parameters back where the present ones are not finite."""
         model = self.model
-        done = int(self.state.counters[0].position)
+        done = int(self._position[0])
         batch = int(self.work.header[0].batch_rows)
         broken = [i for i, (W, b) in enumerate(zip(model.weights, model.biases, strict=True)) if not finite(W, b)]
         if broken:

@@ -63,8 +63,10 @@ class Epochs:
         # Of the epochs to come, the one under way first; and its losses so far.
         self._orders: list[np.ndarray] = []
         self._record = work.for_epochs(1).epochs
-        # Of the last call of `train`: the orders; where it made several epochs, theta, the state and the generator before it.
+        # Of the last call of `train`: the orders; where it made several epochs, theta, the state and the generator before it,
+        # and the memory that holds the orders, which the next call takes again.
         self._made: list[np.ndarray] = []
+        self._together = np.empty(0, np.int64)
         self._before: list[np.ndarray] = []
         self._drawn_from: Any = {}
 
@@ -100,7 +102,7 @@ class Epochs:
         self._go_back()
         for order in self._made[:epochs]:
             self._again(order)
-        self._orders = [] if self.shuffle is True else self._made[epochs:]
+        self._orders = self._left(epochs)
 
     def remembered(self) -> dict[str, Any]:
         """What a checkpoint keeps of the epoch under way: numbers, and arrays of finite numbers."""
@@ -164,20 +166,35 @@ class Epochs:
 
     def _several(self, first: int, seconds: float) -> Trained:
         """Several whole epochs, in one call."""
-        orders = self._made
-        n, work = orders[0].size or len(self.X), self.work.for_epochs(len(orders))
+        count, order = len(self._made), self._one_after_another()
+        n, work = self._made[0].size or len(self.X), self.work.for_epochs(count)
         # Half done in time is better undone than waited for: where a processor is busy, threads take 20 times as long.
         limit = self.choice.limit
-        spent = self._call(work, np.concatenate(orders), seconds * len(orders), None if limit is None else PATIENCE * limit)
+        spent = self._call(work, order, seconds * count, None if limit is None else PATIENCE * limit)
         if self._status[0] == DIVERGED or not finite(self.model.theta):
             return self._one_by_one(first)
         done = int(self._position[0])
         self.choice.record(done, spent)
-        if done < n * len(orders):  # by the limit, or by `Team.stop`
+        if done < n * count:  # ended by the limit, or by `Team.stop`
             self.keep(done // n)
         else:
-            self._orders = self._orders[len(orders) :]
+            self._orders = self._orders[count:]
         return Trained(work.epochs[: done // n], None)
+
+    def _one_after_another(self) -> np.ndarray:
+        """The orders of a call, in memory of which they are then parts."""
+        count, size = len(self._made), self._made[0].size
+        if self._together.size < count * size:
+            self._together = np.empty(count * size, np.int64)
+        together = self._together[: count * size]
+        np.concatenate(self._made, out=together)
+        if size:
+            self._orders[:count] = self._made = list(together.reshape(count, size))
+        return together
+
+    def _left(self, epochs: int) -> list[np.ndarray]:
+        """The orders after the first `epochs` of the last call, where they are not drawn anew."""
+        return [] if self.shuffle is True else [order.copy() for order in self._made[epochs:]]
 
     def _one_by_one(self, first: int) -> Trained:
         """The epochs of a call in which training diverged, again, to the same bits.
@@ -190,7 +207,7 @@ class Epochs:
             self._begun[:] = self.model.theta
             records[i : i + 1] = self._again(order)
             if self._status[0] == DIVERGED or not finite(self.model.theta):
-                self._orders = [] if self.shuffle is True else self._made[i + 1 :]
+                self._orders = self._left(i + 1)
                 return Trained(records[:i], self._divergence(order, first + i))
         raise AssertionError("training diverged once, and not again")
 

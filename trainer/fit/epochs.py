@@ -66,8 +66,9 @@ class Epochs:
         # Of the last call of `train`: the orders; where it made several epochs, theta, the state and the generator before it,
         # and the memory that holds the orders, which the next call takes again.
         self._made: list[np.ndarray] = []
+        self._carried = [np.asarray(array) for array in (model.theta, *state)]
+        self._before = [array.copy() for array in self._carried]
         self._together = np.empty(0, np.int64)
-        self._before: list[np.ndarray] = []
         self._drawn_from: Any = {}
 
     def train(self, epochs: int, first: int, seconds: float, limit: float | None) -> Trained:
@@ -90,7 +91,8 @@ class Epochs:
             self._begun[:] = self.model.theta
         self._made = orders
         if len(orders) > 1:
-            self._before = [array.copy() for array in (self.model.theta, *self.state)]
+            for array, kept in zip(self._carried, self._before, strict=True):
+                kept[:] = array
             trained = self._several(first, seconds)
         else:
             trained = self._one(first, seconds, limit)
@@ -177,9 +179,9 @@ class Epochs:
         self.choice.record(done, spent)
         if done < n * count:  # ended by the limit, or by `Team.stop`
             self.keep(done // n)
-        else:
-            self._orders = self._orders[count:]
-        return Trained(work.epochs[: done // n], None)
+            return Trained(work.epochs[: done // n], None)
+        del self._orders[:count]
+        return Trained(work.epochs, None)
 
     def _one_after_another(self) -> np.ndarray:
         """The orders of a call, in memory of which they are then parts."""
@@ -232,7 +234,7 @@ class Epochs:
 
     def _go_back(self) -> None:
         self.model.generator.bit_generator.state = self._drawn_from
-        for array, kept in zip((self.model.theta, *self.state), self._before, strict=True):
+        for array, kept in zip(self._carried, self._before, strict=True):
             array[:] = kept
 
     def _divergence(self, order: np.ndarray, epoch: int) -> Divergence:

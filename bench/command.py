@@ -218,7 +218,7 @@ def add_bench_command(subparsers: Any) -> None:
     watching.add_argument(
         "--problems", type=Names(PROBLEMS), default=list(WATCHED), metavar="NAMES", help=f"default: {','.join(WATCHED)}"
     )
-    for kind, rounds, seconds in ((threads, 5, 1.0), (watching, 41, 0.25)):
+    for kind, rounds, seconds in ((threads, 5, 1.0), (watching, 5, 2.0)):
         kind.add_argument("--rounds", type=count, default=rounds, metavar="N", help=f"default: {rounds}")
         kind.add_argument(
             "--seconds", type=float, default=seconds, metavar="S", help=f"of each way in a round (default: {seconds:g})"

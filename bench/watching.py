@@ -3,8 +3,8 @@
 Both make the same epochs, with one thread, in the same orders of the rows, and end at the same bits before they are timed. A
 shared machine's speed changes by more than what is looked for, so the time of a turn is not compared, but split: into what its
 thread computes within kernels, and the rest, as a part of that. What to be watched costs is by how much the rest is the larger
-one, the least of many short turns of each. Each turn of `fit` ends with a checkpoint: what one takes is measured beside it, and
-counted as often as once a minute.
+one, the least of a few turns of each. Each turn of `fit` ends with a checkpoint, which counts as often as once a minute; that
+the data are hashed for it, once in a fit, is left out.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ import numpy as np
 from ..kernels import make_workspace
 from ..kernels.training.epoch import choose_epoch
 from ..trainer.fit import epochs as fit_epochs
+from ..trainer.fit import loop as fit_loop
+from ..trainer.fit.checkpoints import Checkpoints
 from ..trainer.fit.loop import WORTH_A_CALL
 from .pinning import choose_cpus, pin
 from .problems import PROBLEMS
@@ -39,7 +41,6 @@ from .turns import HandOver, Way, alone, epochs_for, in_lockstep, signed
 # What to be watched may cost, as a part of what kernels compute.
 BOUND = 0.02
 BETWEEN_CHECKPOINTS = 60.0  # seconds
-CHECKPOINTS = 15  # are timed
 BARE, WATCHED = "bare", "watched"
 
 
@@ -58,10 +59,13 @@ class Cost(NamedTuple):
 
 
 class Clock:
-    """Of a turn: processor seconds that the threads which call kernels spend within them, and all seconds that pass."""
+    """Of a turn: processor seconds that the threads which call kernels spend within them, and all seconds that pass.
+
+    begun and written: seconds in which a fit makes ready for checkpoints, and writes them.
+    """
 
     def __init__(self) -> None:
-        self.inside = self.passed = 0.0
+        self.inside = self.passed = self.begun = self.written = 0.0
 
     def kernel(self, *chosen_for: Any) -> Callable[..., Any]:
         """What `choose_epoch` returns, timed."""
@@ -76,13 +80,28 @@ class Clock:
 
         return timed
 
+    def checkpoints(self, *arguments: Any) -> Checkpoints:
+        """Checkpoints, timed."""
+        started = time.perf_counter()
+        made = Checkpoints(*arguments)
+        self.begun += time.perf_counter() - started
+        write = made.write
+
+        def timed() -> None:
+            started = time.perf_counter()
+            write()
+            self.written += time.perf_counter() - started
+
+        made.write = timed  # type: ignore[method-assign]
+        return made
+
     def turn(self, way: Way, epochs: int) -> float:
-        """Seconds outside kernels, as a part of those within."""
-        self.inside = 0.0
+        """Seconds outside kernels, as a part of those within. Of checkpoints, what falls on the turn at one a minute."""
+        self.inside = self.begun = self.written = 0.0
         started = time.perf_counter()
         way(epochs, alone)
-        self.passed = time.perf_counter() - started
-        return self.passed / self.inside - 1.0
+        self.passed = time.perf_counter() - started - self.begun - self.written
+        return (self.passed * (1.0 + self.written / BETWEEN_CHECKPOINTS)) / self.inside - 1.0
 
 
 def bare(task: Task, clock: Clock, epochs: int, hand_over: HandOver = alone) -> np.ndarray:
@@ -103,19 +122,12 @@ def bare(task: Task, clock: Clock, epochs: int, hand_over: HandOver = alone) -> 
 
 
 def watched(task: Task, clock: Clock, path: Path, epochs: int, hand_over: HandOver = alone) -> np.ndarray:
-    with contextlib.redirect_stderr(io.StringIO()), unittest.mock.patch.object(fit_epochs, "choose_epoch", clock.kernel):
+    with (
+        contextlib.redirect_stderr(io.StringIO()),
+        unittest.mock.patch.object(fit_epochs, "choose_epoch", clock.kernel),
+        unittest.mock.patch.object(fit_loop, "Checkpoints", clock.checkpoints),
+    ):
         return fitted(task, 1, epochs, hand_over, progress=True, checkpoint=path)
-
-
-def checkpoint_seconds(task: Task, path: Path) -> float:
-    """What it takes to write one: by how much longer a fit of one epoch takes, the shortest of each."""
-    times: list[list[float]] = [[], []]
-    for _ in range(CHECKPOINTS):
-        for place, taken in zip((None, path), times, strict=True):
-            started = time.perf_counter()
-            fitted(task, 1, 1, alone, checkpoint=place)
-            taken.append(time.perf_counter() - started)
-    return max(0.0, min(times[1]) - min(times[0]))
 
 
 def cost(task: Task, path: Path, rounds: int, seconds: float) -> Cost:
@@ -127,16 +139,13 @@ def cost(task: Task, path: Path, rounds: int, seconds: float) -> Cost:
     }
     epochs = epochs_for(ways[BARE], seconds)
     in_lockstep(ways, epochs)  # which raises where they do not end at the same bits
-    checkpoint = checkpoint_seconds(task, path)
     outside: dict[str, list[float]] = {BARE: [], WATCHED: []}
-    inside = math.inf
+    inside = checkpoint = math.inf
     for _ in range(rounds):
         for name, way in ways.items():
-            part = clock.turn(way, epochs)
-            if name == WATCHED:
-                part -= checkpoint / clock.inside * (1.0 - clock.passed / BETWEEN_CHECKPOINTS)
-            outside[name].append(part)
+            outside[name].append(clock.turn(way, epochs))
             inside = min(inside, clock.inside / epochs)
+        checkpoint = min(checkpoint, clock.written)
     least, median = ({name: find(parts) for name, parts in outside.items()} for find in (min, statistics.median))
     return Cost(inside, checkpoint, least, median)
 

@@ -36,6 +36,35 @@ def test_a_turn_is_split(monkeypatch):
         assert (clock.inside, clock.passed) == (2.0 * epochs, 3.25 * epochs)
 
 
+def test_a_checkpoint_counts_once_a_minute(monkeypatch):
+    now = [0.0]
+
+    def spend(seconds):
+        now[0] += seconds
+
+    class Checkpoints:
+        def __init__(self, *arguments):
+            spend(100.0)
+
+        def write(self):
+            spend(3.0)
+
+    def way(epochs, hand_over):
+        made = clock.checkpoints("some", "arguments")
+        timed(30.0)
+        spend(1.0)
+        made.write()
+
+    monkeypatch.setattr(watching, "Checkpoints", Checkpoints)
+    monkeypatch.setattr(watching, "choose_epoch", lambda *what: spend)
+    monkeypatch.setattr(watching.time, "thread_time", lambda: now[0])
+    monkeypatch.setattr(watching.time, "perf_counter", lambda: now[0])
+    clock = watching.Clock()
+    timed = clock.kernel()
+    assert clock.turn(way, 1) == pytest.approx(31.0 * (1.0 + 3.0 / 60.0) / 30.0 - 1.0)
+    assert (clock.begun, clock.written, clock.passed) == (100.0, 3.0, 31.0)
+
+
 def test_a_fit_is_measured(tmp_path):
     found = watching.cost(TINY, tmp_path / "fit", 3, 0.02)
     assert 0.0 < found.epoch < 0.02

@@ -10,7 +10,7 @@ STEPS = 4
 # A call ends after a step, so that it may be a little shorter.
 ENOUGH = 0.75
 # A trial is worth it where the time that trials lose is so small a part of all.
-LOST = 0.01
+LOST = 0.005
 # In trials: when the first one comes, and the time between the first ones, which doubles while the number stays.
 FIRST, INTERVAL = 5, 10
 LONGEST_INTERVAL = 10.0  # seconds

@@ -60,7 +60,7 @@ def test_a_machine_that_becomes_busy_and_free_again(call):
 @pytest.mark.parametrize("fastest", [1, 3, 8, 13, 16])
 def test_the_fastest_of_many_numbers_is_approached(fastest):
     choice = ThreadChoice(16, 8, STEP, CUT)
-    trained(choice, lambda size, clock: 1e6 * min(size, fastest) / (1.0 + 0.2 * max(0, size - fastest)), 6e7, 1e6)
+    trained(choice, lambda size, clock: 1e6 * min(size, fastest) / (1.0 + 0.2 * max(0, size - fastest)), 1.2e8, 1e6)
     sizes = trained(choice, lambda size, clock: 1e6, 1e6, 1e6)[1]
     assert abs(sizes[0] - fastest) <= 1
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from inside import hyperparameters, progress, set_progress, steps_taken, team_of
 from numba.core import config
-from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
+from tileprop.kernels import make_plan
 from tileprop.trainer import LBFGS, SGD, Adam, InputError, Network, StopHandle
 from tileprop.trainer.fit import epochs, loop
 from tileprop.trainer.threads import team
@@ -420,14 +420,6 @@ def test_a_fit_in_a_daemon_thread_ends_with_the_interpreter(tmp_path):
     handle.stop()
     _, history = Network.resume(path, X, X[:, :1], callbacks=[handle])
     assert history.epochs == 0 < history.unfinished_rows
-
-
-def tiny_epoch(dtype):
-    """What `train_epoch` takes, of the least work."""
-    plan = make_plan([1, 1])
-    theta, rows = np.zeros(2, dtype), np.zeros((1, 1), dtype)
-    work = make_workspace(plan, 1, dtype)
-    return plan, theta, make_state(plan, dtype=dtype), rows, rows, np.zeros(0, dtype), np.zeros(0, np.int64), work
 
 
 def test_one_step_by_hand():

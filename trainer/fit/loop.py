@@ -182,8 +182,9 @@ class Loop:
         return ""
 
     def _epochs_in_a_call(self) -> int:
-        # The first is alone: it may be slow, where kernels are compiled.
-        if self.watched or self.history.epochs == 0:
+        # The first is alone: it may be slow, where kernels are compiled. And so is the one under way, or one that took so long
+        # among several that these were undone.
+        if self.watched or self.history.epochs == 0 or self.spent:
             return 1
         seconds = min(WORTH_A_CALL, self.epochs.choice.limit or WORTH_A_CALL, self.ends - time.monotonic())
         most = self.options.epochs - self.history.epochs

@@ -1,4 +1,4 @@
-"""What the choice of the number of threads costs: `fit`, also with `n_threads=2`, beside one thread and two throughout.
+"""What the choice of the number of threads costs: `fit`, also with `n_threads=2`, beside `n_threads=1` and two throughout.
 
 All four train in lockstep, trials of other numbers included, on problems drawn at random and on small ones where two threads
 lose; and all end at the same bits.
@@ -80,8 +80,8 @@ def fitted(task: Task, threads: int | None, epochs: int, hand_over: HandOver, **
     return network.theta
 
 
-def fixed(task: Task, threads: int, epochs: int, hand_over: HandOver) -> np.ndarray:
-    """By so many threads throughout, with as many epochs in a call as `fit` makes."""
+def throughout(task: Task, threads: int, epochs: int, hand_over: HandOver) -> np.ndarray:
+    """By so many threads from begin to end, which `fit` does not promise, with as many epochs in a call as it makes."""
     network = untrained(task)
     plan, X, T, weight = network.prepared(task.X, task.T, None)
     work = make_workspace(plan, task.batch_size, network.dtype, threads)
@@ -103,8 +103,8 @@ def ways_of(task: Task) -> dict[str, Way]:
     return {
         AT_MOST: functools.partial(fitted, task, PROCESSORS),
         CHOSEN: functools.partial(fitted, task, None),
-        ONE: functools.partial(fixed, task, 1),
-        TWO: functools.partial(fixed, task, PROCESSORS),
+        ONE: functools.partial(fitted, task, 1),
+        TWO: functools.partial(throughout, task, PROCESSORS),
     }
 
 

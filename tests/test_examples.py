@@ -61,11 +61,13 @@ def test_the_pole_is_balanced_after_one_compiled_call(tmp_path):
     assert last > 475
 
 
+@pytest.mark.full
 def test_the_pendulums_friction_is_learned(tmp_path):
     without, learned = run("pendulum", tmp_path)
     assert learned < without / 10
 
 
+@pytest.mark.full
 def test_the_mean_of_a_network_is_within_its_standard_errors(tmp_path):
     mean, error, exact = run("monte_carlo", tmp_path)
     assert 0 < error < 0.001

@@ -61,7 +61,7 @@ def test_run(monkeypatch, tmp_path, capsys):
     assert (tmp_path / "out" / "crossover.png").exists() == crossover.available("matplotlib")
 
 
-@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.full), 8])
 def test_a_real_place(monkeypatch, batch):
     monkeypatch.setattr(crossover, "QUICK", Pace(1, 0.001))
     monkeypatch.setattr(crossover, "MOST_ROWS", 32)

@@ -96,6 +96,7 @@ def test_a_race(tmp_path, capsys, monkeypatch):
     assert all(len(entry["seconds"]) == 2 and min(entry["seconds"]) > 0 for entry in entries)
 
 
+@pytest.mark.full
 def test_a_peer_with_another_result_is_not_timed(monkeypatch, capsys):
     """A Network that is taken for a peer, and a tolerance that nobody meets but ours beside itself."""
     peer = Side("peer", "Peer", "Peer", METHOD.module, "tileprop")

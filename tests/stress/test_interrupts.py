@@ -33,10 +33,6 @@ def waits_of(seed: int, each: int, *names: str) -> dict[str, list[float]]:
     return dict(json.loads(line) for line in done.stdout.splitlines())
 
 
-def test_a_few_signals_leave_usable_models():
-    waits_of(0, 2, "tiny fit")
-
-
 @pytest.mark.full
 def test_signals_are_answered_soon():
     """10 of each case, 290 in all."""

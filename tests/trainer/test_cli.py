@@ -384,7 +384,7 @@ def test_as_a_process(here, runs):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals differ")
-@pytest.mark.parametrize("lines", [0, 1])
+@pytest.mark.parametrize("lines", [pytest.param(0, marks=pytest.mark.full), 1])
 def test_a_reader_that_leaves(here, runs, lines):
     np.save("X.npy", np.zeros((100_000, 2)))
     process = command(*(["predict", str(runs / "kinds"), "X.npy"] if lines else ["info", str(runs / "kinds")]))
@@ -428,6 +428,7 @@ def test_an_interrupted_training_keeps_its_model(here, monkeypatch, capsys, numb
     assert interrupted_model.network.theta.tobytes() == whole_model.network.theta.tobytes()
 
 
+@pytest.mark.full
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals differ")
 def test_an_interrupt_before_the_first_epoch_leaves_nothing(here):
     process = command("train", "moons", "--n-samples", "300000", "--hidden", "600,600")  # an epoch takes seconds

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from choosing import by_turns
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import from_dtype, njit, types
 from numba.core import config
-from tileprop.kernels.activations import activation_registry, formulas
+from tileprop.kernels.activations import formulas
 from tileprop.kernels.activations.entry import ScalarFormulas, elementwise, in_place, result_for
 from tileprop.kernels.compiler.jit import STOCK, kernel, leaf
 from tileprop.kernels.llvm import call_activation
@@ -194,8 +195,7 @@ def test_a_tangent_kernel(dtype, backward):
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT) or STOCK, reason="about code that the private way of compiling shows")
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", [name for name in activation_registry if name not in ("identity", "softmax")])
+@pytest.mark.parametrize(("name", "dtype"), by_turns(OF_FORMULAS, DTYPES))
 def test_loops_over_the_formulas_vectorise(name, dtype):
     """Whole vectors are multiplied, divided or compared, and no number goes through a call of its own."""
     ending = "scalar" if name != "exp" else "slope"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+from choosing import by_default
 from tileprop import kernels
 
 pytestmark = pytest.mark.plain
@@ -33,7 +34,7 @@ def test_hard_rows(row):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("width", [7, 8, 9, 31, 64, 513])
+@pytest.mark.parametrize("width", by_default([7, 8, 9, 31, 64, 513], [7, 9, 64, 513]))
 @pytest.mark.parametrize("scale", [0.1, 5.0, 200.0])
 def test_rows_that_are_taken_vector_by_vector(dtype, width, scale):
     x = (np.random.default_rng(width).normal(size=(2, width)) * scale).astype(dtype)

@@ -14,6 +14,7 @@ from unittest import mock
 import numpy as np
 import oracle
 import pytest
+from choosing import by_turns
 from inside import activations_of, deltas_of
 from numba import njit
 from numba.core import config
@@ -152,8 +153,7 @@ def test_gradients_in_networks_are_those_of_pytorch(hidden):
 
 
 @pytest.mark.usefixtures("own")
-@pytest.mark.parametrize("name", OWN)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "dtype"), by_turns(list(OWN), ["float32", "float64"]))
 @pytest.mark.parametrize("sizes", [[2, 2, 1], [3, 5, 9, 2], [4, 33, 7, 3]])
 def test_it_trains_as_the_built_in_one(name, dtype, sizes):
     """To rounding: of the widths some fill vectors, and some leave padding."""

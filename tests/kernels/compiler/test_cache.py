@@ -111,6 +111,7 @@ def test_a_second_process_compiles_no_epoch_either(tmp_path):
     assert json.loads(output) == {"hits": 1, "misses": 0, "finite": True}
 
 
+@pytest.mark.full
 @private_only
 def test_processes_that_start_cold_together_are_all_right(installation):
     """Two dtypes at once, and one of them twice: neither may be handed the other's code."""
@@ -196,10 +197,11 @@ print(json.dumps({
 OTHERS_FIRST = "from tileprop.kernels import relu, tanh; tanh(np.zeros(3)), relu(np.zeros(3)), sigmoid(np.zeros(3, 'f'))"
 
 
+@pytest.mark.full
 @private_only
 @pytest.mark.parametrize(
     "places",
-    [{"other kernels first": 1, "emptied": 2}, pytest.param({"the same": 0, "moved": 2, "none": 2}, marks=pytest.mark.full)],
+    [{"other kernels first": 1, "emptied": 2}, {"the same": 0, "moved": 2, "none": 2}],
     ids=" ".join,
 )
 def test_cached_callers_find_their_kernels_wherever_these_are_until_an_edit(installation, places):
@@ -320,6 +322,7 @@ def test_the_cache_follows_the_cache_homes_of_the_desktop_and_of_numba(user, mon
     assert place_now() == user / "numba" / "tileprop"
 
 
+@pytest.mark.full
 @private_only
 @posix_only
 def test_a_home_that_cannot_be_written_sends_the_cache_to_the_temporary_folder(installation):

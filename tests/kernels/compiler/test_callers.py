@@ -175,6 +175,7 @@ def test_outputs_by_several_threads():
     assert np.array_equal(Y, expected)
 
 
+@pytest.mark.full
 @compiled_only
 def test_networks_by_several_threads():
     works, thetas = workspaces(64), np.stack([THETA * scale for scale in np.linspace(0.1, 1, 16)])

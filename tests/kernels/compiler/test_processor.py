@@ -136,7 +136,6 @@ NO_FMA = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
 FULL = pytest.mark.full
 
 WIDTHS = [
-    pytest.param("sse2", NO_FMA, "float32", "training", id="sse2 without fma-float32 training"),
     pytest.param("sse2", NO_FMA, "float32", "whole", id="sse2 without fma-float32", marks=FULL),
     pytest.param("sse2", NO_FMA, "float64", "whole", id="sse2 without fma-float64", marks=FULL),
     *(

@@ -108,6 +108,7 @@ def test_a_missing_file_and_one_that_is_not_listed(tmp_path, monkeypatch):
     assert counts_of() == (1, 0)
 
 
+@pytest.mark.full
 def test_without_a_cache(installation):
     result = installation.run(code("float64"), TILEPROP_CACHE="0", **STOCK)
     assert result["float64"] == RIGHT

@@ -69,6 +69,7 @@ def test_workspaces_hold_the_addresses():
     assert wanted[1] == 0
 
 
+@pytest.mark.full
 def test_a_row_kernel_outlives_whoever_made_it():
     """No other object may get its id, and with it its address."""
     addresses = []

@@ -26,6 +26,7 @@ from cases import (
     value,
     value_ulps,
 )
+from choosing import by_default, by_turns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inside import loss_code, progress, set_loss_code
@@ -39,11 +40,6 @@ from tileprop.kernels.registry import FIRST_USER_CODE
 pytestmark = pytest.mark.plain
 
 without_jit = bool(config.DISABLE_JIT)
-
-
-def by_default(names: list[str], chosen: list[str]) -> list[Any]:
-    """The chosen ones; the others with the marker `full`."""
-    return [name if name in chosen else pytest.param(name, marks=pytest.mark.full) for name in names]
 
 
 # A loop over arrays of any layout; and one row after another, which stands for all of MADE_ALIKE.
@@ -64,8 +60,7 @@ def some(name: str, rows: int = 3, seed: int = 1) -> tuple[np.ndarray, np.ndarra
 # Accuracy --------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "dtype"), by_turns(NAMES, DTYPES))
 @given(data=st.data())
 def test_loss_is_within_two_ulp(name, dtype, data):
     Y, T, parameters = data.draw(outputs_and_targets(name, dtype))
@@ -74,8 +69,7 @@ def test_loss_is_within_two_ulp(name, dtype, data):
     assert value_ulps(name, loss, Y, T, parameters) <= MOST_ULPS
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "dtype"), by_turns(NAMES, DTYPES, first=1))
 @given(data=st.data())
 def test_backward_is_within_two_ulp(name, dtype, data):
     Y, T, parameters = data.draw(outputs_and_targets(name, dtype))
@@ -166,7 +160,7 @@ def test_nan_passes_through(name, dtype):
 # Shapes, layouts, and what Python may pass -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", LAYOUT_NAMES)
+@pytest.mark.parametrize("name", by_default(NAMES, ["mse"]))
 @settings(max_examples=30)
 @given(data=st.data())
 def test_any_layout(name, data):
@@ -178,7 +172,7 @@ def test_any_layout(name, data):
     assert backward_ulps(name, dY, Y, T, parameters) <= MOST_ULPS
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", by_default(list(LAYOUTS), ["strided"]))
 @pytest.mark.parametrize("name", LAYOUT_NAMES)
 def test_out_of_any_layout(name, layout):
     Y, T = some(name)

@@ -323,6 +323,7 @@ def test_a_users_loss_ends_where_the_built_in_one_does(own, solver):
     assert np.array_equal(clone(estimator).set_params(max_iter=1).loss, "own_squares")
 
 
+@pytest.mark.full
 def test_what_is_returned_is_known_in_worker_processes(own):
     estimator = unfitted(own["loss"], activation=own["activation"])
     with warnings.catch_warnings():
@@ -354,6 +355,7 @@ for path in {paths!r}:
 """
 
 
+@pytest.mark.full
 def test_in_another_process(own, tmp_path):
     """Where only a name was given, the first one that is missing is told; what was returned registers itself."""
     paths = []

@@ -91,7 +91,7 @@ import oracle
 from tileprop.kernels import forward, loss_and_grad, make_plan, make_state, make_workspace, train_epoch
 from tileprop.kernels.compiler.processor import SIMD
 
-dtype, whole = sys.argv[1], sys.argv[2] == "whole"
+dtype = sys.argv[1]
 worst = {"simd": SIMD.name}
 for number, (sizes, names, loss, batch) in enumerate([
     ([3, 5, 2], ["tanh", "sigmoid"], "mse", 7),
@@ -113,13 +113,12 @@ for number, (sizes, names, loss, batch) in enumerate([
     weight = rng.uniform(0.5, 1.5, n if batch != 1 else 0).astype(dtype)
     weights = weight if weight.size else None
     errors = []
-    if whole:
-        value = loss_and_grad(plan, theta, X, T, weight, grad, work)
-        true_value, true_grad = oracle.loss_and_grad(network, theta, X, T, weights)
-        Y = oracle.forward(network, theta, X[:batch])
-        errors += [abs(value / true_value - 1), np.abs(forward(plan, theta, X[:batch], work) - Y).max() / np.abs(Y).max()]
-        for part in network.layers:
-            errors.append(np.abs(grad[part] - true_grad[part]).max() / np.abs(true_grad[part]).max())
+    value = loss_and_grad(plan, theta, X, T, weight, grad, work)
+    true_value, true_grad = oracle.loss_and_grad(network, theta, X, T, weights)
+    Y = oracle.forward(network, theta, X[:batch])
+    errors += [abs(value / true_value - 1), np.abs(forward(plan, theta, X[:batch], work) - Y).max() / np.abs(Y).max()]
+    for part in network.layers:
+        errors.append(np.abs(grad[part] - true_grad[part]).max() / np.abs(true_grad[part]).max())
     for order in (none, rng.permutation(n)):
         for rule, mine in (("sgd", oracle.SGD(0.1)), ("adam", oracle.Adam(0.01, 0.9, 0.999, 1e-3))):
             options = {"learning_rate": 0.1} if rule == "sgd" else {"learning_rate": 0.01, "epsilon": 1e-3}
@@ -136,10 +135,10 @@ NO_FMA = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
 FULL = pytest.mark.full
 
 WIDTHS = [
-    pytest.param("sse2", NO_FMA, "float32", "whole", id="sse2 without fma-float32", marks=FULL),
-    pytest.param("sse2", NO_FMA, "float64", "whole", id="sse2 without fma-float64", marks=FULL),
+    pytest.param("sse2", NO_FMA, "float32", id="sse2 without fma-float32", marks=FULL),
+    pytest.param("sse2", NO_FMA, "float64", id="sse2 without fma-float64", marks=FULL),
     *(
-        pytest.param(name, {}, dtype, "whole", id=f"{name}-{dtype}", marks=FULL)
+        pytest.param(name, {}, dtype, id=f"{name}-{dtype}", marks=FULL)
         for name in ("sse2", "avx2", "avx512", "neon")
         for dtype in ("float32", "float64")
     ),
@@ -147,8 +146,8 @@ WIDTHS = [
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
-@pytest.mark.parametrize(("name", "variables", "dtype", "what"), WIDTHS)
-def test_every_width_computes_the_oracles_network(tmp_path, name, variables, dtype, what):
+@pytest.mark.parametrize(("name", "variables", "dtype"), WIDTHS)
+def test_every_width_computes_the_oracles_network(tmp_path, name, variables, dtype):
     """Also those that the processor lacks, or does not call so: then its instructions for them are narrower, or other ones."""
     if variables and not X86:
         pytest.skip("about x86")
@@ -156,7 +155,7 @@ def test_every_width_computes_the_oracles_network(tmp_path, name, variables, dty
     environment = {key: value for key, value in os.environ.items() if key not in removed}
     environment |= {"TILEPROP_SIMD": name, "TILEPROP_CACHE": "0", "PYTHONPATH": str(TESTS), **variables}
     process = subprocess.run(
-        [sys.executable, "-c", COMPARE, dtype, what], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", COMPARE, dtype], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert process.returncode == 0, process.stderr[-3000:]
     worst = json.loads(process.stdout)

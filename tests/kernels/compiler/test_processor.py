@@ -132,19 +132,19 @@ print(json.dumps(worst))
 """
 
 NO_FMA = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
-FULL = pytest.mark.full
 
 WIDTHS = [
-    pytest.param("sse2", NO_FMA, "float32", id="sse2 without fma-float32", marks=FULL),
-    pytest.param("sse2", NO_FMA, "float64", id="sse2 without fma-float64", marks=FULL),
+    pytest.param("sse2", NO_FMA, "float32", id="sse2 without fma-float32"),
+    pytest.param("sse2", NO_FMA, "float64", id="sse2 without fma-float64"),
     *(
-        pytest.param(name, {}, dtype, id=f"{name}-{dtype}", marks=FULL)
+        pytest.param(name, {}, dtype, id=f"{name}-{dtype}")
         for name in ("sse2", "avx2", "avx512", "neon")
         for dtype in ("float32", "float64")
     ),
 ]
 
 
+@pytest.mark.full
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
 @pytest.mark.parametrize(("name", "variables", "dtype"), WIDTHS)
 def test_every_width_computes_the_oracles_network(tmp_path, name, variables, dtype):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import from_dtype, njit, types
 from numba.core import config
-from tileprop.kernels.activations import formulas
+from tileprop.kernels.activations import activation_registry, formulas
 from tileprop.kernels.activations.entry import ScalarFormulas, elementwise, in_place, result_for
 from tileprop.kernels.compiler.jit import STOCK, kernel, leaf
 from tileprop.kernels.llvm import call_activation

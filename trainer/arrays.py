@@ -70,7 +70,9 @@ def unmasked(name: str, values: ArrayLike) -> np.ndarray:
 def refuse_masked(**arrays: Any) -> None:
     """Raise InputError where entries of an array, or of whatever else is given by a name, are masked."""
     for name, values in arrays.items():
-        if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        if not isinstance(values, np.ma.MaskedArray) or values.dtype.names:  # fields, of which each has a mask, are no numbers
+            continue
+        if np.ma.is_masked(values):
             raise InputError(
                 f"{name} is a masked array, and {np.ma.count_masked(values)} of its entries are masked; leave their rows out, "
                 f"or give {name}.filled(value)"

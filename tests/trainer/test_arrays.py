@@ -182,6 +182,15 @@ def test_masked_entries_are_refused(place):
         network.loss(**arrays)
 
 
+@pytest.mark.parametrize("rows", [0, 3])
+@pytest.mark.parametrize("place", ["X", "T", "sample_weight"])
+def test_masked_records_are_refused_for_their_dtype(place, rows):
+    arrays = {"X": np.ones((3, 2)), "T": np.ones((3, 1)), "sample_weight": np.ones(3)}
+    arrays[place] = np.ma.masked_array(np.zeros((rows, *arrays[place].shape[1:]), "f4, i4"), mask=True)
+    with pytest.raises(InputError, match=f"^{place} has dtype "):
+        Network([2, 1]).loss(**arrays)
+
+
 @pytest.mark.parametrize(("dtype", "weight"), [("float32", 1e-39), ("float64", 1e-310)])
 def test_weights_that_count_as_zero_are_refused(dtype, weight):
     network = Network([2, 1], dtype=dtype)

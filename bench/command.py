@@ -203,8 +203,8 @@ def add_bench_command(subparsers: Any) -> None:
     threads = kinds.add_parser(
         "threads",
         help="the number of threads that is measured while training, beside one thread and two throughout",
-        description="Time fits with n_threads=2, and with the number left to them, beside one thread and two throughout, on "
-        "small problems and on drawn ones. Status 1 where a fit is more than 3%% slower than one thread, or than the better.",
+        description="Time fits that may take two threads beside fits that take one and two throughout, on small problems and on "
+        "drawn ones. Status 1 where a fit is more than 3%% slower than one thread, or than the better.",
         allow_abbrev=False,
     )
     threads.add_argument("--draw", type=count, default=30, metavar="N", help="drawn problems (default: 30)")
@@ -218,7 +218,7 @@ def add_bench_command(subparsers: Any) -> None:
     watching.add_argument(
         "--problems", type=Names(PROBLEMS), default=list(WATCHED), metavar="NAMES", help=f"default: {','.join(WATCHED)}"
     )
-    for kind, rounds, seconds in ((threads, 5, 1.0), (watching, 5, 2.0)):
+    for kind, rounds, seconds in ((threads, 3, 1.0), (watching, 5, 2.0)):
         kind.add_argument("--rounds", type=count, default=rounds, metavar="N", help=f"default: {rounds}")
         kind.add_argument(
             "--seconds", type=float, default=seconds, metavar="S", help=f"of each way in a round (default: {seconds:g})"

@@ -6,7 +6,6 @@ each meets what the others meet, and none computes while another one does.
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -122,18 +121,6 @@ class _Lockstep:
     def _wait(self) -> None:
         self._changed.wait_for(lambda: self._at_work[0] == self._own.name)
         self._since = time.perf_counter()
-
-
-def by_rounds(ways: Mapping[str, Way], epochs: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds that each way computes, in each round."""
-    measured = [in_lockstep(ways, epochs) for _ in range(rounds)]
-    return {name: [seconds[name] for seconds in measured] for name in ways}
-
-
-def slower(seconds: Mapping[str, list[float]], name: str, than: list[str]) -> float:
-    """By what part a way takes longer than the best of others: the median over the rounds."""
-    best = [min(turns) for turns in zip(*(seconds[other] for other in than), strict=True)]
-    return statistics.median(own / other for own, other in zip(seconds[name], best, strict=True)) - 1.0
 
 
 def signed(part: float) -> str:

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 from tileprop.bench import turns
-from tileprop.bench.turns import Handing, alone, by_rounds, epochs_for, in_lockstep, slower
+from tileprop.bench.turns import Handing, alone, epochs_for, in_lockstep
 from tileprop.trainer import Network
 
 
@@ -70,17 +70,6 @@ def test_an_error_of_one_way_is_raised(name):
 
     with pytest.raises(ValueError, match="no"):
         in_lockstep({"a": lambda *_: np.zeros(2), "b": lambda *_: np.zeros(2)} | {name: way}, 1)
-
-
-def test_rounds():
-    times = by_rounds({"a": lambda *_: np.zeros(2), "b": lambda *_: np.zeros(2)}, 1, 4)
-    assert {name: len(taken) for name, taken in times.items()} == {"a": 4, "b": 4}
-
-
-def test_how_much_slower():
-    seconds = {"a": [1.0, 2.0, 4.0], "b": [2.0, 2.0, 5.0], "c": [1.5, 1.0, 4.4]}
-    assert slower(seconds, "c", ["a", "b"]) == pytest.approx(0.1)
-    assert slower(seconds, "b", ["a"]) == pytest.approx(0.25)
 
 
 def test_as_many_epochs_as_fill_a_round(monkeypatch):

@@ -203,8 +203,8 @@ def add_bench_command(subparsers: Any) -> None:
     threads = kinds.add_parser(
         "threads",
         help="the number of threads that is measured while training, beside one thread and two throughout",
-        description="Time fits that may take two threads beside fits that take one and two throughout, on small problems and on "
-        "drawn ones. Status 1 where a fit is more than 3%% slower than one thread, or than the better.",
+        description="Time fits that may take two threads beside fits with one and with two throughout, on small problems and "
+        "on drawn ones. Status 1 where a fit is more than 3%% slower than one thread, or than the better.",
         allow_abbrev=False,
     )
     threads.add_argument("--draw", type=count, default=30, metavar="N", help="drawn problems (default: 30)")

@@ -64,7 +64,9 @@ def _restore_guard(
     if not module:
         return SourceGuard()
     importlib.import_module(__package__.rsplit(".", 2)[0])
-    dispatcher = _kernels[module, function]
+    dispatcher = _kernels.get((module, function))
+    if dispatcher is None:  # here they are compiled the stock way
+        raise StaleKernels("compiled against kernels of the private way")
     # The name has a number in it that is another one where kernels were compiled in another order.
     binding.add_symbol(symbol, dispatcher.address(arguments))
     return KernelGuard(module, function, arguments, symbol)

@@ -228,6 +228,16 @@ def test_cached_callers_find_their_kernels_wherever_these_are_until_an_edit(inst
     assert run(every=False)["values"] == [1.0, 0.5]
 
 
+@pytest.mark.full
+@private_only
+def test_callers_that_were_cached_in_one_way_of_compiling_are_right_in_the_other(installation):
+    (installation.work / "callers.py").write_text(CALLERS)
+    (installation.work / "outer.py").write_text(CALLER_OF_CALLER)
+    code = CALL_CALLERS.replace("BEFORE", "").replace("EVERY", "False")
+    for environment in ({}, {"TILEPROP_STOCK_JIT": "1"}, {}, {"TILEPROP_STOCK_JIT": "1"}):
+        assert installation.run(code, **environment)["values"] == [2.0, 1.0]
+
+
 # The stamp -------------------------------------------------------------------------------------------------------------------
 
 

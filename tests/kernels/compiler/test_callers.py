@@ -395,10 +395,12 @@ def test_each_kernel_has_a_name_of_its_own():
 
 @private_only
 def test_the_guard_of_callers():
-    from tileprop.kernels.compiler.private.callers import SourceGuard, StaleKernels
+    from tileprop.kernels.compiler.private.callers import SourceGuard, StaleKernels, _restore_guard
 
     guard = pickle.dumps(SourceGuard())
     assert isinstance(pickle.loads(guard), SourceGuard)
     with pytest.raises(StaleKernels):
         pickle.loads(guard.replace(source_hash().encode(), b"0" * 16))
+    with pytest.raises(StaleKernels):  # as in a process that compiles the stock way
+        _restore_guard(source_hash(), "tileprop.kernels.predict", "no_such_kernel")
     assert issubclass(StaleKernels, OSError)  # that is what Numba takes for a miss

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ...kernels import Plan
 
 # Of a trial: what is shorter is lost in the system's own work, as to wake a thread takes 50 us.
-TRIAL = 3e-3  # seconds
-STEPS = 4
+TRIAL = 5e-3  # seconds
+STEPS = 2
 # A call ends after a step, so that it may be a little shorter.
 ENOUGH = 0.75
 # A trial is worth it where the time that trials lose is so small a part of all.
 LOST = 0.005
-# In trials: when the first one comes, and the time between the first ones, which doubles while the number stays.
-FIRST, INTERVAL = 5, 10
+# In trials: when the first one comes, and the time between the first ones, which grows while the number stays.
+FIRST, INTERVAL, GROWTH = 10, 10, 2.0
 LONGEST_INTERVAL = 10.0  # seconds
 # Another number must be faster by so much.
 GAIN = 0.02
@@ -44,6 +44,7 @@ class ThreadChoice:
         self._rate: float | None = None  # seconds a row, as last measured
         self._comparing = self._warm = False
         self._turn = 0
+        self._promising = 0  # a number that was faster in one trial, and is tried once more, or none
 
     @property
     def limit(self) -> float | None:
@@ -63,7 +64,8 @@ class ThreadChoice:
             return
         self._clock += seconds
         self._rows += rows
-        self._seconds += seconds
+        # Longer calls, which come later, have them woken as seldom as one.
+        self._seconds += max(0.5 * seconds, seconds - WOKEN) if self.size > 1 else seconds
         if self._seconds >= ENOUGH * self._trial:
             if self.size == self._usual:
                 self._look(self._seconds / self._rows)
@@ -83,21 +85,29 @@ class ThreadChoice:
 
     def _try_another(self, fewer: bool) -> None:
         """A number near the usual one, by turns; fewer: where the machine has become busy."""
+        self._comparing = True
+        if self._promising:
+            self.size = self._promising
+            return
         usual = self._usual
         near = [n for n in dict.fromkeys((usual // 2, usual - 1, usual + 1, 2 * usual)) if 1 <= n <= self._most]
         self.size = near[0 if fewer else self._turn % len(near)]
         self._turn += 1
-        self._comparing = True
 
     def _judge(self, rate: float) -> None:
-        """After a trial."""
+        """After a trial. A number is taken where it was faster twice, as a machine's speed may change between two trials."""
         assert self._rate is not None
-        if rate < (1.0 - GAIN) * self._rate:
+        faster = rate < (1.0 - GAIN) * self._rate
+        if faster and not self._promising:
+            self._promising, self.size = self.size, self._usual
+            return
+        self._promising = 0
+        if faster:
             self._usual, self._rate, self._interval = self.size, rate, INTERVAL * self._trial
         else:
             lost = 3.0 * self._cut + max(0.0, self._seconds - self._rows * self._rate)
             self._lost += lost
-            self._interval = max(min(2.0 * self._interval, LONGEST_INTERVAL), lost / LOST)
+            self._interval = max(min(GROWTH * self._interval, LONGEST_INTERVAL), lost / LOST)
         self.size, self._comparing = self._usual, False
         self._next = self._clock + self._interval
 

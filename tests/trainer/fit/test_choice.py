@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tileprop.kernels import make_plan
-from tileprop.trainer.fit.choice import LONGEST_CALL, ThreadChoice, seconds_of_a_cut
+from tileprop.trainer.fit.choice import LONGEST_CALL, WOKEN, ThreadChoice, seconds_of_a_cut
 
 pytestmark = pytest.mark.plain
 
@@ -18,7 +18,7 @@ def trained(choice, speed, rows, call):
         size, limit = choice.size, choice.limit
         step = 32 / speed(size, clock)
         steps = max(1, min(int(min(call, rows - done) / 32), int((limit or 1e9) / step)))
-        choice.record(32 * steps, steps * step)
+        choice.record(32 * steps, steps * step + (WOKEN if size > 1 else 0.0))
         clock, done = clock + steps * step + CUT, done + 32 * steps
         sizes.append(size)
     return clock, sizes
@@ -60,7 +60,7 @@ def test_a_machine_that_becomes_busy_and_free_again(call):
 @pytest.mark.parametrize("fastest", [1, 3, 8, 13, 16])
 def test_the_fastest_of_many_numbers_is_approached(fastest):
     choice = ThreadChoice(16, 8, STEP, CUT)
-    trained(choice, lambda size, clock: 1e6 * min(size, fastest) / (1.0 + 0.2 * max(0, size - fastest)), 1.2e8, 1e6)
+    trained(choice, lambda size, clock: 1e6 * min(size, fastest) / (1.0 + 0.2 * max(0, size - fastest)), 3e8, 1e6)
     sizes = trained(choice, lambda size, clock: 1e6, 1e6, 1e6)[1]
     assert abs(sizes[0] - fastest) <= 1
 

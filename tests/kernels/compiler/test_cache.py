@@ -234,6 +234,7 @@ def test_callers_that_were_cached_in_one_way_of_compiling_are_right_in_the_other
     (installation.work / "callers.py").write_text(CALLERS)
     (installation.work / "outer.py").write_text(CALLER_OF_CALLER)
     code = CALL_CALLERS.replace("BEFORE", "").replace("EVERY", "False")
+    code = code.replace("kernel.stats.cache_misses.values()", "[]")  # which kernels of the stock way do not have
     for environment in ({}, {"TILEPROP_STOCK_JIT": "1"}, {}, {"TILEPROP_STOCK_JIT": "1"}):
         assert installation.run(code, **environment)["values"] == [2.0, 1.0]
 

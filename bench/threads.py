@@ -228,5 +228,5 @@ def measured(task: Task, rounds: int, seconds: float, others: list[str]) -> Meas
             costs[name].append(cost(calls, name))
         rows = [sum(call.rows for call in calls[CHOSEN] if call.threads in which) for which in ((2,), (1, 2))]
         by_two.append(rows[0] / rows[1])
-    found = [{name: statistics.median(values) for name, values in both.items()} for both in (times, costs)]
-    return Measured(*found, statistics.median(by_two))
+    median = {name: statistics.median(values) for name, values in times.items()}
+    return Measured(median, {name: statistics.median(values) for name, values in costs.items()}, statistics.median(by_two))

@@ -14,14 +14,14 @@ LOST = 0.005
 # In trials: when the first one comes, and the time between the first ones, which grows while the number stays.
 FIRST, INTERVAL, GROWTH = 10, 10, 2.0
 LONGEST_INTERVAL = 10.0  # seconds
-# Another number must be faster by so much.
+# More threads must be faster by so much; of equally fast numbers the smaller one leaves processors to others.
 GAIN = 0.02
 # A row that takes so many times as long as before: the machine has become busy.
 JUMP = 1.5
 # Several threads are looked at so often, within an epoch, too: where others need a processor, they take 20 times as long.
 LONGEST_CALL = 0.5  # seconds
 # Bytes a second of parameters that move into the workspace and out of it, and what it takes to wake the threads.
-MOVED, WOKEN = 2e9, 100e-6
+MOVED, WOKEN = 2e9, 50e-6
 # Row numbers a second.
 CHECKED = 1e9
 
@@ -97,7 +97,7 @@ class ThreadChoice:
     def _judge(self, rate: float) -> None:
         """After a trial. A number is taken where it was faster twice, as a machine's speed may change between two trials."""
         assert self._rate is not None
-        faster = rate < (1.0 - GAIN) * self._rate
+        faster = rate < (1.0 - (GAIN if self.size > self._usual else 0.0)) * self._rate
         if faster and not self._promising:
             self._promising, self.size = self.size, self._usual
             return

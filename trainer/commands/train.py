@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bounds import check_whole, check_within
 from ..errors import DivergenceError, InputError
 from .ending import say, status_of
+from .table_options import add_column_options, add_reading_options
 
 if TYPE_CHECKING:
+    from ..runs.experiment import Experiment
     from ..runs.training import Ended
 
 EXAMPLES = """\
 data:
   named      digits breast_cancer wine iris diabetes (scikit-learn's)
   generated  xor moons circles spirals
-  files      .csv .tsv .parquet, with --target COLUMN; .npz with arrays X and y; X.npy with --target y.npy
+  files      .csv .tsv .txt, also with .gz, and .parquet, with --target COLUMN; - for CSV from standard input;
+             .npz with arrays X and y; X.npy with --target y.npy
+
+Tables may hold text, dates and missing entries. What becomes of each column is shown before the training, and kept with the
+model. How a text file is to be read is guessed from its first lines; what was guessed is shown.
 
 examples:
   tileprop train digits
   tileprop train spirals --epochs 200 --hidden 32,32 --seed 3
   tileprop train diabetes --hidden none --out runs/linear
-  tileprop train houses.csv --target price --ignore id --ignore address
+  tileprop train houses.csv --target price --ignore id,address
+  tileprop train sales.csv --target units --sep ";" --decimal , --categorical store
   tileprop train X.npy --target y.npy --optimizer sgd --learning-rate 0.05 --dtype float64
   tileprop train --resume runs/houses              go on after Ctrl-C or a crash
 """
+# Columns of a table shown before the training.
+MOST_COLUMNS = 60
 # What decides where and how a run is kept, and not about its result.
 KEEPING = ("command", "resume", "out", "overwrite", "checkpoint", "checkpoint_every", "max_seconds")
 
@@ -49,9 +59,11 @@ def add_train_command(subparsers: Any) -> None:
         "--resume", metavar="RUN", help="go on with a run that was interrupted or killed, with its own settings and data"
     )
     data = parser.add_argument_group("data")
-    data.add_argument("--target", help="column of a table, array of an .npz file, or second .npy file, with the targets")
-    data.add_argument("--task", help="classification or regression (default: by the targets)")
-    data.add_argument("--ignore", metavar="COLUMN", action="append", help="leave out a column of a table; may be repeated")
+    data.add_argument(
+        "--target", metavar="NAME", help="column of a table, or several: a,b; array of an .npz file, or second .npy file"
+    )
+    data.add_argument("--task", help="classification, regression, or multilabel for several targets (default: by the targets)")
+    add_column_options(data)
     data.add_argument("--n-samples", type=int, metavar="N", help="rows of generated data (default: 500)")
     data.add_argument("--noise", type=float, metavar="X", help="standard deviation of the noise on generated data")
     data.add_argument("--test-size", type=float, metavar="SHARE", help="share of the rows to hold out (default: 0.2)")
@@ -59,6 +71,7 @@ def add_train_command(subparsers: Any) -> None:
         "--validation-size", type=float, metavar="SHARE", help="share of the other rows to validate on (default: 0.1)"
     )
     data.add_argument("--seed", type=int, metavar="N", help="of generated data, split, initial weights and order (default: 0)")
+    add_reading_options(parser)
     network = parser.add_argument_group("network")
     network.add_argument(
         "--hidden", type=_widths, metavar="N,N,...", help="widths of the hidden layers, or none (default: 64,64)"
@@ -103,8 +116,6 @@ def run_train(args: argparse.Namespace) -> int:
             raise InputError("--checkpoint-every does not go with --no-checkpoint")
     check_within("max_seconds", args.max_seconds, 0.0, above=True, or_none=True)
     given = {name: value for name, value in vars(args).items() if value is not None and name not in KEEPING}
-    if "ignore" in given:
-        given["ignore"] = tuple(given["ignore"])
     require("safetensors", "saving the model")
     ended = _new(args, given) if args.resume is None else _resumed(args, given)
     return _show(ended)
@@ -118,7 +129,7 @@ def _new(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
         raise InputError("nothing to train on: give DATA, or --resume RUN; tileprop train --help shows examples")
     settings = Settings(**given)
     _tell_what_is_missing()
-    return new_run(settings, args.out, args.overwrite, _note, checkpoint=args.checkpoint, **_options(args))
+    return new_run(settings, args.out, args.overwrite, _note, args.checkpoint, _describe, **_options(args))
 
 
 def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
@@ -151,19 +162,40 @@ def _tell_what_is_missing() -> None:
         _note("the kernels are compiled first, which may take half a minute; later runs find them in the cache")
 
 
+def _describe(experiment: Experiment) -> None:
+    """Print how the data were read, and what becomes of each column of a table."""
+    from ..runs.report import print_table
+    from ..tables.recipe import Recipe
+
+    dataset, recipe = experiment.dataset, experiment.model.recipe
+    notes = [*dataset.notes, *(recipe.notes if isinstance(recipe, Recipe) else ())]
+    for note in notes:
+        _note(note)
+    if not isinstance(recipe, Recipe):
+        return
+    rows = [(c.name, c.kind, c.treatment, f"{c.missing:.1%}" if c.missing else "") for c in recipe.report()]
+    if len(rows) > MOST_COLUMNS:
+        counts = Counter(row[1] for row in rows[MOST_COLUMNS:])
+        more = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+        rows = [*rows[:MOST_COLUMNS], (f"and {len(rows) - MOST_COLUMNS} more", "", more, "")]
+    print_table(f"Columns of {dataset.name}", rows, ("column", "kind", "treatment", "missing"), left=True)
+    sys.stdout.flush()
+
+
 def _note(text: str) -> None:
     say(f"note: {text}")
 
 
 def _show(ended: Ended) -> int:
     """Print what came out; the exit status."""
+    from ..data.targets import CLASSIFICATION
     from ..runs.record import FINISHED
     from ..runs.report import print_table
 
     outcome = ended.outcome
     dataset, plan, settings = outcome.dataset, outcome.model.network.plan, outcome.settings
-    shape = [f"{len(dataset.X)} rows", f"{dataset.X.shape[1]} features"]
-    shape += [f"{len(dataset.class_names)} classes"] if dataset.class_names else [dataset.task]
+    shape = [f"{len(dataset.y)} rows", f"{len(dataset.column_names)} columns", f"{plan.sizes[0]} inputs"]
+    shape += [f"{len(dataset.class_names)} classes"] if dataset.task == CLASSIFICATION else [dataset.task]
     network = ["-".join(map(str, plan.sizes)), *dict.fromkeys(plan.activations), plan.loss, settings.dtype]
     rate = settings.make_optimizer().learning_rate
     done = f"{outcome.history.epochs} epochs, batches of {settings.batch_size}"

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from ..data.array_recipe import ArrayRecipe
 from ..data.datasets import Dataset, load_dataset
 from ..data.scaling import Scaling
-from ..data.targets import CLASSIFICATION
+from ..data.targets import CLASSIFICATION, MULTILABEL, REGRESSION
 from ..errors import DivergenceError, InputError
 from ..extras import require
 from ..fit.callbacks import RunningFit
 from ..fit.history import History
 from ..network import Network
+from ..tables.recipe import Recipe
 from .settings import Settings
 from .trained_model import TrainedModel
 
@@ -50,7 +52,7 @@ class Outcome:
 
     @property
     def score_name(self) -> str:
-        return "accuracy" if self.dataset.task == CLASSIFICATION else "R2"
+        return "R2" if self.dataset.task == REGRESSION else "accuracy"
 
     @property
     def samples_per_second(self) -> float:
@@ -82,27 +84,30 @@ class Experiment:
         An interrupt, or numbers that are no longer finite, end the training, and are raised where no epoch has ended before.
         Raises InputError for data that do not fit, before training starts.
         """
-        X, T = self.model.scaled(self.dataset.X), training_targets(self.dataset, self.model)
-        settings, rows = self.settings, self.split
+        settings, rows, T = self.settings, self.split, training_targets(self.dataset, self.model)
+        X = {name: self.model.prepare(self.dataset.take(part)) for name, part in vars(rows).items() if part.size}
         seen = _Seen(self.model.network, History(n_samples=len(rows.training)), after_epoch)
         given: dict[str, Any] = {"callbacks": [seen], "checkpoint": checkpoint, **options}
         if rows.validation.size:
-            given["validation_data"] = X[rows.validation], T[rows.validation]
+            given["validation_data"] = X["validation"], T[rows.validation]
         error = None
         try:
             if resume:
-                seen.network, seen.history = Network.resume(given["checkpoint"], X[rows.training], T[rows.training], **given)
+                seen.network, seen.history = Network.resume(given["checkpoint"], X["training"], T[rows.training], **given)
             else:
                 given |= {"epochs": settings.epochs, "batch_size": settings.batch_size, "optimizer": settings.make_optimizer()}
-                seen.history = seen.network.fit(X[rows.training], T[rows.training], **given)
+                seen.history = seen.network.fit(X["training"], T[rows.training], **given)
         except (KeyboardInterrupt, DivergenceError) as ended:
             if not seen.history.epochs:
                 raise
             error = ended
         model = replace(self.model, network=seen.network)
         parts = {name: part for name, part in vars(rows).items() if part.size and not isinstance(error, DivergenceError)}
-        losses = {name: seen.network.loss(X[part], T[part]) for name, part in parts.items()}
-        scores = {name: score(model, self.dataset.X[part], self.dataset.y[part]) for name, part in parts.items()}
+        unseen = next((name for name in ("test", "validation") if name in parts), None)
+        if unseen is not None and model.task == REGRESSION:
+            model = model.with_errors(model.network.predict(X[unseen]), self.dataset.y[parts[unseen]])
+        losses = {name: seen.network.loss(X[name], T[part]) for name, part in parts.items()}
+        scores = {name: score(model, model.network.predict(X[name]), self.dataset.y[part]) for name, part in parts.items()}
         return Outcome(settings, self.dataset, rows, model, seen.history, losses, scores, error)
 
 
@@ -127,10 +132,11 @@ def prepare(settings: Settings) -> Experiment:
         settings.source,
         settings.target,
         task=settings.task,
-        ignore=settings.ignore,
         n_samples=settings.n_samples,
         noise=settings.noise,
         seed=settings.seed,
+        choices=settings.column_choices,
+        reading=settings.reading_options,
     )
     split = split_rows(dataset, settings.test_size, settings.validation_size, settings.seed)
     return Experiment(settings, dataset, split, untrained_model(dataset, split.training, settings))
@@ -168,38 +174,46 @@ def _cut(dataset: Dataset, rows: np.ndarray, argument: str, size: float, seed: i
 
 
 def untrained_model(dataset: Dataset, rows: np.ndarray, settings: Settings) -> TrainedModel:
-    """A model with new parameters, its scaling fitted to the given rows."""
-    loss = settings.loss_for(dataset.task)
-    scaling = Scaling.fit(dataset.X[rows], dataset.feature_names)
+    """A model with new parameters, its recipe and scaling fitted to the given rows."""
+    loss, samples, target_scaling = settings.loss_for(dataset.task), dataset.take(rows), None
+    recipe: Recipe | ArrayRecipe
+    recipe = Recipe.fit(samples, dataset.choices) if dataset.is_table else ArrayRecipe.fit(samples, dataset.column_names)
     if dataset.task == CLASSIFICATION:
-        n_out, output, target_scaling = len(dataset.class_names), "softmax" if loss == "log_loss" else "sigmoid", None
+        n_out, output = len(dataset.class_names), "softmax" if loss == "log_loss" else "sigmoid"
+    elif dataset.task == MULTILABEL:
+        n_out, output = dataset.y.shape[1], "sigmoid"
     else:
         T = dataset.y.reshape(len(dataset.y), -1)
-        n_out, output, target_scaling = T.shape[1], "identity", Scaling.fit(T[rows], (dataset.target_name,) * T.shape[1])
+        n_out, output, target_scaling = T.shape[1], "identity", Scaling.fit(T[rows], dataset.target_names)
     network = Network(
-        [dataset.X.shape[1], *settings.hidden, n_out],
+        [len(recipe.feature_names), *settings.hidden, n_out],
         activation=settings.activation,
         output_activation=output,
         loss=loss,
         dtype=settings.dtype,
         random_state=settings.seed,
     )
-    return TrainedModel(
-        network, scaling, dataset.feature_names, dataset.task, dataset.target_name, dataset.class_names, target_scaling
-    )
+    return TrainedModel(network, recipe, dataset.task, dataset.target_names, dataset.class_names, target_scaling)
 
 
 def training_targets(dataset: Dataset, model: TrainedModel) -> np.ndarray:
-    """What the network learns: class labels (n) for log_loss, one-hot rows for another loss, or standardised targets."""
+    """What the network learns: class labels (n) or one-hot rows; several labels (n, n_labels); or standardised targets."""
     if model.target_scaling is not None:
         return model.target_scaling.apply(dataset.y.reshape(len(dataset.y), -1))
+    if dataset.task == MULTILABEL:
+        return dataset.y.astype(np.float64)
     return dataset.y if model.network.plan.loss == "log_loss" else np.eye(len(dataset.class_names))[dataset.y]
 
 
-def score(model: TrainedModel, X: np.ndarray, y: np.ndarray) -> float:
-    """Accuracy, or R2, averaged over the target columns, for raw rows X and targets y as a Dataset holds them."""
+def score(model: TrainedModel, Y: np.ndarray, y: np.ndarray) -> float:
+    """Accuracy, of labels the mean over them, or R2, averaged over the target columns.
+
+    Y (n, n_out): the network's outputs. y: targets as a Dataset holds them.
+    """
     if model.task == CLASSIFICATION:
-        return float((model.outputs(X).argmax(axis=1) == y).mean())
-    residual = ((y - model.predict(X)) ** 2).sum(axis=0)
+        return float((Y.argmax(axis=1) == y).mean())
+    if model.task == MULTILABEL:
+        return float(((Y > 0.5) == y).mean())
+    residual = ((y - model.decoded(Y)) ** 2).sum(axis=0)
     spread = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
     return float(np.mean(1.0 - residual / spread)) if np.all(spread > 0) else math.nan

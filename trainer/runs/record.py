@@ -17,11 +17,11 @@ from ..data.targets import CLASSIFICATION
 from ..errors import DivergenceError, InputError
 from ..fingerprint import environment, fingerprint
 from ..tensor_files import read_json
+from ..typed_json import from_json
 from ..versions import versions
 from ..writing import write_whole
 from .experiment import Experiment, Outcome
 from .settings import Settings
-from .typed_json import from_json
 
 RECORD, MODEL = "run.json", "model.safetensors"
 FORMAT = "tileprop-run-2"
@@ -48,7 +48,7 @@ class DataFacts:
     name: str
     task: str
     rows: int
-    features: int
+    columns: int
     split: dict[str, int]
     classes: dict[str, int] | None = None
 
@@ -118,7 +118,7 @@ def beginning(experiment: Experiment) -> RunRecord:
         started=_now(),
         settings=experiment.settings,
         fingerprints=Fingerprints(dataset.fingerprint(), experiment.settings.fingerprint(), fingerprint(environment())),
-        data=DataFacts(dataset.name, dataset.task, len(dataset.X), dataset.X.shape[1], split, classes),
+        data=DataFacts(dataset.name, dataset.task, len(dataset.y), len(dataset.column_names), split, classes),
         network=NetworkFacts(tuple(plan.sizes), tuple(plan.activations), plan.loss),
         versions=versions(),
     )

@@ -8,10 +8,13 @@ from typing import Any
 
 from ...kernels.activations import activation_registry
 from ..bounds import check_whole, check_within
-from ..data.targets import CLASSIFICATION, TASKS
+from ..data.targets import CLASSIFICATION, MULTILABEL, TASKS
 from ..errors import InputError
 from ..fingerprint import fingerprint
 from ..fit.optimizers import SGD, Adam, Optimizer
+from ..tables.dialects import ReadingOptions
+from ..tables.kinds import ColumnChoices
+from ..tables.reading import file_name
 
 HIDDEN_ACTIVATIONS = tuple(name for name in activation_registry if name != "softmax")
 LOSSES = ("log_loss", "squared_error", "mse")
@@ -36,6 +39,16 @@ class Settings:
     target: str | None = None
     task: str | None = None
     ignore: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    encode: bool = True
+    sep: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    encoding: str | None = None
+    na: tuple[str, ...] | None = None
+    skip_rows: int | None = None
+    header: bool | None = None
     n_samples: int | None = None
     noise: float | None = None
     test_size: float = 0.2
@@ -52,6 +65,7 @@ class Settings:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
+        _ = self.reading_options
         for name in ("test_size", "validation_size"):
             check_within(name, getattr(self, name), 0.0, 1.0, what="a share of the rows")
         check_whole("seed", self.seed, 0, 2**32 - 1)
@@ -71,7 +85,17 @@ class Settings:
     @property
     def run_name(self) -> str:
         """The name of a named dataset, or of the file without its ending: one that a folder may have."""
-        return Path(self.source).stem.lstrip(".") or "run"
+        return file_name(Path(self.source)).lstrip(".") or "run"
+
+    @property
+    def reading_options(self) -> ReadingOptions:
+        """How a text file with a table is read."""
+        return ReadingOptions(self.sep, self.decimal, self.thousands, self.encoding, self.na, self.skip_rows, self.header)
+
+    @property
+    def column_choices(self) -> ColumnChoices:
+        """How the columns of a table are treated."""
+        return ColumnChoices(self.ignore, self.categorical, self.numeric, self.encode)
 
     def fingerprint(self) -> str:
         """Of all but the places of files, which may be moved: what is in them has a fingerprint of its own."""
@@ -85,7 +109,7 @@ class Settings:
 
     def loss_for(self, task: str) -> str:
         """The loss, given or usual. Raises InputError where it is not for this task."""
-        if task == CLASSIFICATION:
+        if task in (CLASSIFICATION, MULTILABEL):
             return self.loss or "log_loss"
         if self.loss == "log_loss":
             raise InputError("loss is 'log_loss', which is for classification; regression takes squared_error or mse")

@@ -11,6 +11,7 @@ from typing import Any
 from ..data.datasets import NAMES
 from ..errors import InputError
 from ..extras import available
+from ..tables.reading import STANDARD_INPUT
 from .experiment import Experiment, Outcome, prepare
 from .folder import RunFolder
 from .record import FINISHED, INTERRUPTED, MODEL, RunRecord, beginning, ending, go_on, write_record
@@ -30,14 +31,26 @@ class Ended:
     go_on: str | None
 
 
-def new_run(settings: Settings, out: str | None, overwrite: bool, tell: Tell, checkpoint: bool, **options: Any) -> Ended:
+def new_run(
+    settings: Settings,
+    out: str | None,
+    overwrite: bool,
+    tell: Tell,
+    checkpoint: bool,
+    describe: Callable[[Experiment], None] = lambda experiment: None,
+    **options: Any,
+) -> Ended:
     """Train in a folder of its own. checkpoint: whether any are written. options: of `Network.fit`, which change no bit.
+
+    describe: called with what is to be trained, before anything is written.
 
     Raises InputError where data or folder do not fit, and whatever ends the training before its first epoch has ended; nothing
     is left then.
     """
     folder = RunFolder.for_new(settings.run_name, out, overwrite)
     experiment = prepare(settings)
+    experiment.model.check_can_save()
+    describe(experiment)
     with folder:
         record = folder.make(beginning(experiment))
         if folder.left:
@@ -92,7 +105,7 @@ def write_run(outcome: Outcome, record: RunRecord, folder: Path) -> None:
         from .pictures import draw_boundary, draw_curves
 
         draw_curves(outcome.history, folder / "curves.png", outcome.dataset.name, outcome.model.network.plan.loss)
-        if outcome.dataset.X.shape[1] == 2:
+        if not outcome.dataset.is_table and len(outcome.dataset.column_names) == 2:
             draw_boundary(outcome.model, outcome.dataset, outcome.split.test, folder / "boundary.png")
     write_record(folder, record)
 
@@ -106,6 +119,10 @@ def _same_settings(record: RunRecord, given: dict[str, Any], run: Path) -> Setti
         if name not in PLACES and value != kept:
             raise InputError(f"{name} is {value!r}; the run in {run} has {kept!r}. Give the same, or leave it out")
     settings = dataclasses.replace(record.settings, **{name: value for name, value in given.items() if name in PLACES})
+    if settings.source == STANDARD_INPUT:
+        raise InputError(
+            f"the run in {run} read its data from standard input; save them in a file: tileprop train --resume RUN FILE"
+        )
     if settings.source not in NAMES and not Path(settings.source).exists():
         raise InputError(
             f"there is no file {settings.source} here, which the run in {run} began with; go on from the folder where it "
@@ -117,7 +134,7 @@ def _same_settings(record: RunRecord, given: dict[str, Any], run: Path) -> Setti
 def _check_same_data(here: RunRecord, began: RunRecord, run: Path) -> None:
     if here.fingerprints.data == began.fingerprints.data:
         return
-    sizes = [f"{record.data.rows} rows of {record.data.features} features" for record in (here, began)]
+    sizes = [f"{record.data.rows} rows of {record.data.columns} columns" for record in (here, began)]
     differs = f"they have {sizes[0]}, and had {sizes[1]}" if sizes[0] != sizes[1] else "other numbers or names"
     raise InputError(
         f"the data in {here.settings.source} are not those that the run in {run} began with: {differs}. "

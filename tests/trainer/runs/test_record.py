@@ -10,7 +10,7 @@ from tileprop.trainer import DivergenceError, InputError
 from tileprop.trainer.runs.experiment import prepare
 from tileprop.trainer.runs.record import MOST_BYTES, RunRecord, beginning, ending, read_record, write_record
 from tileprop.trainer.runs.settings import Settings
-from tileprop.trainer.runs.typed_json import from_json
+from tileprop.trainer.typed_json import from_json
 
 pytest.importorskip("sklearn")
 

@@ -27,7 +27,7 @@ from .network import Network
 from .solvers import LBFGS, LevenbergMarquardt
 
 if TYPE_CHECKING:
-    from .estimators import MLPClassifier, MLPRegressor
+    from .estimators import MLPClassifier, MLPRegressor, TableRecipe
     from .explanation.explain import explain
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "Rprop",
     "StepDecay",
     "StopHandle",
+    "TableRecipe",
     "WarmUp",
     "check_gradients",
     "estimator_from_sklearn",
@@ -75,7 +76,7 @@ def __getattr__(name: str) -> Any:
         from .explanation.explain import explain
 
         return explain
-    if name in ("MLPClassifier", "MLPRegressor"):
+    if name in ("MLPClassifier", "MLPRegressor", "TableRecipe"):
         require("sklearn", name)
         from . import estimators
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,11 +112,9 @@ def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str,
     if path.suffix.lower() in array_files.SUFFIXES:
         for option in [*reading, *(["keep"] if keep else [])]:
             raise InputError(f"--{option.replace('_', '-')} is for tables, and {path} is none; leave it out")
-        if model.takes_table:
-            raise InputError(f"{path} holds an array; this model was trained on a table, and takes a CSV or Parquet file")
-        X = array_files.read_features(path)
-        if X.shape[1] != len(model.feature_names):
-            raise InputError(f"{path}: X has {X.shape[1]} columns; the model takes {len(model.feature_names)}")
+        X, known = array_files.read_features(path), model.recipe.column_names
+        if X.shape[1] != len(known):
+            raise InputError(f"{path}: X has {X.shape[1]} columns; the model takes {len(known)}")
         return X, {}
     if not is_table(path):
         existing_file(path)
@@ -132,18 +131,17 @@ def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str,
             raise InputError(
                 f"--keep is {name!r}, and there is no such column{did_you_mean(name, there) or f'; there are {listed(there)}'}"
             )
-    used = set(known)
-    extra = [name for name in there if name not in used and name not in keep and name not in model.target_names]
-    lost = len(used - set(there))
-    if extra and lost < len(used):
-        say(f"note: ignored columns that the model does not use: {listed(extra)}")
-    kept = {name: there[name] for name in keep}
     try:
         check_columns(known, there)
         rows = table.select(list(known))
-        return rows if model.takes_table else numbers_of(rows), kept
+        rows = rows if model.takes_table else numbers_of(rows)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    used = {*known, *keep, *model.target_names}
+    extra = [name for name in there if name not in used]
+    if extra:
+        say(f"note: ignored columns that the model does not use: {listed(extra)}")
+    return rows, {name: there[name] for name in keep}
 
 
 def _predictions(model: TrainedModel, rows: Any, args: argparse.Namespace) -> dict[str, Any]:
@@ -154,6 +152,8 @@ def _predictions(model: TrainedModel, rows: Any, args: argparse.Namespace) -> di
     values = model.decoded(Y)
     if model.task == REGRESSION:
         values = values.astype(model.network.dtype)
+    elif all(re.fullmatch("0|-?[1-9][0-9]{,17}", name) for name in model.class_names):
+        values = values.astype(np.int64)  # whole numbers were their classes
     columns: dict[str, Any] = {}
     for i, name in enumerate(model.target_names):
         columns[name] = values if values.ndim == 1 else np.ascontiguousarray(values[:, i])

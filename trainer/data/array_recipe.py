@@ -38,8 +38,11 @@ class ArrayRecipe:
         """The inputs of the network, in order."""
         return self.names
 
-    def prepare(self, X: ArrayLike, dtype: Any = np.float32) -> np.ndarray:
-        """Standardised X (n, n_columns), of `dtype`. Raises InputError for rows too far from the training rows to be scaled."""
+    def prepare(self, X: ArrayLike, dtype: Any = np.float32, row_numbers: np.ndarray | None = None) -> np.ndarray:
+        """Standardised X (n, n_columns), of `dtype`. row_numbers: of the rows where they come from, for errors.
+
+        Raises InputError for rows too far from the training rows to be scaled.
+        """
         X, dtype = as_inputs(X, len(self.names), np.dtype(np.float64)), np.dtype(dtype)
         prepared = np.empty(X.shape, dtype)
         most, step = np.finfo(dtype).max, max(1, BLOCK // X.shape[1])
@@ -48,8 +51,9 @@ class ArrayRecipe:
             far = np.argwhere(np.abs(Z) > most)
             if far.size:
                 row, column = far[0][0] + start, far[0][1]
+                number = row if row_numbers is None else row_numbers[row]
                 raise InputError(
-                    f"row {row + 1}: {self.names[column]!r} is {X[row, column]:g}, too far from the training rows "
+                    f"row {number + 1}: {self.names[column]!r} is {X[row, column]:g}, too far from the training rows "
                     f"(mean {self.scaling.mean[column]:g}, standard deviation {self.scaling.scale[column]:g})"
                 )
             prepared[start : start + step] = Z

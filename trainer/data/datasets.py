@@ -33,8 +33,8 @@ class Dataset:
 
     rows: X (n, n_columns), finite floats; or a pyarrow.Table of the features' columns as the file has them. y: class indices
     (n) from 0; for regression, targets (n) or (n, n_targets), float64; for several labels, 0 or 1, (n, n_labels).
-    class_names: of the classes; for several labels two for each, of 0 and of 1; none for regression. target_names: one for each column of y.
-    notes: what the user should know of how a file was read. choices: how the columns of a table are to be treated.
+    class_names: of the classes; for several labels two for each, of 0 and of 1; none for regression. target_names: one for each
+    column of y. notes: what the user should know of how a file was read. choices: how the columns of a table are to be treated.
     """
 
     name: str
@@ -114,7 +114,8 @@ def load_dataset(
 
     target: the column of a table, or several with commas between; the array of an .npz file (y or T where not given), or the
     second file beside an .npy file. task: "classification", "regression" or "multilabel"; by default text,
-    booleans and whole numbers with few values are classes. n_samples, noise, seed: of the generated datasets. choices, reading: of tables.
+    booleans and whole numbers with few values are classes. n_samples, noise, seed: of the generated datasets. choices, reading:
+    of tables.
 
     Raises InputError where the source or its contents do not fit, and MissingExtraError where another package is needed.
     """

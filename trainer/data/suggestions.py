@@ -12,10 +12,10 @@ from ..errors import InputError
 LEAST_LIKENESS = 0.7
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """ "; did you mean 'x'?" for the nearest known name, or nothing where none is near."""
+def did_you_mean(given: str, known: Iterable[str], likeness: float = LEAST_LIKENESS) -> str:
+    """ "; did you mean 'x'?" for the nearest known name, or nothing where none is near. likeness: of difflib, 1 for the same."""
     names = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(given.casefold(), names, n=1, cutoff=LEAST_LIKENESS)
+    near = difflib.get_close_matches(given.casefold(), names, n=1, cutoff=likeness)
     return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 

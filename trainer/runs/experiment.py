@@ -85,7 +85,7 @@ class Experiment:
         Raises InputError for data that do not fit, before training starts.
         """
         settings, rows, T = self.settings, self.split, training_targets(self.dataset, self.model)
-        X = {name: self.model.prepare(self.dataset.take(part)) for name, part in vars(rows).items() if part.size}
+        X = {name: self.model.prepare(self.dataset.take(part), part) for name, part in vars(rows).items() if part.size}
         seen = _Seen(self.model.network, History(n_samples=len(rows.training)), after_epoch)
         given: dict[str, Any] = {"callbacks": [seen], "checkpoint": checkpoint, **options}
         if rows.validation.size:

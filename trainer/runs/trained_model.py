@@ -9,8 +9,8 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from ..arrays import as_inputs
 from ..data.array_files import feature_names
 from ..data.array_recipe import ArrayRecipe
 from ..data.scaling import Scaling
@@ -106,8 +106,8 @@ class TrainedModel:
         outside = (1.0 - share) / 2 * (len(errors) + 1)
         if outside < 1.0:
             raise InputError(
-                f"an interval of {share:g} needs errors on at least {math.ceil(2 / (1 - share)) - 1} rows that were not trained "
-                f"on; there are {len(errors)}. Hold out more rows, or ask for a smaller share"
+                f"an interval of {share:g} needs errors on at least {math.ceil(2 / (1 - share)) - 1} rows that were not "
+                f"trained on; there are {len(errors)}. Hold out more rows, or ask for a smaller share"
             )
         at = math.floor(outside) - 1
         return float(errors[at]), float(errors[len(errors) - 1 - at])
@@ -127,12 +127,18 @@ class TrainedModel:
             raise InputError(f"row {lost[0] + 1} is so far from the training rows that the network's output is not finite")
         return Y
 
-    def prepare(self, rows: Any) -> np.ndarray:
-        """What the network takes for raw rows: X (n, n_features), of its dtype. Raises InputError for rows that do not fit."""
-        if isinstance(self.recipe, Recipe):
-            return self.recipe.prepare(as_table(rows), self.network.dtype)
-        X: ArrayLike = rows
-        return self.recipe.prepare(X, self.network.dtype)
+    def prepare(self, rows: Any, row_numbers: np.ndarray | None = None) -> np.ndarray:
+        """What the network takes for raw rows: X (n, n_features), of its dtype. row_numbers: of the rows, for errors.
+
+        An array for a model of a table has the columns of numbers that the model uses, in their order. Raises InputError for rows
+        that do not fit.
+        """
+        if not isinstance(self.recipe, Recipe):
+            return self.recipe.prepare(rows, self.network.dtype, row_numbers)
+        if isinstance(rows, np.ndarray):
+            names = self.recipe.column_names
+            rows = dict(zip(names, as_inputs(rows, len(names), np.dtype(np.float64)).T, strict=True))
+        return self.recipe.prepare(as_table(rows), self.network.dtype)
 
     # Files -----------------------------------------------------------------------------------------------------------------
 

@@ -202,12 +202,12 @@ def _guess_separator(lines: list[str]) -> str:
 
 
 def _title_rows(rows: list[list[str]]) -> int:
-    """Rows with one filled cell at most, before a table of several columns."""
+    """Rows with no filled cell but the first, before a table of several columns."""
     width = Counter(len(row) for row in rows[1:]).most_common(1)
     if not width or width[0][0] < 2:
         return 0
     for i, row in enumerate(rows):
-        if sum(1 for cell in row if cell.strip()) > 1:
+        if any(cell.strip() for cell in row[1:]):
             return i
     return 0
 

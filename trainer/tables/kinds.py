@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -102,8 +103,8 @@ def _is_identifier(name: str, known: Any, share: float) -> str | None:
         return None
     if IDENTIFIER.search(name):
         return "it has a different number in each row"
-    largest = max(abs(int(v)) for v in compute.min_max(known).as_py().values())
-    return "its numbers are all different, and too long to be exact" if largest > EXACT else None
+    largest = max(abs(v) for v in compute.min_max(known).as_py().values())
+    return "its numbers are all different, and too long to be exact" if EXACT < largest < math.inf else None
 
 
 def _as_number(name: str, column: Any, choices: ColumnChoices, notes: list[str]) -> Treatment:

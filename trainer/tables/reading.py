@@ -210,7 +210,9 @@ def _parsed(path: Path, given: bytes | None, dialect: Dialect, options: ReadingO
             with _opened(path, given) as file:
                 return csv.read_csv(file, read_options=read, parse_options=parse, convert_options=convert)
         except arrow.ArrowInvalid as error:
-            if "straddling" not in str(error) or block >= 1 << 30:
+            # A row, or the header, that is longer than a block.
+            too_long = "straddling" in str(error) or "cannot infer number of columns" in str(error)
+            if not too_long or block >= 1 << 30:
                 raise
             block *= 16
 

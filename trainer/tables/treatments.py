@@ -22,6 +22,8 @@ from .numbers import NumberStyle, to_dates, to_numbers
 MOST_LEVELS = 30
 # So does one with levels in fewer rows than this.
 LEAST_ROWS = 5
+# Where standardised numbers are clipped, and a number that stands for infinity before that.
+CLIP, FAR = 3.0, 1e150
 DATE_PARTS = ("year", "month", "weekday", "hour", "days")
 DAY = 86400.0
 
@@ -32,7 +34,11 @@ class UnfitColumn(InputError):
 
 @dataclass(frozen=True)
 class Standard:
-    """Standardised numbers: fill (median of the training rows), center (mean), scale (standard deviation, 1 of a constant)."""
+    """Standardised numbers: fill (median of the training rows), center (mean), scale (standard deviation, 1 of a constant).
+
+    z = (value - center) / scale is clipped smoothly, to z / sqrt(1 + (z / 3)^2), which lies between -3 and 3 (Holzmueller et al.
+    2024, section 3): one outlier cannot rule the network.
+    """
 
     fill: float
     center: float
@@ -61,15 +67,17 @@ class Standard:
         return cls(fill, center, scale or 1.0)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """Standardised values (n)."""
+        """The inputs (n) for values (n), NaN where missing."""
         with np.errstate(over="ignore"):
-            result: np.ndarray = (np.where(np.isnan(values), self.fill, values) - self.center) / self.scale
+            z = (np.where(np.isnan(values), self.fill, values) - self.center) / self.scale
+        z = np.clip(z, -FAR, FAR)
+        result: np.ndarray = z / np.hypot(1.0, z / CLIP)
         return result
 
 
 @dataclass(frozen=True)
 class Number:
-    """A column of numbers. indicator: whether an input says where one is missing. decimal, thousands, symbol: see NumberStyle."""
+    """A column of numbers. indicator: whether an input says where one is missing. decimal to symbol: see NumberStyle."""
 
     kind: ClassVar[str] = "number"
 
@@ -127,8 +135,11 @@ class Number:
 @dataclass(frozen=True)
 class Category:
     """A column of categories, one-hot. levels: those with an input each. rare: those that share one. indicator: whether an
-    input stands for missing ones. markers: texts that stand for a missing entry. A level that was not among the training rows
-    sets no input to 1."""
+    input stands for missing ones. markers: texts that stand for a missing entry.
+
+    Of two levels alone the second has an input, which is 0.5 for missing ones. A level that was not among the training rows
+    sets no input to 1: it is like no other level.
+    """
 
     kind: ClassVar[str] = "category"
 
@@ -157,9 +168,13 @@ class Category:
         return cls(name, share, tuple(sorted(kept)), tuple(sorted(rare)), share > 0, markers)
 
     @property
+    def _is_binary(self) -> bool:
+        return len(self.levels) == 2 and not self.rare
+
+    @property
     def features(self) -> list[str]:
         """The names of its inputs."""
-        names = [f"{self.name}={level}" for level in self.levels]
+        names = [f"{self.name}={level}" for level in self.levels[self._is_binary :]]
         return [
             *names,
             *([f"{self.name} is another"] if self.rare else []),
@@ -170,6 +185,8 @@ class Category:
     def treatment(self) -> str:
         """In words."""
         words = [f"one input for each of {len(self.levels)} values"]
+        if self._is_binary:
+            words = [f"1 for {self.levels[1]}, 0 for {self.levels[0]}"]
         words += [f"one for {len(self.rare)} rarer ones"] if self.rare else []
         return ", ".join([*words, *(["one for missing"] if self.indicator else [])])
 
@@ -181,6 +198,11 @@ class Category:
         codes = compute.fill_null(
             compute.index_in(texts.cast(arrow.large_string()), value_set=known, skip_nulls=True), -1
         ).to_numpy()
+        if self._is_binary:
+            out[:, 0] = np.where(codes < 0, 0.5, codes)
+            if self.indicator:
+                out[:, 1] = texts.is_null().to_numpy()
+            return
         out[:] = 0
         codes = np.minimum(codes, len(self.levels))
         rows = np.flatnonzero(codes >= 0)

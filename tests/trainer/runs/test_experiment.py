@@ -59,7 +59,7 @@ def test_scaling_sees_the_training_rows_alone():
     data = dataset(np.linspace(0, 1, 30), "regression")
     rows = np.arange(10)
     model = untrained_model(data, rows, Settings("data"))
-    assert model.scaling.mean.tolist() == data.X[rows].mean(axis=0).tolist()
+    assert model.recipe.scaling.mean.tolist() == data.rows[rows].mean(axis=0).tolist()
     assert model.target_scaling.mean == pytest.approx([data.y[rows].mean()])
 
 
@@ -125,7 +125,7 @@ def test_nothing_held_out():
 
 def test_r2_of_equal_targets_is_not_a_number():
     outcome = run_experiment(Settings("diabetes", epochs=1, hidden=()))
-    assert np.isnan(score(outcome.model, outcome.dataset.X[:3], np.ones(3)))
+    assert np.isnan(score(outcome.model, outcome.model.outputs(outcome.dataset.rows[:3]), np.ones(3)))
 
 
 def test_the_seed_decides_about_everything():

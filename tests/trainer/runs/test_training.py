@@ -81,7 +81,7 @@ def test_files(here, train, told, monkeypatch):
     assert told == ["the run folder is runs/moons"]
     assert names(run) == ["history.csv", "model.safetensors", "run.json"]
     model = TrainedModel.load(run / "model.safetensors")
-    assert np.array_equal(model.predict(ended.outcome.dataset.X), ended.outcome.model.predict(ended.outcome.dataset.X))
+    assert np.array_equal(model.predict(ended.outcome.dataset.rows), ended.outcome.model.predict(ended.outcome.dataset.rows))
     rows = list(csv.DictReader((run / "history.csv").open()))
     assert [float(row["val_loss"]) for row in rows] == ended.outcome.history.val_loss
 
@@ -230,7 +230,7 @@ def test_the_data_must_be_the_same(here, train, resume, stop, table):
     stop(0, None)
     began = r"the data in t.csv are not those that the run in runs/t began with: "
     for change, message in (
-        ({"rows": table.rows[:-1]}, began + "they have 59 rows of 2 features, and had 60 rows of 2 features. Give the same"),
+        ({"rows": table.rows[:-1]}, began + "they have 59 rows of 2 columns, and had 60 rows of 2 columns. Give the same"),
         ({"rows": table.rows + 1}, began + "other numbers or names"),
         ({"columns": "a,c,y"}, began + "other numbers or names"),
     ):

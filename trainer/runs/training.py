@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data.datasets import NAMES
 from ..errors import InputError
 from ..extras import available
@@ -89,12 +91,24 @@ def write_run(outcome: Outcome, record: RunRecord, folder: Path) -> None:
     outcome.model.save(folder / MODEL)
     outcome.history.save_csv(folder / "history.csv")
     if record.state == FINISHED and available("matplotlib"):
-        from .pictures import draw_boundary, draw_curves
-
-        draw_curves(outcome.history, folder / "curves.png", outcome.dataset.name, outcome.model.network.plan.loss)
-        if outcome.dataset.X.shape[1] == 2:
-            draw_boundary(outcome.model, outcome.dataset, outcome.split.test, folder / "boundary.png")
+        _draw(outcome, folder)
     write_record(folder, record)
+
+
+def _draw(outcome: Outcome, folder: Path) -> None:
+    from .curves import Curves
+    from .pictures import Plane, draw_boundary, draw_curves
+
+    dataset, model, history = outcome.dataset, outcome.model, outcome.history
+    draw_curves(folder / "curves.png", Curves(history.loss, model.network.plan.loss, history.val_loss), dataset.name)
+    if dataset.X.shape[1] == 2:
+        held_out = np.zeros(len(dataset.X), bool)
+        held_out[outcome.split.test] = True
+        y = dataset.y if dataset.class_names else dataset.y.reshape(len(dataset.X), -1)[:, 0]
+        predict = model.predict_proba if dataset.class_names else lambda X: model.predict(X).reshape(len(X), -1)[:, 0]
+        names = (dataset.feature_names[0], dataset.feature_names[1])
+        plane = Plane(dataset.name, dataset.X, y, held_out, names, dataset.target_name, predict, dataset.class_names)
+        draw_boundary(folder / "boundary.png", plane)
 
 
 def _same_settings(record: RunRecord, given: dict[str, Any], run: Path) -> Settings:

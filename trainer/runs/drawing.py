@@ -17,7 +17,7 @@ COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0
 BLUE, ORANGE = COLORS[0], COLORS[5]
 # One fewer than the colours, so that classes of one colour differ in their markers.
 MARKERS = "os^Dv<P"
-GRID_LINES, INK = "#DDDDDD", "#333333"
+GRID_LINES, INK, PAPER = "#DDDDDD", "#333333", "#FEFEFE"
 LONGEST_NAME = 28
 
 
@@ -47,9 +47,10 @@ def plain(text: Any, name: str) -> None:
 
 
 def legend(axes: Any, handles: list[Any], names: list[str], title: str = "", **options: Any) -> Any:
-    """A legend without a frame whose names, and title, are the user's."""
+    """A legend without a frame whose names, and title, are the user's. Lines behind it are paler."""
     # Names are set afterwards: matplotlib leaves out handles whose label begins with _.
-    made = axes.legend(handles, [f"{i}" for i in range(len(names))], title="title" if title else None, frameon=False, **options)
+    looks = {"facecolor": PAPER, "edgecolor": "none", "framealpha": 0.85, **options}
+    made = axes.legend(handles, [f"{i}" for i in range(len(names))], title="title" if title else None, **looks)
     for text, name in zip(made.get_texts(), names, strict=True):
         plain(text, name)
     if title:

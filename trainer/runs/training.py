@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data.datasets import NAMES
 from ..errors import InputError
 from ..extras import available
@@ -102,11 +104,9 @@ def write_run(outcome: Outcome, record: RunRecord, folder: Path) -> None:
     outcome.model.save(folder / MODEL)
     outcome.history.save_csv(folder / "history.csv")
     if record.state == FINISHED and available("matplotlib"):
-        from .pictures import draw_boundary, draw_curves
+        from .shown import draw
 
-        draw_curves(outcome.history, folder / "curves.png", outcome.dataset.name, outcome.model.network.plan.loss)
-        if not outcome.dataset.is_table and len(outcome.dataset.column_names) == 2:
-            draw_boundary(outcome.model, outcome.dataset, outcome.split.test, folder / "boundary.png")
+        draw(outcome, folder)
     write_record(folder, record)
 
 

@@ -16,7 +16,7 @@ from ..tensor_files import read_json
 from ..typed_json import from_json
 from .arrow import decoded
 from .kinds import ColumnChoices, strict_number, treatment_for
-from .treatments import TREATMENTS, LeftOut, Treatment, UnfitColumn, features_of
+from .treatments import TREATMENTS, LeftOut, Number, Treatment, UnfitColumn, features_of
 
 VERSION = 1
 # Of JSON that is read: a hundred bytes and two objects for each of 300 000 columns.
@@ -102,6 +102,15 @@ class Recipe:
         if unfit:
             raise InputError(_unfit_message(unfit, None))
         return X
+
+    def numbers(self, table: Any) -> np.ndarray | None:
+        """The columns that are used (n, n_columns), float64, where all are numbers and none is missing; else None."""
+        used = [treatment for treatment in self.treatments if treatment.features]
+        if not all(isinstance(treatment, Number) for treatment in used):
+            return None
+        columns = dict(zip(table.column_names, table.columns, strict=True))
+        X = np.column_stack([t.values(decoded(columns[t.name])) for t in used if isinstance(t, Number)])
+        return None if np.isnan(X).any() else X
 
     def report(self) -> list[ColumnReport]:
         """A line for each column."""

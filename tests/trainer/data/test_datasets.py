@@ -85,7 +85,7 @@ def test_rows_without_a_target_are_left_out(table):
     assert dataset.notes == ("2 of 4 rows have no target, and are left out",)
     dataset = load_dataset(write(table, "a,y\n1,x\n2,NA\n3,None\n4,\n5,-\n"), "y")
     assert dataset.class_names == ("-", "None", "x")
-    with pytest.raises(InputError, match="target 'y' is empty in all 2 rows"):
+    with pytest.raises(InputError, match="target column 'y' is empty in all 2 rows"):
         load_dataset(write(table, "a,y\n1,?\n2,\n"), "y", reading=ReadingOptions(na=("?",)))
 
 

@@ -124,7 +124,9 @@ def test_dates():
     X = recipe.prepare(pa.table({"d": days}), np.float64)
     X[:, :5] /= np.sqrt(1 - (X[:, :5] / 3) ** 2)  # what is before the clipping
     raw = X[:, :5] * [s.scale for s in recipe.treatments[0].standards] + [s.center for s in recipe.treatments[0].standards]
-    np.testing.assert_allclose(raw[[0, 1, 3]], [[2020, 2, 5, 12, 18321.5], [2021, 3, 0, 0, 18687], [2022, 3, 2, 0, 19053]], atol=1e-9)
+    np.testing.assert_allclose(
+        raw[[0, 1, 3]], [[2020, 2, 5, 12, 18321.5], [2021, 3, 0, 0, 18687], [2022, 3, 2, 0, 19053]], atol=1e-9
+    )
     np.testing.assert_allclose(raw[2], np.median(raw[[0, 1, 3]], axis=0))
     assert X[:, 5].tolist() == [0, 0, 1, 0]
 

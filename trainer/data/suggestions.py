@@ -13,7 +13,7 @@ LEAST_LIKENESS = 0.7
 
 
 def did_you_mean(given: str, known: Iterable[str], likeness: float = LEAST_LIKENESS) -> str:
-    """ "; did you mean 'x'?" for the nearest known name, or nothing where none is near. likeness: of difflib, 1 for the same."""
+    """ "; did you mean 'x'?" for the nearest known name, or nothing where none is near. likeness: of difflib, at most 1."""
     names = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(given.casefold(), names, n=1, cutoff=likeness)
     return f"; did you mean {names[near[0]]!r}?" if near else ""

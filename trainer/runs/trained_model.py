@@ -130,8 +130,8 @@ class TrainedModel:
     def prepare(self, rows: Any, row_numbers: np.ndarray | None = None) -> np.ndarray:
         """What the network takes for raw rows: X (n, n_features), of its dtype. row_numbers: of the rows, for errors.
 
-        An array for a model of a table has the columns of numbers that the model uses, in their order. Raises InputError for rows
-        that do not fit.
+        An array for a model of a table has the columns of numbers that the model uses, in their order. Raises InputError for
+        rows that do not fit.
         """
         if not isinstance(self.recipe, Recipe):
             return self.recipe.prepare(rows, self.network.dtype, row_numbers)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..data.datasets import NAMES
 from ..errors import InputError
 from ..extras import available

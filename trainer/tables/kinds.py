@@ -66,6 +66,8 @@ def _by_content(name: str, column: Any, known: Any, share: float, choices: Colum
         return LeftOut(name, share, "other", f"its entries are of type {kind}")
     different = compute.count_distinct(known).as_py()
     if different == 1 and (share == 0 or is_text(kind) is False):
+        if types.is_floating(kind) and abs(known[0].as_py()) > EXACT and len(known) > 1:
+            return LeftOut(name, share, "identifier", "its numbers are too long to be exact")
         return LeftOut(name, share, "constant", f"all its entries are {_quoted(known[0].as_py())}")
     if types.is_boolean(kind):
         return Category.fit(name, column, choices.missing)

@@ -36,8 +36,8 @@ class UnfitColumn(InputError):
 class Standard:
     """Standardised numbers: fill (median of the training rows), center (mean), scale (standard deviation, 1 of a constant).
 
-    z = (value - center) / scale is clipped smoothly, to z / sqrt(1 + (z / 3)^2), which lies between -3 and 3 (Holzmueller et al.
-    2024, section 3): one outlier cannot rule the network.
+    z = (value - center) / scale is clipped smoothly, to z / sqrt(1 + (z / 3)^2), which lies between -3 and 3 (Holzmueller et
+    al. 2024, section 3): no outlier rules the network.
     """
 
     fill: float

@@ -8,6 +8,7 @@ import pytest
 from tileprop.kernels.activations import activation_registry
 from tileprop.trainer import InputError, Network
 from tileprop.trainer.commands.explain import add_explain_command, run_explain
+from tileprop.trainer.data.array_recipe import ArrayRecipe
 from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.explanation.explain import explain, explain_document
 from tileprop.trainer.runs.trained_model import TrainedModel
@@ -85,7 +86,8 @@ def saved_model(path, task, activation, loss):
     network = Network([2, 3, 2], "gelu", activation, loss, dtype="float64", random_state=4)
     scaling = Scaling(np.array([1.0, -2.0]), np.array([0.5, 4.0]))
     classes, target_scaling = (("no", "yes"), None) if task == "classification" else ((), Scaling(np.ones(2), np.full(2, 10.0)))
-    TrainedModel(network, scaling, ("a", "b"), task, "c", classes, target_scaling).save(path)
+    targets = ("c",) if task == "classification" else ("c", "d")
+    TrainedModel(network, ArrayRecipe(scaling, ("a", "b")), task, targets, classes, target_scaling).save(path)
     return network
 
 

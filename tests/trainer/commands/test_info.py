@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tileprop.trainer import Network
 from tileprop.trainer.cli import main
+from tileprop.trainer.data.array_recipe import ArrayRecipe
 from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.fingerprint import environment, fingerprint
 from tileprop.trainer.runs.lock import RunLock
@@ -34,8 +35,9 @@ def run(tmp_path, monkeypatch):
     folder.mkdir()
     network = Network([2, 2], output_activation="softmax", loss="log_loss")
     scaling = Scaling(np.zeros(2), np.ones(2))
-    names = (f"a{ESCAPE}", f"b{ESCAPE}"), "classification", f"target{ESCAPE}", (f"yes{ESCAPE}", f"no{ESCAPE}")
-    TrainedModel(network, scaling, *names).save(folder / "model.safetensors")
+    recipe = ArrayRecipe(scaling, (f"a{ESCAPE}", f"b{ESCAPE}"))
+    names = "classification", (f"target{ESCAPE}",), (f"yes{ESCAPE}", f"no{ESCAPE}")
+    TrainedModel(network, recipe, *names).save(folder / "model.safetensors")
     settings = Settings("xor")
     fingerprints = Fingerprints("d" * 64, settings.fingerprint(), fingerprint(environment()))
     record = RunRecord(

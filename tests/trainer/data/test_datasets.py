@@ -108,7 +108,7 @@ def test_targets_that_look_like_classes_or_money(table):
     assert "--task classification" in dataset.notes[-1]
     assert load_dataset(table, "y", task="classification").class_names == ("0", "1")
     write(table, "a,y\n" + "".join(f"{i},$1{i}.50\n" for i in range(5)))
-    with pytest.raises(InputError, match="text that looks like money or percentages, as '\\$10.50'.*--numeric 'y'"):
+    with pytest.raises(InputError, match=r"text that looks like money or percentages, as '\$10.50'.*--numeric 'y'"):
         load_dataset(table, "y")
     assert load_dataset(table, "y", choices=ColumnChoices(numeric=("y",))).y.tolist() == [10.5, 11.5, 12.5, 13.5, 14.5]
 

@@ -107,7 +107,8 @@ def test_a_network_alone_is_no_model(tmp_path):
     ("change", "message"),
     [
         ({"task": "sorting"}, "task is 'sorting'"),
-        ({"task": "regression"}, "class_names has 3 names"),
+        ({"task": "regression"}, "target_names has 1 names"),
+        ({"task": "multilabel", "target_names": ["a", "b", "c"]}, "class_names has 3 names"),
         ({"feature_names": ["a"]}, "feature_names has 1 names"),
         ({"feature_names": ["a", "a"]}, "1 of them different; 2 are needed"),
         ({"feature_names": "ab"}, "feature_names is not a list"),

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import gzip
 import json
 
 import numpy as np
@@ -262,9 +263,12 @@ def test_the_same_numbers_from_anywhere(here, train):
     np.savez("both.npz", X=X, y=y)
     rows = "".join(",".join(map(repr, x)) + f",{k}\n" for x, k in zip(X.tolist(), y, strict=True))
     (here / "text.csv").write_text("x0,x1,x2,y\n" + rows)
-    for name in ("C.npy", "Fortran.npy", "big_endian.npy", "both.npz", "text.csv"):
-        train(name, out=name + ".run", target="y.npy" if name.endswith("npy") else "y", epochs=2)
-    assert len({(here / (path.name) / "model.safetensors").read_bytes() for path in here.glob("*.run")}) == 1
+    (here / "text.txt.gz").write_bytes(gzip.compress(("x0;x1;x2;y\n" + rows.replace(",", ";")).encode("utf-16")))
+    pytest.importorskip("pandas").DataFrame(X, columns=["x0", "x1", "x2"]).assign(y=y).to_parquet("table.parquet")
+    for names in (("C.npy", "Fortran.npy", "big_endian.npy", "both.npz"), ("text.csv", "text.txt.gz", "table.parquet")):
+        for name in names:
+            train(name, out=name + ".run", target="y.npy" if name.endswith("npy") else "y", epochs=2)
+        assert len({(here / f"{name}.run" / "model.safetensors").read_bytes() for name in names}) == 1
 
 
 def test_other_versions_are_told_of(here, train, resume, stop, told):

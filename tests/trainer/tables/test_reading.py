@@ -146,7 +146,7 @@ def test_the_index_of_pandas_is_no_column(tmp_path):
 def test_options_are_for_text(tmp_path):
     path = tmp_path / "data.parquet"
     parquet.write_table(pa.table({"a": [1]}), path)
-    with pytest.raises(InputError, match="sep is given, but .* is no text file"):
+    with pytest.raises(InputError, match=r"sep is given, but .* is no text file"):
         read_table(path, ReadingOptions(sep=";"))
 
 

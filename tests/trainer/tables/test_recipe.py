@@ -162,13 +162,13 @@ def test_new_rows_may_be_written_otherwise():
 
 def test_every_column_that_is_missing_is_named():
     recipe = Recipe.fit(pa.table(TABLE))
-    with pytest.raises(InputError, match="lacks 2 of the 7 columns that the model needs: 'count', 'flag'$"):
+    with pytest.raises(InputError, match=r"lacks 2 of the 7 columns that the model needs: 'count', 'flag'$"):
         recipe.prepare(pa.table(TABLE).drop_columns(["count", "flag", "id"]))
     with pytest.raises(InputError, match=r"none of the 1 columns that the model needs: 'Fare'; it has 'petal'"):
         check_columns(["Fare"], ["petal"])
-    with pytest.raises(InputError, match="lacks 1 of the 2 columns that the model needs: 'Fare'; is it 'fare'?"):
+    with pytest.raises(InputError, match=r"lacks 1 of the 2 columns that the model needs: 'Fare'; is it 'fare'?"):
         check_columns(["Fare", "Age"], ["fare", "Age"])
-    with pytest.raises(InputError, match="'Fare'$"):
+    with pytest.raises(InputError, match=r"'Fare'$"):
         check_columns(["Fare", "Age"], ["Area", "Age"])
 
 
@@ -197,9 +197,9 @@ def test_bad_columns_are_named_at_once():
         Recipe.fit(pa.table({"a": ["x", "y"]}), ColumnChoices(numeric=("a",)))
     with pytest.raises(InputError, match="numeric is 'Ab', and there is no such column; did you mean 'ab'"):
         Recipe.fit(pa.table({"ab": [1, 2]}), ColumnChoices(numeric=("Ab",)))
-    with pytest.raises(InputError, match="'a' is given to both ignore and numeric"):
+    with pytest.raises(InputError, match=r"'a' is given to both ignore and numeric"):
         Recipe.fit(pa.table({"a": [1, 2]}), ColumnChoices(ignore=("a",), numeric=("a",)))
-    with pytest.raises(InputError, match="no column is left to learn from: 'a' .all its entries are 1"):
+    with pytest.raises(InputError, match=r"no column is left to learn from: 'a' .all its entries are 1"):
         Recipe.fit(pa.table({"a": [1, 1]}))
     with pytest.raises(InputError, match="too large to be standardised"):
         Recipe.fit(pa.table({"a": [1e308, -1e308, 1e308]}))

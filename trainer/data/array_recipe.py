@@ -38,22 +38,23 @@ class ArrayRecipe:
         """The inputs of the network, in order."""
         return self.names
 
-    def prepare(self, X: ArrayLike, dtype: Any = np.float32, row_numbers: np.ndarray | None = None) -> np.ndarray:
-        """Standardised X (n, n_columns), of `dtype`. row_numbers: of the rows where they come from, for errors.
+    def prepare(self, X: ArrayLike, dtype: Any = np.float32, rows: np.ndarray | None = None) -> np.ndarray:
+        """Standardised X (n, n_columns), of `dtype`. rows: numbers of those to take.
 
         Raises InputError for rows too far from the training rows to be scaled.
         """
         X, dtype = as_inputs(X, len(self.names), np.dtype(np.float64)), np.dtype(dtype)
-        prepared = np.empty(X.shape, dtype)
+        numbers = np.arange(len(X)) if rows is None else rows
+        prepared = np.empty((len(numbers), X.shape[1]), dtype)
         most, step = np.finfo(dtype).max, max(1, BLOCK // X.shape[1])
-        for start in range(0, len(X), step):
-            Z = self.scaling.apply(X[start : start + step])
+        for start in range(0, len(numbers), step):
+            block = X[numbers[start : start + step]]
+            Z = self.scaling.apply(block)
             far = np.argwhere(np.abs(Z) > most)
             if far.size:
-                row, column = far[0][0] + start, far[0][1]
-                number = row if row_numbers is None else row_numbers[row]
+                row, column = far[0]
                 raise InputError(
-                    f"row {number + 1}: {self.names[column]!r} is {X[row, column]:g}, too far from the training rows "
+                    f"row {numbers[start + row] + 1}: {self.names[column]!r} is {block[row, column]:g}, too far from the training rows "
                     f"(mean {self.scaling.mean[column]:g}, standard deviation {self.scaling.scale[column]:g})"
                 )
             prepared[start : start + step] = Z

@@ -85,7 +85,7 @@ class Experiment:
         Raises InputError for data that do not fit, before training starts.
         """
         settings, rows, T = self.settings, self.split, training_targets(self.dataset, self.model)
-        X = {name: self.model.prepare(self.dataset.take(part), part) for name, part in vars(rows).items() if part.size}
+        X = {name: self.model.prepare(self.dataset.rows, part) for name, part in vars(rows).items() if part.size}
         seen = _Seen(self.model.network, History(n_samples=len(rows.training)), after_epoch)
         given: dict[str, Any] = {"callbacks": [seen], "checkpoint": checkpoint, **options}
         if rows.validation.size:
@@ -175,9 +175,12 @@ def _cut(dataset: Dataset, rows: np.ndarray, argument: str, size: float, seed: i
 
 def untrained_model(dataset: Dataset, rows: np.ndarray, settings: Settings) -> TrainedModel:
     """A model with new parameters, its recipe and scaling fitted to the given rows."""
-    loss, samples, target_scaling = settings.loss_for(dataset.task), dataset.take(rows), None
+    loss, target_scaling = settings.loss_for(dataset.task), None
     recipe: Recipe | ArrayRecipe
-    recipe = Recipe.fit(samples, dataset.choices) if dataset.is_table else ArrayRecipe.fit(samples, dataset.column_names)
+    if dataset.is_table:
+        recipe = Recipe.fit(dataset.rows, dataset.choices, rows)
+    else:
+        recipe = ArrayRecipe.fit(dataset.rows[rows], dataset.column_names)
     if dataset.task == CLASSIFICATION:
         n_out, output = len(dataset.class_names), "softmax" if loss == "log_loss" else "sigmoid"
     elif dataset.task == MULTILABEL:

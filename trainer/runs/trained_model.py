@@ -127,18 +127,18 @@ class TrainedModel:
             raise InputError(f"row {lost[0] + 1} is so far from the training rows that the network's output is not finite")
         return Y
 
-    def prepare(self, rows: Any, row_numbers: np.ndarray | None = None) -> np.ndarray:
-        """What the network takes for raw rows: X (n, n_features), of its dtype. row_numbers: of the rows, for errors.
+    def prepare(self, samples: Any, rows: np.ndarray | None = None) -> np.ndarray:
+        """What the network takes for raw samples: X (n, n_features), of its dtype. rows: numbers of those to take.
 
         An array for a model of a table has the columns of numbers that the model uses, in their order. Raises InputError for
         rows that do not fit.
         """
         if not isinstance(self.recipe, Recipe):
-            return self.recipe.prepare(rows, self.network.dtype, row_numbers)
-        if isinstance(rows, np.ndarray):
+            return self.recipe.prepare(samples, self.network.dtype, rows)
+        if isinstance(samples, np.ndarray):
             names = self.recipe.column_names
-            rows = dict(zip(names, as_inputs(rows, len(names), np.dtype(np.float64)).T, strict=True))
-        return self.recipe.prepare(as_table(rows), self.network.dtype)
+            samples = dict(zip(names, as_inputs(samples, len(names), np.dtype(np.float64)).T, strict=True))
+        return self.recipe.prepare(as_table(samples), self.network.dtype, rows)
 
     # Files -----------------------------------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def read_table(path: Path, options: ReadingOptions | None = None) -> ReadTable:
     Raises InputError for any other file, and for options that do not fit it; MissingExtraError without pyarrow.
     """
     options = options or ReadingOptions()
-    require("pyarrow", "reading tables")
+    arrow = require("pyarrow", "reading tables")
     kind = kind_of(path)
     if kind in PARQUET_SUFFIXES:
         if options.given():
@@ -65,6 +65,8 @@ def read_table(path: Path, options: ReadingOptions | None = None) -> ReadTable:
             options = _with_tabs(options)
         read = _read(path, lambda: _read_text(path, options))
     table, notes = _named(read.table, read.notes, path)
+    # The reader's blocks would stay with the process: as much again as the table.
+    arrow.default_memory_pool().release_unused()
     if table.num_rows == 0:
         raise InputError(f"{path} holds no rows of data")
     return ReadTable(table, notes)

@@ -45,8 +45,8 @@ class Recipe:
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def fit(cls, table: Any, choices: ColumnChoices | None = None) -> Recipe:
-        """From the training rows of a pyarrow.Table.
+    def fit(cls, table: Any, choices: ColumnChoices | None = None, rows: np.ndarray | None = None) -> Recipe:
+        """From a pyarrow.Table, or its rows of these numbers alone.
 
         Raises InputError that names every column that cannot be treated, and the remedy.
         """
@@ -55,6 +55,8 @@ class Recipe:
         treatments, notes, unfit = [], list[str](), list[tuple[str, str]]()
         ignored = set(choices.ignore)
         for name, column in zip(table.column_names, table.columns, strict=True):
+            # Column by column: no second table is made.
+            column = column if rows is None else column.take(rows)
             if name in ignored:
                 treatments.append(LeftOut(name, column.null_count / max(len(column), 1), "ignored", "as asked"))
                 continue
@@ -79,23 +81,24 @@ class Recipe:
         """The inputs of the network, in order."""
         return tuple(features_of(self.treatments))
 
-    def prepare(self, table: Any, dtype: Any = np.float32) -> np.ndarray:
-        """X (n, n_features) of rows of a pyarrow.Table with the columns that are needed, in any order.
+    def prepare(self, table: Any, dtype: Any = np.float32, rows: np.ndarray | None = None) -> np.ndarray:
+        """X (n, n_features) of a pyarrow.Table with the columns that are needed, in any order. rows: numbers of those to take.
 
         Raises InputError that names all missing columns, and all that hold something else than in training.
         """
         columns = dict(zip(table.column_names, table.columns, strict=True))
         check_columns(self.column_names, columns)
         dtype = np.dtype(dtype)
-        X = np.empty((table.num_rows, len(self.feature_names)), dtype)
+        X = np.empty((table.num_rows if rows is None else len(rows), len(self.feature_names)), dtype)
         unfit, at = [], 0
         for treatment in self.treatments:
             width = len(treatment.features)
             if not width:
                 continue
+            column = columns[treatment.name]
             try:
                 with np.errstate(over="ignore"):
-                    treatment.write(decoded(columns[treatment.name]), X[:, at : at + width])
+                    treatment.write(decoded(column if rows is None else column.take(rows)), X[:, at : at + width])
             except UnfitColumn as error:
                 unfit.append((treatment.name, str(error)))
             at += width

@@ -184,7 +184,8 @@ def test_15_wide_arrays_are_saved(here, n_columns):
 
 def test_15_what_cannot_be_saved_is_refused_before_training(here, capsys):
     (here / "t.csv").write_text("x;y\n" + "".join(f"{i};{'class' * 15_000}{i % 20}\n" for i in range(100)))
-    assert "can be saved" in refusal(capsys, "train", "t.csv", "--target", "y", "--epochs", "1")
+    options = ["--epochs", "1", "--validation-size", "0.3"]
+    assert "can be saved" in refusal(capsys, "train", "t.csv", "--target", "y", *options)
     assert [path.name for path in here.iterdir()] == ["t.csv"]
 
 

@@ -64,8 +64,7 @@ def _by_content(name: str, column: Any, known: Any, share: float, choices: Colum
     kind = column.type
     if types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):
         return LeftOut(name, share, "other", f"its entries are of type {kind}")
-    different = compute.count_distinct(known).as_py()
-    if different == 1 and (share == 0 or is_text(kind) is False):
+    if (share == 0 or not is_text(kind)) and compute.all(compute.equal(known, known[0])).as_py():
         if types.is_floating(kind) and abs(known[0].as_py()) > EXACT and len(known) > 1:
             return LeftOut(name, share, "identifier", "its numbers are too long to be exact")
         return LeftOut(name, share, "constant", f"all its entries are {_quoted(known[0].as_py())}")
@@ -74,18 +73,19 @@ def _by_content(name: str, column: Any, known: Any, share: float, choices: Colum
     if types.is_date(kind) or types.is_timestamp(kind):
         return Date.fit(name, column)
     if not is_text(kind):
-        if different == len(known) and (reason := _is_identifier(name, known, share)):
+        if reason := _is_identifier(name, known, share):
             return LeftOut(name, share, "identifier", reason)
         return Number.fit(name, column, None)
     style, fits = guess_style(known, choices.decimal, choices.thousands)
     if style is not None:
         _note_unreadable(name, known, style, fits, notes)
-        if different == len(known) and IDENTIFIER.search(name):
+        if IDENTIFIER.search(name) and _all_different(known):
             return LeftOut(name, share, "identifier", "it has a different number in each row")
         return Number.fit(name, without_missing(column, choices.missing), style)
     date_format = guess_date_format(known)
     if date_format is not None:
         return Date.fit(name, without_missing(column, choices.missing), date_format)
+    different = compute.count_distinct(known).as_py()
     if different > FEW_LEVELS and different > MOST_DIFFERENT * len(known):
         what = "identifier" if different == len(known) else "text"
         return LeftOut(name, share, what, f"its text is different in {different:,} of {len(known):,} rows")
@@ -97,16 +97,22 @@ def _by_content(name: str, column: Any, known: Any, share: float, choices: Colum
 
 
 def _is_identifier(name: str, known: Any, share: float) -> str | None:
-    """Why a column of different numbers is a key; None where it is a quantity."""
+    """Why a column of numbers is a key; None where it is a quantity."""
     compute, types = require("pyarrow.compute", "preparing a table"), require("pyarrow.types", "preparing a table")
-    if types.is_floating(known.type) and not compute.all(compute.equal(known, compute.floor(known))).as_py():
-        return None
     if types.is_temporal(known.type) or share > 0 or len(known) < 2:
         return None
-    if IDENTIFIER.search(name):
-        return "it has a different number in each row"
     largest = max(abs(v) for v in compute.min_max(known).as_py().values())
-    return "its numbers are all different, and too long to be exact" if EXACT < largest < math.inf else None
+    named, long = IDENTIFIER.search(name) is not None, EXACT < largest < math.inf
+    if not (named or long) or not _all_different(known):
+        return None
+    if types.is_floating(known.type) and not compute.all(compute.equal(known, compute.floor(known))).as_py():
+        return None
+    return "it has a different number in each row" if named else "its numbers are all different, and too long to be exact"
+
+
+def _all_different(known: Any) -> bool:
+    compute = require("pyarrow.compute", "preparing a table")
+    return bool(compute.count_distinct(known).as_py() == len(known))
 
 
 def _as_number(name: str, column: Any, choices: ColumnChoices, notes: list[str]) -> Treatment:

@@ -14,6 +14,7 @@ SYMBOLS = "$€£¥%"
 SYMBOL = rf"[{SYMBOLS}]"
 # A column is one of numbers where at least this share of its entries are; the others then count as missing.
 LEAST_SHARE = 0.95
+SAMPLE, LEAST_OF_SAMPLE = 1000, 0.5
 DATES = (
     "%Y-%m-%d",
     "%d.%m.%Y",
@@ -74,17 +75,26 @@ def guess_style(texts: Any, decimal: str | None = None, thousands: str | None = 
 
     None where no style fits at least LEAST_SHARE of them.
     """
-    compute = require("pyarrow.compute", "reading tables")
     best: tuple[NumberStyle | None, float] = (None, 0.0)
     if len(texts) == 0:
         return best
+    first = texts.slice(0, SAMPLE)
     for style in candidates(decimal, thousands):
-        share = compute.sum(compute.match_substring_regex(texts, style.pattern)).as_py() / len(texts)
+        # Most styles fit none of a few entries.
+        if _share(first, style) < LEAST_OF_SAMPLE:
+            continue
+        share = _share(texts, style)
         if share > best[1]:
             best = style, share
         if share == 1.0:
             break
     return best if best[1] >= LEAST_SHARE else (None, best[1])
+
+
+def _share(texts: Any, style: NumberStyle) -> float:
+    """The share of texts that are numbers in a style."""
+    compute = require("pyarrow.compute", "reading tables")
+    return float(compute.mean(compute.match_substring_regex(texts, style.pattern)).as_py())
 
 
 def to_numbers(texts: Any, style: NumberStyle) -> tuple[Any, int]:

@@ -189,6 +189,7 @@ def _note(text: str) -> None:
 def _show(ended: Ended) -> int:
     """Print what came out; the exit status."""
     from ..data.targets import CLASSIFICATION
+    from ..fit.progress import seconds_in_words
     from ..runs.record import FINISHED
     from ..runs.report import print_table
 
@@ -204,7 +205,7 @@ def _show(ended: Ended) -> int:
         ("network", ", ".join(network)),
         ("parameters", f"{plan.n_parameters:,}"),
         ("training", f"{done}, {settings.optimizer} at rate {rate:g}"),
-        ("seconds", f"{sum(outcome.history.seconds):.2f}"),
+        ("seconds", seconds_in_words(outcome.history)),
         ("samples/s", f"{outcome.samples_per_second:,.0f} (median epoch)"),
         ("run folder", str(ended.folder)),
     ]

@@ -61,15 +61,15 @@ def seconds_left(history: History, epochs: int) -> float:
 
 
 def seconds_in_words(history: History) -> str:
-    """Time of all epochs, as "2.31", or, where the first one took much longer, "2.31, of which 1.80 for compiling".
+    """Time of all epochs: "2.31", or "2.31, of which 1.80 for compiling or loading kernels" where the first took much longer.
 
-    The time for compiling is what the first epoch took more than the median of the others. It is named from 0.05 s, and
-    where it is at least three times that median.
+    That part is what the first epoch took more than the median of the others. It is named from 0.05 s, and where it is at
+    least three times that median.
     """
     total, seconds = sum(history.seconds), _seconds_of_an_epoch(history)
     more = 0.0 if seconds is None else history.seconds[0] - seconds
     compiled = seconds is not None and more >= max(0.05, 3 * seconds)
-    return f"{total:.2f}, of which {more:.2f} for compiling" if compiled else f"{total:.2f}"
+    return f"{total:.2f}, of which {more:.2f} for compiling or loading kernels" if compiled else f"{total:.2f}"
 
 
 def _seconds_of_an_epoch(history: History) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..extras import require
 from .drawing import BLUE, GRID_LINES, INK, ORANGE, legend, new_axes
 
 # A logarithmic axis where the losses reach over more than this factor.
@@ -119,6 +120,11 @@ def _set_loss_axis(axes: Any, curves: Curves) -> None:
             _cut_off(axes, later.min(), later.max(), logarithmic, values.max())
     if logarithmic:
         axes.set_yscale("log")
+        ticker = require("matplotlib.ticker", "drawing pictures")
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if high / low < 1e3 else (1,)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _cut_off(axes: Any, low: float, high: float, logarithmic: bool, highest: float) -> None:
@@ -138,6 +144,6 @@ def _label_epochs(axes: Any, n: int) -> None:
     locator.set_params(integer=True, nbins=8)
     ticks = [tick for tick in locator.tick_values(1, max(n, 2)) if 1 <= tick <= n]
     step = ticks[-1] - ticks[-2] if len(ticks) > 1 else 1
-    axes.set_xticks([1, *(tick for tick in ticks if tick - 1 > 0.6 * step)])
+    axes.set_xticks([1, *(tick for tick in ticks if tick - 1 > 0.45 * step)])
     margin = 0.02 * max(n - 1, 1)
     axes.set_xlim(1 - margin, n + margin)

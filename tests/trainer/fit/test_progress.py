@@ -31,7 +31,7 @@ def test_speed_and_time_left_do_not_count_compiling(compiled):
     assert progress.summary(compiled) == "loss 0.5  val_loss 0.75  500 samples/s"
     assert progress.short_summary(compiled) == "loss 0.5 val 0.75 500 samples/s"
     assert progress.seconds_left(compiled, 5) == 4.0
-    assert progress.seconds_in_words(compiled) == "14.00, of which 8.00 for compiling"
+    assert progress.seconds_in_words(compiled) == "14.00, of which 8.00 for compiling or loading kernels"
 
 
 @pytest.mark.plain

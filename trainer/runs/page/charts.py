@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...extras import require
 from ..curves import Curves, plot_curves
 from ..drawing import BLUE, GRID_LINES, INK, ORANGE, legend, new_axes, plain, short, thinned
 from .evaluation import auc, calibration, roc
@@ -52,6 +53,9 @@ def predicted_chart(truth: np.ndarray, values: np.ndarray, name: str) -> str:
         )
         axes.set(xlim=sides, ylim=sides, aspect="equal")
         axes.locator_params(nbins=6)
+        if max(map(abs, sides)) >= 1e4:  # 200k takes less room than 200000
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(require("matplotlib.ticker", "the pictures of a report").EngFormatter(sep=""))
         axes.grid(True, color=GRID_LINES, linewidth=0.6)
         plain(axes.xaxis.label, f"true {short(name)}")
         plain(axes.yaxis.label, f"predicted {short(name)}")
@@ -95,7 +99,7 @@ def calibration_chart(right: np.ndarray, P: np.ndarray, x_name: str, y_name: str
         plain(axes.xaxis.label, x_name)
         plain(axes.yaxis.label, y_name)
         axes.grid(True, color=GRID_LINES, linewidth=0.6)
-        legend(axes, [curve, line], ["held-out rows", "perfectly calibrated"], loc="upper left")
+        legend(axes, [curve, line], ["held-out rows", "perfectly calibrated"], loc="best")
 
     bins = "; ".join(f"{p:.2f}: {s:.2f} ({n} rows)" for p, s, n in zip(mean, share, rows, strict=True))
     return inline_svg(draw, SQUARE, f"Calibration: {y_name} by {x_name}: {bins}")

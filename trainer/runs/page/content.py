@@ -117,9 +117,9 @@ class PageContent:
     def _check(self, held_out: HeldOut) -> None:
         n = len(held_out.truth)
         k = len(self.class_names if self.task == CLASSIFICATION else self.target_names)
-        needed = [(n, k), (n,)] if self.task == REGRESSION and k == 1 else [(n, k)]
-        if held_out.predictions.shape not in needed:
+        columns: list[tuple[int, ...]] = [(n, k), (n,)] if self.task == REGRESSION and k == 1 else [(n, k)]
+        if held_out.predictions.shape not in columns:
             raise InputError(f"held_out.predictions has shape {held_out.predictions.shape}; it must be ({n}, {k})")
-        needed = [(n,)] if self.task == CLASSIFICATION else needed
+        needed: list[tuple[int, ...]] = [(n,)] if self.task == CLASSIFICATION else columns
         if held_out.truth.shape not in needed:
             raise InputError(f"held_out.truth has shape {held_out.truth.shape}; it must be {needed[0]}")

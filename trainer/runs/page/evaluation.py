@@ -92,18 +92,26 @@ def calibration(right: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray,
     return mean, share, np.unique(bins, return_counts=True)[1]
 
 
-def row_losses(held_out: HeldOut, task: str) -> np.ndarray:
+def loss_name(task: str, truth: np.ndarray) -> str:
+    """What `row_losses` gives, for truth as in HeldOut."""
+    if task != REGRESSION:
+        return "log loss"
+    return "absolute error" if _columns(truth).shape[1] == 1 else "standardised error"
+
+
+def row_losses(held_out: HeldOut, task: str, spread: np.ndarray | None = None) -> np.ndarray:
     """The loss of each row (n).
 
     classification: -log of the probability of the true class. multilabel: the same, summed over the labels. regression:
-    the absolute error; of several targets, the root of the mean over the targets of (error / standard deviation)^2.
+    the absolute error; of several targets, the root of the mean over the targets of (error / spread)^2. spread (n_targets):
+    by default the standard deviations of the true values.
     """
     truth, P = held_out.truth, held_out.predictions.astype(np.float64)
     if task == REGRESSION:
         errors = _columns(P) - _columns(truth)
         if errors.shape[1] == 1:
             return np.abs(errors[:, 0])
-        spread = _columns(truth).std(axis=0)
+        spread = truth.std(axis=0) if spread is None else spread
         scaled: np.ndarray = np.sqrt(np.mean((errors / np.where(spread > 0, spread, 1.0)) ** 2, axis=1))
         return scaled
     tiny = np.finfo(np.float64).tiny

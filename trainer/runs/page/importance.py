@@ -31,7 +31,7 @@ def permutation_importance(
     loss_name: str,
     *,
     repeats: int = REPEATS,
-    seconds: float = 10.0,
+    seconds: float = 5.0,
     seed: int = 0,
 ) -> Importance:
     """The columns, at most 20, whose shuffling raises the loss most.
@@ -72,7 +72,8 @@ def shuffled(rows: Any, columns: Sequence[int], generator: np.random.Generator) 
     order = generator.permutation(len(rows))
     if isinstance(rows, np.ndarray):
         copy = rows.copy()
-        copy[:, columns] = rows[np.ix_(order, columns)]
+        chosen = np.asarray(columns)
+        copy[:, chosen] = rows[np.ix_(order, chosen)]
         return copy
     arrays = rows.columns
     for column in columns:

@@ -30,7 +30,7 @@ def predictions(content: PageContent) -> str:
         parts = _targets(content.target_names, held_out)
     else:
         parts = _labels(content.target_names, held_out)
-    words = f"Of {len(held_out.truth):,} held-out rows, which were not trained on."
+    words = f"Predictions for {len(held_out.truth):,} held-out rows, which the network was not trained on."
     return section("predictions", "Predictions", [paragraph(words), *parts])
 
 

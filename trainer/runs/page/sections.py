@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...data.targets import CLASSIFICATION
+from ...data.targets import CLASSIFICATION, REGRESSION
 from .charts import curves_chart
 from .content import Importance, Metric, PageContent
-from .evaluation import row_losses
+from .evaluation import loss_name, row_losses
 from .markup import LONGEST, cut, gallery, number, pairs, paragraph, picture, section, table, text
 
 MOST_COLUMNS = 200
@@ -136,8 +136,7 @@ def worst(content: PageContent) -> str:
         truth, predicted = _truth_and_prediction(content, int(position))
         shown = [cut(cells[i]) for i in order]
         html.append([str(n), cut(truth), cut(predicted), number(float(losses[position])), *shown])
-    loss = "log loss" if content.task != "regression" else "error"
-    headers = ("row", "true", "predicted", loss, *(rows.headers[i] for i in order))
+    headers = ("row", "true", "predicted", loss_name(content.task, held_out.truth), *(rows.headers[i] for i in order))
     more = len(rows.headers) - len(order)
     left_out = f" {more:,} more columns are not shown." if more else ""
     words = f"The held-out rows with the largest loss. Rows are counted from 1.{left_out}"
@@ -157,7 +156,7 @@ def _truth_and_prediction(content: PageContent, position: int) -> tuple[str, str
     if content.task == CLASSIFICATION:
         k = int(np.argmax(predicted))
         return content.class_names[int(truth)], f"{content.class_names[k]} ({100 * float(predicted[k]):.3g}%)"
-    if content.task == "regression":
+    if content.task == REGRESSION:
         return ", ".join(number(float(v)) for v in np.ravel(truth)), ", ".join(number(float(v)) for v in np.ravel(predicted))
     named = [
         ", ".join(name for name, there in zip(content.target_names, labels, strict=True) if there) or "none"

@@ -52,11 +52,11 @@ svg.chart { display: block; width: 100%; height: auto; color: var(--ink); font-f
 .counts thead th { text-align: center; }
 .bar { width: 22rem; vertical-align: middle; }
 .bar span { min-width: 1px; }
-@media (max-width: 40rem) { .bar { min-width: 5rem; width: 5rem; } th, td { padding: 0.25rem 0.45rem; } }
 .bar span { display: block; height: 0.8rem; background: var(--blue); border-radius: 0 0.2rem 0.2rem 0; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 0.4rem; padding: 0.7rem 0.9rem; margin: 0;
   font: 0.9rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 footer { margin-top: 2.5rem; }
+@media (max-width: 40rem) { .bar { min-width: 5rem; width: 5rem; } th, td { padding: 0.25rem 0.45rem; max-width: 9rem; } }
 @media print {
   :root { color-scheme: light; --paper: #fff; --ink: #000; --quiet: #444; --line: #bbb; --panel: #fff; --blue: #0072b2;
     --orange: #c04f00; }

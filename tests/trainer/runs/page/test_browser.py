@@ -18,7 +18,8 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-# A frame can be as narrow as a phone, and a browser's window cannot. What is measured: the page's own width; elements that reach beyond it outside a box that scrolls; charts that are too small; what was loaded; whether a script ran.
+# A frame can be as narrow as a phone, and a browser's window cannot. What is measured: the page's own width; elements that
+# reach beyond it outside a box that scrolls; sizes of charts and their letters; what was loaded; whether there are scripts.
 MEASURE = """
 window.onload = () => {
   const found = {};

@@ -18,7 +18,8 @@ from ..extras import require
 from ..fit.callbacks import RunningFit
 from ..fit.history import History
 from ..network import Network
-from .settings import Settings
+from .evaluation import Evaluation, evaluate_classes, evaluate_numbers
+from .settings import BALANCED, Settings
 from .trained_model import TrainedModel
 
 
@@ -35,6 +36,9 @@ class Split:
 class Outcome:
     """What a run leaves. losses and scores (accuracy or R2): by the names of the parts of the split that have rows.
 
+    losses: as in training, of standardised targets, and of weighted classes where class_weight says so. evaluations: of the
+    parts that were not trained on, in the targets' own unit. kept_epoch: the epoch, from 1, after which the network had the
+    parameters that the model has. stopped_early: whether early stopping ended the training.
     error: what ended the training before its last epoch. The model is as it was then; where it is no KeyboardInterrupt, numbers
     were no longer finite, and nothing is evaluated.
     """
@@ -46,11 +50,21 @@ class Outcome:
     history: History
     losses: dict[str, float]
     scores: dict[str, float]
+    evaluations: dict[str, Evaluation]
+    kept_epoch: int
+    stopped_early: bool = False
     error: KeyboardInterrupt | DivergenceError | None = None
 
     @property
     def score_name(self) -> str:
         return "accuracy" if self.dataset.task == CLASSIFICATION else "R2"
+
+    @property
+    def loss_name(self) -> str:
+        """What `losses` are of, for a table."""
+        if self.dataset.task != CLASSIFICATION:
+            return "loss (standardised target)"
+        return "loss (balanced classes)" if self.settings.class_weight == BALANCED else "loss"
 
     @property
     def samples_per_second(self) -> float:
@@ -84,26 +98,71 @@ class Experiment:
         """
         X, T = self.model.scaled(self.dataset.X), training_targets(self.dataset, self.model)
         settings, rows = self.settings, self.split
+        weight = _class_weights(self.dataset, rows.training) if settings.class_weight == BALANCED else None
         seen = _Seen(self.model.network, History(n_samples=len(rows.training)), after_epoch)
-        given: dict[str, Any] = {"callbacks": [seen], "checkpoint": checkpoint, **options}
+        early = settings.make_early_stopping()
+        # Early stopping first: what `after_epoch` raises must not keep it from an epoch that is in the history.
+        callbacks = [seen] if early is None else [early, seen]
+        given: dict[str, Any] = {"callbacks": callbacks, "checkpoint": checkpoint, **options}
+        given["sample_weight"] = _of(weight, rows.training)
         if rows.validation.size:
-            given["validation_data"] = X[rows.validation], T[rows.validation]
+            given["validation_data"] = X[rows.validation], T[rows.validation], _of(weight, rows.validation)
         error = None
         try:
             if resume:
                 seen.network, seen.history = Network.resume(given["checkpoint"], X[rows.training], T[rows.training], **given)
             else:
-                given |= {"epochs": settings.epochs, "batch_size": settings.batch_size, "optimizer": settings.make_optimizer()}
-                seen.history = seen.network.fit(X[rows.training], T[rows.training], **given)
+                seen.history = seen.network.fit(X[rows.training], T[rows.training], **given, **_training_options(settings))
         except (KeyboardInterrupt, DivergenceError) as ended:
             if not seen.history.epochs:
                 raise
             error = ended
         model = replace(self.model, network=seen.network)
         parts = {name: part for name, part in vars(rows).items() if part.size and not isinstance(error, DivergenceError)}
-        losses = {name: seen.network.loss(X[part], T[part]) for name, part in parts.items()}
-        scores = {name: score(model, self.dataset.X[part], self.dataset.y[part]) for name, part in parts.items()}
-        return Outcome(settings, self.dataset, rows, model, seen.history, losses, scores, error)
+        return Outcome(
+            settings,
+            self.dataset,
+            rows,
+            model,
+            seen.history,
+            losses={name: seen.network.loss(X[part], T[part], _of(weight, part)) for name, part in parts.items()},
+            scores={name: score(model, self.dataset.X[part], self.dataset.y[part]) for name, part in parts.items()},
+            evaluations={
+                name: evaluation(model, self.dataset, rows, part) for name, part in parts.items() if part is not rows.training
+            },
+            kept_epoch=seen.history.kept_epoch,
+            stopped_early=early is not None and early.ended,
+            error=error,
+        )
+
+
+def _training_options(settings: Settings) -> dict[str, Any]:
+    """Of `Network.fit`, those that decide about the result."""
+    names = ("epochs", "batch_size", "dropout", "weight_decay", "label_smoothing")
+    made = {"optimizer": settings.make_optimizer(), "schedule": settings.make_schedule()}
+    return {name: getattr(settings, name) for name in names} | made
+
+
+def _class_weights(dataset: Dataset, training: np.ndarray) -> np.ndarray:
+    """A weight (n) for each row, so that each class has the same among the training rows."""
+    class_weight = require("sklearn.utils.class_weight", "weighting the classes")
+    weight: np.ndarray = class_weight.compute_sample_weight("balanced", dataset.y, indices=training)
+    return weight
+
+
+def _of(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if weight is None else weight[rows]
+
+
+def evaluation(model: TrainedModel, dataset: Dataset, split: Split, rows: np.ndarray) -> Evaluation:
+    """How good the model is on these rows of the dataset, beside what the training rows' targets alone tell."""
+    X, y, known = dataset.X[rows], dataset.y[rows], dataset.y[split.training]
+    if dataset.task == CLASSIFICATION:
+        shares = np.bincount(known, minlength=len(dataset.class_names)) / len(known)
+        return evaluate_classes(y, model.predict_proba(X), shares, dataset.class_names)
+    mean = np.atleast_1d(known.mean(axis=0))
+    names = [dataset.target_name] if len(mean) == 1 else [f"{dataset.target_name} {i + 1}" for i in range(len(mean))]
+    return evaluate_numbers(y, model.predict(X), mean, names)
 
 
 class _Seen:

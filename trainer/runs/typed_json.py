@@ -9,11 +9,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from ..errors import InputError
 
-_WORDS = {str: "text", int: "a whole number", float: "a number", dict: "an object", tuple: "a list"}
+_WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "an object", tuple: "a list"}
 
 
 def from_json(wanted: Any, value: Any, where: str) -> Any:
-    """A JSON value as a type: a dataclass, str, int, float, X | None, tuple[X, ...], or dict[str, X].
+    """A JSON value as a type: a dataclass, str, bool, int, float, X | None, tuple[X, ...], or dict[str, X].
 
     Fields of a dataclass that have a default may be missing. Raises InputError, which begins with `where`, for anything else.
     """
@@ -28,7 +28,7 @@ def from_json(wanted: Any, value: Any, where: str) -> Any:
         return {name: from_json(inner[1], entry, f"{where}.{name}") for name, entry in value.items()}
     if kind is float and type(value) is int and abs(value) < 1 << 53:
         return float(value)
-    if kind in (str, int, float) and type(value) is kind:
+    if kind in (str, bool, int, float) and type(value) is kind:
         return value
     raise InputError(f"{where} is {reprlib.repr(value)}; it must be {_WORDS[kind]}")
 

@@ -6,7 +6,7 @@ What needs another package imports it when first used, and says what to install 
 from typing import TYPE_CHECKING, Any
 
 from .displays import LossCurveDisplay
-from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError
+from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError, TrainingWarning
 from .exchange import (
     estimator_from_sklearn,
     export_c,
@@ -57,6 +57,7 @@ __all__ = [
     "StepDecay",
     "StopHandle",
     "TableRecipe",
+    "TrainingWarning",
     "WarmUp",
     "check_gradients",
     "estimator_from_sklearn",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,14 @@ from tileprop.bench import command as bench_command
 from tileprop.trainer import Network, cli
 from tileprop.trainer.cli import main
 from tileprop.trainer.commands import explain
-from tileprop.trainer.runs.settings import Settings
+from tileprop.trainer.runs.settings import (
+    CLASS_WEIGHTS,
+    HIDDEN_ACTIVATIONS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Settings,
+)
 from tileprop.trainer.runs.trained_model import TrainedModel
 
 pytest.importorskip("sklearn")
@@ -81,18 +89,26 @@ def test_train_passes_every_option_on(here, monkeypatch):
     options = {
         "epochs": 2, "batch_size": 10, "optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.5, "dtype": "float64",
         "seed": 4, "loss": "mse", "test_size": 0.3, "validation_size": 0.2, "n_samples": 90, "noise": 0.1,
-        "task": "classification", "target": "y", "activation": "relu",
+        "task": "classification", "target": "y", "activation": "relu", "schedule": "cosine", "weight_decay": 0.01,
+        "class_weight": "balanced", "patience": 7,
     }  # fmt: skip
     arguments = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     main(["train", "xor", "--hidden", "none", "--ignore", "a", "--ignore", "b", *arguments])
     main(["train", "xor", "--hidden", "9,8", "--out", "o", "--overwrite", "--checkpoint-every", "7"])
-    main(["train", "xor", "--no-checkpoint", "--max-seconds", "9.5"])
+    main(["train", "xor", "--no-checkpoint", "--max-seconds", "9.5", "--no-early-stopping", "--dropout", "0.25"])
+    main(["train", "xor", "--early-stopping", "--label-smoothing", "0.1"])
     assert kept == [
         (None, False, True, {}),
         ("o", True, True, {"checkpoint_every": 7}),
         (None, False, False, {"max_seconds": 9.5}),
+        (None, False, True, {}),
     ]
-    assert seen[:2] == [Settings("xor", hidden=(), ignore=("a", "b"), **options), Settings("xor", hidden=(9, 8))]
+    assert seen == [
+        Settings("xor", hidden=(), ignore=("a", "b"), **options),
+        Settings("xor", hidden=(9, 8)),
+        Settings("xor", early_stopping=False, dropout=0.25),
+        Settings("xor", early_stopping=True, label_smoothing=0.1),
+    ]
 
 
 def test_training_again_takes_a_new_folder(here, capsys):
@@ -148,7 +164,7 @@ def test_tables_that_do_not_fit(here, capsys, content, target, message):
     ("arguments", "message"),
     [
         (["nothing.csv", "--target", "y"], "there is no file nothing.csv"),
-        ([], "nothing to train on: give DATA, or --resume RUN"),
+        ([], "nothing to train on: give DATA, --again RUN, --config FILE or --resume RUN"),
         (["digts"], "did you mean 'digits'?"),
         (["/"], "'/' is a folder"),
         ([""], "'' is no dataset and no file"),
@@ -273,6 +289,38 @@ def test_control_characters_do_not_reach_the_terminal(capsys):
     assert "unrecognized arguments: \\x1b[31m" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["train", "xor", "--epoch", "5"], "unrecognized arguments: --epoch 5; did you mean '--epochs'?"),
+        (["train", "xor", "--optimiser=sgd"], "unrecognized arguments: --optimiser=sgd; did you mean '--optimizer'?"),
+        (["info", "--fingerprnt"], "unrecognized arguments: --fingerprnt; did you mean '--fingerprint'?"),
+        (["train", "xor", "--activation", "rellu"], "; did you mean 'relu'?"),
+        (["train", "xor", "--activation", "swish"], "; here it is called 'silu'"),
+        (["train", "xor", "--loss", "cross_entropy"], "; here it is called 'log_loss'"),
+        (["train", "xor", "--schedule", "onecycle"], "; did you mean 'one_cycle'?"),
+        (["train", "xor", "--optimizer", "AdamW"], "; here it is called 'adam'"),
+    ],
+)
+def test_a_mistyped_option_or_value_gives_the_near_name(here, capsys, arguments, near):
+    try:
+        status = main(arguments)
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert capsys.readouterr().err.endswith(f"{near}\n")
+    assert list(here.iterdir()) == []
+
+
+def test_help_names_every_choice(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for names in (HIDDEN_ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, CLASS_WEIGHTS):
+        for name in names:
+            assert re.search(rf"\b{name}\b", shown), name
+
+
 def test_interruption(here, capsys, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
@@ -332,10 +380,10 @@ def test_an_interrupted_training_keeps_its_model(here, monkeypatch, capsys, numb
     output, errors = capsys.readouterr()
     run = here / "runs" / "spirals"
     assert errors.splitlines()[-2:] == [
-        "tileprop: interrupted after 3 of 60 epochs; the model as it was then is in runs/spirals",
+        "tileprop: interrupted after 3 of 60 epochs; the model of epoch 3, the best so far, is in runs/spirals",
         "tileprop: go on with it: tileprop train --resume runs/spirals",
     ]
-    assert "3 epochs, batches of 32" in output
+    assert "kept epoch 3 of 3, batches of 32" in output
     record = json.loads((run / "run.json").read_text())
     assert (record["state"], record["results"]["epochs"]) == ("interrupted", 3)
     assert (run / "fit.checkpoint").is_file()

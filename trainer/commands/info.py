@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runs.report import print_table
+from ..runs.results import print_evaluations
 
 if TYPE_CHECKING:
     from ..runs.record import RunRecord
@@ -128,10 +129,11 @@ def _first(columns: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 def _show_run(record: RunRecord, run: Path) -> None:
-    results = {} if record.results is None else dataclasses.asdict(record.results)
+    results = {} if record.results is None else vars(record.results)
     rows = [("state", _state(record, run)), ("started", record.started), ("ended", record.ended)]
-    rows += [(name, _figures(value)) for name, value in results.items() if value is not None]
+    rows += [(name, _figures(value)) for name, value in results.items() if value is not None and name != "evaluations"]
     print_table("Run", [(name, value) for name, value in rows if value is not None])
+    print_evaluations((record.results and record.results.evaluations) or {})
 
 
 def _state(record: RunRecord, run: Path) -> str:
@@ -144,6 +146,8 @@ def _state(record: RunRecord, run: Path) -> str:
 
 
 def _figures(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_figures(v)}" for name, v in value.items())
     return f"{value:.6g}" if isinstance(value, float) else str(value)

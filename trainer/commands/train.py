@@ -5,11 +5,25 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bounds import check_whole, check_within
 from ..errors import DivergenceError, InputError
+from ..runs.settings import (
+    CLASS_WEIGHTS,
+    DTYPES,
+    EPOCHS,
+    HIDDEN_ACTIVATIONS,
+    LOSSES,
+    NONE,
+    OPTIMIZERS,
+    PATIENCE,
+    SCHEDULES,
+    Settings,
+)
+from .config import with_config
 from .ending import say, status_of
 from .table_options import add_column_options, add_reading_options
 
@@ -34,12 +48,14 @@ examples:
   tileprop train houses.csv --target price --ignore id,address
   tileprop train sales.csv --target units --sep ";" --decimal , --categorical store
   tileprop train X.npy --target y.npy --optimizer sgd --learning-rate 0.05 --dtype float64
+  tileprop train --again runs/houses --seed 1      train anew with the settings of a run, but for those given
+  tileprop train --config houses.toml              options from a file, such as data = "houses.csv", hidden = [32, 32]
   tileprop train --resume runs/houses              go on after Ctrl-C or a crash
 """
 # Columns of a table shown before the training.
 MOST_COLUMNS = 60
 # What decides where and how a run is kept, and not about its result.
-KEEPING = ("command", "resume", "out", "overwrite", "checkpoint", "checkpoint_every", "max_seconds")
+KEEPING = ("command", "resume", "again", "config", "out", "overwrite", "checkpoint", "checkpoint_every", "max_seconds")
 
 
 def add_train_command(subparsers: Any) -> None:
@@ -54,10 +70,21 @@ def add_train_command(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("source", metavar="DATA", nargs="?", help="the name of a dataset, or a file")
+    _declare(parser)
     parser.add_argument(
         "--resume", metavar="RUN", help="go on with a run that was interrupted or killed, with its own settings and data"
     )
+    parser.add_argument(
+        "--again", metavar="RUN", help="train anew with the settings and data of that run; other options given change them"
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", help="options from a TOML file, whose keys are their long names; the command line wins"
+    )
+
+
+def _declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that a file may hold, too."""
+    parser.add_argument("source", metavar="DATA", nargs="?", help="the name of a dataset, or a file")
     data = parser.add_argument_group("data")
     data.add_argument(
         "--target", metavar="NAME", help="column of a table, or several: a,b; array of an .npz file, or second .npy file"
@@ -76,15 +103,34 @@ def add_train_command(subparsers: Any) -> None:
     network.add_argument(
         "--hidden", type=_widths, metavar="N,N,...", help="widths of the hidden layers, or none (default: 64,64)"
     )
-    network.add_argument("--activation", help="of the hidden layers: tanh, relu, sigmoid or identity (default: tanh)")
-    network.add_argument("--loss", help="log_loss (default for classification), squared_error (default for regression) or mse")
-    network.add_argument("--dtype", help="float32 (default) or float64")
+    network.add_argument("--activation", help=f"of the hidden layers: {_names(HIDDEN_ACTIVATIONS, 'tanh')}")
+    network.add_argument(
+        "--loss", help=f"{', '.join(LOSSES)} (default: log_loss for classification, squared_error for regression)"
+    )
+    network.add_argument("--dropout", type=float, metavar="X", help="share of the hidden units left out of a step (default: 0)")
+    network.add_argument("--dtype", help=_names(DTYPES, "float32"))
     training = parser.add_argument_group("training")
-    training.add_argument("--epochs", type=int, metavar="N", help="passes over the training rows (default: 60)")
+    training.add_argument(
+        "--early-stopping", action=argparse.BooleanOptionalAction, default=None,
+        help="keep the epoch with the lowest validation loss, and stop where it no longer falls (default: on)",
+    )  # fmt: skip
+    training.add_argument(
+        "--patience", type=int, metavar="N", help=f"epochs without improvement to wait for (default: {PATIENCE})"
+    )
+    training.add_argument("--epochs", type=int, metavar="N", help=f"most passes over the training rows (default: {EPOCHS})")
     training.add_argument("--batch-size", type=int, metavar="N", help="rows of a step (default: 32)")
-    training.add_argument("--optimizer", help="adam (default) or sgd")
-    training.add_argument("--learning-rate", type=float, metavar="X", help="default: 0.002 for adam, 0.1 for sgd")
+    training.add_argument("--optimizer", help=_names(OPTIMIZERS, "adam"))
+    rates = ", ".join(f"{rate:g} for {name}" for name, (_, rate) in OPTIMIZERS.items())
+    training.add_argument("--learning-rate", type=float, metavar="X", help=f"default: {rates}")
     training.add_argument("--momentum", type=float, metavar="X", help="of sgd (default: 0.9)")
+    training.add_argument("--schedule", help=f"of the learning rate: {_names(SCHEDULES, 'constant')}")
+    training.add_argument("--weight-decay", type=float, metavar="X", help="as in AdamW (default: 0)")
+    training.add_argument(
+        "--class-weight", help=f"{_names(CLASS_WEIGHTS, NONE)}; balanced: rare classes count as much as frequent ones"
+    )
+    training.add_argument(
+        "--label-smoothing", type=float, metavar="X", help="part of each target spread over all classes (default: 0)"
+    )
     training.add_argument(
         "--max-seconds", type=float, metavar="X", help="stop the training after this time; it can go on with --resume"
     )
@@ -95,6 +141,10 @@ def add_train_command(subparsers: Any) -> None:
         "--checkpoint-every", type=int, metavar="N", help="write a checkpoint after every N epochs (default: once a minute)"
     )
     output.add_argument("--no-checkpoint", dest="checkpoint", action="store_false", help="write none")
+
+
+def _names(names: Iterable[str], default: str) -> str:
+    return ", ".join(f"{name} (default)" if name == default else name for name in names)
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -110,6 +160,11 @@ def run_train(args: argparse.Namespace) -> int:
     """Train, write the run folder, show the result."""
     from ..extras import require
 
+    for option in ("config", "again"):
+        if args.resume is not None and getattr(args, option) is not None:
+            raise InputError(f"--{option} does not go with --resume, which goes on with the settings of its run")
+    if args.config is not None:
+        with_config(args, _declare)
     if args.checkpoint_every is not None:
         check_whole("checkpoint_every", args.checkpoint_every, 1)
         if not args.checkpoint:
@@ -122,12 +177,19 @@ def run_train(args: argparse.Namespace) -> int:
 
 
 def _new(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
-    from ..runs.settings import Settings
+    from ..runs.finding import find_run
     from ..runs.training import new_run
 
-    if args.source is None:
-        raise InputError("nothing to train on: give DATA, or --resume RUN; tileprop train --help shows examples")
-    settings = Settings(**given)
+    if args.again is not None:
+        settings = find_run(Path(args.again)).settings.changed(**given)
+    elif args.source is not None:
+        settings = Settings(**given)
+    else:
+        raise InputError(
+            "nothing to train on: give DATA, --again RUN, --config FILE or --resume RUN; tileprop train --help shows examples"
+        )
+    if settings.early_stopping is None and not settings.stops_early:
+        _note(f"no early stopping without validation rows: all {settings.epochs} epochs are made")
     _tell_what_is_missing()
     return new_run(settings, args.out, args.overwrite, _note, args.checkpoint, _describe, **_options(args))
 
@@ -192,6 +254,7 @@ def _show(ended: Ended) -> int:
     from ..fit.progress import seconds_in_words
     from ..runs.record import FINISHED
     from ..runs.report import print_table
+    from ..runs.results import print_evaluations
 
     outcome = ended.outcome
     dataset, plan, settings = outcome.dataset, outcome.model.network.plan, outcome.settings
@@ -199,12 +262,14 @@ def _show(ended: Ended) -> int:
     shape += [f"{len(dataset.class_names)} classes"] if dataset.task == CLASSIFICATION else [dataset.task]
     network = ["-".join(map(str, plan.sizes)), *dict.fromkeys(plan.activations), plan.loss, settings.dtype]
     rate = settings.make_optimizer().learning_rate
-    done = f"{outcome.history.epochs} epochs, batches of {settings.batch_size}"
+    epochs = f"{outcome.history.epochs} epochs"
+    if settings.stops_early:
+        epochs = f"kept epoch {outcome.kept_epoch} of {outcome.history.epochs}"
     rows = [
         ("data", f"{dataset.name}: {', '.join(shape)}"),
         ("network", ", ".join(network)),
         ("parameters", f"{plan.n_parameters:,}"),
-        ("training", f"{done}, {settings.optimizer} at rate {rate:g}"),
+        ("training", f"{epochs}, batches of {settings.batch_size}, {settings.optimizer} at rate {rate:g}"),
         ("seconds", seconds_in_words(outcome.history)),
         ("samples/s", f"{outcome.samples_per_second:,.0f} (median epoch)"),
         ("run folder", str(ended.folder)),
@@ -216,11 +281,15 @@ def _show(ended: Ended) -> int:
         for part, loss in outcome.losses.items()
     ]
     if results:
-        print_table("Result", results, ("rows", "number", "loss", outcome.score_name))
+        print_table("Result", results, ("rows", "number", outcome.loss_name, outcome.score_name))
+    warning = print_evaluations(outcome.evaluations)
     sys.stdout.flush()
+    if warning:
+        say(f"warning: {warning}")
     if ended.state == FINISHED:
         return 0
-    made = f"after {outcome.history.epochs} of {settings.epochs} epochs; the model as it was then is in {ended.folder}"
+    which = f"of epoch {outcome.kept_epoch}, the best so far," if settings.stops_early else "as it was then"
+    made = f"after {outcome.history.epochs} of {settings.epochs} epochs; the model {which} is in {ended.folder}"
     if isinstance(outcome.error, DivergenceError):
         say(f"error: {outcome.error}")
     say(f"{'stopped' if outcome.error is None else 'interrupted'} {made}")

@@ -53,8 +53,9 @@ class ArrayRecipe:
             far = np.argwhere(np.abs(Z) > most)
             if far.size:
                 row, column = far[0]
+                number = numbers[start + row] + 1
                 raise InputError(
-                    f"row {numbers[start + row] + 1}: {self.names[column]!r} is {block[row, column]:g}, too far from the training rows "
+                    f"row {number}: {self.names[column]!r} is {block[row, column]:g}, too far from the training rows "
                     f"(mean {self.scaling.mean[column]:g}, standard deviation {self.scaling.scale[column]:g})"
                 )
             prepared[start : start + step] = Z

@@ -73,7 +73,7 @@ class TrainedModel:
             return names
         if self.task == MULTILABEL:
             pairs = np.array(self.class_names).reshape(-1, 2)
-            return np.stack([pair[(Y[:, i] > 0.5).astype(int)] for i, pair in enumerate(pairs)], axis=1)
+            return np.stack([pair[(Y[:, i] >= 0.5).astype(int)] for i, pair in enumerate(pairs)], axis=1)
         assert self.target_scaling is not None
         values = self.target_scaling.undo(Y)
         return values[:, 0] if values.shape[1] == 1 else values
@@ -121,10 +121,14 @@ class TrainedModel:
 
     def outputs(self, rows: Any) -> np.ndarray:
         """The network's outputs (n, n_out) for raw rows. Raises InputError where they are not finite."""
-        Y = self.network.predict(self.prepare(rows))
+        return self.checked_outputs(self.network.predict(self.prepare(rows)))
+
+    def checked_outputs(self, Y: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Outputs Y (n, n_out) themselves. rows: their numbers, for errors. Raises InputError where they are not finite."""
         lost = np.flatnonzero(~np.isfinite(Y).all(axis=1))
         if lost.size:
-            raise InputError(f"row {lost[0] + 1} is so far from the training rows that the network's output is not finite")
+            number = lost[0] if rows is None else rows[lost[0]]
+            raise InputError(f"row {number + 1} is so far from the training rows that the network's output is not finite")
         return Y
 
     def prepare(self, samples: Any, rows: np.ndarray | None = None) -> np.ndarray:

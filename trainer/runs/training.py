@@ -12,8 +12,9 @@ from ..data.datasets import NAMES
 from ..errors import InputError
 from ..extras import available
 from ..tables.reading import STANDARD_INPUT
-from .experiment import Experiment, Outcome, prepare
+from .experiment import Experiment, Outcome
 from .folder import RunFolder
+from .preparation import prepare
 from .record import FINISHED, INTERRUPTED, MODEL, RunRecord, beginning, ending, go_on, write_record
 from .settings import PLACES, Settings
 
@@ -98,13 +99,13 @@ def _train(experiment: Experiment, folder: RunFolder, record: RunRecord, checkpo
 
 
 def write_run(outcome: Outcome, record: RunRecord, folder: Path) -> None:
-    """The model, the history, and last the record. A run that has finished leaves pictures, too, where matplotlib is."""
+    """The model, the history, and last the record. A run that has finished leaves pictures and a page, too, where matplotlib is."""
     outcome.model.save(folder / MODEL)
     outcome.history.save_csv(folder / "history.csv")
     if record.state == FINISHED and available("matplotlib"):
-        from .shown import draw
+        from .shown import show
 
-        draw(outcome, folder)
+        show(outcome, folder)
     write_record(folder, record)
 
 

@@ -122,6 +122,52 @@ def test_interrupted_twice_to_the_same_file(here, train, resume, stop, monkeypat
         resume()
 
 
+# Whose validation loss rises again.
+RISES = {"name": "moons", "epochs": 60, "hidden": (32,), "n_samples": 60, "noise": 0.6, "learning_rate": 0.005, "patience": 4}
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"class_weight": "balanced", "dropout": 0.2, "schedule": "plateau"}], ids=["usual", "more"]
+)
+def test_early_stopping_interrupted_to_the_same_file(here, train, resume, stop, more):
+    whole = train(**RISES, **more, out="whole")
+    assert (whole.state, whole.go_on, whole.outcome.stopped_early) == ("finished", None, True)
+    last = whole.outcome.history.epochs
+    assert 1 < whole.outcome.kept_epoch == last - 5 == np.argmin(whole.outcome.history.val_loss) + 1
+    results = read_record(here / "whole").results
+    assert (results.epochs, results.kept_epoch, results.stopped_early) == (last, last - 5, True)
+    for epochs in (1, last - 5, last - 1, last):  # before, at and after the best epoch, and at the one that ends it
+        name = f"after{epochs}"
+        stop(epochs, KeyboardInterrupt())
+        ended = train(**RISES, **more, out=name)
+        best = np.argmin(ended.outcome.history.val_loss) + 1
+        assert ended.outcome.kept_epoch == best <= epochs
+        model = TrainedModel.load(here / name / "model.safetensors")
+        assert ended.outcome.losses["validation"] == pytest.approx(min(ended.outcome.history.val_loss), rel=1e-6)
+        assert model.network.theta.tobytes() == ended.outcome.model.network.theta.tobytes()
+        stop(0, None)
+        if epochs == last:
+            assert ended.state == "finished"  # nothing is missing
+        else:
+            assert ended.state == "interrupted"
+            ended = resume(name)
+        assert (here / name / "model.safetensors").read_bytes() == (here / "whole/model.safetensors").read_bytes()
+        assert ended.outcome.history.val_loss == whole.outcome.history.val_loss
+        assert read_record(here / name).results.evaluations == results.evaluations
+
+
+def test_early_stopping_killed_before_its_record_was_written(here, train, resume, monkeypatch):
+    """The checkpoint says that it has ended: no epoch is made any more."""
+    with monkeypatch.context() as full:
+        full.setattr(training, "write_record", raise_no_space)
+        with pytest.raises(OSError, match="No space"):
+            train(**RISES)
+    ended = resume()
+    train(**RISES, out="whole")
+    assert (ended.state, ended.outcome.stopped_early) == ("finished", True)
+    assert (here / "runs/moons/model.safetensors").read_bytes() == (here / "whole/model.safetensors").read_bytes()
+
+
 def test_killed_before_the_first_checkpoint(here, train, resume, stop, told, monkeypatch):
     train(out="whole")
     stop(2, Killed())

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...data.targets import CLASSIFICATION, REGRESSION
+from ...data.targets import CLASSIFICATION, MULTILABEL, REGRESSION
 from ...errors import InputError
 from ..curves import Curves
-
-MULTILABEL = "multilabel"
 
 
 @dataclass(frozen=True)

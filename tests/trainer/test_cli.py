@@ -45,7 +45,12 @@ def runs(tmp_path_factory):
     (folder / "values.csv").write_text("a,b,v\n" + "".join(f"{a},{b},{100 * a + b + 50}\n" for a, b in rows))
     for name, target in (("kinds", "Kind"), ("values", "v")):
         source, out = str(folder / f"{name}.csv"), str(folder / name)
-        assert main(["train", source, "--target", target, "--out", out, "--epochs", "60", "--learning-rate", "0.01"]) == 0
+        assert (
+            main(
+                ["train", source, "--target", target, "--out", out, "--epochs", "60", "--learning-rate", "0.01", "--no-report"]
+            )
+            == 0
+        )
     return folder
 
 
@@ -113,7 +118,7 @@ def test_train_passes_every_option_on(here, monkeypatch):
 
 def test_training_again_takes_a_new_folder(here, capsys):
     for _ in range(2):
-        assert main(["train", "xor", "--epochs", "1"]) == 0
+        assert main(["train", "xor", "--epochs", "1", "--no-report"]) == 0
     assert sorted(path.name for path in (here / "runs").iterdir()) == ["xor", "xor-2"]
     assert "exists already" in error(capsys_cleared(capsys), "train", "xor", "--out", "runs/xor")
     assert main(["train", "xor", "--epochs", "1", "--out", "runs/xor", "--overwrite"]) == 0
@@ -206,12 +211,12 @@ def test_missing_extras(here, capsys, monkeypatch):
 
 
 def test_a_full_disk(here, capsys, monkeypatch):
-    def write_run(outcome, record, folder):
+    def write_run(outcome, record, folder, report):
         raise OSError(28, "No space left on device", str(folder / "model.safetensors"))
 
     with monkeypatch.context() as full:
         full.setattr("tileprop.trainer.runs.training.write_run", write_run)
-        assert main(["train", "xor", "--epochs", "1"]) == cli.ERROR
+        assert main(["train", "xor", "--epochs", "1", "--no-report"]) == cli.ERROR
     lines = capsys.readouterr().err.splitlines()
     assert "model.safetensors: No space left on device" in lines[-2]
     assert lines[-1] == "tileprop: go on with it: tileprop train --resume runs/xor"
@@ -232,7 +237,7 @@ def test_too_large_for_memory(capsys, monkeypatch):
 def test_info_of_a_run(runs, capsys):
     assert main(["info", str(runs / "kinds")]) == 0
     output = capsys.readouterr().out
-    for text in ("2-64-64-2", "tanh, tanh, softmax", "log_loss", "float32", "4,482", "Kind", "ja, nein", "b b", "accuracy"):
+    for text in ("18-64-64-2", "silu, silu, softmax", "log_loss", "float32", "5,506", "Kind", "ja, nein", "b b", "accuracy"):
         assert text in output
     assert main(["info", str(runs / "values" / "model.safetensors")]) == 0
     assert "  v " in capsys.readouterr().out
@@ -383,7 +388,7 @@ def test_an_interrupted_training_keeps_its_model(here, monkeypatch, capsys, numb
         "tileprop: interrupted after 3 of 60 epochs; the model of epoch 3, the best so far, is in runs/spirals",
         "tileprop: go on with it: tileprop train --resume runs/spirals",
     ]
-    assert "kept epoch 3 of 3, batches of 32" in output
+    assert "kept epoch 3 of 3, batches of 16" in output
     record = json.loads((run / "run.json").read_text())
     assert (record["state"], record["results"]["epochs"]) == ("interrupted", 3)
     assert (run / "fit.checkpoint").is_file()

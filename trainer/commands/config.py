@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 from ..data.suggestions import did_you_mean, existing_file
 from ..errors import InputError
+from ..runs.settings import quoted
+from .table_options import names
 
 # The key that stands for the positional argument.
 DATA = "data"
@@ -63,6 +65,6 @@ def _arguments(path: Path, key: str, value: Any, parser: _Parser) -> list[str]:
         return [f"--{name}"] if value else [f"--{opposite}"] if opposite in parser.options else []
     if isinstance(value, bool):
         raise InputError(f"{path}: {key} is {str(value).lower()}; it needs a value")
-    if isinstance(action, argparse._AppendAction):
-        return [f"--{name}={entry}" for entry in entries]
+    if action.type is names and isinstance(value, list):
+        entries = [quoted(entry) for entry in entries]  # an entry is one name, though it may hold a comma
     return [f"--{name}=" + ",".join(map(str, entries))]

@@ -55,7 +55,18 @@ examples:
 # Columns of a table shown before the training.
 MOST_COLUMNS = 60
 # What decides where and how a run is kept, and not about its result.
-KEEPING = ("command", "resume", "again", "config", "out", "overwrite", "checkpoint", "checkpoint_every", "max_seconds")
+KEEPING = (
+    "command",
+    "resume",
+    "again",
+    "config",
+    "out",
+    "overwrite",
+    "checkpoint",
+    "checkpoint_every",
+    "max_seconds",
+    "report",
+)
 
 
 def add_train_command(subparsers: Any) -> None:
@@ -95,7 +106,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--noise", type=float, metavar="X", help="standard deviation of the noise on generated data")
     data.add_argument("--test-size", type=float, metavar="SHARE", help="share of the rows to hold out (default: 0.2)")
     data.add_argument(
-        "--validation-size", type=float, metavar="SHARE", help="share of the other rows to validate on (default: 0.1)"
+        "--validation-size", type=float, metavar="SHARE", help="share of the other rows to validate on (default: 0.15)"
     )
     data.add_argument("--seed", type=int, metavar="N", help="of generated data, split, initial weights and order (default: 0)")
     add_reading_options(parser)
@@ -103,11 +114,13 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     network.add_argument(
         "--hidden", type=_widths, metavar="N,N,...", help="widths of the hidden layers, or none (default: 64,64)"
     )
-    network.add_argument("--activation", help=f"of the hidden layers: {_names(HIDDEN_ACTIVATIONS, 'tanh')}")
+    network.add_argument("--activation", help=f"of the hidden layers: {_names(HIDDEN_ACTIVATIONS, 'silu')}")
     network.add_argument(
         "--loss", help=f"{', '.join(LOSSES)} (default: log_loss for classification, squared_error for regression)"
     )
-    network.add_argument("--dropout", type=float, metavar="X", help="share of the hidden units left out of a step (default: 0)")
+    network.add_argument(
+        "--dropout", type=float, metavar="X", help="share of the hidden units left out of a step (default: 0.2)"
+    )
     network.add_argument("--dtype", help=_names(DTYPES, "float32"))
     training = parser.add_argument_group("training")
     training.add_argument(
@@ -118,7 +131,9 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         "--patience", type=int, metavar="N", help=f"epochs without improvement to wait for (default: {PATIENCE})"
     )
     training.add_argument("--epochs", type=int, metavar="N", help=f"most passes over the training rows (default: {EPOCHS})")
-    training.add_argument("--batch-size", type=int, metavar="N", help="rows of a step (default: 32)")
+    training.add_argument(
+        "--batch-size", type=int, metavar="N", help="rows of a step (default: about a fiftieth of the training rows, 16 to 256)"
+    )
     training.add_argument("--optimizer", help=_names(OPTIMIZERS, "adam"))
     rates = ", ".join(f"{rate:g} for {name}" for name, (_, rate) in OPTIMIZERS.items())
     training.add_argument("--learning-rate", type=float, metavar="X", help=f"default: {rates}")
@@ -141,6 +156,12 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         "--checkpoint-every", type=int, metavar="N", help="write a checkpoint after every N epochs (default: once a minute)"
     )
     output.add_argument("--no-checkpoint", dest="checkpoint", action="store_false", help="write none")
+    output.add_argument(
+        "--no-report",
+        dest="report",
+        action="store_false",
+        help="write no pictures and no report.html, which take seconds",
+    )
 
 
 def _names(names: Iterable[str], default: str) -> str:
@@ -191,7 +212,7 @@ def _new(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
     if settings.early_stopping is None and not settings.stops_early:
         _note(f"no early stopping without validation rows: all {settings.epochs} epochs are made")
     _tell_what_is_missing()
-    return new_run(settings, args.out, args.overwrite, _note, args.checkpoint, _describe, **_options(args))
+    return new_run(settings, args.out, args.overwrite, _note, args.checkpoint, _describe, args.report, **_options(args))
 
 
 def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
@@ -205,7 +226,7 @@ def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
         if is_given:
             raise InputError(f"{option} does not go with --resume, which goes on in the run's own folder")
     _tell_what_is_missing()
-    return resumed_run(Path(args.resume), given, _note, **_options(args))
+    return resumed_run(Path(args.resume), given, _note, args.report, **_options(args))
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
@@ -261,7 +282,7 @@ def _show(ended: Ended) -> int:
     shape = [f"{len(dataset.y)} rows", f"{len(dataset.column_names)} columns", f"{plan.sizes[0]} inputs"]
     shape += [f"{len(dataset.class_names)} classes"] if dataset.task == CLASSIFICATION else [dataset.task]
     network = ["-".join(map(str, plan.sizes)), *dict.fromkeys(plan.activations), plan.loss, settings.dtype]
-    rate = settings.make_optimizer().learning_rate
+    rate, batch = settings.make_optimizer().learning_rate, settings.batch_rows(len(outcome.split.training))
     epochs = f"{outcome.history.epochs} epochs"
     if settings.stops_early:
         epochs = f"kept epoch {outcome.kept_epoch} of {outcome.history.epochs}"
@@ -269,7 +290,7 @@ def _show(ended: Ended) -> int:
         ("data", f"{dataset.name}: {', '.join(shape)}"),
         ("network", ", ".join(network)),
         ("parameters", f"{plan.n_parameters:,}"),
-        ("training", f"{epochs}, batches of {settings.batch_size}, {settings.optimizer} at rate {rate:g}"),
+        ("training", f"{epochs}, batches of {batch}, {settings.optimizer} at rate {rate:g}"),
         ("seconds", seconds_in_words(outcome.history)),
         ("samples/s", f"{outcome.samples_per_second:,.0f} (median epoch)"),
         ("run folder", str(ended.folder)),

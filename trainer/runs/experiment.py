@@ -110,7 +110,8 @@ class Experiment:
             if resume:
                 seen.network, seen.history = Network.resume(given["checkpoint"], X["training"], T[rows.training], **given)
             else:
-                seen.history = seen.network.fit(X["training"], T[rows.training], **given, **_training_options(settings))
+                given |= _training_options(settings, len(rows.training))
+                seen.history = seen.network.fit(X["training"], T[rows.training], **given)
         except (KeyboardInterrupt, DivergenceError) as ended:
             if not seen.history.epochs:
                 raise
@@ -150,10 +151,15 @@ class Experiment:
         return self.model.prepare(self.dataset.rows, part)
 
 
-def _training_options(settings: Settings) -> dict[str, Any]:
+def _training_options(settings: Settings, n_training: int) -> dict[str, Any]:
     """Of `Network.fit`, those that decide about the result."""
-    names = ("epochs", "batch_size", "dropout", "weight_decay", "label_smoothing")
-    made = {"optimizer": settings.make_optimizer(), "schedule": settings.make_schedule()}
+    names = ("epochs", "weight_decay", "label_smoothing")
+    made = {
+        "optimizer": settings.make_optimizer(),
+        "schedule": settings.make_schedule(),
+        "batch_size": settings.batch_rows(n_training),
+        "dropout": settings.dropout_rate,
+    }
     return {name: getattr(settings, name) for name in names} | made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -43,7 +44,10 @@ SCHEDULES: dict[str, type[Constant | Cosine | InverseScaling | OneCycle | Platea
 }
 CLASS_WEIGHTS = NONE, BALANCED = ("none", "balanced")
 # Epochs at most, and epochs without a lower validation loss that are waited for.
-EPOCHS, PATIENCE = 256, 20
+EPOCHS, PATIENCE = 200, 20
+DROPOUT = 0.2
+# Steps of an epoch, about, where the size of a batch is not given.
+STEPS = 50
 DTYPES = ("float32", "float64")
 # Settings that are for one value of another one; they are forgotten where that changes.
 DEPENDENT = {
@@ -64,7 +68,8 @@ class Settings:
     regression where not given. learning_rate: 0.002 for adam and nadam, 0.001 for rmsprop and 0.1 for sgd where not given.
     momentum: of sgd, 0.9. epochs: at most. early_stopping: whether the epoch with the lowest validation loss is kept, and
     training ends when it has not fallen for more than `patience` epochs (20); by default where there are validation rows.
-    dropout: share of the hidden units that are left out of a step. class_weight: "balanced" gives each class the same weight in
+    batch_size: see `batch_rows`. dropout: share of the hidden units that
+    are left out of a step, 0.2 unless given. class_weight: "balanced" gives each class the same weight in
     the loss. label_smoothing: part of each target of log_loss that is spread over all classes.
 
     Raises InputError for a value that does not fit.
@@ -87,20 +92,20 @@ class Settings:
     n_samples: int | None = None
     noise: float | None = None
     test_size: float = 0.2
-    validation_size: float = 0.1
+    validation_size: float = 0.15
     seed: int = 0
     hidden: tuple[int, ...] = (64, 64)
-    activation: str = "tanh"
+    activation: str = "silu"
     loss: str | None = None
     epochs: int = EPOCHS
     early_stopping: bool | None = None
     patience: int | None = None
-    batch_size: int = 32
+    batch_size: int | None = None
     optimizer: str = "adam"
     learning_rate: float | None = None
     momentum: float | None = None
     schedule: str = "constant"
-    dropout: float = 0.0
+    dropout: float | None = None
     weight_decay: float = 0.0
     class_weight: str = NONE
     label_smoothing: float = 0.0
@@ -112,7 +117,8 @@ class Settings:
             check_within(name, getattr(self, name), 0.0, 1.0, what="a share of the rows")
         check_whole("seed", self.seed, 0, 2**32 - 1)
         check_whole("epochs", self.epochs, 1)
-        check_whole("batch_size", self.batch_size, 1)
+        if self.batch_size is not None:
+            check_whole("batch_size", self.batch_size, 1)
         for width in self.hidden:
             check_whole("hidden", width, 1)
         _one_of("task", self.task, (None, *TASKS))
@@ -122,8 +128,8 @@ class Settings:
         _one_of("dtype", self.dtype, DTYPES)
         _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("class_weight", self.class_weight, CLASS_WEIGHTS)
-        for name in ("dropout", "label_smoothing"):
-            check_within(name, getattr(self, name), 0.0, 1.0)
+        check_within("dropout", self.dropout, 0.0, 1.0, or_none=True)
+        check_within("label_smoothing", self.label_smoothing, 0.0, 1.0)
         check_within("weight_decay", self.weight_decay, 0.0)
         if self.dropout and not self.hidden:
             raise InputError(f"dropout is {self.dropout!r}, and there are no hidden layers; leave it out")
@@ -174,6 +180,19 @@ class Settings:
         patience = PATIENCE if self.patience is None else self.patience
         return EarlyStopping(patience, tol=0.0) if self.stops_early else None
 
+    @property
+    def dropout_rate(self) -> float:
+        """As given, or 0.2 where there are hidden layers."""
+        if self.dropout is None:
+            return DROPOUT if self.hidden else 0.0
+        return self.dropout
+
+    def batch_rows(self, n_training: int) -> int:
+        """Rows of a step: as given, or a power of 2 near a fiftieth of the training rows, from 16 to 256."""
+        if self.batch_size is not None:
+            return self.batch_size
+        return int(2 ** min(max(round(math.log2(max(n_training, 1) / STEPS)), 4), 8))
+
     def make_optimizer(self) -> Optimizer:
         kind, usual = OPTIMIZERS[self.optimizer]
         rate = usual if self.learning_rate is None else self.learning_rate
@@ -212,13 +231,13 @@ def command_line(settings: Settings) -> str:
         if isinstance(value, bool):
             words.append(option if value else "--no-" + option[2:])
         elif isinstance(value, tuple):
-            words += [option, ",".join(map(_name, value)) or "none"]
+            words += [option, ",".join(map(quoted, value)) or "none"]
         else:
             words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)
 
 
-def _name(value: Any) -> str:
+def quoted(value: Any) -> str:
     """A name of a list as the command line takes it: in quotes where it has a comma or a quote."""
     text = str(value)
     return '"' + text.replace('"', '""') + '"' if set(text) & {",", '"'} else text

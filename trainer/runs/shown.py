@@ -19,6 +19,9 @@ from .page.examining import examine
 from .pictures import Plane, draw_boundary, draw_curves
 from .settings import command_line
 
+# The most seconds that measuring the importance of the columns may take.
+EXAMINING = 2.0
+
 
 def show(outcome: Outcome, folder: Path) -> None:
     """Write the pictures and the page. Needs matplotlib."""
@@ -70,6 +73,7 @@ def _content(outcome: Outcome, curves: Curves) -> PageContent:
             dataset.task,
             used,
             split.test + 1,
+            seconds=EXAMINING,
         )
     return PageContent(
         title=f"{dataset.target_name} from {dataset.name}",

@@ -135,7 +135,7 @@ class TrainedModel:
         """What the network takes for raw samples: X (n, n_features), of its dtype. rows: numbers of those to take.
 
         An array for a model of a table has the columns of numbers that the model uses, in their order. Raises InputError for
-        rows that do not fit.
+        samples that do not fit.
         """
         if not isinstance(self.recipe, Recipe):
             return self.recipe.prepare(samples, self.network.dtype, rows)

@@ -39,11 +39,12 @@ def new_run(
     tell: Tell,
     checkpoint: bool,
     describe: Callable[[Experiment], None] = lambda experiment: None,
+    report: bool = True,
     **options: Any,
 ) -> Ended:
     """Train in a folder of its own. checkpoint: whether any are written. options: of `Network.fit`, which change no bit.
 
-    describe: called with what is to be trained, before anything is written.
+    describe: called with what is to be trained, before anything is written. report: whether pictures and a page are written.
 
     Raises InputError where data or folder do not fit, and whatever ends the training before its first epoch has ended; nothing
     is left then.
@@ -60,10 +61,10 @@ def new_run(
         if folder.removed is not None:
             tell(f"{folder.removed}, which had not finished, is replaced")
         tell(f"the run folder is {folder.shown}")
-        return _train(experiment, folder, record, checkpoint, **options)
+        return _train(experiment, folder, record, checkpoint, report, **options)
 
 
-def resumed_run(run: Path, given: dict[str, Any], tell: Tell, **options: Any) -> Ended:
+def resumed_run(run: Path, given: dict[str, Any], tell: Tell, report: bool = True, **options: Any) -> Ended:
     """Go on with a run, to the same bits as if it had never stopped. given: settings, which must be the run's own.
 
     Where files are may have changed. Raises InputError where there is nothing to go on with, and for other settings or data,
@@ -84,25 +85,27 @@ def resumed_run(run: Path, given: dict[str, Any], tell: Tell, **options: Any) ->
             )
         if not folder.has_checkpoint:
             tell(f"{run} was stopped before its first checkpoint, so it begins anew")
-        return _train(experiment, folder, record, True, **options)
+        return _train(experiment, folder, record, True, report, **options)
 
 
-def _train(experiment: Experiment, folder: RunFolder, record: RunRecord, checkpoint: bool, **options: Any) -> Ended:
+def _train(
+    experiment: Experiment, folder: RunFolder, record: RunRecord, checkpoint: bool, report: bool, **options: Any
+) -> Ended:
     place = folder.checkpoint if checkpoint else None
     outcome = experiment.train(place, folder.has_checkpoint, folder.keep, **options)
     folder.keep()  # a limit on the time may end a training before its first epoch has ended
     record = ending(record, outcome)
-    write_run(outcome, record, folder.path)
+    write_run(outcome, record, folder.path, report)
     if record.state == FINISHED:
         folder.finish()
     return Ended(outcome, folder.shown, record.state, go_on(folder.shown) if record.can_go_on and checkpoint else None)
 
 
-def write_run(outcome: Outcome, record: RunRecord, folder: Path) -> None:
-    """The model, the history, and last the record. A run that has finished leaves pictures and a page, too, where matplotlib is."""
+def write_run(outcome: Outcome, record: RunRecord, folder: Path, report: bool = True) -> None:
+    """The model, the history, and last the record. A finished run leaves pictures and a page, too, where matplotlib is."""
     outcome.model.save(folder / MODEL)
     outcome.history.save_csv(folder / "history.csv")
-    if record.state == FINISHED and available("matplotlib"):
+    if report and record.state == FINISHED and available("matplotlib"):
         from .shown import show
 
         show(outcome, folder)

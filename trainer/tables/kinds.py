@@ -26,7 +26,7 @@ class ColumnChoices:
     """What is asked for: columns to leave out, to take as categories, and as numbers; and whether the others are encoded.
 
     encode: False refuses text, dates and missing entries. decimal, thousands: how numbers in text are written, None to guess.
-    missing: texts that stand for a missing value.
+    missing: texts that stand for a missing value. ranges: of each column of numbers, see `Number`.
     """
 
     ignore: tuple[str, ...] = ()
@@ -36,6 +36,7 @@ class ColumnChoices:
     decimal: str | None = None
     thousands: str | None = None
     missing: tuple[str, ...] = MISSING
+    ranges: int = 8
 
 
 def treatment_for(name: str, column: Any, choices: ColumnChoices, notes: list[str]) -> Treatment:
@@ -75,13 +76,13 @@ def _by_content(name: str, column: Any, known: Any, share: float, choices: Colum
     if not is_text(kind):
         if reason := _is_identifier(name, known, share):
             return LeftOut(name, share, "identifier", reason)
-        return Number.fit(name, column, None)
+        return Number.fit(name, column, None, choices.ranges)
     style, fits = guess_style(known, choices.decimal, choices.thousands)
     if style is not None:
         _note_unreadable(name, known, style, fits, notes)
         if IDENTIFIER.search(name) and _all_different(known):
             return LeftOut(name, share, "identifier", "it has a different number in each row")
-        return Number.fit(name, without_missing(column, choices.missing), style)
+        return Number.fit(name, without_missing(column, choices.missing), style, choices.ranges)
     date_format = guess_date_format(known)
     if date_format is not None:
         return Date.fit(name, without_missing(column, choices.missing), date_format)
@@ -117,13 +118,13 @@ def _all_different(known: Any) -> bool:
 
 def _as_number(name: str, column: Any, choices: ColumnChoices, notes: list[str]) -> Treatment:
     if not is_text(column.type):
-        return Number.fit(name, column, None)
+        return Number.fit(name, column, None, choices.ranges)
     known = without_missing(column, choices.missing).drop_null()
     style, fits = guess_style(known, choices.decimal, choices.thousands)
     if style is None:
         raise UnfitColumn(f"is to be numeric, and {1 - fits:.0%} of its entries are no numbers ({_first_text(known)})")
     _note_unreadable(name, known, style, fits, notes)
-    return Number.fit(name, without_missing(column, choices.missing), style)
+    return Number.fit(name, without_missing(column, choices.missing), style, choices.ranges)
 
 
 def strict_number(name: str, column: Any, choices: ColumnChoices) -> Number:

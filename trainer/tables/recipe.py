@@ -25,6 +25,8 @@ MOST_BYTES, MOST_BRACKETS = 1 << 26, 1 << 20
 MOST_NAMED = 12
 # 'Fare' and 'Area' are 0.75 alike.
 COLUMN_LIKENESS = 0.8
+# Numbers have ranges up to this number of columns, and of entries of the inputs: 64 MiB in float32.
+MOST_WITH_RANGES, MOST_CELLS = 100, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Recipe:
                 unfit.append((name, str(error)))
         if unfit:
             raise InputError(_unfit_message(unfit, choices))
-        recipe = cls(tuple(treatments), tuple(notes))
+        recipe = cls(tuple(_within_memory(treatments, table.num_rows)), tuple(notes))
         if not recipe.feature_names:
             raise InputError(f"no column is left to learn from: {_reasons(recipe.treatments)}")
         return recipe
@@ -168,6 +170,15 @@ def check_columns(used: Sequence[str], there: Collection[str]) -> None:
         "did you mean", "is it"
     )
     raise InputError(f"the table lacks {len(missing)} of the {len(used)} columns that the model needs: {listed(missing)}{hint}")
+
+
+def _within_memory(treatments: list[Treatment], n_rows: int) -> list[Treatment]:
+    """The treatments, numbers without ranges where these would be very many inputs."""
+    ranges = sum(len(t.knots) for t in treatments if isinstance(t, Number))
+    numbers = sum(isinstance(t, Number) for t in treatments)
+    if ranges * n_rows <= MOST_CELLS and numbers <= MOST_WITH_RANGES:
+        return treatments
+    return [dataclasses.replace(t, knots=()) if isinstance(t, Number) else t for t in treatments]
 
 
 def _treatment(content: Any, where: str) -> Treatment:

@@ -44,7 +44,7 @@ def test_keys_are_the_long_names_of_options(here, asked):
         ignore=("a,b", "-c"),
     )  # fmt: skip
     assert folder == ("there", True)
-    assert more == {"checkpoint": False, "max_seconds": 5.0}
+    assert more == {"max_seconds": 5.0}
 
 
 def test_the_command_line_wins(here, asked):

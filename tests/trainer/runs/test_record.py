@@ -32,7 +32,7 @@ def test_the_record_of_a_run(run, tmp_path):
     assert record["settings"]["source"] == "moons"
     assert record["settings"]["epochs"] == 3
     assert record["data"]["classes"] == {"0": 50, "1": 50}
-    assert record["data"]["split"] == {"training": 72, "validation": 8, "test": 20}
+    assert record["data"]["split"] == {"training": 68, "validation": 12, "test": 20}
     assert record["results"]["accuracy"] == outcome.scores
     assert "R2" not in record["results"]
     accuracy = record["results"]["evaluations"]["test"]["scores"]["accuracy"]

@@ -91,9 +91,16 @@ def test_pictures(here, monkeypatch, train):
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(training, "available", lambda module: True)
     train(epochs=1)
-    assert names(here / "runs" / "moons") == ["boundary.png", "curves.png", "history.csv", "model.safetensors", "run.json"]
+    assert names(here / "runs" / "moons") == [
+        "boundary.png",
+        "curves.png",
+        "history.csv",
+        "model.safetensors",
+        "report.html",
+        "run.json",
+    ]
     train("iris", epochs=1)  # four features have no boundary
-    assert names(here / "runs" / "iris") == ["curves.png", "history.csv", "model.safetensors", "run.json"]
+    assert names(here / "runs" / "iris") == ["curves.png", "history.csv", "model.safetensors", "report.html", "run.json"]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,29 @@ def test_against_scikit_learn(columns):
     assert again.prepare(table.take(np.arange(len(words))[::-1]), np.float64).tobytes() == X[::-1].tobytes()
 
 
+def test_ranges():
+    """Piecewise-linear encoding: how far along each range a number lies."""
+    values = GENERATOR.exponential(size=400)
+    values[:40] = np.nan
+    recipe = Recipe.fit(pa.table({"x": values}))
+    knots = np.quantile(values[40:], np.linspace(0, 1, 9), method="nearest")
+    X = recipe.prepare(pa.table({"x": [*knots, (knots[3] + knots[4]) / 2, -5.0, 99.0, None]}), np.float64)
+    assert X.shape == (13, 10)
+    ranges = X[:, 1:9]
+    np.testing.assert_array_equal(ranges[:9], np.tri(9, 8, -1))
+    np.testing.assert_allclose(ranges[9], [1, 1, 1, 0.5, 0, 0, 0, 0])
+    np.testing.assert_array_equal(ranges[10:12].sum(axis=1), [0, 8])
+    assert ranges[12].sum() == pytest.approx(4, abs=0.1)  # the median
+    assert recipe.feature_names[1].startswith("x from ")
+    two = Recipe.fit(pa.table({"x": [1.0, 2.0] * 20}))
+    assert two.feature_names == ("x",)
+
+
+def test_very_many_numbers_have_no_ranges():
+    table = pa.table({f"x{i}": GENERATOR.normal(size=10) for i in range(101)})
+    assert len(Recipe.fit(table).feature_names) == 101
+
+
 def test_dates():
     days = [datetime.datetime(2020, 2, 29, 12), datetime.datetime(2021, 3, 1), None, datetime.datetime(2022, 3, 2)]
     recipe = Recipe.fit(pa.table({"d": days}))

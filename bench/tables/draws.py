@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,3 +41,10 @@ def effects(values: np.ndarray, **effect: float) -> np.ndarray:
     found = {name.lower(): size for name, size in effect.items()}
     keys = [str(value).lower().translate(str.maketrans(" -/", "___")) for value in values]
     return np.array([found.get(key, 0.0) for key in keys])
+
+
+def with_missing(values: Any, missing: np.ndarray) -> np.ndarray:
+    """The values (n) of a category, None where `missing` (n) says so."""
+    found = np.array(np.broadcast_to(np.asarray(values, object), missing.shape))
+    found[missing] = None
+    return found

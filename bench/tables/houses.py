@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .draws import effects, frame_of, picked
+from .draws import effects, frame_of, picked, with_missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def houses(seed: int = 0, rows: int = 2000) -> pd.DataFrame:
             "LotFrontage": frontage,
             "LotArea": lot.astype(int),
             "Street": np.where(random.random(rows) < 0.004, "Grvl", "Pave"),
-            "Alley": np.where(random.random(rows) < 0.06, "Grvl", None),
+            "Alley": with_missing("Grvl", random.random(rows) >= 0.06),
             "Neighborhood": np.array(list(PLACES), object)[place],
             "HouseStyle": storeys,
             "OverallQual": quality,
@@ -105,7 +105,7 @@ def houses(seed: int = 0, rows: int = 2000) -> pd.DataFrame:
             "YearBuilt": built,
             "YearRemodAdd": renewed,
             "ExterQual": GRADES[outside],
-            "BsmtQual": np.where(no_cellar, None, GRADES[under]),
+            "BsmtQual": with_missing(GRADES[under], no_cellar),
             "BsmtFinSF1": finished.astype(int),
             "TotalBsmtSF": cellar.astype(int),
             "CentralAir": np.where(central, "Y", "N"),
@@ -116,12 +116,12 @@ def houses(seed: int = 0, rows: int = 2000) -> pd.DataFrame:
             "KitchenQual": GRADES[kitchen],
             "TotRmsAbvGrd": rooms,
             "Fireplaces": fires,
-            "FireplaceQu": np.where(fires == 0, None, GRADES[graded(0.3)]),
-            "GarageType": np.where(no_garage, None, picked(random, ("Attchd", "Detchd", "BuiltIn"), (62, 29, 9), rows)),
+            "FireplaceQu": with_missing(GRADES[graded(0.3)], fires == 0),
+            "GarageType": with_missing(picked(random, ("Attchd", "Detchd", "BuiltIn"), (62, 29, 9), rows), no_garage),
             "GarageYrBlt": np.where(no_garage, np.nan, np.minimum(built + np.where(random.random(rows) < 0.2, 12, 0), 2010)),
             "GarageCars": cars.astype(int),
             "GarageArea": garage.astype(int),
-            "PoolQC": np.where(pool, "Gd", None),
+            "PoolQC": with_missing("Gd", ~pool),
             "MoSold": month,
             "YrSold": year,
             "SaleCondition": sale,

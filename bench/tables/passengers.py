@@ -6,38 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .draws import drawn, frame_of, picked
+from .draws import drawn, frame_of, picked, with_missing
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SURNAMES = (
-    "Abbott",
-    "Andersson",
-    "Baker",
-    "Becker",
-    "Brown",
-    "Carter",
-    "Davies",
-    "Dumont",
-    "Fischer",
-    "Ford",
-    "Gale",
-    "Harris",
-)
-SURNAMES += (
-    "Hansen",
-    "Jensen",
-    "Keane",
-    "Kelly",
-    "Laroche",
-    "Lindqvist",
-    "Moran",
-    "Navratil",
-    "Olsen",
-    "Panula",
-    "Rice",
-    "Sage",
+    *("Abbott", "Andersson", "Baker", "Becker", "Brown", "Carter", "Davies", "Dumont", "Fischer", "Ford", "Gale", "Harris"),
+    *("Hansen", "Jensen", "Keane", "Kelly", "Laroche", "Lindqvist", "Moran", "Navratil", "Olsen", "Panula", "Rice", "Sage"),
 )
 FIRST_NAMES = {
     "male": ("William", "John", "Karl", "Thomas", "George", "Ivan", "Patrick", "Henri", "Johan", "Charles"),
@@ -94,7 +70,7 @@ def passengers(seed: int = 0, rows: int = 891) -> pd.DataFrame:
             "Parch": parents,
             "Ticket": [f"{a}{b}" for a, b in zip(prefix, ticket, strict=True)],
             "Fare": fare,
-            "Cabin": np.where(cabin_known, [f"{a}{b}" for a, b in zip(deck, number, strict=True)], None),
-            "Embarked": np.where(random.random(rows) < 0.003, None, port),
+            "Cabin": with_missing([f"{a}{b}" for a, b in zip(deck, number, strict=True)], ~cabin_known),
+            "Embarked": with_missing(port, random.random(rows) < 0.003),
         }
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..trainer.extras import available
-from . import derivatives
+from . import defaults, derivatives
 from .crossover import BATCHES, WIDTHS, run_crossover
 from .draw import COUNT, drawn_events, ranges
 from .estimators import TABLES, run_estimators
@@ -44,6 +44,7 @@ examples:
   tileprop bench latency                               a single row beside NumPy, PyTorch and scikit-learn
   tileprop bench threads --draw 5                      what the choice of the number of threads costs
   tileprop bench watching --problems small             what it costs that a fit is watched
+  tileprop bench defaults --tables made                the defaults of `train` beside other libraries' on held-out rows
   tileprop bench micro --only "sigmoid and float32"    some kernels
 """
 
@@ -224,6 +225,15 @@ def add_bench_command(subparsers: Any) -> None:
             "--seconds", type=float, default=seconds, metavar="S", help=f"of each way in a round (default: {seconds:g})"
         )
 
+    chosen = kinds.add_parser(
+        "defaults",
+        help="held-out losses of `train` with its defaults beside scikit-learn, LightGBM and a linear model",
+        description="Train each side with its defaults on made and real tables, and compare held-out losses and times: medians "
+        "over the seeds, each of which holds out other rows. Needs the extra `bench`.",
+        allow_abbrev=False,
+    )
+    defaults.add_options(chosen)
+
     micro = kinds.add_parser(
         "micro",
         help="every public kernel by itself",
@@ -271,6 +281,8 @@ def run_bench(args: argparse.Namespace) -> int:
         from .watching import run_watching
 
         return run_watching(args.problems, args.rounds, args.seconds)
+    if args.benchmark == "defaults":
+        return defaults.run_defaults(args.tables, args.seeds, args.out)
     if args.benchmark == "micro":
         from .micro_run import run_micro
 

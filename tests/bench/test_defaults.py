@@ -1,6 +1,7 @@
 """The race of defaults, on a small table: rows, columns, losses, tables that are printed, the command."""
 
 import argparse
+import dataclasses
 import json
 import math
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ import pytest
 from tileprop.bench import defaults
 from tileprop.bench.command import add_bench_command, run_bench
 from tileprop.bench.defaults import GROUPS, Medians, Result, held_out_loss, loss_table, race, side_table
-from tileprop.bench.defaults_ours import batch_size, features, tileprop
+from tileprop.bench.defaults_ours import tileprop
 from tileprop.bench.defaults_rows import divided, plain_columns
 from tileprop.bench.defaults_sides import constant, hist_gradient_boosting, linear, sklearn_mlp
 from tileprop.trainer.data.datasets import load_dataset
-from tileprop.trainer.runs.experiment import split_rows
+from tileprop.trainer.runs.preparation import split_rows
 
 
 @dataclass(frozen=True)
@@ -114,17 +115,12 @@ def test_predictions_that_do_not_fit_are_refused(predicted):
         held_out_loss(rows_of(), predicted)
 
 
-def test_features_are_fitted_to_the_training_rows_alone():
+def test_our_side_sees_the_rows_that_the_others_see():
     rows = rows_of()
-    other = rows.columns.copy()
-    other.loc[rows.test, "x"] = 1e6
-    before, after = (features(columns, rows.training)[rows.training] for columns in (rows.columns, other))
-    np.testing.assert_array_equal(before, after)
-    assert np.abs(features(other, rows.training)).max() <= 3
-
-
-def test_batches():
-    assert [batch_size(rows) for rows in (20, 800, 6400, 10**6)] == [16, 16, 128, 256]
+    other = dataclasses.replace(rows, test=rows.training[:40])
+    with pytest.raises(ValueError, match="do not hold out the same rows"):
+        tileprop(other, 0)
+    np.testing.assert_allclose(tileprop(rows, 0).sum(axis=1), 1.0, rtol=1e-6)
 
 
 RESULTS = [

@@ -26,6 +26,7 @@ from tileprop.trainer.runs.trained_model import TrainedModel
 
 pytest.importorskip("sklearn")
 csv = pytest.importorskip("pyarrow.csv")
+OPTIONS = ("--epochs", "60", "--learning-rate", "0.01", "--no-report")
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..extras import require
 from .arrow import as_texts, is_text, seconds, without_missing
 from .numbers import NumberStyle, to_dates, to_numbers
+from .ranges import find_knots, write_ranges
 
 # A category with more levels than this keeps the most frequent ones, and one input stands for all others.
 MOST_LEVELS = 30
@@ -76,8 +77,7 @@ class Standard:
 class Number:
     """A column of numbers. indicator: whether an input says where one is missing. decimal to symbol: see NumberStyle.
 
-    knots: ends of ranges, each with an input besides: clip((x - low) / (high - low), 0, 1) (piecewise-linear encoding,
-    Gorishniy et al. 2022), so that the network sees where in the column a number lies (docs/defaults.md: 3% less loss).
+    knots: ends of ranges, each with an input besides, see `ranges.py`.
     """
 
     kind: ClassVar[str] = "number"
@@ -93,8 +93,7 @@ class Number:
     strict: bool = False
 
     def __post_init__(self) -> None:
-        if not all(low < high for low, high in pairwise(self.knots)):
-            raise InputError(f"the knots of number {self.name!r} do not rise: {self.knots}")
+        _check_rising(self.name, self.knots)
 
     @classmethod
     def fit(cls, name: str, column: Any, style: NumberStyle | None, ranges: int = 0, strict: bool = False) -> Self:
@@ -111,8 +110,7 @@ class Number:
     @property
     def features(self) -> list[str]:
         """The names of its inputs."""
-        ranges = [f"{self.name} from {low:.4g} to {high:.4g}" for low, high in pairwise(self.knots)]
-        return [self.name, *ranges, *([f"{self.name} is missing"] if self.indicator else [])]
+        return [*_named(self.name, self.knots), *([f"{self.name} is missing"] if self.indicator else [])]
 
     @property
     def treatment(self) -> str:
@@ -136,13 +134,9 @@ class Number:
     def write(self, column: Any, out: np.ndarray) -> None:
         """Its inputs for a column of n rows, into out (n, number of features)."""
         values = self.values(column)
-        out[:, 0] = self.standard.apply(values)
+        _write_number(values, self.standard, self.knots, out, 0)
         if self.indicator:
             out[:, -1] = np.isnan(values)
-        if self.knots:
-            values = np.where(np.isnan(values), self.standard.fill, values)
-        for i, (low, high) in enumerate(pairwise(self.knots), start=1):
-            out[:, i] = np.clip((values - low) / (high - low), 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -234,27 +228,35 @@ class Date:
     missing: float
     parts: tuple[str, ...]
     standards: tuple[Standard, ...]
+    knots: tuple[tuple[float, ...], ...]
     indicator: bool
     date_format: str = ""
 
     def __post_init__(self) -> None:
-        if len(self.parts) != len(self.standards) or set(self.parts) - set(DATE_PARTS):
+        counts = {len(self.parts), len(self.standards), len(self.knots)}
+        if len(counts) > 1 or set(self.parts) - set(DATE_PARTS):
             raise InputError(f"the parts of date {self.name!r} are {self.parts}, with {len(self.standards)} scalings")
+        for knots in self.knots:
+            _check_rising(self.name, knots)
 
     @classmethod
-    def fit(cls, name: str, column: Any, date_format: str = "") -> Self:
-        """date_format: as of strptime, of a column of text."""
+    def fit(cls, name: str, column: Any, date_format: str = "", ranges: int = 0) -> Self:
+        """date_format: as of strptime, of a column of text. ranges: of each part, see `Number`."""
         values, _ = date_values(column, date_format)
         known = ~np.isnan(values["days"])
         parts = [part for part in DATE_PARTS if known.any() and np.ptp(values[part][known]) > 0]
         share = 1.0 - float(known.mean())
         standards = tuple(Standard.fit(values[part]) for part in parts)
-        return cls(name, share, tuple(parts), standards, share > 0, date_format)
+        knots = tuple(_knots(values[part], ranges) if ranges else () for part in parts)
+        return cls(name, share, tuple(parts), standards, knots, share > 0, date_format)
 
     @property
     def features(self) -> list[str]:
         """The names of its inputs."""
-        return [*(f"{self.name} {part}" for part in self.parts), *([f"{self.name} is missing"] if self.indicator else [])]
+        names = [
+            name for part, knots in zip(self.parts, self.knots, strict=True) for name in _named(f"{self.name} {part}", knots)
+        ]
+        return [*names, *([f"{self.name} is missing"] if self.indicator else [])]
 
     @property
     def treatment(self) -> str:
@@ -266,8 +268,9 @@ class Date:
         values, unreadable = date_values(column, self.date_format)
         if unreadable > len(out) // 2:
             raise UnfitColumn(f"holds no dates in {unreadable} of {len(out)} rows; it held dates in training")
-        for i, (part, standard) in enumerate(zip(self.parts, self.standards, strict=True)):
-            out[:, i] = standard.apply(values[part])
+        at = 0
+        for part, standard, knots in zip(self.parts, self.standards, self.knots, strict=True):
+            at = _write_number(values[part], standard, knots, out, at)
         if self.indicator:
             out[:, -1] = np.isnan(values["days"])
 
@@ -298,15 +301,33 @@ Treatment = Number | Category | Date | LeftOut
 TREATMENTS: dict[str, type[Treatment]] = {cls.kind: cls for cls in (Number, Category, Date, LeftOut)}
 
 
+def _named(name: str, knots: tuple[float, ...]) -> list[str]:
+    """The names of the inputs of a number with these knots."""
+    return [name, *(f"{name} from {low:.4g} to {high:.4g}" for low, high in pairwise(knots))]
+
+
+def _write_number(values: np.ndarray, standard: Standard, knots: tuple[float, ...], out: np.ndarray, at: int) -> int:
+    """The inputs of numbers (n), NaN where missing, into columns of `out` from number `at` on; the number after them."""
+    out[:, at] = standard.apply(values)
+    if not knots:
+        return at + 1
+    filled = np.where(np.isnan(values), standard.fill, values)
+    write_ranges(filled, knots, out[:, at + 1 : at + len(knots)])
+    return at + len(knots)
+
+
+def _check_rising(name: str, knots: tuple[float, ...]) -> None:
+    if not all(low < high for low, high in pairwise(knots)):
+        raise InputError(f"the knots of {name!r} do not rise: {knots}")
+
+
 def _knots(values: np.ndarray, ranges: int) -> tuple[float, ...]:
-    """Different quantiles of values (n), NaN where missing; none where there are at most two."""
-    known = values[~np.isnan(values)]
-    if not known.size:
-        return ()
-    knots = np.unique(np.quantile(known, np.linspace(0.0, 1.0, ranges + 1), method="nearest"))
-    if len(knots) < 3 or not np.isfinite(np.diff(knots)).all() or (1.0 / np.diff(knots) == np.inf).any():
-        return ()
-    return tuple(knots.tolist())
+    """Of values (n), NaN where missing; none where the widths of the ranges exceed float64."""
+    knots = find_knots(values[~np.isnan(values)], ranges)
+    with np.errstate(over="ignore", divide="ignore"):
+        widths = np.diff(knots)
+        usable = np.isfinite(widths).all() and np.isfinite(1.0 / widths).all()
+    return tuple(knots.tolist()) if usable else ()
 
 
 def number_values(column: Any, style: NumberStyle) -> tuple[np.ndarray, int]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tileprop.trainer import InputError
-from tileprop.trainer.data.scaling import Scaling
+from tileprop.trainer.data.scaling import Scaling, smoothly_clipped
 
 preprocessing = pytest.importorskip("sklearn.preprocessing")
 pytestmark = pytest.mark.plain
@@ -60,3 +60,10 @@ def test_how_numbers_lie_in_memory_changes_nothing():
     one, other = Scaling.fit(X), Scaling.fit(np.asfortranarray(X))
     assert one.mean.tobytes() == other.mean.tobytes()
     assert one.scale.tobytes() == other.scale.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_smoothly_clipped(dtype):
+    z = np.array([-np.finfo(dtype).max, -np.inf, -3, -0.01, 0, 0.01, 3, 1e30, np.inf], dtype)
+    half = 3 / np.sqrt(2)
+    np.testing.assert_allclose(smoothly_clipped(z), [-3, -3, -half, -0.01, 0, 0.01, half, 3, 3], rtol=1e-5)

@@ -1,6 +1,7 @@
 """Settings: what usual values are, and what is refused."""
 
 import dataclasses
+import shlex
 
 import pytest
 from tileprop.trainer import SGD, Adam, EarlyStopping, InputError, OneCycle
@@ -119,3 +120,28 @@ def test_refused(name, value):
 def test_momentum_at_most_one():
     with pytest.raises(InputError, match=r"momentum is 1\.1"):
         Settings("xor", optimizer="sgd", momentum=1.1)
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(20, 16), (800, 16), (6400, 128), (10**6, 256)])
+def test_batches(rows, batch):
+    assert Settings("xor").batch_rows(rows) == batch
+    assert Settings("xor", batch_size=7).batch_rows(rows) == 7
+
+
+def test_the_command_line_gives_the_same_settings(monkeypatch):
+    from tileprop.trainer.cli import main
+
+    settings = Settings(
+        "my file.csv", target="a,b", ignore=("x, y", 'q"'), encode=False, na=("?", "-9"), header=False, hidden=(), seed=3,
+        early_stopping=False, learning_rate=1e-5, loss="mae", skip_rows=2, sep=";",
+    )  # fmt: skip
+    seen = []
+
+    def run(settings, *more, **options):
+        seen.append(settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tileprop.trainer.runs.training.new_run", run)
+    main(shlex.split(command_line(settings))[1:])
+    assert seen == [settings]
+    assert command_line(Settings("digits")) == "tileprop train digits"

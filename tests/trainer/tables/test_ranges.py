@@ -1,11 +1,17 @@
 """Piecewise-linear bins of numbers: where the knots lie, and that nothing of a number is lost between them."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from tileprop.trainer.data.piecewise import bins, find_knots, smooth_clip
+from tileprop.trainer.tables.ranges import find_knots, write_ranges
+
+
+def bins(x, knots):
+    out = np.empty((len(x), max(len(knots) - 1, 0)))
+    write_ranges(x, knots, out)
+    return out
+
 
 columns = arrays(np.float64, st.integers(3, 60), elements=st.floats(-1e6, 1e6, width=32))
 
@@ -53,13 +59,3 @@ def test_a_column_of_mostly_one_value_still_has_knots_among_the_others():
 def test_numbers_beyond_the_knots_are_as_the_outermost():
     knots = find_knots(np.arange(100.0))
     np.testing.assert_array_equal(bins(np.array([-1e9, 1e9]), knots), [[0] * 8, [1] * 8])
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_smooth_clip(dtype):
-    z = np.array([-np.finfo(dtype).max, -3, -0.01, 0, 0.01, 3, 1e30], dtype)
-    clipped = smooth_clip(z)
-    assert (np.diff(clipped) >= 0).all()
-    assert np.abs(clipped).max() <= 3 * (1 + np.finfo(dtype).eps)
-    np.testing.assert_allclose(clipped[[2, 4]], [-0.01, 0.01], rtol=1e-4)
-    np.testing.assert_allclose(clipped[5], 3 / np.sqrt(2), rtol=1e-6)

@@ -20,7 +20,7 @@ def tileprop(rows: Rows, seed: int) -> np.ndarray:
     Raises ValueError where other rows would be held out than the other sides hold out.
     """
     table = rows.table
-    name = "".join(letter if letter.isalnum() else "-" for letter in table.name)
+    name = "".join(letter if letter.isalnum() else "-" for letter in f"{table.name}-{table.task}")
     path = Path(_folder().name, name + ".csv")
     if not path.exists():
         rows.raw.to_csv(path, index=False)

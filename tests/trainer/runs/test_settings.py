@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 from tileprop.trainer import SGD, Adam, EarlyStopping, InputError, OneCycle
-from tileprop.trainer.runs.settings import OPTIMIZERS, PATIENCE, SCHEDULES, Settings
+from tileprop.trainer.runs.settings import OPTIMIZERS, PATIENCE, SCHEDULES, Settings, command_line
 
 pytestmark = pytest.mark.plain
 

@@ -109,7 +109,7 @@ def _show_model(run: Path) -> None:
 
 def _show_columns(model: Any) -> None:
     if model.takes_table:
-        columns = [(c.name, c.kind, c.treatment, f"{c.missing:.1%}") for c in model.recipe.report()]
+        columns: list[tuple[str, ...]] = [(c.name, c.kind, c.treatment, f"{c.missing:.1%}") for c in model.recipe.report()]
         print_table("Columns", _first(columns), ("column", "kind", "treatment", "missing"))
     else:
         scaling = model.recipe.scaling

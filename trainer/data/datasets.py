@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shlex
@@ -219,10 +220,11 @@ def _of_one_kind(arrays: list[np.ndarray], targets: Sequence[str], path: Path) -
 
 def _for_features(choices: ColumnChoices, targets: Sequence[str], reading: ReadingOptions) -> ColumnChoices:
     """What is asked for the features alone."""
-    rest = {name: tuple(c for c in getattr(choices, name) if c not in targets) for name in ("ignore", "categorical", "numeric")}
-    return ColumnChoices(
-        **rest, encode=choices.encode, decimal=reading.decimal, thousands=reading.thousands, missing=reading.missing
-    )
+    rest: dict[str, Any] = {
+        name: tuple(c for c in getattr(choices, name) if c not in targets) for name in ("ignore", "categorical", "numeric")
+    }
+    rest |= {"decimal": reading.decimal, "thousands": reading.thousands, "missing": reading.missing}
+    return dataclasses.replace(choices, **rest)
 
 
 def _meant(name: str, known: Sequence[str]) -> str:
@@ -248,8 +250,9 @@ def _dataset(
         task = task_of(values)
         note = note_on_task(values, task, shown)
         notes = [*notes, note] if note else notes
+    found: tuple[str, ...] = ()
     if task == REGRESSION:
-        y, found = as_numbers(values, what), ()
+        y = as_numbers(values, what)
     elif task == MULTILABEL:
         y, found = as_labels(values, what)
     else:

@@ -14,7 +14,7 @@ from ..tables.reading import as_table
 from ..tables.recipe import ColumnReport, Recipe
 
 
-class TableRecipe(TransformerMixin, BaseEstimator):
+class TableRecipe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Numbers, categories, dates and missing entries of a frame as the inputs of a network (needs the extra `train`).
 
     Numbers are standardised, a missing one is filled by the median; categories are one-hot; dates become a few numbers. Text,
@@ -80,7 +80,7 @@ class TableRecipe(TransformerMixin, BaseEstimator):
         self.encode = encode
         self.dtype = dtype
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None) -> Self:
         """Choose what becomes of each column, from the rows of X.
 

@@ -72,7 +72,7 @@ def _content(outcome: Outcome, curves: Curves) -> PageContent:
             lambda some: answers(model, model.outputs(some)),
             dataset.task,
             used,
-            split.test + 1,
+            (split.test + 1).tolist(),
             seconds=EXAMINING,
         )
     return PageContent(

@@ -166,7 +166,7 @@ def _read_text_as(path: Path, given: bytes | None, options: ReadingOptions, enco
     return ReadTable(_parsed(path, given, dialect, options), (*dialect.notes, note))
 
 
-def _opened(path: Path, given: bytes | None) -> BinaryIO:
+def _opened(path: Path, given: bytes | None) -> BinaryIO | _Unzipped:
     """A stream of the text's bytes, decompressed."""
     if given is not None:
         return io.BytesIO(gzip.decompress(given) if given[:2] == b"\x1f\x8b" else given)

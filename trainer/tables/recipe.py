@@ -54,7 +54,7 @@ class Recipe:
         """
         choices = choices or ColumnChoices()
         _check_choices(table.column_names, choices)
-        treatments, notes, unfit = [], list[str](), list[tuple[str, str]]()
+        treatments, notes, unfit = list[Treatment](), list[str](), list[tuple[str, str]]()
         ignored = set(choices.ignore)
         for name, column in zip(table.column_names, table.columns, strict=True):
             # Column by column: no second table is made.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,14 +86,12 @@ def _content(outcome: Outcome, curves: Curves) -> PageContent:
         notes=tuple(notes),
         columns=columns,
         metrics=_metrics(outcome),
-        baseline_name="the mean of the training targets"
-        if dataset.task == REGRESSION
-        else "the shares among the training rows",
+        baseline_name="the mean of the targets" if dataset.task == REGRESSION else "the shares of the classes",
         curves=curves,
         held_out=held_out,
         importance=importance,
         worst=worst,
-        settings=tuple((name, str(value)) for name, value in vars(settings).items() if value is not None),
+        settings=tuple((name, _shown(value)) for name, value in vars(settings).items() if value not in (None, ())),
         versions=tuple((name, version or "not installed") for name, version in versions().items()),
     )
 
@@ -126,3 +125,10 @@ def _metrics(outcome: Outcome) -> tuple[Metric, ...]:
         Metric(name, training.get(name), of("validation", name), of("test", name), score.baseline)
         for name, score in first.scores.items()
     )
+
+
+def _shown(value: Any) -> str:
+    """A setting as it is typed."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

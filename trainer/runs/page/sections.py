@@ -11,6 +11,8 @@ from .evaluation import loss_name, row_losses
 from .markup import LONGEST, cut, gallery, number, pairs, paragraph, picture, section, table, text
 
 MOST_COLUMNS = 200
+# A table of more columns scrolls in a box of its own.
+MOST_AT_ONCE = 40
 # Numbers shown large at the top.
 MOST_HEADLINES = 4
 # Columns of the data beside the worst rows: those of the greatest importance first.
@@ -70,7 +72,9 @@ def reading(content: PageContent) -> str:
         "How the data were read",
         [
             notes,
-            table("Columns", ("column", "kind", "treatment", "missing"), rows, 3, tall=True) if rows else "",
+            table("Columns", ("column", "kind", "treatment", "missing"), rows, 3, tall=len(rows) > MOST_AT_ONCE)
+            if rows
+            else "",
             paragraph(f"And {more:,} more columns.") if more > 0 else "",
         ],
     )

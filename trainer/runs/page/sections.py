@@ -13,6 +13,7 @@ from .markup import LONGEST, cut, gallery, number, pairs, paragraph, picture, se
 MOST_COLUMNS = 200
 # A table of more columns scrolls in a box of its own.
 MOST_AT_ONCE = 40
+COLUMN_HEADERS = ("column", "kind", "treatment", "missing")
 # Numbers shown large at the top.
 MOST_HEADLINES = 4
 # Columns of the data beside the worst rows: those of the greatest importance first.

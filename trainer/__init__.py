@@ -6,7 +6,7 @@ What needs another package imports it when first used, and says what to install 
 from typing import TYPE_CHECKING, Any
 
 from .displays import LossCurveDisplay
-from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError
+from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError, TrainingWarning
 from .exchange import (
     estimator_from_sklearn,
     export_c,
@@ -27,7 +27,7 @@ from .network import Network
 from .solvers import LBFGS, LevenbergMarquardt
 
 if TYPE_CHECKING:
-    from .estimators import MLPClassifier, MLPRegressor
+    from .estimators import MLPClassifier, MLPRegressor, TableRecipe
     from .explanation.explain import explain
 
 __all__ = [
@@ -56,6 +56,8 @@ __all__ = [
     "Rprop",
     "StepDecay",
     "StopHandle",
+    "TableRecipe",
+    "TrainingWarning",
     "WarmUp",
     "check_gradients",
     "estimator_from_sklearn",
@@ -75,7 +77,7 @@ def __getattr__(name: str) -> Any:
         from .explanation.explain import explain
 
         return explain
-    if name in ("MLPClassifier", "MLPRegressor"):
+    if name in ("MLPClassifier", "MLPRegressor", "TableRecipe"):
         require("sklearn", name)
         from . import estimators
 

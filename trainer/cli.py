@@ -7,9 +7,10 @@ import atexit
 import contextlib
 import gc
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from .commands.ending import BROKEN_PIPE, ERROR, say, show_cursor, status_of, terminated_as_interrupted
@@ -18,6 +19,7 @@ from .commands.info import add_info_command, run_info
 from .commands.predict import add_predict_command, run_predict
 from .commands.train import add_train_command, run_train
 from .commands.warm import add_warm_command, run_warm
+from .data.suggestions import did_you_mean
 from .errors import DivergenceError, InputError, MissingExtraError
 from .printable import printable
 from .versions import tileprop_version
@@ -53,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with terminated_as_interrupted(), warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            args = _parser().parse_args(argv)
+            args = _parsed(argv)
             status = RUN[args.command](args)
             sys.stdout.flush()
             return status
@@ -107,7 +109,20 @@ class _Parser(argparse.ArgumentParser):
         super().error(printable(message))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; for a mistyped option the near one is told."""
+    parser, commands = _parser()
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        known = set(re.findall(r"--[a-z][a-z-]*", commands[args.command].format_usage()))
+        options = [argument.partition("=")[0] for argument in unknown if argument.startswith("--")]
+        near = did_you_mean(options[0], known) if options else ""
+        commands[args.command].error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+    return args
+
+
+def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The program's parser, and those of its commands by name."""
     from ..bench.command import add_bench_command
 
     parser = _Parser(
@@ -128,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         add_bench_command,
     ):
         add(commands)
-    return parser
+    return parser, commands.choices
 
 
 def program() -> int:

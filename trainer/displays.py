@@ -11,6 +11,10 @@ from .fit.history import History
 
 # The label of the axes that hold the scores, by which a second display on the same axes finds them.
 SCORE_AXES = "validation scores"
+# The group ids of curves begin with this; the number of their display and its name follow.
+GROUP = "loss curves of display"
+# Curves of fewer epochs have markers as well.
+FEW_EPOCHS = 15
 
 
 class LossCurveDisplay:
@@ -28,7 +32,7 @@ class LossCurveDisplay:
         Validation score of each epoch, drawn on an axis of its own at the right.
 
     estimator_name : str, default=None
-        What the legend puts before each curve.
+        What the legend writes above the curves.
 
     Attributes
     ----------
@@ -42,7 +46,8 @@ class LossCurveDisplay:
         Figure that holds them.
 
     lines_ : list of matplotlib Line2D
-        Training loss, validation loss and validation scores, those that there are: solid, dashed, dotted, in one colour.
+        Training loss, validation loss and validation scores, those that are given: solid, dashed and dotted, each in a
+        colour of its own.
     """
 
     ax_: Any
@@ -70,22 +75,26 @@ class LossCurveDisplay:
         style = require("matplotlib.cbook", "LossCurveDisplay").normalize_kwargs(line_kwargs, line_class)
         if ax is None:
             _, ax = require("matplotlib.pyplot", "LossCurveDisplay").subplots()
-        name = self.estimator_name if name is None else name
-        before = "" if name is None else f"{name}: "
-        epochs = range(1, len(self.loss_curve) + 1)
-        self.lines_ = ax.plot(epochs, self.loss_curve, **{"label": f"{before}training loss", **style})
-        color = self.lines_[0].get_color()
-        if self.validation_loss_curve is not None:
-            look = {"label": f"{before}validation loss", "color": color, "linestyle": "--", **style}
-            self.lines_ += ax.plot(epochs, self.validation_loss_curve, **look)
         score_ax = _score_axes(ax)
-        if self.validation_scores is not None:
-            if score_ax is None:
-                score_ax = ax.twinx()
-                score_ax.set_label(SCORE_AXES)
-                score_ax.set_ylabel("Validation score")
-            look = {"label": f"{before}validation score", "color": color, "linestyle": ":", **style}
-            self.lines_ += score_ax.plot(epochs, self.validation_scores, **look)
+        if self.validation_scores is not None and score_ax is None:
+            score_ax = ax.twinx()
+            score_ax.set_label(SCORE_AXES)
+            score_ax.set_ylabel("Validation score")
+        before = [*ax.lines, *(score_ax.lines if score_ax is not None else [])]
+        group = _group(before, self.estimator_name if name is None else name)
+        curves = (
+            (ax, self.loss_curve, "training loss", "-", "o"),
+            (ax, self.validation_loss_curve, "validation loss", "--", "s"),
+            (score_ax, self.validation_scores, "validation score", ":", "^"),
+        )
+        self.lines_ = []
+        for axes, curve, label, linestyle, marker in curves:
+            if curve is None:
+                continue
+            # Axes that lie over others have a colour cycle of their own, which begins anew.
+            look = {"label": label, "color": f"C{len(before) + len(self.lines_)}", "linestyle": linestyle, "gid": group}
+            look["marker"] = marker if len(curve) < FEW_EPOCHS else "none"
+            self.lines_ += axes.plot(range(1, len(curve) + 1), curve, **{**look, **style})
         ax.set_xlabel("Epoch")
         ax.set_ylabel("Loss")
         ax.xaxis.get_major_locator().set_params(integer=True)
@@ -95,8 +104,14 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None, name: str | None = None, **kwargs: Any) -> LossCurveDisplay:
-        """Draw the curves of a fitted `MLPClassifier` or `MLPRegressor`; its class's name is used where `name` is None."""
+        """Draw the curves of a fitted `MLPClassifier` or `MLPRegressor`, or of the one at the end of a pipeline or search.
+
+        Taken, and nested as deep as you like: Pipeline (its last step), GridSearchCV and the other searches (their best
+        estimator), TransformedTargetRegressor. name: what the legend writes above the curves; by default the class of the
+        estimator that has them. Raises NotFittedError, or InputError for an estimator without loss curves.
+        """
         require("sklearn.utils.validation", "LossCurveDisplay.from_estimator").check_is_fitted(estimator)
+        estimator = _last_step(estimator)
         kind = type(estimator).__name__
         # An earlier fit with another solver leaves its loss_curve_ behind.
         if getattr(estimator, "solver", None) == "lbfgs":
@@ -127,6 +142,32 @@ class LossCurveDisplay:
                 raise InputError(f"{argument} has {len(curve)} entries; it must have {n}, one for each epoch of loss_curve")
 
 
+def _last_step(estimator: Any) -> Any:
+    """The estimator that predicts, inside pipelines, searches and regressors with a transformed target."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "best_params_"):
+            kind = type(estimator).__name__
+            raise InputError(f"this {kind} has refit=False, and so no best_estimator_; give it refit=True, and fit it again")
+        elif hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "regressor_"):
+            estimator = estimator.regressor_
+        else:
+            return estimator
+
+
+def _group(before: list[Any], name: str | None) -> str:
+    """A group id for the curves of a further display on the same axes."""
+    number = len({line.get_gid() for line in before if _is_grouped(line)})
+    return f"{GROUP} {number:06}: {'' if name is None else name}"
+
+
+def _is_grouped(line: Any) -> bool:
+    return str(line.get_gid()).startswith(GROUP)
+
+
 def _score_axes(ax: Any) -> Any:
     """The axes for scores that an earlier display laid over `ax`, or None."""
     for other in ax.figure.axes:
@@ -138,13 +179,21 @@ def _score_axes(ax: Any) -> Any:
 
 
 def _draw_legend(ax: Any, score_ax: Any) -> None:
-    """One legend for both axes, on the upper ones, where no curve is drawn over it."""
+    """One legend for both axes, display by display, each under its name."""
     lines, labels = ax.get_legend_handles_labels()
-    if score_ax is None:
-        ax.legend(lines, labels)
-        return
-    if ax.get_legend() is not None:
-        ax.get_legend().remove()
-    score_lines, score_labels = score_ax.get_legend_handles_labels()
-    # By itself matplotlib avoids the scores alone; late in a fit, losses are low and scores high.
-    score_ax.legend(lines + score_lines, labels + score_labels, loc="center right")
+    if score_ax is not None:
+        score_lines, score_labels = score_ax.get_legend_handles_labels()
+        lines, labels = lines + score_lines, labels + score_labels
+        if ax.get_legend() is not None:
+            ax.get_legend().remove()
+    entries = list(zip(lines, labels, strict=True))
+    shown = [entry for entry in entries if not _is_grouped(entry[0])]
+    heading = require("matplotlib.lines", "LossCurveDisplay").Line2D([], [], linestyle="none")
+    for group in sorted({line.get_gid() for line, _ in entries if _is_grouped(line)}):
+        name = group.partition(": ")[2]
+        shown += [(heading, name)] if name else []
+        shown += [entry for entry in entries if entry[0].get_gid() == group]
+    # On the upper axes no curve is drawn over it. There matplotlib avoids the scores alone; late in a fit, losses are low and
+    # scores high.
+    place = {} if score_ax is None else {"loc": "center right"}
+    (ax if score_ax is None else score_ax).legend([line for line, _ in shown], [label for _, label in shown], **place)

@@ -22,5 +22,9 @@ class DivergenceError(ArithmeticError):
         self.epoch, self.step, self.layer = epoch, step, layer
 
 
+class TrainingWarning(UserWarning):
+    """A fit whose network cannot reach its targets, or has learned nothing; the message says what to change."""
+
+
 class MissingExtraError(ImportError):
     """A feature needs a package that is not installed; the message says what to install."""

@@ -49,10 +49,29 @@ def save_network(
     Raises InputError for what could not be loaded again: numbers that are not finite, arrays of anything but real numbers, and
     more notes than 1 MiB.
     """
+    data, end = _serialized(network, arrays, notes)
+    header = data[8:end]
+    header = _in_order(header)
+    with whole_file(path, keep_as) as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.write(memoryview(data)[end:])
+
+
+def check_can_save(network: Model, arrays: dict[str, np.ndarray] | None = None, notes: dict[str, Any] | None = None) -> None:
+    """Raise InputError where `save_network` would refuse these."""
+    # The parameters play no part, and may be many.
+    _serialized(network, arrays, notes, without_parameters=True)
+
+
+def _serialized(
+    network: Model, arrays: dict[str, np.ndarray] | None, notes: dict[str, Any] | None, without_parameters: bool = False
+) -> tuple[bytes, int]:
+    """The bytes of a file, and where its header ends. Raises InputError for what could not be loaded again."""
     safetensors = require("safetensors.numpy", "saving a network")
     # safetensors writes the memory of an array that is not contiguous in the wrong order, so copies are made.
     tensors = {f"extra.{name}": np.array(array, order="C") for name, array in (arrays or {}).items()}
-    tensors |= {name: np.array(tensor, order="C") for name, tensor in _tensors(network.plan, network.theta).items()}
+    if not without_parameters:
+        tensors |= {name: np.array(tensor, order="C") for name, tensor in _tensors(network.plan, network.theta).items()}
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES.values() or not all_finite(tensor):
             raise InputError(f"{name} ({tensor.dtype}) cannot be saved: all its entries must be real, finite numbers")
@@ -69,10 +88,7 @@ def save_network(
             f"names and notes take {len(header)} bytes, {brackets} lists and objects; "
             f"at most {MOST_HEADER} and {MOST_BRACKETS} can be saved"
         )
-    header = _in_order(header)
-    with whole_file(path, keep_as) as file:
-        file.write(len(header).to_bytes(8, "little") + header)
-        file.write(memoryview(data)[end:])
+    return data, end
 
 
 def _in_order(header: bytes) -> bytes:

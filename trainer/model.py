@@ -18,6 +18,7 @@ from .arrays import as_inputs, as_real, as_targets, as_weights, unmasked
 from .errors import InputError
 from .initial import initial_theta
 from .layers import layer_by_layer
+from .other_names import meant_by_network
 from .threads.long_calls import answering
 from .threads.number import step_seconds
 
@@ -79,7 +80,11 @@ class Model:
         quantile: float | Sequence[float] | None = None,
         delta: float | None = None,
     ) -> None:
-        self.plan = make_plan(sizes, activation, output_activation, loss, bias, quantile=quantile, delta=delta)
+        try:
+            self.plan = make_plan(sizes, activation, output_activation, loss, bias, quantile=quantile, delta=delta)
+        except ValueError as error:
+            hidden = [activation] if isinstance(activation, str) or not np.iterable(activation) else activation
+            raise InputError(f"{error}{meant_by_network([*hidden, output_activation], loss)}") from None
         self.dtype = real_dtype(dtype)
         self.generator = _generator(random_state)
         self._theta = initial_theta(self.plan, initial, self.generator, self.dtype)

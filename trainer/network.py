@@ -153,7 +153,9 @@ class Network(Model):
         then, and on with half the learning rate; three times, then DivergenceError. All but "raise" warn, and say where.
 
         Raises InputError for arguments that do not fit, before anything is changed, and DivergenceError as above. Ctrl-C ends
-        after a whole step. `History.stopped` says why a fit ended.
+        after a whole step. `History.stopped` says why a fit ended. Warns with a TrainingWarning where the output activation
+        cannot reach the targets, and where the training loss is no better than that of the best constant prediction after 20
+        epochs or more.
         """
         options = FitOptions(
             epochs=epochs,
@@ -176,7 +178,7 @@ class Network(Model):
             max_seconds=max_seconds,
             on_divergence=on_divergence,
         )
-        return fit(self, X, T, sample_weight, validation_data, options)
+        return fit(self, X, T, sample_weight, validation_data, options, hints=True)
 
     @classmethod
     def resume(

@@ -114,13 +114,13 @@ class TensorFile:
         )
 
 
-def read_json(text: str | bytes, what: str) -> Any:
+def read_json(text: str | bytes, what: str, most_brackets: int = MOST_BRACKETS) -> Any:
     """What JSON tells, UTF-8 if bytes. Raises ModelFormatError where it is no JSON, or too much, or has a name twice."""
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
         brackets = decoded.count("[") + decoded.count("{")
-        if brackets > MOST_BRACKETS:
-            raise ValueError(f"there are {brackets} lists and objects; at most {MOST_BRACKETS} are read")
+        if brackets > most_brackets:
+            raise ValueError(f"there are {brackets} lists and objects; at most {most_brackets} are read")
         return json.loads(decoded, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise ModelFormatError(f"{what} is not JSON that can be read: {shortened(error)}") from error

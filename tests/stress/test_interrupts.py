@@ -103,7 +103,7 @@ def test_interrupts_while_kernels_are_compiled(tmp_path):
 
 # The command line -------------------------------------------------------------------------------------------------------------
 
-TRAIN = ["train", "spirals", "--epochs", "4000", "--hidden", "48", "--seed", "3"]
+TRAIN = ["train", "spirals", "--epochs", "4000", "--patience", "4000", "--hidden", "48", "--seed", "3"]
 
 
 def tileprop(*arguments: str, folder: Path) -> subprocess.Popen[str]:

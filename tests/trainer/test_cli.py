@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,14 @@ from tileprop.bench import command as bench_command
 from tileprop.trainer import Network, cli
 from tileprop.trainer.cli import main
 from tileprop.trainer.commands import explain
-from tileprop.trainer.runs.settings import Settings
+from tileprop.trainer.runs.settings import (
+    CLASS_WEIGHTS,
+    HIDDEN_ACTIVATIONS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Settings,
+)
 from tileprop.trainer.runs.trained_model import TrainedModel
 
 pytest.importorskip("sklearn")
@@ -37,7 +45,12 @@ def runs(tmp_path_factory):
     (folder / "values.csv").write_text("a,b,v\n" + "".join(f"{a},{b},{100 * a + b + 50}\n" for a, b in rows))
     for name, target in (("kinds", "Kind"), ("values", "v")):
         source, out = str(folder / f"{name}.csv"), str(folder / name)
-        assert main(["train", source, "--target", target, "--out", out, "--epochs", "60", "--learning-rate", "0.01"]) == 0
+        assert (
+            main(
+                ["train", source, "--target", target, "--out", out, "--epochs", "60", "--learning-rate", "0.01", "--no-report"]
+            )
+            == 0
+        )
     return folder
 
 
@@ -74,30 +87,38 @@ def test_train_passes_every_option_on(here, monkeypatch):
 
     def run(settings, *folder, **more):
         seen.append(settings)
-        kept.append((*folder[:2], more))
+        kept.append((*folder[:2], folder[3], more))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tileprop.trainer.runs.training.new_run", run)
     options = {
         "epochs": 2, "batch_size": 10, "optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.5, "dtype": "float64",
         "seed": 4, "loss": "mse", "test_size": 0.3, "validation_size": 0.2, "n_samples": 90, "noise": 0.1,
-        "task": "classification", "target": "y", "activation": "relu",
+        "task": "classification", "target": "y", "activation": "relu", "schedule": "cosine", "weight_decay": 0.01,
+        "class_weight": "balanced", "patience": 7,
     }  # fmt: skip
     arguments = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     main(["train", "xor", "--hidden", "none", "--ignore", "a", "--ignore", "b", *arguments])
     main(["train", "xor", "--hidden", "9,8", "--out", "o", "--overwrite", "--checkpoint-every", "7"])
-    main(["train", "xor", "--no-checkpoint", "--max-seconds", "9.5"])
+    main(["train", "xor", "--no-checkpoint", "--max-seconds", "9.5", "--no-early-stopping", "--dropout", "0.25"])
+    main(["train", "xor", "--early-stopping", "--label-smoothing", "0.1"])
     assert kept == [
-        (None, False, {"checkpoint": True}),
-        ("o", True, {"checkpoint": True, "checkpoint_every": 7}),
-        (None, False, {"checkpoint": False, "max_seconds": 9.5}),
+        (None, False, True, {}),
+        ("o", True, True, {"checkpoint_every": 7}),
+        (None, False, False, {"max_seconds": 9.5}),
+        (None, False, True, {}),
     ]
-    assert seen[:2] == [Settings("xor", hidden=(), ignore=("a", "b"), **options), Settings("xor", hidden=(9, 8))]
+    assert seen == [
+        Settings("xor", hidden=(), ignore=("a", "b"), **options),
+        Settings("xor", hidden=(9, 8)),
+        Settings("xor", early_stopping=False, dropout=0.25),
+        Settings("xor", early_stopping=True, label_smoothing=0.1),
+    ]
 
 
 def test_training_again_takes_a_new_folder(here, capsys):
     for _ in range(2):
-        assert main(["train", "xor", "--epochs", "1"]) == 0
+        assert main(["train", "xor", "--epochs", "1", "--no-report"]) == 0
     assert sorted(path.name for path in (here / "runs").iterdir()) == ["xor", "xor-2"]
     assert "exists already" in error(capsys_cleared(capsys), "train", "xor", "--out", "runs/xor")
     assert main(["train", "xor", "--epochs", "1", "--out", "runs/xor", "--overwrite"]) == 0
@@ -119,18 +140,21 @@ def test_train_on_a_table(runs, capsys):
 
 def test_ignore_may_be_repeated(here, capsys):
     (here / "t.csv").write_text("id,a,city,y\n" + "".join(f"{i},{i % 7},Oslo,{i * 0.5}\n" for i in range(30)))
-    assert "'city' holds text" in error(capsys, "train", "t.csv", "--target", "y")
-    assert main(["train", "t.csv", "--target", "y", "--ignore", "city", "--ignore", "id", "--epochs", "1"]) == 0
-    assert TrainedModel.load(here / "runs" / "t" / "model.safetensors").feature_names == ("a",)
+    refused = error(capsys, "train", "t.csv", "--target", "y", "--no-encode")
+    assert "column 'city' holds text ('Oslo')" in refused
+    assert "--ignore 'city'" in refused
+    for ignored in (["--ignore", "city", "--ignore", "id"], ["--ignore", "city,id"]):
+        assert main(["train", "t.csv", "--target", "y", *ignored, "--epochs", "1", "--out", "o", "--overwrite"]) == 0
+        assert TrainedModel.load(here / "o" / "model.safetensors").recipe.column_names == ("a",)
 
 
 @pytest.mark.parametrize(
     ("content", "target", "message"),
     [
-        ("a,y\n1,2\nnan,3\n", "y", "column 'a' has missing, NaN or infinite entries in 1 of 2 rows, first in row 2"),
+        ("a,y\n" + "1,2.5\ninf,3.5\n" * 9, "y", "column 'a' holds infinite numbers in"),
         ("a,y\n1,2\n", "Y", "target is 'Y', and there is no such column; did you mean 'y'?"),
-        ("", "y", "t.csv cannot be read: Empty CSV file"),
-        ("a,y\nx,u\nx,u\n", "y", "column 'a' holds text ('x' in row 1)"),
+        ("", "y", "t.csv cannot be read: it is empty"),
+        ("a,y\n" + "x,u\nx,v\n" * 9, "y", "no column is left to learn from: 'a' (all its entries are 'x')"),
         ("a,y\n1,u\n2,u\n", "y", "the single class 'u'"),
         ("a,y\n1,u\n2,v\n", "y", "class 'u' has a single row"),
     ],
@@ -145,7 +169,7 @@ def test_tables_that_do_not_fit(here, capsys, content, target, message):
     ("arguments", "message"),
     [
         (["nothing.csv", "--target", "y"], "there is no file nothing.csv"),
-        ([], "nothing to train on: give DATA, or --resume RUN"),
+        ([], "nothing to train on: give DATA, --again RUN, --config FILE or --resume RUN"),
         (["digts"], "did you mean 'digits'?"),
         (["/"], "'/' is a folder"),
         ([""], "'' is no dataset and no file"),
@@ -187,12 +211,12 @@ def test_missing_extras(here, capsys, monkeypatch):
 
 
 def test_a_full_disk(here, capsys, monkeypatch):
-    def write_run(outcome, record, folder):
+    def write_run(outcome, record, folder, report):
         raise OSError(28, "No space left on device", str(folder / "model.safetensors"))
 
     with monkeypatch.context() as full:
         full.setattr("tileprop.trainer.runs.training.write_run", write_run)
-        assert main(["train", "xor", "--epochs", "1"]) == cli.ERROR
+        assert main(["train", "xor", "--epochs", "1", "--no-report"]) == cli.ERROR
     lines = capsys.readouterr().err.splitlines()
     assert "model.safetensors: No space left on device" in lines[-2]
     assert lines[-1] == "tileprop: go on with it: tileprop train --resume runs/xor"
@@ -207,101 +231,16 @@ def test_too_large_for_memory(capsys, monkeypatch):
     assert "not enough memory: Unable to allocate 9 TiB" in error(capsys, "train", "xor")
 
 
-# predict -------------------------------------------------------------------------------------------------------------------
-
-
-def test_predict_classes(here, runs, capsys):
-    (here / "new.csv").write_text("b b,extra,a\n0.5,x,2\n-1,y,-3\n")
-    assert main(["predict", str(runs / "kinds"), "new.csv", "-o", "out.csv"]) == 0
-    assert capsys.readouterr().err == "tileprop: note: ignored columns that the model does not know: 'extra'\n"
-    table = csv.read_csv("out.csv")
-    model = TrainedModel.load(runs / "kinds" / "model.safetensors")
-    X = [[2.0, 0.5], [-3.0, -1.0]]
-    assert table.column_names == ["prediction", "probability_ja", "probability_nein"]
-    assert table.column(0).to_pylist() == model.predict(X).tolist() == ["ja", "nein"]
-    np.testing.assert_allclose(np.column_stack([table.column(i).to_numpy() for i in (1, 2)]), model.predict_proba(X))
-
-
-def test_predict_values_to_standard_output(here, runs, capsysbinary):
-    (here / "one.csv").write_text("a,b\n1,2\n")
-    for arguments in ([], ["-o", "-"]):
-        assert main(["predict", str(runs / "values" / "model.safetensors"), "one.csv", *arguments]) == 0
-        header, value = capsysbinary.readouterr().out.decode().split()
-        assert header == '"prediction"'
-        assert float(value) == pytest.approx(152, abs=15)
-
-
-def test_predict_arrays(here, runs, capsys):
-    X = np.array([[2.0, 0.5], [-3.0, -1.0]])
-    np.save("X.npy", X)
-    np.savez("X.npz", X=X)
-    for source in ("X.npy", "X.npz"):
-        assert main(["predict", str(runs / "kinds"), source, "-o", f"{source}.csv"]) == 0
-        assert csv.read_csv(f"{source}.csv").column("prediction").to_pylist() == ["ja", "nein"]
-    np.save("wide.npy", np.ones((2, 3)))
-    assert "wide.npy: X has 3 columns; the model takes 2" in error(capsys, "predict", runs / "kinds", "wide.npy")
-
-
-def test_predict_several_targets(here, capsys):
-    X = np.random.default_rng(0).normal(size=(30, 2))
-    np.savez("data.npz", X=X, T=X @ [[1.0, 2.0], [3.0, 4.0]])
-    assert main(["train", "data.npz", "--epochs", "1"]) == 0
-    assert main(["predict", "runs/data", "data.npz", "-o", "out.csv"]) == 0
-    assert csv.read_csv("out.csv").column_names == ["prediction_T0", "prediction_T1"]
-
-
-def test_predict_overwrites_when_asked(here, runs, capsys):
-    (here / "new.csv").write_text("a,b\n1,2\n")
-    (here / "out.csv").write_text("precious")
-    assert "out.csv exists already" in error(capsys, "predict", runs / "values", "new.csv", "-o", "out.csv")
-    assert (here / "out.csv").read_text() == "precious"
-    assert main(["predict", str(runs / "values"), "new.csv", "-o", "out.csv", "--overwrite"]) == 0
-    assert (here / "out.csv").read_text() != "precious"
-    assert sorted(path.name for path in here.iterdir()) == ["new.csv", "out.csv"]
-
-
-@pytest.mark.parametrize(
-    ("content", "arguments", "message"),
-    [
-        ("a,c\n1,2\n", [], "new.csv lacks columns that the model needs: 'b'"),
-        ("A,b\n1,2\n", [], "lacks columns that the model needs: 'a'; is it 'A'?"),
-        ("a,b\n1,\n1,2\n", [], "column 'b' has missing, NaN or infinite entries in 1 of 2 rows"),
-        ("a,b\n", [], "holds no rows"),
-        ("a,b\n1e300,2\n", [], "row 1: 'a' is 1e+300, too far from the training rows"),
-        ("a,b\n1,2\n", ["-o", "."], ". is a folder"),
-        ("a,b\n1,2\n", ["-o", "nowhere/out.csv"], "there is no folder nowhere"),
-    ],
-)
-def test_predict_errors(here, runs, capsys, content, arguments, message):
-    (here / "new.csv").write_text(content)
-    assert message in error(capsys, "predict", runs / "values", "new.csv", *arguments)
-    assert [path.name for path in here.iterdir()] == ["new.csv"]
-
-
-def test_files_that_are_no_models(here, runs, capsys):
-    (here / "new.csv").write_text("a,b\n1,2\n")
-    whole = (runs / "values" / "model.safetensors").read_bytes()
-    (here / "cut").write_bytes(whole[:-4])
-    assert "bytes of tensors; its header tells of" in error(capsys, "predict", "cut", "new.csv")
-    assert "bytes of tensors; its header tells of" in error(capsys, "info", "cut")
-    assert "new.csv is no safetensors file, or is cut short" in error(capsys, "info", "new.csv")
-    assert "holds no model.safetensors" in error(capsys, "info", here)
-    assert "there is no file runs/x" in error(capsys, "predict", "runs/x", "new.csv")
-    assert "new.txt is a file of unknown kind" in error(capsys, "predict", runs / "values", "new.txt")
-    Network([2, 1]).save("net")
-    assert "without the scaling and names" in error(capsys, "predict", "net", "new.csv")
-
-
 # info and the rest ---------------------------------------------------------------------------------------------------------
 
 
 def test_info_of_a_run(runs, capsys):
     assert main(["info", str(runs / "kinds")]) == 0
     output = capsys.readouterr().out
-    for text in ("2-64-64-2", "tanh, tanh, softmax", "log_loss", "float32", "4,482", "Kind", "ja, nein", "b b", "accuracy"):
+    for text in ("18-64-64-2", "silu, silu, softmax", "log_loss", "float32", "5,506", "Kind", "ja, nein", "b b", "accuracy"):
         assert text in output
     assert main(["info", str(runs / "values" / "model.safetensors")]) == 0
-    assert "target v" in capsys.readouterr().out
+    assert "  v " in capsys.readouterr().out
 
 
 def test_info_of_a_network_alone(here, capsys):
@@ -349,10 +288,42 @@ def test_wrong_usage(arguments, capsys):
 
 
 def test_control_characters_do_not_reach_the_terminal(capsys):
-    assert error(capsys, "info", "a\x1b[31mb\nc").endswith("there is no file a\\x1b[31mb c")
+    assert error(capsys, "info", "a\x1b[31mb\nc").endswith("there is no run folder a\\x1b[31mb c")
     with pytest.raises(SystemExit):
         main(["info", "a", "\x1b[31m"])
     assert "unrecognized arguments: \\x1b[31m" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["train", "xor", "--epoch", "5"], "unrecognized arguments: --epoch 5; did you mean '--epochs'?"),
+        (["train", "xor", "--optimiser=sgd"], "unrecognized arguments: --optimiser=sgd; did you mean '--optimizer'?"),
+        (["info", "--fingerprnt"], "unrecognized arguments: --fingerprnt; did you mean '--fingerprint'?"),
+        (["train", "xor", "--activation", "rellu"], "; did you mean 'relu'?"),
+        (["train", "xor", "--activation", "swish"], "; here it is called 'silu'"),
+        (["train", "xor", "--loss", "cross_entropy"], "; here it is called 'log_loss'"),
+        (["train", "xor", "--schedule", "onecycle"], "; did you mean 'one_cycle'?"),
+        (["train", "xor", "--optimizer", "AdamW"], "; here it is called 'adam'"),
+    ],
+)
+def test_a_mistyped_option_or_value_gives_the_near_name(here, capsys, arguments, near):
+    try:
+        status = main(arguments)
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert capsys.readouterr().err.endswith(f"{near}\n")
+    assert list(here.iterdir()) == []
+
+
+def test_help_names_every_choice(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for names in (HIDDEN_ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, CLASS_WEIGHTS):
+        for name in names:
+            assert re.search(rf"\b{name}\b", shown), name
 
 
 def test_interruption(here, capsys, monkeypatch):
@@ -377,9 +348,9 @@ def test_as_a_process(here, runs):
     process = command("predict", str(runs / "kinds"), "grün.csv")
     output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
-    assert output.startswith('"prediction"')
+    assert output.startswith('"Kind"')
     process = command("info", "nothing")
-    assert process.communicate(timeout=120) == ("", "tileprop: error: there is no file nothing\n")
+    assert process.communicate(timeout=120) == ("", "tileprop: error: there is no run folder nothing\n")
     assert process.returncode == 2
 
 
@@ -414,10 +385,10 @@ def test_an_interrupted_training_keeps_its_model(here, monkeypatch, capsys, numb
     output, errors = capsys.readouterr()
     run = here / "runs" / "spirals"
     assert errors.splitlines()[-2:] == [
-        "tileprop: interrupted after 3 of 60 epochs; the model as it was then is in runs/spirals",
+        "tileprop: interrupted after 3 of 60 epochs; the model of epoch 3, the best so far, is in runs/spirals",
         "tileprop: go on with it: tileprop train --resume runs/spirals",
     ]
-    assert "3 epochs, batches of 32" in output
+    assert "kept epoch 3 of 3, batches of 16" in output
     record = json.loads((run / "run.json").read_text())
     assert (record["state"], record["results"]["epochs"]) == ("interrupted", 3)
     assert (run / "fit.checkpoint").is_file()

@@ -7,9 +7,13 @@ from tileprop.trainer.displays import LossCurveDisplay
 
 matplotlib = pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
+from sklearn.compose import TransformedTargetRegressor  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning, NotFittedError  # noqa: E402
 from sklearn.inspection import DecisionBoundaryDisplay  # noqa: E402
 from sklearn.linear_model import LinearRegression  # noqa: E402
+from sklearn.model_selection import GridSearchCV  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
 from tileprop.trainer.estimators import MLPClassifier, MLPRegressor  # noqa: E402
 
 matplotlib.use("Agg")
@@ -56,14 +60,15 @@ def test_all_curves():
     display = LossCurveDisplay(
         loss_curve=np.array([3.0, 2.0]), validation_loss_curve=(4.0, 3.0), validation_scores=[0.5, 0.9], estimator_name="net"
     ).plot()
-    assert curves(display.ax_) == [("net: training loss", [3.0, 2.0]), ("net: validation loss", [4.0, 3.0])]
-    assert curves(display.score_ax_) == [("net: validation score", [0.5, 0.9])]
+    assert curves(display.ax_) == [("training loss", [3.0, 2.0]), ("validation loss", [4.0, 3.0])]
+    assert curves(display.score_ax_) == [("validation score", [0.5, 0.9])]
     assert display.score_ax_.get_ylabel() == "Validation score"
     assert display.lines_ == [*display.ax_.lines, *display.score_ax_.lines]
     assert [line.get_linestyle() for line in display.lines_] == ["-", "--", ":"]
-    assert len({line.get_color() for line in display.lines_}) == 1
+    assert len({line.get_color() for line in display.lines_}) == 3
+    assert len({line.get_marker() for line in display.lines_}) == 3
     assert display.ax_.get_legend() is None
-    assert legend(display.score_ax_) == ["net: training loss", "net: validation loss", "net: validation score"]
+    assert legend(display.score_ax_) == ["net", "training loss", "validation loss", "validation score"]
     display.figure_.canvas.draw()
 
 
@@ -74,7 +79,7 @@ def test_arguments_of_plot(style):
     display.plot(ax=ax, name="other", **style)
     assert display.ax_ is ax
     assert all((line.get_color(), line.get_linewidth()) == ("red", 3) for line in display.lines_)
-    assert all(line.get_label().startswith("other: ") for line in display.lines_)
+    assert legend(display.score_ax_)[0] == "other"
 
 
 @pytest.mark.parametrize("layout", [None, "constrained"])
@@ -89,17 +94,19 @@ def test_two_displays_on_the_same_axes(layout):
     assert elsewhere.score_ax_ is not first.score_ax_
     assert len(figure.axes) == 4
     assert above.get_legend() is None
-    assert legend(first.score_ax_) == [
-        *["a: training loss", "b: training loss", "c: training loss", "a: validation score", "b: validation score"]
-    ]
-    assert first.lines_[0].get_color() != second.lines_[0].get_color()
+    scored = ["training loss", "validation score"]
+    assert legend(first.score_ax_) == ["a", *scored, "b", *scored, "c", "training loss"]
+    lines = [*first.lines_, *second.lines_, *third.lines_]
+    assert len({line.get_color() for line in lines}) == 5
+    assert [text.get_text() for text in elsewhere.score_ax_.get_legend().get_texts()] == scored
 
 
 @pytest.mark.parametrize(("estimator", "y"), [(MLPClassifier, LABELS), (MLPRegressor, VALUES)])
 def test_from_estimator(estimator, y):
     fitted = small(estimator).fit(X, y)
     display = LossCurveDisplay.from_estimator(fitted)
-    assert curves(display.ax_) == [(f"{estimator.__name__}: training loss", fitted.loss_curve_)]
+    assert curves(display.ax_) == [("training loss", fitted.loss_curve_)]
+    assert legend(display.ax_) == [estimator.__name__, "training loss"]
     assert display.score_ax_ is None
     assert LossCurveDisplay.from_estimator(fitted, name="n", color="red").lines_[0].get_color() == "red"
 
@@ -109,13 +116,13 @@ def test_from_estimator_with_early_stopping():
     _, ax = plt.subplots()
     display = LossCurveDisplay.from_estimator(fitted, ax=ax, name="net")
     assert display.ax_ is ax
-    assert curves(display.score_ax_) == [("net: validation score", fitted.validation_scores_)]
+    assert curves(display.score_ax_) == [("validation score", fitted.validation_scores_)]
 
 
 def test_from_estimator_with_validation_losses():
     fitted = small(MLPRegressor).fit(X, VALUES)
     fitted.validation_loss_curve_ = [3.0, 2.0, 1.0]
-    assert curves(LossCurveDisplay.from_estimator(fitted).ax_)[1] == ("MLPRegressor: validation loss", [3.0, 2.0, 1.0])
+    assert curves(LossCurveDisplay.from_estimator(fitted).ax_)[1] == ("validation loss", [3.0, 2.0, 1.0])
 
 
 def test_estimators_without_a_curve():
@@ -128,12 +135,38 @@ def test_estimators_without_a_curve():
         LossCurveDisplay.from_estimator(LinearRegression().fit(X, VALUES))
 
 
+def test_a_line_of_the_user_s_own_stays_in_the_legend():
+    _, ax = plt.subplots()
+    ax.plot([1, 2], [3, 3], label="goal")
+    LossCurveDisplay(loss_curve=[3.0, 2.0], estimator_name="net").plot(ax=ax)
+    assert legend(ax) == ["goal", "net", "training loss"]
+
+
+def test_pipelines_and_searches():
+    pipeline = make_pipeline(StandardScaler(), small(MLPClassifier)).fit(X, LABELS)
+    display = LossCurveDisplay.from_estimator(pipeline)
+    assert curves(display.ax_) == [("training loss", pipeline[-1].loss_curve_)]
+    assert legend(display.ax_)[0] == "MLPClassifier"
+    search = GridSearchCV(pipeline, {"mlpclassifier__alpha": [0.0, 1.0]}, cv=2).fit(X, LABELS)
+    best = search.best_estimator_[-1].loss_curve_
+    assert curves(LossCurveDisplay.from_estimator(search).ax_) == [("training loss", best)]
+    scaled = TransformedTargetRegressor(small(MLPRegressor), transformer=StandardScaler()).fit(X, VALUES)
+    assert curves(LossCurveDisplay.from_estimator(scaled).ax_) == [("training loss", scaled.regressor_.loss_curve_)]
+    with pytest.raises(InputError, match="this GridSearchCV has refit=False"):
+        LossCurveDisplay.from_estimator(GridSearchCV(pipeline, {}, cv=2, refit=False).fit(X, LABELS))
+    with pytest.raises(NotFittedError):
+        LossCurveDisplay.from_estimator(GridSearchCV(pipeline, {}))
+    with pytest.raises(InputError, match="estimator is a StandardScaler, without loss_curve_"):
+        LossCurveDisplay.from_estimator(make_pipeline(StandardScaler()).fit(X))
+
+
 def test_from_history():
     display = LossCurveDisplay.from_history(History(9, [3.0, 2.0], val_loss=[4.0, 3.0]))
     assert curves(display.ax_) == [("training loss", [3.0, 2.0]), ("validation loss", [4.0, 3.0])]
     named = LossCurveDisplay.from_history(History(9, [3.0]), ax=display.ax_, name="b", alpha=0.5)
     assert named.ax_ is display.ax_
-    assert curves(display.ax_)[2] == ("b: training loss", [3.0])
+    assert curves(display.ax_)[2] == ("training loss", [3.0])
+    assert legend(display.ax_) == ["training loss", "validation loss", "b", "training loss"]
 
 
 @pytest.mark.parametrize(

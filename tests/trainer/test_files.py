@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from tileprop.trainer import InputError, ModelFormatError, Network
+from tileprop.trainer.data.array_recipe import ArrayRecipe
 from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.files import FORMAT, load_network, save_network
 from tileprop.trainer.runs.trained_model import TrainedModel
+from tileprop.trainer.tables.recipe import Recipe
 from tileprop.trainer.tensor_files import MOST_HEADER
 
 pytestmark = pytest.mark.plain
@@ -301,9 +303,12 @@ def originals(tmp_path):
     """Files and what loads them."""
     scaling = Scaling(np.array([10.0, -1.0]), np.array([2.0, 0.5]))
     classifier = Network([2, 4, 3], output_activation="softmax", loss="log_loss")
-    TrainedModel(classifier, scaling, ("größe", "b"), "classification", "Klasse", ("rot", "grün", "blau")).save(tmp_path / "a")
+    recipe = ArrayRecipe(scaling, ("größe", "b"))
+    TrainedModel(classifier, recipe, "classification", ("Klasse",), ("rot", "grün", "blau")).save(tmp_path / "a")
     regressor = Network([2, 3, 2], "relu", "identity", dtype="float64")
-    TrainedModel(regressor, scaling, ("a", "b"), "regression", target_scaling=scaling).save(tmp_path / "b")
+    table = pytest.importorskip("pyarrow").table({"x": [1.5, None, 3.0], "c": ["u", "v", "u"]})
+    errors = np.arange(6.0).reshape(2, 3)
+    TrainedModel(regressor, Recipe.fit(table), "regression", ("y", "z"), (), scaling, errors).save(tmp_path / "b")
     Network([3, 1], bias=False).save(tmp_path / "c")
     Network([1, 2, 3, 4, 5], ["tanh", "relu", "exp"]).save(tmp_path / "d")
     loads = [TrainedModel.load, TrainedModel.load, Network.load, Network.load]

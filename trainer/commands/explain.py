@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import re
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..explanation.page import Explanation
+    from ..runs.trained_model import TrainedModel
 
 EXAMPLES = """\
 Rows are separated by semicolons. A list that starts with a minus sign needs an equals sign: --x=-1,0.5
@@ -28,7 +30,7 @@ examples:
   tileprop explain --sizes 2,3,1 --x "0,0;0,1;1,0;1,1" --t 0,1,1,0 --activation tanh
   tileprop explain --sizes 2,4,4,3 --activation relu,tanh --output-activation softmax --loss log_loss --x 1,2 --t 2
   tileprop explain --sizes 2,3,2 --activation gelu --output-activation identity --loss quantile --quantile 0.1,0.9 --x 1,2 --t 2
-  tileprop explain --run runs/iris --x 5.1,3.5,1.4,0.2 --t 0
+  tileprop explain --run runs/iris --x 5.1,3.5,1.4,0.2 --t setosa
 """
 # What --sizes needs, and what may go with it; --document knows all of these itself, and --run those of the network.
 NEEDED = ("sizes", "x", "t")
@@ -61,7 +63,11 @@ def add_explain_command(subparsers: Any) -> None:
     parser.add_argument(
         "--x", metavar="X,X,...", help="the inputs of a sample, or of several, row by row; a run's in its own units"
     )
-    parser.add_argument("--t", metavar="T,T,...", help="its targets; or a class, counted from 0, for log_loss over softmax")
+    parser.add_argument(
+        "--t",
+        metavar="T,T,...",
+        help="its targets; or a class, by its name in a run, or counted from 0, for log_loss over softmax",
+    )
     # The defaults are filled in later, so that what was given is known.
     network = parser.add_argument_group("network")
     network.add_argument(
@@ -94,7 +100,7 @@ def _document(args: argparse.Namespace) -> Explanation:
 
 
 def _saved(args: argparse.Namespace) -> Explanation:
-    from ..arrays import as_inputs
+    from ..data.targets import CLASSIFICATION
     from ..explanation.explain import explain
     from ..files import load_network
     from ..network import Network
@@ -108,12 +114,14 @@ def _saved(args: argparse.Namespace) -> Explanation:
         if getattr(args, name) is None:
             raise InputError(f"{_option(name)} is missing: --run needs --x and --t")
     rate = DEFAULTS["learning_rate"] if args.learning_rate is None else args.learning_rate
-    x, t = _numbers("x", args.x), _numbers("t", args.t)
     path = find_model(Path(args.run))
     network, arrays, notes = load_network(Network, path)
-    if notes:
+    if not notes:
+        x, t = _numbers("x", args.x), _numbers("t", args.t)
+    else:
         model = TrainedModel.from_parts(path, network, arrays, notes)
-        x = model.scaled(as_inputs(np.atleast_2d(x), len(model.feature_names), np.dtype(np.float64), "--x"))
+        x = _prepared(model, args.x)
+        t = _classes(model, args.t) if model.task == CLASSIFICATION else _numbers("t", args.t)
         targets = np.asarray(t)
         if model.target_scaling is not None and targets.size == len(x) * len(model.target_scaling.mean):
             t = model.target_scaling.apply(targets.reshape(len(x), -1))
@@ -122,6 +130,41 @@ def _saved(args: argparse.Namespace) -> Explanation:
         return explain(network, x, t, rate)
     except (TypeError, ValueError) as error:
         raise InputError(_as_options(str(error))) from None
+
+
+def _prepared(model: TrainedModel, text: str) -> np.ndarray:
+    """X (n, n_features) of samples in the model's own units: numbers, or entries of the columns of its table."""
+    from ..arrays import as_inputs
+
+    if not model.takes_table:
+        x = np.atleast_2d(_numbers("x", text))
+        return model.prepare(as_inputs(x, len(model.feature_names), np.dtype(np.float64), "--x"))
+    from ..extras import require
+
+    arrow = require("pyarrow", "the columns of a table")
+    rows, columns = list(csv.reader(text.split(";"), skipinitialspace=True)), model.recipe.column_names
+    if any(len(row) != len(columns) for row in rows):
+        raise InputError(f"--x is {text!r}; it must have {len(columns)} entries, for {', '.join(columns)}")
+    cells = {name: arrow.chunked_array([[row[i] for row in rows]]) for i, name in enumerate(columns)}
+    return model.prepare(arrow.table(cells))
+
+
+def _classes(model: TrainedModel, text: str) -> Any:
+    """The classes that are named, as their numbers. Numbers alone count from 0, unless they are names of classes."""
+    from ..data.suggestions import did_you_mean, listed
+
+    found: list[int] = []
+    for part in (part.strip() for row in text.split(";") for part in next(csv.reader([row]), [])):
+        if part in model.class_names:
+            found.append(model.class_names.index(part))
+        elif part.isdecimal() and int(part) < len(model.class_names):
+            found.append(int(part))
+        elif re.fullmatch(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?", part):
+            return _numbers("t", text)  # targets of a network of another loss than log_loss, or an error
+        else:
+            meant = did_you_mean(part, model.class_names) or ";"
+            raise InputError(f"--t is {part!r}, which is no class{meant} the classes are {listed(model.class_names, 20)}")
+    return found
 
 
 def _network(args: argparse.Namespace) -> Explanation:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runs.report import print_table
+from ..runs.results import print_evaluations
 
 if TYPE_CHECKING:
     from ..runs.record import RunRecord
@@ -107,26 +108,32 @@ def _show_model(run: Path) -> None:
 
 
 def _show_columns(model: Any) -> None:
-    columns = [
-        (name, f"{mean:.6g}", f"{scale:.6g}")
-        for name, mean, scale in zip(model.feature_names, model.scaling.mean, model.scaling.scale, strict=True)
-    ]
-    more = len(columns) - MOST_COLUMNS
-    if more > 0:
-        columns = [*columns[:MOST_COLUMNS], (f"and {more} more", "", "")]
+    if model.takes_table:
+        columns = [(c.name, c.kind, c.treatment, f"{c.missing:.1%}") for c in model.recipe.report()]
+        print_table("Columns", _first(columns), ("column", "kind", "treatment", "missing"))
+    else:
+        scaling = model.recipe.scaling
+        columns = [
+            (n, f"{m:.6g}", f"{s:.6g}") for n, m, s in zip(model.feature_names, scaling.mean, scaling.scale, strict=True)
+        ]
+        print_table("Scaling", _first(columns), ("column", "mean", "scale"))
     if model.target_scaling is not None:
         scaling = model.target_scaling
-        columns += [
-            (f"target {model.target_name}", f"{m:.6g}", f"{s:.6g}") for m, s in zip(scaling.mean, scaling.scale, strict=True)
-        ]
-    print_table("Scaling", columns, ("column", "mean", "scale"))
+        targets = zip(model.target_names, scaling.mean, scaling.scale, strict=True)
+        print_table("Target", [(name, f"{m:.6g}", f"{s:.6g}") for name, m, s in targets], ("target", "mean", "scale"))
+
+
+def _first(columns: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    more = len(columns) - MOST_COLUMNS
+    return columns if more <= 0 else [*columns[:MOST_COLUMNS], (f"and {more} more", *[""] * (len(columns[0]) - 1))]
 
 
 def _show_run(record: RunRecord, run: Path) -> None:
-    results = {} if record.results is None else dataclasses.asdict(record.results)
+    results = {} if record.results is None else vars(record.results)
     rows = [("state", _state(record, run)), ("started", record.started), ("ended", record.ended)]
-    rows += [(name, _figures(value)) for name, value in results.items() if value is not None]
+    rows += [(name, _figures(value)) for name, value in results.items() if value is not None and name != "evaluations"]
     print_table("Run", [(name, value) for name, value in rows if value is not None])
+    print_evaluations((record.results and record.results.evaluations) or {})
 
 
 def _state(record: RunRecord, run: Path) -> str:
@@ -139,6 +146,8 @@ def _state(record: RunRecord, run: Path) -> str:
 
 
 def _figures(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_figures(v)}" for name, v in value.items())
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,9 +1,10 @@
-"""`tileprop predict`: a model and rows in, a CSV table of predictions out."""
+"""`tileprop predict`: a model and rows in, a table of predictions out."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from .ending import say
+from .table_options import READING, AppendNames, add_reading_options, names
 
 if TYPE_CHECKING:
     from ..runs.trained_model import TrainedModel
 
 EXAMPLES = """\
 Columns are matched by name, in any order; columns that the model does not know are ignored. Arrays (.npy, or X of an .npz)
-are matched by position. One line comes out for each row: the prediction and, for classes, the probability of each.
+are matched by position. One line comes out for each row. The column of predictions has the target's name.
 
 examples:
   tileprop predict runs/houses new.csv -o predictions.csv
+  tileprop predict runs/houses new.csv -o predictions.parquet --keep id --interval
+  tileprop predict runs/passengers new.csv --proba
   tileprop predict runs/digits/model.safetensors X.npy | head
 """
 
@@ -30,15 +35,30 @@ def add_predict_command(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "predict",
         help="predict for the rows of a file",
-        description="Predict for the rows of a CSV, Parquet, .npy or .npz file, scaled and named as in training.",
+        description="Predict for the rows of a table, an .npy or an .npz file, prepared as in training.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("run", metavar="RUN", help="a run folder, or a model's file")
-    parser.add_argument("data", metavar="DATA", help="a .csv, .tsv, .parquet, .npy or .npz file")
-    parser.add_argument("-o", "--out", metavar="FILE", default="-", help="the CSV file to write (default: standard output)")
+    parser.add_argument("data", metavar="DATA", help="a .csv, .tsv, .txt, .parquet, .npy or .npz file, or - for standard input")
+    parser.add_argument(
+        "-o", "--out", metavar="FILE", default="-", help="the CSV or Parquet file to write (default: CSV to standard output)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE where it exists")
+    parser.add_argument(
+        "--keep", metavar="A,B", type=names, action=AppendNames, help="columns of DATA to write before the predictions"
+    )
+    parser.add_argument("--proba", action="store_true", help="write the probability of each class too")
+    parser.add_argument(
+        "--interval",
+        nargs="?",
+        type=float,
+        const=0.9,
+        metavar="SHARE",
+        help="write an interval that holds this share of the targets (default: 0.9), by the errors on the validation rows",
+    )
+    add_reading_options(parser)
 
 
 def run_predict(args: argparse.Namespace) -> int:
@@ -54,54 +74,111 @@ def run_predict(args: argparse.Namespace) -> int:
     if out is not None and os.path.lexists(out) and not args.overwrite:
         raise InputError(f"{out} exists already; choose another file, or replace it with --overwrite")
     model = TrainedModel.load(find_model(Path(args.run)))
-    _write(_predictions(model, _rows(model, Path(args.data))), out)
+    _check_options(model, args)
+    rows, kept = _rows(model, args)
+    # The true targets may be kept, to be compared.
+    predictions = {f"predicted {name}" if name in kept else name: c for name, c in _predictions(model, rows, args).items()}
+    _write(kept | predictions, out)
     return 0
 
 
-def _rows(model: TrainedModel, path: Path) -> np.ndarray:
-    """X (n, n_features), its columns in the model's order."""
-    from ..data import array_files, tables
-    from ..data.suggestions import did_you_mean, listed
+def _check_options(model: TrainedModel, args: argparse.Namespace) -> None:
+    from ..data.targets import REGRESSION
 
-    suffix = path.suffix.lower()
-    if suffix in array_files.SUFFIXES:
-        X = array_files.read_features(path)
-        if X.shape[1] != len(model.feature_names):
-            raise InputError(f"{path}: X has {X.shape[1]} columns; the model takes {len(model.feature_names)}")
-        return X
-    if suffix not in tables.SUFFIXES:
-        raise InputError(f"{path} is a file of unknown kind; known are {', '.join((*tables.SUFFIXES, *array_files.SUFFIXES))}")
-    table = tables.read_table(path)
-    missing = [name for name in model.feature_names if name not in table.column_names]
-    extra = [name for name in table.column_names if name not in model.feature_names]
-    if missing:
-        hint = did_you_mean(missing[0], extra)
-        raise InputError(f"{path} lacks columns that the model needs: {listed(missing)}{hint.replace('did you mean', 'is it')}")
+    if args.proba and model.task == REGRESSION:
+        raise InputError("--proba is for classes, and this model was trained for regression; leave it out, or give --interval")
+    if args.interval is None:
+        return
+    if model.task != REGRESSION:
+        raise InputError("--interval is for regression, and this model has classes; leave it out, or give --proba")
+    if not 0.0 < args.interval < 1.0:
+        raise InputError(f"--interval is {args.interval}; it must be a share between 0 and 1, as 0.9")
+    if model.errors is None:
+        raise InputError(
+            "--interval needs the errors on validation rows, and this model was trained without; train it with them"
+        )
+
+
+def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+    """The rows that the model takes, and the columns to keep."""
+    from ..data import array_files
+    from ..data.suggestions import did_you_mean, existing_file, listed
+    from ..tables.dialects import ReadingOptions
+    from ..tables.reading import SUFFIXES, is_table, read_table
+    from ..tables.recipe import check_columns, numbers_of
+
+    path, keep = Path(args.data), args.keep or ()
+    reading = {name: getattr(args, name) for name in READING if getattr(args, name) is not None}
+    if path.suffix.lower() in array_files.SUFFIXES:
+        for option in [*reading, *(["keep"] if keep else [])]:
+            raise InputError(f"--{option.replace('_', '-')} is for tables, and {path} is none; leave it out")
+        X, known = array_files.read_features(path), model.recipe.column_names
+        if X.shape[1] != len(known):
+            raise InputError(f"{path}: X has {X.shape[1]} columns; the model takes {len(known)}")
+        return X, {}
+    if not is_table(path):
+        existing_file(path)
+        raise InputError(
+            f"{path} is a file of unknown kind; known are {', '.join((*SUFFIXES, '.csv.gz', *array_files.SUFFIXES))}"
+        )
+    read = read_table(path, ReadingOptions(**reading))
+    for note in read.notes:
+        say(f"note: {note}")
+    table, known = read.table, model.recipe.column_names
+    there = dict(zip(table.column_names, table.columns, strict=True))
+    for name in keep:
+        if name not in there:
+            raise InputError(
+                f"--keep is {name!r}, and there is no such column{did_you_mean(name, there) or f'; there are {listed(there)}'}"
+            )
+    try:
+        check_columns(known, there)
+        rows = table.select(list(known))
+        rows = rows if model.takes_table else numbers_of(rows)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    used = {*known, *keep, *model.target_names}
+    extra = [name for name in there if name not in used]
     if extra:
-        print(f"tileprop: note: ignored columns that the model does not know: {listed(extra)}", file=sys.stderr)
-    return tables.feature_matrix(table, model.feature_names, path)
+        say(f"note: ignored columns that the model does not use: {listed(extra)}")
+    return rows, {name: there[name] for name in keep}
 
 
-def _predictions(model: TrainedModel, X: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of the table."""
-    values = model.predict(X)
-    if values.ndim == 2:
-        return {f"prediction_{model.target_name}{i}": column for i, column in enumerate(values.T)}
-    columns = {"prediction": values}
-    if model.class_names:
-        columns |= {f"probability_{name}": p for name, p in zip(model.class_names, model.predict_proba(X).T, strict=True)}
+def _predictions(model: TrainedModel, rows: Any, args: argparse.Namespace) -> dict[str, Any]:
+    """The columns of the predictions."""
+    from ..data.targets import CLASSIFICATION, REGRESSION
+
+    Y = model.outputs(rows)
+    values = model.decoded(Y)
+    if model.task == REGRESSION:
+        values = values.astype(model.network.dtype)
+    elif all(re.fullmatch("0|-?[1-9][0-9]{,17}", name) for name in model.class_names):
+        values = values.astype(np.int64)  # whole numbers were their classes
+    columns: dict[str, Any] = {}
+    for i, name in enumerate(model.target_names):
+        columns[name] = values if values.ndim == 1 else np.ascontiguousarray(values[:, i])
+        if args.interval is not None:
+            below, above = model.interval(args.interval, i)
+            columns[f"{name} low"], columns[f"{name} high"] = columns[name] + below, columns[name] + above
+    if args.proba:
+        P = model.probabilities(Y).astype(model.network.dtype)
+        labels = model.class_names if model.task == CLASSIFICATION else model.target_names
+        before = f"{model.target_name}=" if model.task == CLASSIFICATION else "probability of "
+        columns |= {f"{before}{label}": np.ascontiguousarray(p) for label, p in zip(labels, P.T, strict=True)}
     return columns
 
 
-def _write(columns: dict[str, np.ndarray], out: Path | None) -> None:
-    from ..data.tables import write_csv
+def _write(columns: dict[str, Any], out: Path | None) -> None:
+    from ..tables.reading import PARQUET_SUFFIXES
+    from ..tables.writing import write_csv, write_parquet
     from ..writing import whole_file
 
     if out is None:
         write_csv(columns, sys.stdout.buffer)
         return
+    write = write_parquet if out.suffix.lower() in PARQUET_SUFFIXES else write_csv
     try:
         with whole_file(out) as file:
-            write_csv(columns, file)
+            write(columns, file)
     except FileNotFoundError as error:
         raise InputError(f"there is no folder {out.parent}; make it, or write elsewhere") from error

@@ -4,32 +4,69 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bounds import check_whole, check_within
 from ..errors import DivergenceError, InputError
+from ..runs.settings import (
+    CLASS_WEIGHTS,
+    DTYPES,
+    EPOCHS,
+    HIDDEN_ACTIVATIONS,
+    LOSSES,
+    NONE,
+    OPTIMIZERS,
+    PATIENCE,
+    SCHEDULES,
+    Settings,
+)
+from .config import with_config
 from .ending import say, status_of
+from .table_options import add_column_options, add_reading_options
 
 if TYPE_CHECKING:
+    from ..runs.experiment import Experiment
     from ..runs.training import Ended
 
 EXAMPLES = """\
 data:
   named      digits breast_cancer wine iris diabetes (scikit-learn's)
   generated  xor moons circles spirals
-  files      .csv .tsv .parquet, with --target COLUMN; .npz with arrays X and y; X.npy with --target y.npy
+  files      .csv .tsv .txt, also with .gz, and .parquet, with --target COLUMN; - for CSV from standard input;
+             .npz with arrays X and y; X.npy with --target y.npy
+
+Tables may hold text, dates and missing entries. What becomes of each column is shown before the training, and kept with the
+model. How a text file is to be read is guessed from its first lines; what was guessed is shown.
 
 examples:
   tileprop train digits
   tileprop train spirals --epochs 200 --hidden 32,32 --seed 3
   tileprop train diabetes --hidden none --out runs/linear
-  tileprop train houses.csv --target price --ignore id --ignore address
+  tileprop train houses.csv --target price --ignore id,address
+  tileprop train sales.csv --target units --sep ";" --decimal , --categorical store
   tileprop train X.npy --target y.npy --optimizer sgd --learning-rate 0.05 --dtype float64
+  tileprop train --again runs/houses --seed 1      train anew with the settings of a run, but for those given
+  tileprop train --config houses.toml              options from a file, such as data = "houses.csv", hidden = [32, 32]
   tileprop train --resume runs/houses              go on after Ctrl-C or a crash
 """
+# Columns of a table shown before the training.
+MOST_COLUMNS = 60
 # What decides where and how a run is kept, and not about its result.
-KEEPING = ("command", "resume", "out", "overwrite", "checkpoint", "checkpoint_every", "max_seconds")
+KEEPING = (
+    "command",
+    "resume",
+    "again",
+    "config",
+    "out",
+    "overwrite",
+    "checkpoint",
+    "checkpoint_every",
+    "max_seconds",
+    "report",
+)
 
 
 def add_train_command(subparsers: Any) -> None:
@@ -44,34 +81,71 @@ def add_train_command(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("source", metavar="DATA", nargs="?", help="the name of a dataset, or a file")
+    _declare(parser)
     parser.add_argument(
         "--resume", metavar="RUN", help="go on with a run that was interrupted or killed, with its own settings and data"
     )
+    parser.add_argument(
+        "--again", metavar="RUN", help="train anew with the settings and data of that run; other options given change them"
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", help="options from a TOML file, whose keys are their long names; the command line wins"
+    )
+
+
+def _declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that a file may hold, too."""
+    parser.add_argument("source", metavar="DATA", nargs="?", help="the name of a dataset, or a file")
     data = parser.add_argument_group("data")
-    data.add_argument("--target", help="column of a table, array of an .npz file, or second .npy file, with the targets")
-    data.add_argument("--task", help="classification or regression (default: by the targets)")
-    data.add_argument("--ignore", metavar="COLUMN", action="append", help="leave out a column of a table; may be repeated")
+    data.add_argument(
+        "--target", metavar="NAME", help="column of a table, or several: a,b; array of an .npz file, or second .npy file"
+    )
+    data.add_argument("--task", help="classification, regression, or multilabel for several targets (default: by the targets)")
+    add_column_options(data)
     data.add_argument("--n-samples", type=int, metavar="N", help="rows of generated data (default: 500)")
     data.add_argument("--noise", type=float, metavar="X", help="standard deviation of the noise on generated data")
     data.add_argument("--test-size", type=float, metavar="SHARE", help="share of the rows to hold out (default: 0.2)")
     data.add_argument(
-        "--validation-size", type=float, metavar="SHARE", help="share of the other rows to validate on (default: 0.1)"
+        "--validation-size", type=float, metavar="SHARE", help="share of the other rows to validate on (default: 0.15)"
     )
     data.add_argument("--seed", type=int, metavar="N", help="of generated data, split, initial weights and order (default: 0)")
+    add_reading_options(parser)
     network = parser.add_argument_group("network")
     network.add_argument(
         "--hidden", type=_widths, metavar="N,N,...", help="widths of the hidden layers, or none (default: 64,64)"
     )
-    network.add_argument("--activation", help="of the hidden layers: tanh, relu, sigmoid or identity (default: tanh)")
-    network.add_argument("--loss", help="log_loss (default for classification), squared_error (default for regression) or mse")
-    network.add_argument("--dtype", help="float32 (default) or float64")
+    network.add_argument("--activation", help=f"of the hidden layers: {_names(HIDDEN_ACTIVATIONS, 'silu')}")
+    network.add_argument(
+        "--loss", help=f"{', '.join(LOSSES)} (default: log_loss for classification, squared_error for regression)"
+    )
+    network.add_argument(
+        "--dropout", type=float, metavar="X", help="share of the hidden units left out of a step (default: 0.2)"
+    )
+    network.add_argument("--dtype", help=_names(DTYPES, "float32"))
     training = parser.add_argument_group("training")
-    training.add_argument("--epochs", type=int, metavar="N", help="passes over the training rows (default: 60)")
-    training.add_argument("--batch-size", type=int, metavar="N", help="rows of a step (default: 32)")
-    training.add_argument("--optimizer", help="adam (default) or sgd")
-    training.add_argument("--learning-rate", type=float, metavar="X", help="default: 0.002 for adam, 0.1 for sgd")
+    training.add_argument(
+        "--early-stopping", action=argparse.BooleanOptionalAction, default=None,
+        help="keep the epoch with the lowest validation loss, and stop where it no longer falls (default: on)",
+    )  # fmt: skip
+    training.add_argument(
+        "--patience", type=int, metavar="N", help=f"epochs without improvement to wait for (default: {PATIENCE})"
+    )
+    training.add_argument("--epochs", type=int, metavar="N", help=f"most passes over the training rows (default: {EPOCHS})")
+    training.add_argument(
+        "--batch-size", type=int, metavar="N", help="rows of a step (default: about a fiftieth of the training rows, 16 to 256)"
+    )
+    training.add_argument("--optimizer", help=_names(OPTIMIZERS, "adam"))
+    rates = ", ".join(f"{rate:g} for {name}" for name, (_, rate) in OPTIMIZERS.items())
+    training.add_argument("--learning-rate", type=float, metavar="X", help=f"default: {rates}")
     training.add_argument("--momentum", type=float, metavar="X", help="of sgd (default: 0.9)")
+    training.add_argument("--schedule", help=f"of the learning rate: {_names(SCHEDULES, 'constant')}")
+    training.add_argument("--weight-decay", type=float, metavar="X", help="as in AdamW (default: 0)")
+    training.add_argument(
+        "--class-weight", help=f"{_names(CLASS_WEIGHTS, NONE)}; balanced: rare classes count as much as frequent ones"
+    )
+    training.add_argument(
+        "--label-smoothing", type=float, metavar="X", help="part of each target spread over all classes (default: 0)"
+    )
     training.add_argument(
         "--max-seconds", type=float, metavar="X", help="stop the training after this time; it can go on with --resume"
     )
@@ -82,6 +156,16 @@ def add_train_command(subparsers: Any) -> None:
         "--checkpoint-every", type=int, metavar="N", help="write a checkpoint after every N epochs (default: once a minute)"
     )
     output.add_argument("--no-checkpoint", dest="checkpoint", action="store_false", help="write none")
+    output.add_argument(
+        "--no-report",
+        dest="report",
+        action="store_false",
+        help="write no pictures and no report.html, which take seconds",
+    )
+
+
+def _names(names: Iterable[str], default: str) -> str:
+    return ", ".join(f"{name} (default)" if name == default else name for name in names)
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -97,28 +181,38 @@ def run_train(args: argparse.Namespace) -> int:
     """Train, write the run folder, show the result."""
     from ..extras import require
 
+    for option in ("config", "again"):
+        if args.resume is not None and getattr(args, option) is not None:
+            raise InputError(f"--{option} does not go with --resume, which goes on with the settings of its run")
+    if args.config is not None:
+        with_config(args, _declare)
     if args.checkpoint_every is not None:
         check_whole("checkpoint_every", args.checkpoint_every, 1)
         if not args.checkpoint:
             raise InputError("--checkpoint-every does not go with --no-checkpoint")
     check_within("max_seconds", args.max_seconds, 0.0, above=True, or_none=True)
     given = {name: value for name, value in vars(args).items() if value is not None and name not in KEEPING}
-    if "ignore" in given:
-        given["ignore"] = tuple(given["ignore"])
     require("safetensors", "saving the model")
     ended = _new(args, given) if args.resume is None else _resumed(args, given)
     return _show(ended)
 
 
 def _new(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
-    from ..runs.settings import Settings
+    from ..runs.finding import find_run
     from ..runs.training import new_run
 
-    if args.source is None:
-        raise InputError("nothing to train on: give DATA, or --resume RUN; tileprop train --help shows examples")
-    settings = Settings(**given)
+    if args.again is not None:
+        settings = find_run(Path(args.again)).settings.changed(**given)
+    elif args.source is not None:
+        settings = Settings(**given)
+    else:
+        raise InputError(
+            "nothing to train on: give DATA, --again RUN, --config FILE or --resume RUN; tileprop train --help shows examples"
+        )
+    if settings.early_stopping is None and not settings.stops_early:
+        _note(f"no early stopping without validation rows: all {settings.epochs} epochs are made")
     _tell_what_is_missing()
-    return new_run(settings, args.out, args.overwrite, _note, checkpoint=args.checkpoint, **_options(args))
+    return new_run(settings, args.out, args.overwrite, _note, args.checkpoint, _describe, args.report, **_options(args))
 
 
 def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
@@ -132,7 +226,7 @@ def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
         if is_given:
             raise InputError(f"{option} does not go with --resume, which goes on in the run's own folder")
     _tell_what_is_missing()
-    return resumed_run(Path(args.resume), given, _note, **_options(args))
+    return resumed_run(Path(args.resume), given, _note, args.report, **_options(args))
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
@@ -151,28 +245,53 @@ def _tell_what_is_missing() -> None:
         _note("the kernels are compiled first, which may take half a minute; later runs find them in the cache")
 
 
+def _describe(experiment: Experiment) -> None:
+    """Print how the data were read, and what becomes of each column of a table."""
+    from ..runs.report import print_table
+    from ..tables.recipe import Recipe
+
+    dataset, recipe = experiment.dataset, experiment.model.recipe
+    notes = [*dataset.notes, *(recipe.notes if isinstance(recipe, Recipe) else ())]
+    for note in notes:
+        _note(note)
+    if not isinstance(recipe, Recipe):
+        return
+    rows = [(c.name, c.kind, c.treatment, f"{c.missing:.1%}" if c.missing else "") for c in recipe.report()]
+    if len(rows) > MOST_COLUMNS:
+        counts = Counter(row[1] for row in rows[MOST_COLUMNS:])
+        more = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+        rows = [*rows[:MOST_COLUMNS], (f"and {len(rows) - MOST_COLUMNS} more", "", more, "")]
+    print_table(f"Columns of {dataset.name}", rows, ("column", "kind", "treatment", "missing"), left=True)
+    sys.stdout.flush()
+
+
 def _note(text: str) -> None:
     say(f"note: {text}")
 
 
 def _show(ended: Ended) -> int:
     """Print what came out; the exit status."""
+    from ..data.targets import CLASSIFICATION
+    from ..fit.progress import seconds_in_words
     from ..runs.record import FINISHED
     from ..runs.report import print_table
+    from ..runs.results import print_evaluations
 
     outcome = ended.outcome
     dataset, plan, settings = outcome.dataset, outcome.model.network.plan, outcome.settings
-    shape = [f"{len(dataset.X)} rows", f"{dataset.X.shape[1]} features"]
-    shape += [f"{len(dataset.class_names)} classes"] if dataset.class_names else [dataset.task]
+    shape = [f"{len(dataset.y)} rows", f"{len(dataset.column_names)} columns", f"{plan.sizes[0]} inputs"]
+    shape += [f"{len(dataset.class_names)} classes"] if dataset.task == CLASSIFICATION else [dataset.task]
     network = ["-".join(map(str, plan.sizes)), *dict.fromkeys(plan.activations), plan.loss, settings.dtype]
-    rate = settings.make_optimizer().learning_rate
-    done = f"{outcome.history.epochs} epochs, batches of {settings.batch_size}"
+    rate, batch = settings.make_optimizer().learning_rate, settings.batch_rows(len(outcome.split.training))
+    epochs = f"{outcome.history.epochs} epochs"
+    if settings.stops_early:
+        epochs = f"kept epoch {outcome.kept_epoch} of {outcome.history.epochs}"
     rows = [
         ("data", f"{dataset.name}: {', '.join(shape)}"),
         ("network", ", ".join(network)),
         ("parameters", f"{plan.n_parameters:,}"),
-        ("training", f"{done}, {settings.optimizer} at rate {rate:g}"),
-        ("seconds", f"{sum(outcome.history.seconds):.2f}"),
+        ("training", f"{epochs}, batches of {batch}, {settings.optimizer} at rate {rate:g}"),
+        ("seconds", seconds_in_words(outcome.history)),
         ("samples/s", f"{outcome.samples_per_second:,.0f} (median epoch)"),
         ("run folder", str(ended.folder)),
     ]
@@ -183,11 +302,15 @@ def _show(ended: Ended) -> int:
         for part, loss in outcome.losses.items()
     ]
     if results:
-        print_table("Result", results, ("rows", "number", "loss", outcome.score_name))
+        print_table("Result", results, ("rows", "number", outcome.loss_name, outcome.score_name))
+    warning = print_evaluations(outcome.evaluations)
     sys.stdout.flush()
+    if warning:
+        say(f"warning: {warning}")
     if ended.state == FINISHED:
         return 0
-    made = f"after {outcome.history.epochs} of {settings.epochs} epochs; the model as it was then is in {ended.folder}"
+    which = f"of epoch {outcome.kept_epoch}, the best so far," if settings.stops_early else "as it was then"
+    made = f"after {outcome.history.epochs} of {settings.epochs} epochs; the model {which} is in {ended.folder}"
     if isinstance(outcome.error, DivergenceError):
         say(f"error: {outcome.error}")
     say(f"{'stopped' if outcome.error is None else 'interrupted'} {made}")

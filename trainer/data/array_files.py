@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from ..arrays import all_finite
 from ..errors import InputError
 from .suggestions import did_you_mean, existing_file, listed
-from .tables import check_finite
 
 SUFFIXES = (".npz", ".npy")
 
@@ -61,6 +62,20 @@ def _features(loaded: np.ndarray | dict[str, np.ndarray], path: Path) -> np.ndar
     X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
     check_finite(X, feature_names(X.shape[1]), str(path))
     return X
+
+
+def check_finite(X: np.ndarray, names: Sequence[str], where: str) -> None:
+    """Raise InputError, naming the first such column of X (n, n_columns), where entries are missing or infinite."""
+    if all_finite(X):
+        return
+    broken = ~np.isfinite(X)
+    columns = np.flatnonzero(broken.any(axis=0))
+    others = f" (and {columns.size - 1} more columns)" if columns.size > 1 else ""
+    rows = broken[:, columns[0]]
+    raise InputError(
+        f"{where}: column {names[columns[0]]!r}{others} contains NaN or infinity in {rows.sum()} of {len(X)} rows, first in "
+        f"row {rows.argmax() + 1}; fill them or remove these rows"
+    )
 
 
 def feature_names(n_features: int) -> list[str]:

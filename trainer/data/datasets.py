@@ -1,4 +1,4 @@
-"""Datasets by name or from a file, as arrays that a network can be trained on."""
+"""Datasets by name or from a file, as rows that a network can be trained on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,13 @@ import numpy as np
 
 from ..errors import InputError
 from ..extras import require
-from . import array_files, tables, toys
+from ..tables.dialects import ReadingOptions
+from ..tables.kinds import ColumnChoices
+from ..tables.reading import SUFFIXES, file_name, is_table, read_table
+from ..tables.targets import as_array, target_values
+from . import array_files, toys
 from .suggestions import did_you_mean, listed, neighbours
-from .targets import REGRESSION, TASKS, as_classes, as_numbers, task_of
+from .targets import CLASSIFICATION, MULTILABEL, REGRESSION, TASKS, as_classes, as_labels, as_numbers, note_on_task, task_of
 
 SCIKIT_LEARN = ("digits", "breast_cancer", "wine", "iris", "diabetes")
 NAMES = (*SCIKIT_LEARN, *toys.NAMES)
@@ -27,26 +31,70 @@ NAMES = (*SCIKIT_LEARN, *toys.NAMES)
 class Dataset:
     """Samples and their targets.
 
-    X: (n, n_features), finite floats. y: class indices (n) from 0; or, for regression, targets (n) or (n, n_targets).
-    class_names: empty for regression.
+    rows: X (n, n_columns), finite floats; or a pyarrow.Table of the features' columns as the file has them. y: class indices
+    (n) from 0; for regression, targets (n) or (n, n_targets), float64; for several labels, 0 or 1, (n, n_labels).
+    class_names: of the classes; for several labels two for each, of 0 and of 1; none for regression. target_names: one for each
+    column of y. notes: what the user should know of how a file was read. choices: how the columns of a table are to be treated.
     """
 
     name: str
-    X: np.ndarray
+    rows: Any
     y: np.ndarray
-    feature_names: tuple[str, ...]
+    column_names: tuple[str, ...]
     task: str
     class_names: tuple[str, ...] = ()
-    target_name: str = "target"
+    target_names: tuple[str, ...] = ("target",)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    choices: ColumnChoices = field(default_factory=ColumnChoices, compare=False)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the rows are a table, and no array."""
+        return not isinstance(self.rows, np.ndarray)
+
+    @property
+    def target_name(self) -> str:
+        """The names of the targets, joined by commas."""
+        return ",".join(self.target_names)
+
+    def take(self, rows: np.ndarray) -> Any:
+        """The rows of these numbers, as an array or a table."""
+        return self.rows.take(rows) if self.is_table else self.rows[rows]
 
     def fingerprint(self) -> str:
         """SHA-256 of everything but the name, which is that of a file that may be renamed."""
-        names = [self.feature_names, self.class_names, self.task, self.target_name]
-        arrays = [(array.dtype.str, array.shape) for array in (self.X, self.y)]
-        digest = hashlib.sha256(json.dumps([names, arrays]).encode())
-        for array in (self.X, self.y):
-            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        names = [self.column_names, self.class_names, self.task, self.target_names, [self.y.dtype.str, self.y.shape]]
+        digest = hashlib.sha256(json.dumps(names).encode())
+        digest.update(np.ascontiguousarray(self.y).reshape(-1).view(np.uint8).data)
+        if self.is_table:
+            _update_with_table(digest, self.rows)
+        else:
+            digest.update(json.dumps([self.rows.dtype.str, self.rows.shape]).encode())
+            digest.update(np.ascontiguousarray(self.rows).reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
+
+
+class _Sink:
+    """A file that only hashes what is written."""
+
+    closed = False
+
+    def __init__(self, digest: Any) -> None:
+        self._digest = digest
+
+    def write(self, data: Any) -> int:
+        self._digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+
+def _update_with_table(digest: Any, table: Any) -> None:
+    arrow = require("pyarrow", "reading tables")
+    table = table.replace_schema_metadata(None).combine_chunks()
+    with arrow.ipc.new_stream(arrow.PythonFile(_Sink(digest), mode="w"), table.schema) as stream:
+        stream.write_table(table)
 
 
 def load_dataset(
@@ -54,24 +102,29 @@ def load_dataset(
     target: str | None = None,
     *,
     task: str | None = None,
-    ignore: Sequence[str] = (),
     n_samples: int | None = None,
     noise: float | None = None,
     seed: int = 0,
+    choices: ColumnChoices | None = None,
+    reading: ReadingOptions | None = None,
 ) -> Dataset:
-    """Load one of NAMES, or a .csv, .tsv, .parquet, .npz or .npy file.
+    """Load one of NAMES, a table, or an .npz or .npy file.
 
-    target: the column of a table, the array of an .npz file (y or T where not given), or the second file beside an .npy file.
-    task: "classification" or "regression"; by default text, booleans and whole numbers with few values are classes.
-    ignore: columns of a table to leave out. n_samples, noise, seed: of the generated datasets.
+    Tables are .csv, .tsv and .txt files, also with .gz, and .parquet files; "-" is CSV from standard input.
+
+    target: the column of a table, or several with commas between; the array of an .npz file (y or T where not given), or the
+    second file beside an .npy file. task: "classification", "regression" or "multilabel"; by default text,
+    booleans and whole numbers with few values are classes. n_samples, noise, seed: of the generated datasets. choices, reading:
+    of tables.
 
     Raises InputError where the source or its contents do not fit, and MissingExtraError where another package is needed.
     """
     if task not in (None, *TASKS):
-        raise InputError(f"task is {task!r}; it must be {' or '.join(TASKS)}")
+        raise InputError(f"task is {task!r}; it must be one of {', '.join(TASKS)}")
+    choices, reading = choices or ColumnChoices(), reading or ReadingOptions()
     source = str(source)
     if source in NAMES:
-        _refuse(source, "is no file", target=target, ignore=list(ignore) or None)
+        _refuse(source, "is no file", target=target, **_of_tables(choices, reading))
         if source in toys.NAMES:
             X, values = toys.make_toy(source, n_samples, noise, seed)
             return _dataset(source, source, X, values, array_files.feature_names(2), task)
@@ -79,18 +132,25 @@ def load_dataset(
     if source in SCIKIT_LEARN:
         return _from_scikit_learn(source, task)
     path = Path(source)
-    if path.suffix.lower() in tables.SUFFIXES:
-        return _from_table(path, target, task, ignore)
+    if is_table(path):
+        return _from_table(path, target, task, choices, reading)
     if path.suffix.lower() in array_files.SUFFIXES:
-        _refuse(source, "has no named columns", ignore=list(ignore) or None)
+        _refuse(source, "has no named columns", **_of_tables(choices, reading))
         X, values, name = array_files.read_arrays(path, target)
-        return _dataset(path.stem, source, X, values, array_files.feature_names(X.shape[1]), task, target_name=name)
-    kinds = ", ".join((*tables.SUFFIXES, *array_files.SUFFIXES))
-    problem = "is no dataset and no file"
+        return _dataset(path.stem, source, X, values, array_files.feature_names(X.shape[1]), task, target_names=(name,))
+    kinds = ", ".join((*SUFFIXES, ".csv.gz", *array_files.SUFFIXES))
+    problem, meant = "is no dataset and no file", ";"
     if source and path.exists():
         problem = "is a folder" if path.is_dir() else "is a file of unknown kind"
-    meant = did_you_mean(source, (*NAMES, *neighbours(path))) or ";"
+    else:
+        meant = did_you_mean(source, (*NAMES, *neighbours(path))) or ";"
     raise InputError(f"{source!r} {problem}{meant} known are {', '.join(NAMES)} and files in {kinds}")
+
+
+def _of_tables(choices: ColumnChoices, reading: ReadingOptions) -> dict[str, Any]:
+    """The options of tables that are given, by name."""
+    given: dict[str, Any] = {name: list(getattr(choices, name)) or None for name in ("ignore", "categorical", "numeric")}
+    return given | {name: getattr(reading, name) for name in reading.given()} | {"no_encode": None if choices.encode else True}
 
 
 def _refuse(source: str, reason: str, **arguments: Any) -> None:
@@ -105,25 +165,64 @@ def _from_scikit_learn(name: str, task: str | None) -> Dataset:
     return _dataset(name, name, bunch.data, bunch.target, [str(c) for c in bunch.feature_names], task, names)
 
 
-def _from_table(path: Path, target: str | None, task: str | None, ignore: Sequence[str]) -> Dataset:
-    table = tables.read_table(path)
+def _from_table(path: Path, target: str | None, task: str | None, choices: ColumnChoices, reading: ReadingOptions) -> Dataset:
+    read = read_table(path, reading)
+    table, notes = read.table, list(read.notes)
     columns = table.column_names
     if target is None:
         raise InputError(
             f"{path}: say which column is the target, as in --target {shlex.quote(columns[-1])}; it has {listed(columns)}"
         )
-    for argument, name in [("target", target), *(("ignore", name) for name in ignore)]:
-        if name not in columns:
-            raise InputError(f"{path}: {argument} is {name!r}, and there is no such column{_meant(name, columns)}")
-    if target in ignore:
-        raise InputError(f"{path}: column {target!r} is both the target and to be ignored; drop one of the two")
-    features = [name for name in columns if name != target and name not in ignore]
-    if not features:
+    # A column's own name may hold a comma.
+    targets = (target,) if target in columns else tuple(name.strip() for name in target.split(","))
+    known = set(columns)
+    given = [("target", targets), *((name, getattr(choices, name)) for name in ("ignore", "categorical", "numeric"))]
+    for argument, names in given:
+        for name in names:
+            if name not in known:
+                raise InputError(f"{path}: {argument} is {name!r}, and there is no such column{_meant(name, columns)}")
+    if len(set(targets)) < len(targets):
+        raise InputError(f"{path}: target is {target!r}, which names a column twice; name each once")
+    for name in targets:
+        if name in choices.ignore:
+            raise InputError(f"{path}: column {name!r} is both the target and to be ignored; drop one of the two")
+    features = [name for name in columns if name not in set(targets)]
+    if not set(features) - set(choices.ignore):
         raise InputError(f"{path} has no columns besides the target {target!r}; a network needs at least one feature")
-    if "" in features:
-        raise InputError(f"{path}: column {columns.index('') + 1} has no name; name it, or leave it out with --ignore ''")
-    X = tables.feature_matrix(table, features, path, can_ignore=True)
-    return _dataset(path.stem, str(path), X, tables.target_values(table, target, path), features, task, target_name=target)
+    by_name = dict(zip(columns, table.columns, strict=True))
+    found = [target_values(by_name[name], name, str(path), reading.na, name in choices.numeric) for name in targets]
+    keep = np.logical_and.reduce([column.is_valid().to_numpy() for column in found])
+    if not keep.any():
+        raise InputError(f"{path}: target {target!r} is empty in all {len(keep)} rows")
+    rows = table.select(features)
+    if not keep.all():
+        notes.append(f"{len(keep) - keep.sum():,} of {len(keep):,} rows have no target, and are left out")
+        rows, found = rows.filter(keep), [column.filter(keep) for column in found]
+    arrays = [as_array(column) for column in found]
+    values = arrays[0] if len(arrays) == 1 else np.stack(_of_one_kind(arrays, targets, path), axis=1)
+    return _dataset(
+        file_name(path), str(path), rows, values, features, task, target_names=targets, notes=notes,
+        choices=_for_features(choices, targets, reading),
+    )  # fmt: skip
+
+
+def _of_one_kind(arrays: list[np.ndarray], targets: Sequence[str], path: Path) -> list[np.ndarray]:
+    """Arrays that can be stacked. Raises InputError where some are text and others are numbers that are no labels."""
+    texts = [array.dtype.kind == "U" for array in arrays]
+    if any(texts) and not all(texts):
+        two = [len(np.unique(array)) == 2 for array in arrays]
+        if not all(two):
+            raise InputError(f"{path}: targets {listed(targets)} are text and numbers; give targets of one kind")
+        return [array.astype(str) for array in arrays]
+    return arrays
+
+
+def _for_features(choices: ColumnChoices, targets: Sequence[str], reading: ReadingOptions) -> ColumnChoices:
+    """What is asked for the features alone."""
+    rest = {name: tuple(c for c in getattr(choices, name) if c not in targets) for name in ("ignore", "categorical", "numeric")}
+    return ColumnChoices(
+        **rest, encode=choices.encode, decimal=reading.decimal, thousands=reading.thousands, missing=reading.missing
+    )
 
 
 def _meant(name: str, known: Sequence[str]) -> str:
@@ -133,17 +232,30 @@ def _meant(name: str, known: Sequence[str]) -> str:
 def _dataset(
     name: str,
     where: str,
-    X: np.ndarray,
+    rows: Any,
     values: np.ndarray,
-    feature_names: Sequence[str],
+    column_names: Sequence[str],
     task: str | None,
     class_names: tuple[str, ...] = (),
-    target_name: str = "target",
+    target_names: tuple[str, ...] = ("target",),
+    notes: Sequence[str] = (),
+    choices: ColumnChoices | None = None,
 ) -> Dataset:
     """A Dataset whose task is found from the targets, unless it is given."""
-    task = task or task_of(values)
-    what = f"{where}: target {target_name!r}"
+    shown = ",".join(target_names)
+    what = f"{where}: target {shown!r}"
+    if task is None:
+        task = task_of(values)
+        note = note_on_task(values, task, shown)
+        notes = [*notes, note] if note else notes
     if task == REGRESSION:
-        return Dataset(name, X, as_numbers(values, what), tuple(feature_names), task, (), target_name)
-    y, found = as_classes(values, what)
-    return Dataset(name, X, y, tuple(feature_names), task, class_names or found, target_name)
+        y, found = as_numbers(values, what), ()
+    elif task == MULTILABEL:
+        y, found = as_labels(values, what)
+    else:
+        y, found = as_classes(values, what)
+    if y.ndim == 2 and len(target_names) == 1:
+        target_names = tuple(f"{shown}{i}" for i in range(y.shape[1]))
+    class_names = class_names if task == CLASSIFICATION and class_names else found
+    choices = choices or ColumnChoices()
+    return Dataset(name, rows, y, tuple(column_names), task, class_names, target_names, tuple(notes), choices)

@@ -8,6 +8,19 @@ import numpy as np
 
 from ..errors import InputError
 
+# Where standardised numbers are clipped, and a number that stands for infinity before that.
+CLIP, FAR = 3.0, 1e150
+
+
+def smoothly_clipped(Z: np.ndarray) -> np.ndarray:
+    """Z / sqrt(1 + (Z / 3)^2), which lies between -3 and 3, so that no outlier rules a network (Holzmueller et al. 2024).
+
+    Of held-out losses on 29 tables it took 2%, of the digits' a fifth (docs/defaults.md).
+    """
+    Z = np.clip(Z, -FAR, FAR)
+    clipped: np.ndarray = Z / np.hypot(1.0, Z / CLIP)
+    return clipped
+
 
 @dataclass(frozen=True)
 class Scaling:

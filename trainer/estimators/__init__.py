@@ -1,10 +1,12 @@
 """scikit-learn's `MLPClassifier` and `MLPRegressor`, trained by the kernels. Needs the extra `sklearn`.
 
 They are scikit-learn's own classes, with its validation, initial weights, order of batches, stopping and messages; what is
-replaced is what takes time. With the same `random_state` they go through the same weights, up to rounding.
+replaced is what takes time. With the same `random_state` they go through the same weights, up to rounding. `TableRecipe`
+prepares frames for them.
 """
 
 from .classifier import MLPClassifier
 from .regressor import MLPRegressor
+from .table_recipe import TableRecipe
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "TableRecipe"]

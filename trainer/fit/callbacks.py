@@ -98,7 +98,7 @@ class EarlyStopping:
 
     n_iter_no_change: epochs without an improvement by more than `tol` that are waited for. score: a function of the network,
     the higher the better, to look at instead of the validation loss. restore_best: whether the parameters of the best epoch
-    are put back at the end.
+    are put back at the end; `History.kept_epoch` is its number then.
     """
 
     n_iter_no_change: int = 10
@@ -125,7 +125,17 @@ class EarlyStopping:
         self._waited = 0 if score > self._best + self.tol else self._waited + 1
         if score > self._best:
             self._best, self._theta = score, running.network.theta.copy()
+        return self.ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended the fit, or will end it after this epoch."""
         return self._waited > self.n_iter_no_change
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the best score so far, from 1; 0 where there is none."""
+        return self.scores.index(self._best) + 1 if self._theta.size else 0
 
     def remembered(self) -> dict[str, Any]:
         """What a checkpoint is to keep: numbers, and arrays of finite numbers, or functions that give these."""
@@ -135,8 +145,9 @@ class EarlyStopping:
         """Be as when `remembered` gave this."""
         self._waited, self._theta = kept["waited"], kept["theta"]
         self.scores = kept["scores"].view(np.float64).tolist()
-        self._best = max(self.scores, default=-math.inf)
+        self._best = max((score for score in self.scores if not math.isnan(score)), default=-math.inf)
 
     def finish(self, running: RunningFit) -> None:
         if self.restore_best and self._theta.size:
             running.network.theta = self._theta
+            running.history.restored_epoch = self.best_epoch

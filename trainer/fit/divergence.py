@@ -59,6 +59,11 @@ class BestEpoch:
         after = "from after" if self._running.history.val_loss else "from the begin of"
         return f"{after} epoch {self.epoch}, the best one"
 
+    @property
+    def epochs_made(self) -> int:
+        """How many epochs had been made when the network had what `put_back` puts back."""
+        return self.epoch if self._running.history.val_loss else max(self.epoch - 1, 0)
+
     def look(self) -> None:
         """After an epoch."""
         history, now = self._running.history, self._now()
@@ -108,6 +113,7 @@ def answer(divergence: Divergence, choice: str, best: BestEpoch | None, running:
                 state.mean_square[:] *= SMALLER**best.retries
             report(f"{what}. The fit goes back to its parameters {best.which}, with {SMALLER:g} times the learning rate")
             return True
+        running.history.restored_epoch = best.epochs_made
         divergence = divergence._replace(kept=best.which)
     if choice in (STOP, RESTORE):
         report(f"{what}. The fit ends; the network holds its parameters {divergence.kept}")

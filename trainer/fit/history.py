@@ -16,6 +16,8 @@ class History:
     stopped: why the fit ended: "epochs" (all were made), "callback", "stop" (`StopHandle.stop`), "max_seconds",
     "divergence", or of a solver "converged"; empty while it runs, and where it ended by an error.
     unfinished_rows: rows of one epoch more, which was not finished; its steps are taken, and it has no entry.
+    restored_epoch: the epoch, from 1, whose parameters were put back at the end; 0 for those before the first epoch, None
+    where nothing was put back.
     """
 
     n_samples: int
@@ -26,11 +28,17 @@ class History:
     penalty: list[float] = field(default_factory=list)
     stopped: str = ""
     unfinished_rows: int = 0
+    restored_epoch: int | None = None
 
     @property
     def epochs(self) -> int:
         """Finished epochs."""
         return len(self.loss)
+
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch, from 1, after which the network had the parameters that it has at the end of the fit."""
+        return self.epochs if self.restored_epoch is None else self.restored_epoch
 
     @property
     def samples_per_second(self) -> float:

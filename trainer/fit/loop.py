@@ -23,6 +23,7 @@ from .choice import ThreadChoice, seconds_of_a_cut
 from .divergence import RESTORE, RETRY, SMALLER, BestEpoch, Divergence, answer
 from .epochs import Epochs
 from .fingerprints import Data
+from .hints import warn_of_constant, warn_of_unreachable
 from .history import History
 from .options import FitOptions
 from .progress import Report, reporter
@@ -41,8 +42,9 @@ def fit(
     validation_data: tuple[Any, ...] | None,
     options: FitOptions,
     resumed: Resumed | None = None,
+    hints: bool = False,
 ) -> History:
-    """See `Network.fit`; resumed: the checkpoint that it goes on from."""
+    """See `Network.fit`; resumed: the checkpoint that it goes on from. hints: whether to give those of `hints.py`."""
     options = options.checked_for(model)
     if not all_finite(model.theta):
         raise InputError("the network's parameters are not finite; make a new network, or give it finite ones")
@@ -54,6 +56,7 @@ def fit(
     data.update(validation)
     if resumed is not None:
         resumed.check(options, data)
+    hints = hints and not warn_of_unreachable(model, T)  # one warning is enough
     if isinstance(options.optimizer, Solver):
         problem = Problem(plan, X, T, weight, options.alpha, options.frozen_layers, model.dtype)
         history = History(n_samples=len(X))
@@ -77,7 +80,10 @@ def fit(
     with Team(most) as team, reporter(options.progress, options.epochs, len(X)) as report:
         epochs = Epochs(model, plan, state, X, T, weight, options.shuffle, work, team, choice)
         seconds = step_seconds(plan, len(X), itemsize)
-        return Loop(epochs, options, validate, report, seconds, data).run(resumed)
+        history = Loop(epochs, options, validate, report, seconds, data).run(resumed)
+    if hints and options.optimizer is not state:  # a state goes on with an earlier fit
+        warn_of_constant(model, X, T, weight, history, batch_size)
+    return history
 
 
 class Loop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,10 @@ Report = Callable[[History], None]
 PATIENCE = 1.0  # seconds
 # Plain lines come no faster than this, except for the last.
 LINE_INTERVAL = 0.5  # seconds
+# Speed and time left come from the median of this many epochs: the latest, as the number of threads may have changed.
+RECENT = 50
+# A terminal with fewer columns shows no speed beside the bar.
+NARROW = 72
 
 
 @contextmanager
@@ -38,13 +43,60 @@ def summary(history: History) -> str:
     parts = [f"loss {history.loss[-1]:.6g}"]
     if history.val_loss:
         parts.append(f"val_loss {history.val_loss[-1]:.6g}")
-    parts.append(f"{history.samples_per_second:,.0f} samples/s")
-    return "  ".join(parts)
+    return "  ".join([*parts, *_speed(history)])
+
+
+def short_summary(history: History, speed: bool = True) -> str:
+    """The same in fewer characters, which leave room for a bar on a line of 80 columns."""
+    parts = [f"loss {history.loss[-1]:.4g}"]
+    if history.val_loss:
+        parts.append(f"val {history.val_loss[-1]:.4g}")
+    return " ".join([*parts, *(_speed(history, short=True) if speed else [])])
 
 
 def seconds_left(history: History, epochs: int) -> float:
-    """Expected from the mean time of the epochs so far."""
-    return sum(history.seconds) / history.epochs * (epochs - history.epochs)
+    """Expected from the recent epochs. The first one counts only while it is the only one: it may include compiling."""
+    seconds = _seconds_of_an_epoch(history)
+    return (history.seconds[0] if seconds is None else seconds) * (epochs - history.epochs)
+
+
+def seconds_in_words(history: History) -> str:
+    """Time of all epochs: "2.31", or "2.31, of which 1.80 for compiling or loading kernels" where the first took much longer.
+
+    That part is what the first epoch took more than the median of the others. It is named from 0.05 s, and where it is at
+    least three times that median.
+    """
+    total, seconds = sum(history.seconds), _seconds_of_an_epoch(history)
+    more = 0.0 if seconds is None else history.seconds[0] - seconds
+    compiled = seconds is not None and more >= max(0.05, 3 * seconds)
+    return f"{total:.2f}, of which {more:.2f} for compiling or loading kernels" if compiled else f"{total:.2f}"
+
+
+def _seconds_of_an_epoch(history: History) -> float | None:
+    """Median of the recent epochs; None before the second epoch, as the first one may include compiling."""
+    recent = history.seconds[max(1, history.epochs - RECENT) :]
+    return statistics.median(recent) if recent else None
+
+
+def _speed(history: History, short: bool = False) -> list[str]:
+    """Training samples per second, without compiling, or nothing where that is not known yet."""
+    seconds = _seconds_of_an_epoch(history)
+    if not seconds:
+        return []
+    speed = history.n_samples / seconds
+    if not short:
+        return [f"{speed:,.0f} samples/s"]
+    for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if speed >= factor:
+            return [f"{speed / factor:.3g}{letter} samples/s"]
+    return [f"{speed:.3g} samples/s"]
+
+
+def _duration(seconds: float) -> str:
+    """Such as 0:07, 12:30 or 3:05:00."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _lines(epochs: int, patience: float) -> Report:
@@ -66,18 +118,24 @@ def _lines(epochs: int, patience: float) -> Report:
 
 def _bar(epochs: int, patience: float) -> Iterator[Report]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
-    columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    # The texts keep their width, and the bar takes what is left of the line.
+    texts = [TextColumn(part, table_column=Column(no_wrap=True)) for part in ("{task.fields[count]}", "{task.description}")]
+    console = Console(stderr=True)
+    bar = Progress(texts[0], BarColumn(bar_width=None), texts[1], console=console, refresh_per_second=4, expand=True)
     started = time.monotonic()
-    bar = Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
-    task = bar.add_task("", total=epochs)
+    task = bar.add_task("", total=epochs, count=f"epoch 0/{epochs}")
 
     def report(history: History) -> None:
         if time.monotonic() - started >= patience and not bar.live.is_started:
             with HeldSignals():  # rich cannot stop what it has half started, and would leave the cursor hidden
                 bar.start()
-        bar.update(task, completed=history.epochs, description=summary(history) if bar.live.is_started else "")
+        if bar.live.is_started:
+            left = f"{_duration(seconds_left(history, epochs))} left"
+            words = f"{short_summary(history, speed=console.width >= NARROW)} {left}"
+            bar.update(task, completed=history.epochs, description=words, count=f"epoch {history.epochs}/{epochs}")
 
     try:
         yield report

@@ -9,6 +9,9 @@ from ..errors import InputError
 from .record import MODEL, RECORD, RunRecord, go_on, read_record
 from .replacement import recover
 
+# Other runs that an error names.
+MOST_NAMED = 8
+
 
 def find_record(run: Path) -> RunRecord | None:
     """The record of a run folder; None for a model's file, and where there is none. Raises InputError for a damaged one."""
@@ -23,7 +26,7 @@ def find_run(run: Path) -> RunRecord:
         return record
     if run.is_dir():
         raise InputError(f"{run} is no run folder: it holds no {RECORD}")
-    raise InputError(f"there is no run folder {run}{did_you_mean(run.name, neighbours(run))}")
+    raise InputError(_no_run(run))
 
 
 def find_model(run: Path) -> Path:
@@ -33,6 +36,8 @@ def find_model(run: Path) -> Path:
     except InputError as error:
         remedy = f"; give {run / MODEL} to use the model without it" if (run / MODEL).is_file() else ""
         raise InputError(f"{error}{remedy}") from error
+    if not run.exists() and not run.suffix:
+        raise InputError(_no_run(run))
     if not run.is_dir():
         return existing_file(run)
     if (run / MODEL).is_file():
@@ -40,3 +45,12 @@ def find_model(run: Path) -> Path:
     if record is not None and record.can_go_on:
         raise InputError(f"the run in {run} has not finished, and has no model yet; {go_on(run)}")
     raise InputError(f"{run} holds no {MODEL}; give a run folder or a model's file")
+
+
+def _no_run(run: Path) -> str:
+    """That a run folder is not there, with the near one, or the others beside where it would be."""
+    others = sorted(str(run.parent / name) for name in neighbours(run) if (run.parent / name).is_dir() and name[:1] != ".")
+    meant = did_you_mean(run.name, neighbours(run))
+    if not meant and others and str(run.parent) != ".":
+        meant = f"; there are {', '.join(others[:MOST_NAMED])}" + (" and more" if len(others) > MOST_NAMED else "")
+    return f"there is no run folder {run}{meant}"

@@ -17,16 +17,17 @@ from ..data.targets import CLASSIFICATION
 from ..errors import DivergenceError, InputError
 from ..fingerprint import environment, fingerprint
 from ..tensor_files import read_json
+from ..typed_json import from_json
 from ..versions import versions
 from ..writing import write_whole
+from .evaluation import Evaluation
 from .experiment import Experiment, Outcome
 from .settings import Settings
-from .typed_json import from_json
 
 RECORD, MODEL = "run.json", "model.safetensors"
-FORMAT = "tileprop-run-2"
+FORMAT = "tileprop-run-3"
 # A run is under way, or was killed; stopped before its last epoch, by Ctrl-C or a limit; stopped by numbers that were no longer
-# finite; or has made all its epochs.
+# finite; or has made all its epochs, or those after which early stopping ended it.
 TRAINING, INTERRUPTED, DIVERGED, FINISHED = STATES = ("training", "interrupted", "diverged", "finished")
 # Names of a thousand columns and classes take some 30 KB.
 MOST_BYTES = 1 << 24
@@ -48,7 +49,7 @@ class DataFacts:
     name: str
     task: str
     rows: int
-    features: int
+    columns: int
     split: dict[str, int]
     classes: dict[str, int] | None = None
 
@@ -64,15 +65,22 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class Results:
-    """What came out. losses, accuracy, R2: by the parts of the split; None for what is not a finite number."""
+    """What came out. losses, accuracy, R2: by the parts of the split; None for what is not a finite number.
+
+    losses: as in training, of standardised targets. kept_epoch: the epoch, from 1, whose parameters the model has, of `epochs`
+    made. evaluations: by the parts that were not trained on.
+    """
 
     losses: dict[str, float | None]
     epochs: int
+    kept_epoch: int
+    stopped_early: bool
     seconds: float
     samples_per_second: float
     parameters: int
     accuracy: dict[str, float | None] | None = None
     R2: dict[str, float | None] | None = None
+    evaluations: dict[str, Evaluation] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +126,7 @@ def beginning(experiment: Experiment) -> RunRecord:
         started=_now(),
         settings=experiment.settings,
         fingerprints=Fingerprints(dataset.fingerprint(), experiment.settings.fingerprint(), fingerprint(environment())),
-        data=DataFacts(dataset.name, dataset.task, len(dataset.X), dataset.X.shape[1], split, classes),
+        data=DataFacts(dataset.name, dataset.task, len(dataset.y), len(dataset.column_names), split, classes),
         network=NetworkFacts(tuple(plan.sizes), tuple(plan.activations), plan.loss),
         versions=versions(),
     )
@@ -131,9 +139,12 @@ def ending(began: RunRecord, outcome: Outcome) -> RunRecord:
     results = Results(
         losses={**outcome.losses},
         epochs=history.epochs,
+        kept_epoch=outcome.kept_epoch,
+        stopped_early=outcome.stopped_early,
         seconds=sum(history.seconds),
         samples_per_second=outcome.samples_per_second,
         parameters=outcome.model.network.plan.n_parameters,
+        evaluations=outcome.evaluations or None,
         **scores,
     )
     return dataclasses.replace(began, state=_state(outcome), ended=_now(), settings=outcome.settings, results=results)
@@ -142,7 +153,7 @@ def ending(began: RunRecord, outcome: Outcome) -> RunRecord:
 def _state(outcome: Outcome) -> str:
     if isinstance(outcome.error, DivergenceError):
         return DIVERGED
-    return FINISHED if outcome.history.epochs == outcome.settings.epochs else INTERRUPTED
+    return FINISHED if outcome.stopped_early or outcome.history.epochs == outcome.settings.epochs else INTERRUPTED
 
 
 def _now() -> str:

@@ -2,89 +2,178 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..arrays import as_inputs
+from ..data.array_files import feature_names
+from ..data.array_recipe import ArrayRecipe
 from ..data.scaling import Scaling
-from ..data.targets import CLASSIFICATION, REGRESSION, TASKS
+from ..data.targets import CLASSIFICATION, MULTILABEL, REGRESSION, TASKS
 from ..errors import InputError, ModelFormatError
-from ..files import load_network, save_network
+from ..files import check_can_save, load_network, save_network
 from ..network import Network
+from ..tables.reading import as_table
+from ..tables.recipe import Recipe
+
+# The name under which a table's recipe lies in a model's file.
+RECIPE = "recipe"
+# Errors that are kept for intervals: beyond this, evenly spaced ones of the sorted ones.
+MOST_ERRORS = 1999
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """network takes rows scaled by `scaling`; `target_scaling`, of regression alone, leads from its outputs to targets.
+    """network takes rows prepared by `recipe`; `target_scaling`, of regression alone, leads from its outputs to targets.
 
-    class_names: one for each output; empty for regression.
+    recipe: of a table, or of an array. class_names: one for each output; for several labels two for each, of 0 and of 1; empty
+    for regression. target_names: one for each column of targets. errors: of regression, target minus prediction on rows that
+    were not trained on, sorted, (n_targets, n), for `interval`.
     """
 
     network: Network
-    scaling: Scaling
-    feature_names: tuple[str, ...]
+    recipe: Recipe | ArrayRecipe
     task: str
-    target_name: str = "target"
+    target_names: tuple[str, ...] = ("target",)
     class_names: tuple[str, ...] = ()
     target_scaling: Scaling | None = None
+    errors: np.ndarray | None = None
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """For X (n, n_features) in original units: class names (n), or targets (n) or (n, n_targets) in original units."""
-        Y = self.outputs(X)
-        if self.target_scaling is None:
+    @property
+    def takes_table(self) -> bool:
+        """Whether rows are a table with named columns, and no array."""
+        return isinstance(self.recipe, Recipe)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The inputs of the network."""
+        return self.recipe.feature_names
+
+    @property
+    def target_name(self) -> str:
+        """The names of the targets, joined by commas."""
+        return ",".join(self.target_names)
+
+    def predict(self, rows: Any) -> np.ndarray:
+        """For raw rows: class names (n); labels by name (n, n_labels); or targets (n) or (n, n_targets) in their own unit.
+
+        rows: of a table, a pandas, polars or pyarrow frame with the columns of training, in any order; else X (n, n_columns).
+        """
+        return self.decoded(self.outputs(rows))
+
+    def decoded(self, Y: np.ndarray) -> np.ndarray:
+        """What `predict` gives for outputs Y (n, n_out) of the network."""
+        if self.task == CLASSIFICATION:
             names: np.ndarray = np.array(self.class_names)[Y.argmax(axis=1)]
             return names
+        if self.task == MULTILABEL:
+            pairs = np.array(self.class_names).reshape(-1, 2)
+            return np.stack([pair[(Y[:, i] >= 0.5).astype(int)] for i, pair in enumerate(pairs)], axis=1)
+        assert self.target_scaling is not None
         values = self.target_scaling.undo(Y)
         return values[:, 0] if values.shape[1] == 1 else values
 
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Probabilities (n, n_classes), each row of sum 1. Outputs that are not trained as such are divided by their sum."""
-        if self.task != CLASSIFICATION:
+    def predict_proba(self, rows: Any) -> np.ndarray:
+        """Probabilities (n, n_classes), each row of sum 1; or (n, n_labels), each of its own.
+
+        Outputs of a network that was not trained on log_loss are divided by their sum. Raises InputError for regression.
+        """
+        return self.probabilities(self.outputs(rows))
+
+    def probabilities(self, Y: np.ndarray) -> np.ndarray:
+        """What `predict_proba` gives for outputs Y (n, n_out) of the network."""
+        if self.task == REGRESSION:
             raise InputError("predict_proba is for classification; this model was trained for regression")
-        Y = self.outputs(X).astype(np.float64)
-        Y /= np.maximum(Y.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        Y = Y.astype(np.float64)
+        if self.task == CLASSIFICATION:
+            Y /= np.maximum(Y.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
         return Y
 
-    def outputs(self, X: ArrayLike) -> np.ndarray:
-        """The network's outputs (n, n_out) for X in original units. Raises InputError where they are not finite."""
-        Y = self.network.predict(self.scaled(X))
+    def interval(self, share: float, target: int = 0) -> tuple[float, float]:
+        """What to add to a prediction of a target for an interval that holds `share` of new targets: (below, above).
+
+        By split conformal prediction (Lei et al. 2018): quantiles of the errors on rows like the new ones, with the level
+        raised for their number. The width is the same for all rows. Raises InputError where the errors are too few.
+        """
+        if self.errors is None:
+            raise InputError("this model has no errors on rows that were not trained on; an interval needs them")
+        errors = self.errors[target]
+        outside = (1.0 - share) / 2 * (len(errors) + 1)
+        if outside < 1.0:
+            raise InputError(
+                f"an interval of {share:g} needs errors on at least {math.ceil(2 / (1 - share)) - 1} rows that were not "
+                f"trained on; there are {len(errors)}. Hold out more rows, or ask for a smaller share"
+            )
+        at = math.floor(outside) - 1
+        return float(errors[at]), float(errors[len(errors) - 1 - at])
+
+    def with_errors(self, Y: np.ndarray, y: np.ndarray) -> TrainedModel:
+        """This model with its errors for outputs Y (n, n_out) and targets y of rows that were not trained on."""
+        errors = np.sort((y - self.decoded(Y)).reshape(len(y), -1).T, axis=1)
+        if errors.shape[1] > MOST_ERRORS:
+            errors = errors[:, np.linspace(0, errors.shape[1] - 1, MOST_ERRORS).round().astype(int)]
+        return replace(self, errors=np.ascontiguousarray(errors, np.float64))
+
+    def outputs(self, rows: Any) -> np.ndarray:
+        """The network's outputs (n, n_out) for raw rows. Raises InputError where they are not finite."""
+        return self.checked_outputs(self.network.predict(self.prepare(rows)))
+
+    def checked_outputs(self, Y: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Outputs Y (n, n_out) themselves. rows: their numbers, for errors. Raises InputError where they are not finite."""
         lost = np.flatnonzero(~np.isfinite(Y).all(axis=1))
         if lost.size:
-            raise InputError(f"row {lost[0] + 1} is so far from the training rows that the network's output is not finite")
+            number = lost[0] if rows is None else rows[lost[0]]
+            raise InputError(f"row {number + 1} is so far from the training rows that the network's output is not finite")
         return Y
 
-    def scaled(self, X: ArrayLike) -> np.ndarray:
-        """What the network takes for X (n, n_features), float64. Raises InputError for rows too far away to be scaled."""
-        X = as_inputs(X, len(self.feature_names), np.dtype(np.float64))
-        Z = self.scaling.apply(X)
-        far = np.argwhere(np.abs(Z) > np.finfo(self.network.dtype).max)
-        if far.size:
-            row, column = far[0]
-            raise InputError(
-                f"row {row + 1}: {self.feature_names[column]!r} is {X[row, column]:g}, too far from the training rows "
-                f"(mean {self.scaling.mean[column]:g}, standard deviation {self.scaling.scale[column]:g})"
-            )
-        return Z
+    def prepare(self, samples: Any, rows: np.ndarray | None = None) -> np.ndarray:
+        """What the network takes for raw samples: X (n, n_features), of its dtype. rows: numbers of those to take.
+
+        An array for a model of a table has the columns of numbers that the model uses, in their order. Raises InputError for
+        samples that do not fit.
+        """
+        if not isinstance(self.recipe, Recipe):
+            return self.recipe.prepare(samples, self.network.dtype, rows)
+        if isinstance(samples, np.ndarray):
+            names = self.recipe.column_names
+            samples = dict(zip(names, as_inputs(samples, len(names), np.dtype(np.float64)).T, strict=True))
+        return self.recipe.prepare(as_table(samples), self.network.dtype, rows)
 
     # Files -----------------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write a safetensors file, which `Network.load` can read too (needs the extra `files`)."""
-        arrays = {"scaling.mean": self.scaling.mean, "scaling.scale": self.scaling.scale}
-        if self.target_scaling is not None:
-            arrays |= {"target_scaling.mean": self.target_scaling.mean, "target_scaling.scale": self.target_scaling.scale}
-        notes = {
+        save_network(path, self.network, *self._parts())
+
+    def check_can_save(self) -> None:
+        """Raise InputError where `save` would refuse the model."""
+        check_can_save(self.network, *self._parts())
+
+    def _parts(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays and notes that are saved with the network."""
+        arrays = {}
+        notes: dict[str, Any] = {
             "task": self.task,
-            "feature_names": list(self.feature_names),
-            "target_name": self.target_name,
+            "target_names": list(self.target_names),
             "class_names": list(self.class_names),
         }
-        save_network(path, self.network, arrays, notes)
+        if isinstance(self.recipe, Recipe):
+            # Not among the notes, which are short: a table may have thousands of columns.
+            arrays[RECIPE] = np.frombuffer(self.recipe.to_json().encode("utf-8", "surrogatepass"), np.uint8)
+        else:
+            arrays |= {"scaling.mean": self.recipe.scaling.mean, "scaling.scale": self.recipe.scaling.scale}
+            if list(self.recipe.names) != feature_names(len(self.recipe.names)):
+                notes["feature_names"] = list(self.recipe.names)
+        if self.target_scaling is not None:
+            arrays |= {"target_scaling.mean": self.target_scaling.mean, "target_scaling.scale": self.target_scaling.scale}
+        if self.errors is not None:
+            arrays["errors"] = self.errors
+        return arrays, notes
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> TrainedModel:
@@ -100,21 +189,42 @@ class TrainedModel:
             raise ModelFormatError(f"{path} holds a network without the scaling and names of a model; Network.load reads it")
         task, n_in, n_out = notes["task"], network.plan.sizes[0], network.plan.sizes[-1]
         if task not in TASKS:
-            raise ModelFormatError(f"{path}: task is {reprlib.repr(task)}; it must be {' or '.join(TASKS)}")
-        features = _names(path, notes, "feature_names", n_in)
-        classes = _names(path, notes, "class_names", n_out if task == CLASSIFICATION else 0)
-        target_name = notes.get("target_name")
-        if not isinstance(target_name, str):
-            raise ModelFormatError(f"{path}: target_name is {reprlib.repr(target_name)}; it must be text")
+            raise ModelFormatError(f"{path}: task is {reprlib.repr(task)}; it must be one of {', '.join(TASKS)}")
+        recipe = _recipe(path, arrays, notes, n_in)
+        targets = _names(path, notes, "target_names", 1 if task == CLASSIFICATION else n_out)
+        n_classes = {CLASSIFICATION: n_out, MULTILABEL: 2 * n_out, REGRESSION: 0}[task]
+        classes = _names(path, notes, "class_names", n_classes, different=task == CLASSIFICATION)
         target_scaling = _scaling(path, arrays, "target_scaling", n_out) if task == REGRESSION else None
-        return cls(network, _scaling(path, arrays, "scaling", n_in), features, task, target_name, classes, target_scaling)
+        return cls(network, recipe, task, targets, classes, target_scaling, _errors(path, arrays, len(targets)))
 
 
-def _names(path: str | PathLike[str], notes: dict[str, Any], key: str, count: int) -> tuple[str, ...]:
+def _recipe(path: str | PathLike[str], arrays: dict[str, np.ndarray], notes: dict[str, Any], n_in: int) -> Recipe | ArrayRecipe:
+    if RECIPE in arrays:
+        text = arrays[RECIPE]
+        if text.dtype != np.uint8 or text.ndim != 1:
+            raise ModelFormatError(f"{path}: {RECIPE} is not text")
+        recipe = Recipe.from_json(text.tobytes(), f"{path}: {RECIPE}")
+        if len(recipe.feature_names) != n_in:
+            raise ModelFormatError(f"{path}: {RECIPE} has {len(recipe.feature_names)} inputs; the network takes {n_in}")
+        return recipe
+    names = _names(path, notes, "feature_names", n_in) if "feature_names" in notes else tuple(feature_names(n_in))
+    return ArrayRecipe(_scaling(path, arrays, "scaling", n_in), names)
+
+
+def _errors(path: str | PathLike[str], arrays: dict[str, np.ndarray], n_targets: int) -> np.ndarray | None:
+    errors = arrays.get("errors")
+    if errors is None:
+        return None
+    if errors.dtype != np.float64 or errors.ndim != 2 or len(errors) != n_targets or (np.diff(errors, axis=1) < 0).any():
+        raise ModelFormatError(f"{path}: errors are not {n_targets} sorted rows of float64 numbers")
+    return errors
+
+
+def _names(path: str | PathLike[str], notes: dict[str, Any], key: str, count: int, different: bool = True) -> tuple[str, ...]:
     names = notes.get(key)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ModelFormatError(f"{path}: {key} is not a list of names")
-    if len(names) != count or len(set(names)) != count:
+    if len(names) != count or (different and len(set(names)) != count):
         raise ModelFormatError(f"{path}: {key} has {len(names)} names, {len(set(names))} of them different; {count} are needed")
     return tuple(names)
 

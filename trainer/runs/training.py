@@ -11,8 +11,10 @@ from typing import Any
 from ..data.datasets import NAMES
 from ..errors import InputError
 from ..extras import available
-from .experiment import Experiment, Outcome, prepare
+from ..tables.reading import STANDARD_INPUT
+from .experiment import Experiment, Outcome
 from .folder import RunFolder
+from .preparation import prepare
 from .record import FINISHED, INTERRUPTED, MODEL, RunRecord, beginning, ending, go_on, write_record
 from .settings import PLACES, Settings
 
@@ -30,14 +32,27 @@ class Ended:
     go_on: str | None
 
 
-def new_run(settings: Settings, out: str | None, overwrite: bool, tell: Tell, checkpoint: bool, **options: Any) -> Ended:
+def new_run(
+    settings: Settings,
+    out: str | None,
+    overwrite: bool,
+    tell: Tell,
+    checkpoint: bool,
+    describe: Callable[[Experiment], None] = lambda experiment: None,
+    report: bool = True,
+    **options: Any,
+) -> Ended:
     """Train in a folder of its own. checkpoint: whether any are written. options: of `Network.fit`, which change no bit.
+
+    describe: called with what is to be trained, before anything is written. report: whether pictures and a page are written.
 
     Raises InputError where data or folder do not fit, and whatever ends the training before its first epoch has ended; nothing
     is left then.
     """
     folder = RunFolder.for_new(settings.run_name, out, overwrite)
     experiment = prepare(settings)
+    experiment.model.check_can_save()
+    describe(experiment)
     with folder:
         record = folder.make(beginning(experiment))
         if folder.left:
@@ -46,10 +61,10 @@ def new_run(settings: Settings, out: str | None, overwrite: bool, tell: Tell, ch
         if folder.removed is not None:
             tell(f"{folder.removed}, which had not finished, is replaced")
         tell(f"the run folder is {folder.shown}")
-        return _train(experiment, folder, record, checkpoint, **options)
+        return _train(experiment, folder, record, checkpoint, report, **options)
 
 
-def resumed_run(run: Path, given: dict[str, Any], tell: Tell, **options: Any) -> Ended:
+def resumed_run(run: Path, given: dict[str, Any], tell: Tell, report: bool = True, **options: Any) -> Ended:
     """Go on with a run, to the same bits as if it had never stopped. given: settings, which must be the run's own.
 
     Where files are may have changed. Raises InputError where there is nothing to go on with, and for other settings or data,
@@ -70,30 +85,30 @@ def resumed_run(run: Path, given: dict[str, Any], tell: Tell, **options: Any) ->
             )
         if not folder.has_checkpoint:
             tell(f"{run} was stopped before its first checkpoint, so it begins anew")
-        return _train(experiment, folder, record, True, **options)
+        return _train(experiment, folder, record, True, report, **options)
 
 
-def _train(experiment: Experiment, folder: RunFolder, record: RunRecord, checkpoint: bool, **options: Any) -> Ended:
+def _train(
+    experiment: Experiment, folder: RunFolder, record: RunRecord, checkpoint: bool, report: bool, **options: Any
+) -> Ended:
     place = folder.checkpoint if checkpoint else None
     outcome = experiment.train(place, folder.has_checkpoint, folder.keep, **options)
     folder.keep()  # a limit on the time may end a training before its first epoch has ended
     record = ending(record, outcome)
-    write_run(outcome, record, folder.path)
+    write_run(outcome, record, folder.path, report)
     if record.state == FINISHED:
         folder.finish()
     return Ended(outcome, folder.shown, record.state, go_on(folder.shown) if record.can_go_on and checkpoint else None)
 
 
-def write_run(outcome: Outcome, record: RunRecord, folder: Path) -> None:
-    """The model, the history, and last the record. A run that has finished leaves pictures, too, where matplotlib is."""
+def write_run(outcome: Outcome, record: RunRecord, folder: Path, report: bool = True) -> None:
+    """The model, the history, and last the record. A finished run leaves pictures and a page, too, where matplotlib is."""
     outcome.model.save(folder / MODEL)
     outcome.history.save_csv(folder / "history.csv")
-    if record.state == FINISHED and available("matplotlib"):
-        from .pictures import draw_boundary, draw_curves
+    if report and record.state == FINISHED and available("matplotlib"):
+        from .shown import show
 
-        draw_curves(outcome.history, folder / "curves.png", outcome.dataset.name, outcome.model.network.plan.loss)
-        if outcome.dataset.X.shape[1] == 2:
-            draw_boundary(outcome.model, outcome.dataset, outcome.split.test, folder / "boundary.png")
+        show(outcome, folder)
     write_record(folder, record)
 
 
@@ -106,6 +121,10 @@ def _same_settings(record: RunRecord, given: dict[str, Any], run: Path) -> Setti
         if name not in PLACES and value != kept:
             raise InputError(f"{name} is {value!r}; the run in {run} has {kept!r}. Give the same, or leave it out")
     settings = dataclasses.replace(record.settings, **{name: value for name, value in given.items() if name in PLACES})
+    if settings.source == STANDARD_INPUT:
+        raise InputError(
+            f"the run in {run} read its data from standard input; save them in a file: tileprop train --resume RUN FILE"
+        )
     if settings.source not in NAMES and not Path(settings.source).exists():
         raise InputError(
             f"there is no file {settings.source} here, which the run in {run} began with; go on from the folder where it "
@@ -117,7 +136,7 @@ def _same_settings(record: RunRecord, given: dict[str, Any], run: Path) -> Setti
 def _check_same_data(here: RunRecord, began: RunRecord, run: Path) -> None:
     if here.fingerprints.data == began.fingerprints.data:
         return
-    sizes = [f"{record.data.rows} rows of {record.data.features} features" for record in (here, began)]
+    sizes = [f"{record.data.rows} rows of {record.data.columns} columns" for record in (here, began)]
     differs = f"they have {sizes[0]}, and had {sizes[1]}" if sizes[0] != sizes[1] else "other numbers or names"
     raise InputError(
         f"the data in {here.settings.source} are not those that the run in {run} began with: {differs}. "

@@ -8,6 +8,7 @@ import pytest
 from tileprop.kernels.activations import activation_registry
 from tileprop.trainer import InputError, Network
 from tileprop.trainer.commands.explain import add_explain_command, run_explain
+from tileprop.trainer.data.array_recipe import ArrayRecipe
 from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.explanation.explain import explain, explain_document
 from tileprop.trainer.runs.trained_model import TrainedModel
@@ -85,8 +86,14 @@ def saved_model(path, task, activation, loss):
     network = Network([2, 3, 2], "gelu", activation, loss, dtype="float64", random_state=4)
     scaling = Scaling(np.array([1.0, -2.0]), np.array([0.5, 4.0]))
     classes, target_scaling = (("no", "yes"), None) if task == "classification" else ((), Scaling(np.ones(2), np.full(2, 10.0)))
-    TrainedModel(network, scaling, ("a", "b"), task, "c", classes, target_scaling).save(path)
+    targets = ("c",) if task == "classification" else ("c", "d")
+    TrainedModel(network, ArrayRecipe(scaling, ("a", "b")), task, targets, classes, target_scaling).save(path)
     return network
+
+
+def clipped(Z):
+    Z = np.array(Z, float)
+    return Z / np.hypot(1, Z / 3)
 
 
 def test_the_network_of_a_run(capsys, tmp_path):
@@ -95,11 +102,11 @@ def test_the_network_of_a_run(capsys, tmp_path):
     network = saved_model(path, "classification", "softmax", "log_loss")
     assert run("--run", str(tmp_path), "--x", "2,2;1,-2", "--t", "1,0", "--learning-rate", "0.5") == 0
     printed = capsys.readouterr()
-    assert printed.out == explain(network, [[2, 1], [0, 0]], [1, 0], 0.5).text()
+    assert printed.out == explain(network, clipped([[2, 1], [0, 0]]), [1, 0], 0.5).text()
     assert "standardised as in training" in printed.err
     network = saved_model(path, "regression", "identity", "huber")
     assert run("--run", str(path), "--x", "2,2", "--t", "11,-19", "--format", "markdown") == 0
-    assert capsys.readouterr().out == explain(network, [2, 1], [1, -2]).markdown()
+    assert capsys.readouterr().out == explain(network, clipped([2, 1]), [1, -2]).markdown()
 
 
 def test_the_file_of_a_network_alone(capsys, tmp_path):

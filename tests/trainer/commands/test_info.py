@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from tileprop.trainer import Network
 from tileprop.trainer.cli import main
+from tileprop.trainer.data.array_recipe import ArrayRecipe
 from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.fingerprint import environment, fingerprint
+from tileprop.trainer.runs.evaluation import ClassScores, Evaluation, Score
 from tileprop.trainer.runs.lock import RunLock
 from tileprop.trainer.runs.record import (
     FORMAT,
@@ -34,14 +36,15 @@ def run(tmp_path, monkeypatch):
     folder.mkdir()
     network = Network([2, 2], output_activation="softmax", loss="log_loss")
     scaling = Scaling(np.zeros(2), np.ones(2))
-    names = (f"a{ESCAPE}", f"b{ESCAPE}"), "classification", f"target{ESCAPE}", (f"yes{ESCAPE}", f"no{ESCAPE}")
-    TrainedModel(network, scaling, *names).save(folder / "model.safetensors")
+    recipe = ArrayRecipe(scaling, (f"a{ESCAPE}", f"b{ESCAPE}"))
+    names = "classification", (f"target{ESCAPE}",), (f"yes{ESCAPE}", f"no{ESCAPE}")
+    TrainedModel(network, recipe, *names).save(folder / "model.safetensors")
     settings = Settings("xor")
     fingerprints = Fingerprints("d" * 64, settings.fingerprint(), fingerprint(environment()))
     record = RunRecord(
         FORMAT, "interrupted", f"2026{ESCAPE}", settings, fingerprints,
         DataFacts("xor", "classification", 10, 2, {"training": 10}), NetworkFacts((2, 2), ("softmax",), "log_loss"), {},
-        ended=ESCAPE, results=Results({f"training{ESCAPE}": 0.25}, 3, 0.5, 60.0, 6, accuracy={"training": None}),
+        ended=ESCAPE, results=Results({f"training{ESCAPE}": 0.25}, 3, 3, False, 0.5, 60.0, 6, accuracy={"training": None}),
     )  # fmt: skip
     write_record(folder, record)
     return folder
@@ -83,6 +86,22 @@ def test_states(run, capsys):
     write_record(run, vary(read_record(run), state="finished"))
     assert main(["info", str(run)]) == 2
     assert "holds no model.safetensors" in capsys.readouterr().err
+
+
+def test_results_beside_the_baseline(run, capsys):
+    record = read_record(run)
+    scores = {"log loss": Score(0.25, 0.75), "AUC": Score(None, None)}
+    classes = {f"yes{ESCAPE}": ClassScores(0.5, 0.125, 0.2, 1234)}
+    results = vary(record.results, evaluations={"test": Evaluation(1235, scores, True, classes)}, stopped_early=True)
+    write_record(run, vary(record, results=results))
+    assert main(["info", str(run)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["kept_epoch", "3"] in lines
+    assert ["stopped_early", "yes"] in lines
+    assert ["Held", "out:", "1,235", "rows"] in lines
+    assert ["log", "loss", "0.2500", "0.7500"] in lines
+    assert ["AUC", "-", "-"] in lines
+    assert ["0.5000", "0.1250", "0.2000", "1,234"] in [line[-4:] for line in lines]
 
 
 def vary(record, **changes):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from tileprop.trainer import DivergenceError, Network
 from tileprop.trainer.cli import main
@@ -45,7 +46,7 @@ def wait_for(path, process):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ, and pseudo-terminals")
 def test_killed_then_resumed_then_terminated(here, capsys):
-    process = start("xor", "--epochs", "100000000", "--hidden", "2", "--checkpoint-every", "1000")
+    process = start("xor", "--no-early-stopping", "--epochs", "100000000", "--hidden", "2", "--checkpoint-every", "1000")
     wait_for(here / "runs" / "xor" / "fit.checkpoint", process)
     process.kill()
     process.communicate()
@@ -137,7 +138,7 @@ def test_a_time_that_is_up(here, capsys, stopping):
     stopping(lambda: True)
     assert main(["train", "xor", "--epochs", "5", "--hidden", "2", "--max-seconds", "0.1"]) == 0
     assert capsys.readouterr().err.splitlines()[-2:] == [
-        "tileprop: stopped after 2 of 5 epochs; the model as it was then is in runs/xor",
+        "tileprop: stopped after 2 of 5 epochs; the model of epoch 2, the best so far, is in runs/xor",
         "tileprop: go on with it: tileprop train --resume runs/xor",
     ]
     assert read_record(here / "runs" / "xor").state == "interrupted"
@@ -153,7 +154,7 @@ def test_a_late_divergence(here, capsys, stopping):
     assert main(["train", "xor", "--epochs", "5", "--hidden", "2"]) == 2
     assert capsys.readouterr().err.splitlines()[-2:] == [
         "tileprop: error: training diverged in epoch 3",
-        "tileprop: interrupted after 2 of 5 epochs; the model as it was then is in runs/xor",
+        "tileprop: interrupted after 2 of 5 epochs; the model of epoch 2, the best so far, is in runs/xor",
     ]
     assert main(["info", "runs/xor"]) == 0
     assert "diverged" in capsys.readouterr().out
@@ -180,8 +181,55 @@ def test_warnings_are_one_line(here, capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tileprop.trainer.fit.checkpoints.save_network", no_space)
-    assert main(["train", "xor", "--epochs", "2", "--hidden", "2"]) == 0
+    assert main(["train", "xor", "--epochs", "2", "--hidden", "2", "--no-early-stopping"]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "tileprop: note: the run folder is runs/xor"
     assert lines[1].startswith("tileprop: warning: the checkpoint ")
-    assert len(lines) == 2
+    assert len([line for line in lines if "warning: the checkpoint" in line]) == 1
+    assert all(line.startswith("tileprop: ") for line in lines)
+
+
+def test_the_summary(here, capsys):
+    """The kept epoch, the loss by parts, and on the held-out rows what the model is worth beside the baseline."""
+    assert main(["train", "iris", "--epochs", "40", "--hidden", "8"]) == 0
+    output, errors = capsys.readouterr()
+    record = read_record(here / "runs" / "iris")
+    lines = [line.split() for line in output.splitlines()]
+    kept = f"kept epoch {record.results.kept_epoch} of {record.results.epochs}, batches of 16, adam at rate 0.002"
+    assert ["training", *kept.split()] in lines
+    assert ["Held", "out:", "30", "rows"] in lines
+    assert lines.count(["metric", "model", "baseline"]) == 1
+    evaluation = record.results.evaluations["test"]
+    for name, score in evaluation.scores.items():
+        assert [*name.split(), f"{score.model:.4f}", f"{score.baseline:.4f}"] in lines
+    assert ["class", "precision", "recall", "F1", "rows"] in lines
+    assert [line[0] for line in lines[-3:]] == ["setosa", "versicolor", "virginica"]
+    assert "baseline" not in errors
+
+
+def test_the_summary_of_regression(here, capsys):
+    assert main(["train", "diabetes", "--epochs", "3", "--test-size", "0"]) == 0
+    output = capsys.readouterr().out
+    assert "loss (standardised target)" in output
+    assert "Validation: 67 rows" in output
+    assert "By class" not in output
+
+
+def test_a_model_that_is_no_better_than_the_baseline(here, capsys):
+    rng = np.random.default_rng(0)
+    np.savez("noise.npz", X=rng.normal(size=(300, 20)), y=rng.normal(size=300))
+    assert main(["train", "noise.npz", "--epochs", "60", "--no-early-stopping"]) == 0
+    errors = capsys.readouterr().err
+    assert "warning: on the held-out rows the model is no better than the baseline, which looks at no column\n" in errors
+
+
+def test_no_early_stopping_without_validation_rows(here, capsys):
+    note = "note: no early stopping without validation rows: all 4 epochs are made"
+    assert main(["train", "xor", "--epochs", "4", "--validation-size", "0"]) == 0
+    output, errors = capsys.readouterr()
+    assert note in errors
+    assert " 4 epochs, batches" in output
+    assert main(["train", "xor", "--epochs", "4", "--validation-size", "0", "--no-early-stopping"]) == 0
+    assert note not in capsys.readouterr().err
+    assert main(["train", "xor", "--validation-size", "0", "--early-stopping"]) == 2
+    assert "early_stopping needs validation rows" in capsys.readouterr().err

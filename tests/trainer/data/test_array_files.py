@@ -60,8 +60,16 @@ def test_whole_numbers_become_floats(npz):
         ({"X": X.astype(str), "y": Y}, None, "X has dtype <U"),
         ({"X": X, "y": Y * 1j}, None, "dtype complex128"),
         ({"X": X, "y": Y.reshape(2, 2, 1)}, None, r"shape \(2, 2, 1\)"),
-        ({"X": X, "y": np.array([0.5, np.nan, 1.0, np.inf])}, None, "column 'y' has .* 2 of 4 rows, first in row 2"),
-        ({"X": np.where(X == 5, np.nan, X), "y": Y}, None, "column 'x1' has .* 1 of 4 rows, first in row 3"),
+        (
+            {"X": X, "y": np.array([0.5, np.nan, 1.0, np.inf])},
+            None,
+            "column 'y' contains NaN or infinity in 2 of 4 rows, first in row 2",
+        ),
+        (
+            {"X": np.where(X == 5, np.nan, X), "y": Y},
+            None,
+            "column 'x1' contains NaN or infinity in 1 of 4 rows, first in row 3",
+        ),
         ({"X": X, "y": np.array([None] * 4)}, None, "Python objects"),
     ],
 )

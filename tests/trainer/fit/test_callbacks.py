@@ -206,3 +206,25 @@ def test_early_stopping_checks_its_arguments(arguments):
     (name,) = arguments
     with pytest.raises(ValueError, match=name):
         EarlyStopping(**arguments)
+
+
+def test_the_kept_epoch():
+    rows = {"validation_data": (X[:9], T[:9])}
+    early, network = EarlyStopping(2, tol=0.0), small()
+    history = network.fit(X[9:], T[9:], epochs=300, optimizer=Adam(0.05), callbacks=[early], **rows)
+    assert history.stopped == "callback"
+    assert early.ended
+    assert history.kept_epoch == early.best_epoch == np.argmin(history.val_loss) + 1 == history.epochs - 3
+    assert network.loss(*rows["validation_data"]) == min(history.val_loss)
+    kept = small().fit(X[9:], T[9:], epochs=5, callbacks=[EarlyStopping(9, restore_best=False)], **rows)
+    assert kept.kept_epoch == 5
+    assert small().fit(X, T, epochs=2).kept_epoch == 2
+
+
+def test_nothing_is_kept_of_scores_that_are_not_numbers():
+    early = EarlyStopping(3, score=lambda network: float("nan"))
+    small().fit(X, T, epochs=2, callbacks=[early])
+    assert early.best_epoch == 0
+    again = EarlyStopping(3)
+    again.recall({"waited": 1, "theta": np.ones(1), "scores": np.array([np.nan, 2.0, np.nan]).view(np.int64)})
+    assert again.best_epoch == 2

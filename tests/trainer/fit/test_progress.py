@@ -1,5 +1,7 @@
 """Progress: shown when asked for, quiet otherwise, true figures."""
 
+import re
+
 import numpy as np
 import pytest
 from tileprop.trainer import History, Network
@@ -15,17 +17,55 @@ def history():
     return record
 
 
+@pytest.fixture
+def compiled():
+    """Three epochs of 2 s each, the first of which compiled for 8 s more."""
+    record = History(n_samples=1000)
+    for seconds in (10.0, 2.0, 2.0):
+        record.record(0.5, 0.75, seconds)
+    return record
+
+
 @pytest.mark.plain
-def test_summary_and_time_left(history):
-    assert progress.summary(history) == "loss 0.5  val_loss 0.75  500 samples/s"
+def test_speed_and_time_left_do_not_count_compiling(compiled):
+    assert progress.summary(compiled) == "loss 0.5  val_loss 0.75  500 samples/s"
+    assert progress.short_summary(compiled) == "loss 0.5 val 0.75 500 samples/s"
+    assert progress.seconds_left(compiled, 5) == 4.0
+    assert progress.seconds_in_words(compiled) == "14.00, of which 8.00 for compiling or loading kernels"
+
+
+@pytest.mark.plain
+def test_after_one_epoch_the_speed_is_not_known(history):
+    assert progress.summary(history) == "loss 0.5  val_loss 0.75"
     assert progress.seconds_left(history, 4) == 6.0
+    assert progress.seconds_in_words(history) == "2.00"
+
+
+@pytest.mark.plain
+def test_epochs_of_one_length_name_no_compiling():
+    assert progress.seconds_in_words(History(9, [1.0] * 3, seconds=[0.5, 0.4, 0.45])) == "1.35"
+    # Three times as long, and too short to be worth a word.
+    assert progress.seconds_in_words(History(9, [1.0] * 3, seconds=[0.04, 0.01, 0.01])) == "0.06"
+
+
+@pytest.mark.plain
+def test_the_speed_is_that_of_recent_epochs():
+    sped_up = History(1000, [0.1] * 200, seconds=[2.0] * 100 + [1.0] * 100)
+    assert "1,000 samples/s" in progress.summary(sped_up)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize(("seconds", "words"), [(2e-7, "5G"), (7.5e-5, "13.3M"), (0.3, "3.33k"), (20, "50")])
+def test_short_speeds(seconds, words):
+    quick = History(1000, [0.1] * 3, seconds=[9.0, seconds, seconds])
+    assert progress.short_summary(quick) == f"loss 0.1 {words} samples/s"
 
 
 @pytest.mark.plain
 def test_lines_when_asked(history, capsys):
     with progress.reporter(True, 4, 1000) as report:
         report(history)
-    assert capsys.readouterr().err == "epoch 1/4  loss 0.5  val_loss 0.75  500 samples/s  6 s left\n"
+    assert capsys.readouterr().err == "epoch 1/4  loss 0.5  val_loss 0.75  6 s left\n"
 
 
 @pytest.mark.plain
@@ -57,15 +97,34 @@ def test_a_short_fit_on_a_terminal_shows_nothing(history, capsys, monkeypatch):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.plain
-def test_bar_on_a_terminal(history, capsys, monkeypatch):
+def bar_on_a_terminal(monkeypatch, capsys, columns, history, epochs):
+    """The last line that a terminal of that width shows, without colours."""
     pytest.importorskip("rich")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "150")
-    with progress.reporter(True, 4, 1000) as report:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with progress.reporter(True, epochs, 1000) as report:
         report(history)
-    assert "loss 0.5  val_loss 0.75" in capsys.readouterr().err
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    return [line for line in shown.replace("\r", "\n").split("\n") if line.strip()][-1]
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("columns", [80, 150])
+def test_bar_on_a_terminal(monkeypatch, capsys, columns):
+    long = History(1_234_567, [0.123456] * 120, [0.234567] * 120, [9.0] + [0.987] * 119)
+    line = bar_on_a_terminal(monkeypatch, capsys, columns, long, 4000)
+    assert line.startswith("epoch 120/4000 ")
+    assert line.rstrip().endswith(" loss 0.1235 val 0.2346 1.25M samples/s 1:03:50 left")
+    assert len(line) <= columns
+    assert line.count("━") + line.count("╺") + line.count("╸") >= 10
+
+
+@pytest.mark.plain
+def test_a_bar_on_a_narrow_terminal(compiled, monkeypatch, capsys):
+    line = bar_on_a_terminal(monkeypatch, capsys, 50, compiled, 5)
+    assert line.rstrip().endswith("loss 0.5 val 0.75 0:04 left")
+    assert line.count("━") >= 5
 
 
 def test_fit_reports_each_epoch(capsys, monkeypatch):

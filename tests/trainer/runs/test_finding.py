@@ -26,7 +26,7 @@ def test_what_is_there(run, make_record):
 def test_what_is_missing(run, tmp_path):
     with pytest.raises(InputError, match=r"holds no model.safetensors; give a run folder"):
         find_model(tmp_path)
-    with pytest.raises(InputError, match=r"there is no file .*nothing"):
+    with pytest.raises(InputError, match=r"there is no run folder .*nothing"):
         find_model(tmp_path / "nothing")
     with pytest.raises(InputError, match=r"is no run folder: it holds no run\.json"):
         find_run(tmp_path)

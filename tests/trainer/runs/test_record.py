@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 from tileprop.trainer import DivergenceError, InputError
-from tileprop.trainer.runs.experiment import prepare
+from tileprop.trainer.runs.preparation import prepare
 from tileprop.trainer.runs.record import MOST_BYTES, RunRecord, beginning, ending, read_record, write_record
 from tileprop.trainer.runs.settings import Settings
-from tileprop.trainer.runs.typed_json import from_json
+from tileprop.trainer.typed_json import from_json
 
 pytest.importorskip("sklearn")
 
@@ -25,18 +25,24 @@ def test_the_record_of_a_run(run, tmp_path):
     experiment, outcome = run
     began = beginning(experiment)
     assert (began.state, began.results, began.can_go_on) == ("training", None, True)
-    write_record(tmp_path, ending(began, outcome))
+    ended = ending(began, outcome)
+    write_record(tmp_path, ended)
     record = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert (record["state"], record["started"]) == ("finished", began.started)
     assert record["settings"]["source"] == "moons"
     assert record["settings"]["epochs"] == 3
     assert record["data"]["classes"] == {"0": 50, "1": 50}
-    assert record["data"]["split"] == {"training": 72, "validation": 8, "test": 20}
+    assert record["data"]["split"] == {"training": 68, "validation": 12, "test": 20}
     assert record["results"]["accuracy"] == outcome.scores
     assert "R2" not in record["results"]
+    accuracy = record["results"]["evaluations"]["test"]["scores"]["accuracy"]
+    assert accuracy["model"] == outcome.scores["test"]
+    assert accuracy["baseline"] == 0.5
+    assert record["results"]["evaluations"]["test"]["classes"]["1"]["rows"] == 10
+    assert (record["results"]["epochs"], record["results"]["kept_epoch"]) == (3, outcome.kept_epoch)
     assert record["results"]["parameters"] == outcome.model.network.plan.n_parameters
     assert record["versions"]["numpy"] == np.__version__
-    assert read_record(tmp_path) == ending(began, outcome)
+    assert read_record(tmp_path) == ended
 
 
 def test_states(run):
@@ -50,6 +56,9 @@ def test_states(run):
         settings = dataclasses.replace(outcome.settings, epochs=epochs)
         record = ending(beginning(experiment), dataclasses.replace(outcome, error=error, settings=settings))
         assert (record.state, record.can_go_on) == (state, state == "interrupted")
+    early = dataclasses.replace(outcome, settings=dataclasses.replace(outcome.settings, epochs=9), stopped_early=True)
+    for error in (None, KeyboardInterrupt()):
+        assert ending(beginning(experiment), dataclasses.replace(early, error=error)).state == "finished"
 
 
 def test_fingerprints(run):
@@ -109,7 +118,7 @@ def test_a_very_long_one(tmp_path):
         ({"results": {}}, "run.json.results has no entry losses"),
         ({"results": None}, "run.json: the state is 'finished', and there are no results"),
         ({"state": "asleep"}, "run.json: the state is 'asleep'; it must be one of training, interrupted, diverged, finished"),
-        ({"format": "tileprop-run-1"}, "run.json: the format is 'tileprop-run-1', and this version of tileprop reads"),
+        ({"format": "tileprop-run-2"}, "run.json: the format is 'tileprop-run-2', and this version of tileprop reads"),
         ({"settings": {"source": "xor", "epochs": 0}}, "run.json.settings: epochs is 0"),
         ({"settings": {"source": "xor", "epochs": "9"}}, "run.json.settings.epochs is '9'; it must be a whole number"),
         ({"settings": {"source": "xor", "rate": 1}}, "run.json.settings has an entry 'rate'"),

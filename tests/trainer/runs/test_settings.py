@@ -1,8 +1,10 @@
 """Settings: what usual values are, and what is refused."""
 
+import dataclasses
+
 import pytest
-from tileprop.trainer import SGD, Adam, InputError
-from tileprop.trainer.runs.settings import Settings
+from tileprop.trainer import SGD, Adam, EarlyStopping, InputError, OneCycle
+from tileprop.trainer.runs.settings import OPTIMIZERS, PATIENCE, SCHEDULES, Settings
 
 pytestmark = pytest.mark.plain
 
@@ -12,6 +14,61 @@ def test_optimizers():
     assert Settings("xor", optimizer="sgd").make_optimizer() == SGD(learning_rate=0.1, momentum=0.9)
     settings = Settings("xor", optimizer="sgd", learning_rate=0.5, momentum=0.0)
     assert settings.make_optimizer() == SGD(learning_rate=0.5)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_has_a_rate(optimizer):
+    assert Settings("xor", optimizer=optimizer).make_optimizer().learning_rate > 0
+    assert Settings("xor", optimizer=optimizer, learning_rate=0.5).make_optimizer().learning_rate == 0.5
+
+
+def test_schedules():
+    assert Settings("xor").make_schedule() is None
+    assert Settings("xor", schedule="one_cycle").make_schedule() == OneCycle()
+    for name in SCHEDULES:
+        Settings("xor", schedule=name).make_schedule()
+
+
+def test_early_stopping_needs_validation_rows():
+    assert Settings("xor").make_early_stopping() == EarlyStopping(PATIENCE, tol=0.0)
+    assert Settings("xor", patience=3).make_early_stopping() == EarlyStopping(3, tol=0.0)
+    assert Settings("xor", validation_size=0.0).make_early_stopping() is None
+    assert Settings("xor", early_stopping=False).make_early_stopping() is None
+    with pytest.raises(InputError, match="early_stopping needs validation rows, and validation_size is 0"):
+        Settings("xor", early_stopping=True, validation_size=0.0)
+    for settings in ({"early_stopping": False}, {"validation_size": 0.0}):
+        with pytest.raises(InputError, match="patience is 3, and early stopping is off; leave patience out"):
+            Settings("xor", patience=3, **settings)
+
+
+def test_changed():
+    before = Settings("moons", noise=0.2, optimizer="sgd", learning_rate=0.5, momentum=0.5, patience=3, epochs=7)
+    assert before.changed() == before
+    assert before.changed(seed=2) == dataclasses.replace(before, seed=2)
+    after = before.changed(source="digits", optimizer="adam", early_stopping=False)
+    assert after == Settings("digits", optimizer="adam", early_stopping=False, epochs=7)
+    assert before.changed(optimizer="adam", learning_rate=0.01).learning_rate == 0.01
+    with pytest.raises(InputError, match=r"momentum is 0\.1, which is for sgd"):
+        before.changed(optimizer="adam", momentum=0.1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "task", "message"),
+    [
+        ({"class_weight": "balanced"}, "regression", "class_weight is 'balanced', which is for classification"),
+        ({"label_smoothing": 0.1}, "regression", "label_smoothing is 0.1, .*; this is squared_error"),
+        ({"label_smoothing": 0.1, "loss": "mse"}, "classification", "label_smoothing is 0.1, .*; this is mse"),
+        ({"loss": "log_loss"}, "regression", "loss is 'log_loss', which is for classification"),
+    ],
+)
+def test_what_is_not_for_the_task(settings, task, message):
+    with pytest.raises(InputError, match=message):
+        Settings("xor", **settings).loss_for(task)
+
+
+def test_dropout_needs_hidden_layers():
+    with pytest.raises(InputError, match=r"dropout is 0\.5, and there are no hidden layers"):
+        Settings("xor", hidden=(), dropout=0.5)
 
 
 def test_losses():
@@ -42,7 +99,13 @@ def test_run_name(source, name):
         ("task", "sorting"),
         ("activation", "softmax"),
         ("loss", "hinge"),
-        ("optimizer", "rmsprop"),
+        ("optimizer", "lbfgs"),
+        ("schedule", "step"),
+        ("class_weight", "heavy"),
+        ("dropout", 1.0),
+        ("weight_decay", -0.1),
+        ("label_smoothing", 1.5),
+        ("patience", 0),
         ("dtype", "float16"),
         ("learning_rate", -1.0),
         ("momentum", 0.5),

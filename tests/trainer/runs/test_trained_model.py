@@ -7,27 +7,30 @@ import pytest
 from inside import set_activation
 from safetensors.numpy import load_file, save_file
 from tileprop.trainer import InputError, ModelFormatError, Network
+from tileprop.trainer.data.array_recipe import ArrayRecipe
 from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.files import load_network, save_network
 from tileprop.trainer.runs.trained_model import TrainedModel
 
 pytestmark = pytest.mark.plain
 SCALING = Scaling(np.array([10.0, -1.0]), np.array([2.0, 0.5]))
+RECIPE, PLAIN = ArrayRecipe(SCALING, ("größe", "b")), ArrayRecipe(SCALING, ("x0", "x1"))
 X = np.array([[12.0, -1.0], [10.0, 0.0], [8.0, -2.0]])
 Z = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, -2.0]])
+Z /= np.sqrt(1 + (Z / 3) ** 2)  # clipped smoothly
 
 
 @pytest.fixture
 def classifier():
     network = Network([2, 4, 3], output_activation="softmax", loss="log_loss", random_state=1)
-    return TrainedModel(network, SCALING, ("größe", "b"), "classification", "Klasse", ("rot", "grün", "blau"))
+    return TrainedModel(network, RECIPE, "classification", ("Klasse",), ("rot", "grün", "blau"))
 
 
 @pytest.fixture
 def regressor():
     network = Network([2, 4, 2], output_activation="identity", loss="squared_error", dtype="float64")
     target_scaling = Scaling(np.array([100.0, 0.0]), np.array([10.0, 1.0]))
-    return TrainedModel(network, SCALING, ("a", "b"), "regression", "y", target_scaling=target_scaling)
+    return TrainedModel(network, PLAIN, "regression", ("y", "z"), target_scaling=target_scaling)
 
 
 def test_classification(classifier):
@@ -41,7 +44,7 @@ def test_classification(classifier):
 def test_outputs_that_are_no_probabilities_are_normalised():
     network = Network([2, 2], output_activation="sigmoid", loss="mse")
     network.theta = [0, 0, 0, 0, 0, np.log(3)]  # sigmoid: 0.5 and 0.75
-    model = TrainedModel(network, SCALING, ("a", "b"), "classification", "y", ("no", "yes"))
+    model = TrainedModel(network, PLAIN, "classification", ("y",), ("no", "yes"))
     np.testing.assert_allclose(model.predict_proba(X), [[0.4, 0.6]] * 3, rtol=1e-6)
     network.theta = [0, 0, 0, 0, -200, -200]  # both underflow
     assert np.isfinite(model.predict_proba(X)).all()
@@ -56,7 +59,7 @@ def test_regression(regressor):
 
 def test_one_target_is_flat():
     network = Network([2, 1], output_activation="identity")
-    model = TrainedModel(network, SCALING, ("a", "b"), "regression", target_scaling=Scaling(np.zeros(1), np.ones(1)))
+    model = TrainedModel(network, PLAIN, "regression", target_scaling=Scaling(np.zeros(1), np.ones(1)))
     assert model.predict(X).shape == (3,)
     assert model.predict(X[:1]).shape == (1,)
 
@@ -67,13 +70,17 @@ def test_one_target_is_flat():
         ([1.0, 2.0], r"X.reshape\(1, -1\)"),
         ([[1.0, 2.0, 3.0]], r"shape \(1, 3\)"),
         ([[1.0, np.nan]], "nan"),
-        ([[1.0, 2.0], [1e200, 0.0]], r"row 2: 'größe' is 1e\+200, too far from the training rows \(mean 10"),
         ([["a", "b"]], "real numbers"),
     ],
 )
 def test_rows_that_do_not_fit(classifier, rows, message):
     with pytest.raises(InputError, match=message):
         classifier.predict(rows)
+
+
+def test_rows_far_away_are_clipped(classifier):
+    near = classifier.network.predict([[3.0, -3.0]])
+    np.testing.assert_allclose(classifier.predict_proba([[1.7e308, -1e200]]), near, rtol=1e-5)
 
 
 def test_outputs_that_overflow(classifier):
@@ -90,7 +97,7 @@ def test_files(tmp_path, request, kind):
     model.save(tmp_path / "model")
     again = TrainedModel.load(tmp_path / "model")
     assert np.array_equal(again.predict(X), model.predict(X))
-    for name in ("feature_names", "class_names", "target_name", "task"):
+    for name in ("feature_names", "class_names", "target_names", "task"):
         assert getattr(again, name) == getattr(model, name)
     assert Network.load(tmp_path / "model").theta.tobytes() == model.network.theta.tobytes()
 
@@ -105,13 +112,16 @@ def test_a_network_alone_is_no_model(tmp_path):
     ("change", "message"),
     [
         ({"task": "sorting"}, "task is 'sorting'"),
-        ({"task": "regression"}, "class_names has 3 names"),
+        ({"task": "regression"}, "target_names has 1 names"),
+        ({"task": "multilabel", "target_names": ["a", "b", "c"]}, "class_names has 3 names"),
         ({"feature_names": ["a"]}, "feature_names has 1 names"),
         ({"feature_names": ["a", "a"]}, "1 of them different; 2 are needed"),
         ({"feature_names": "ab"}, "feature_names is not a list"),
         ({"class_names": [1, 2, 3]}, "class_names is not a list of names"),
         ({"class_names": None}, "class_names is not a list of names"),
-        ({"target_name": 7}, "target_name is 7"),
+        ({"target_names": 7}, "target_names is not a list of names"),
+        ({"target_names": ["y", "z"]}, "target_names has 2 names"),
+        ({"errors": np.zeros((1, 3))[::-1] - [[0, 1, 2]]}, "errors are not 1 sorted rows"),
         ({"scaling.mean": None}, "scaling.mean is missing"),
         ({"scaling.scale": np.ones(3)}, "scaling.scale is missing, or is not 2 float64"),
         ({"scaling.scale": np.array([1.0, 0.0])}, "not positive"),
@@ -123,7 +133,7 @@ def test_inconsistent_files(tmp_path, classifier, change, message):
     classifier.save(path)
     network, tensors, notes = load_network(Network, path)
     for name, value in change.items():
-        (tensors if "." in name else notes)[name] = value
+        (tensors if "." in name or name == "errors" else notes)[name] = value
     save_network(path, network, {k: v for k, v in tensors.items() if v is not None}, notes)
     with pytest.raises(ModelFormatError, match=message):
         TrainedModel.load(path)

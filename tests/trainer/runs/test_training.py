@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import gzip
 import json
 
 import numpy as np
@@ -81,7 +82,7 @@ def test_files(here, train, told, monkeypatch):
     assert told == ["the run folder is runs/moons"]
     assert names(run) == ["history.csv", "model.safetensors", "run.json"]
     model = TrainedModel.load(run / "model.safetensors")
-    assert np.array_equal(model.predict(ended.outcome.dataset.X), ended.outcome.model.predict(ended.outcome.dataset.X))
+    assert np.array_equal(model.predict(ended.outcome.dataset.rows), ended.outcome.model.predict(ended.outcome.dataset.rows))
     rows = list(csv.DictReader((run / "history.csv").open()))
     assert [float(row["val_loss"]) for row in rows] == ended.outcome.history.val_loss
 
@@ -90,9 +91,16 @@ def test_pictures(here, monkeypatch, train):
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(training, "available", lambda module: True)
     train(epochs=1)
-    assert names(here / "runs" / "moons") == ["boundary.png", "curves.png", "history.csv", "model.safetensors", "run.json"]
+    assert names(here / "runs" / "moons") == [
+        "boundary.png",
+        "curves.png",
+        "history.csv",
+        "model.safetensors",
+        "report.html",
+        "run.json",
+    ]
     train("iris", epochs=1)  # four features have no boundary
-    assert names(here / "runs" / "iris") == ["curves.png", "history.csv", "model.safetensors", "run.json"]
+    assert names(here / "runs" / "iris") == ["curves.png", "history.csv", "model.safetensors", "report.html", "run.json"]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +127,52 @@ def test_interrupted_twice_to_the_same_file(here, train, resume, stop, monkeypat
     assert names(run) == names(here / "whole")
     with pytest.raises(InputError, match="the run in runs/moons has finished already"):
         resume()
+
+
+# Whose validation loss rises again.
+RISES = {"name": "moons", "epochs": 60, "hidden": (32,), "n_samples": 60, "noise": 0.6, "learning_rate": 0.005, "patience": 4}
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"class_weight": "balanced", "dropout": 0.2, "schedule": "plateau"}], ids=["usual", "more"]
+)
+def test_early_stopping_interrupted_to_the_same_file(here, train, resume, stop, more):
+    whole = train(**RISES, **more, out="whole")
+    assert (whole.state, whole.go_on, whole.outcome.stopped_early) == ("finished", None, True)
+    last = whole.outcome.history.epochs
+    assert 1 < whole.outcome.kept_epoch == last - 5 == np.argmin(whole.outcome.history.val_loss) + 1
+    results = read_record(here / "whole").results
+    assert (results.epochs, results.kept_epoch, results.stopped_early) == (last, last - 5, True)
+    for epochs in (1, last - 5, last - 1, last):  # before, at and after the best epoch, and at the one that ends it
+        name = f"after{epochs}"
+        stop(epochs, KeyboardInterrupt())
+        ended = train(**RISES, **more, out=name)
+        best = np.argmin(ended.outcome.history.val_loss) + 1
+        assert ended.outcome.kept_epoch == best <= epochs
+        model = TrainedModel.load(here / name / "model.safetensors")
+        assert ended.outcome.losses["validation"] == pytest.approx(min(ended.outcome.history.val_loss), rel=1e-6)
+        assert model.network.theta.tobytes() == ended.outcome.model.network.theta.tobytes()
+        stop(0, None)
+        if epochs == last:
+            assert ended.state == "finished"  # nothing is missing
+        else:
+            assert ended.state == "interrupted"
+            ended = resume(name)
+        assert (here / name / "model.safetensors").read_bytes() == (here / "whole/model.safetensors").read_bytes()
+        assert ended.outcome.history.val_loss == whole.outcome.history.val_loss
+        assert read_record(here / name).results.evaluations == results.evaluations
+
+
+def test_early_stopping_killed_before_its_record_was_written(here, train, resume, monkeypatch):
+    """The checkpoint says that it has ended: no epoch is made any more."""
+    with monkeypatch.context() as full:
+        full.setattr(training, "write_record", raise_no_space)
+        with pytest.raises(OSError, match="No space"):
+            train(**RISES)
+    ended = resume()
+    train(**RISES, out="whole")
+    assert (ended.state, ended.outcome.stopped_early) == ("finished", True)
+    assert (here / "runs/moons/model.safetensors").read_bytes() == (here / "whole/model.safetensors").read_bytes()
 
 
 def test_killed_before_the_first_checkpoint(here, train, resume, stop, told, monkeypatch):
@@ -230,7 +284,7 @@ def test_the_data_must_be_the_same(here, train, resume, stop, table):
     stop(0, None)
     began = r"the data in t.csv are not those that the run in runs/t began with: "
     for change, message in (
-        ({"rows": table.rows[:-1]}, began + "they have 59 rows of 2 features, and had 60 rows of 2 features. Give the same"),
+        ({"rows": table.rows[:-1]}, began + "they have 59 rows of 2 columns, and had 60 rows of 2 columns. Give the same"),
         ({"rows": table.rows + 1}, began + "other numbers or names"),
         ({"columns": "a,c,y"}, began + "other numbers or names"),
     ):
@@ -262,9 +316,12 @@ def test_the_same_numbers_from_anywhere(here, train):
     np.savez("both.npz", X=X, y=y)
     rows = "".join(",".join(map(repr, x)) + f",{k}\n" for x, k in zip(X.tolist(), y, strict=True))
     (here / "text.csv").write_text("x0,x1,x2,y\n" + rows)
-    for name in ("C.npy", "Fortran.npy", "big_endian.npy", "both.npz", "text.csv"):
-        train(name, out=name + ".run", target="y.npy" if name.endswith("npy") else "y", epochs=2)
-    assert len({(here / (path.name) / "model.safetensors").read_bytes() for path in here.glob("*.run")}) == 1
+    (here / "text.txt.gz").write_bytes(gzip.compress(("x0;x1;x2;y\n" + rows.replace(",", ";")).encode("utf-16")))
+    pytest.importorskip("pandas").DataFrame(X, columns=["x0", "x1", "x2"]).assign(y=y).to_parquet("table.parquet")
+    for names in (("C.npy", "Fortran.npy", "big_endian.npy", "both.npz"), ("text.csv", "text.txt.gz", "table.parquet")):
+        for name in names:
+            train(name, out=name + ".run", target="y.npy" if name.endswith("npy") else "y", epochs=2)
+        assert len({(here / f"{name}.run" / "model.safetensors").read_bytes() for name in names}) == 1
 
 
 def test_other_versions_are_told_of(here, train, resume, stop, told):

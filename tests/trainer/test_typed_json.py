@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from tileprop.trainer import InputError
-from tileprop.trainer.runs.typed_json import from_json
+from tileprop.trainer.typed_json import from_json
 
 pytestmark = pytest.mark.plain
 

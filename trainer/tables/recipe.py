@@ -1,0 +1,222 @@
+"""The recipe of a table: what became of each column, fitted to the training rows, kept with the model, applied to new rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..data.suggestions import did_you_mean, listed
+from ..errors import InputError, ModelFormatError
+from ..tensor_files import read_json
+from ..typed_json import from_json
+from .arrow import decoded
+from .kinds import ColumnChoices, strict_number, treatment_for
+from .treatments import TREATMENTS, LeftOut, Number, Treatment, UnfitColumn, features_of
+
+VERSION = 1
+# Of JSON that is read: a hundred bytes and two objects for each of 300 000 columns.
+MOST_BYTES, MOST_BRACKETS = 1 << 26, 1 << 20
+# Columns named in one error.
+MOST_NAMED = 12
+# 'Fare' and 'Area' are 0.75 alike.
+COLUMN_LIKENESS = 0.8
+# Numbers have ranges up to this number of columns, and of entries of the inputs: 64 MiB in float32.
+MOST_WITH_RANGES, MOST_CELLS = 100, 1 << 24
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """A column before training: what it holds, what becomes of it, and the share of its entries that are missing."""
+
+    name: str
+    kind: str
+    treatment: str
+    missing: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The treatments of a table's columns, in order. notes: what the user should know of them; not saved."""
+
+    treatments: tuple[Treatment, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def fit(cls, table: Any, choices: ColumnChoices | None = None, rows: np.ndarray | None = None) -> Recipe:
+        """From a pyarrow.Table, or its rows of these numbers alone.
+
+        Raises InputError that names every column that cannot be treated, and the remedy.
+        """
+        choices = choices or ColumnChoices()
+        _check_choices(table.column_names, choices)
+        treatments, notes, unfit = [], list[str](), list[tuple[str, str]]()
+        ignored = set(choices.ignore)
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            # Column by column: no second table is made.
+            column = column if rows is None else column.take(rows)
+            if name in ignored:
+                treatments.append(LeftOut(name, column.null_count / max(len(column), 1), "ignored", "as asked"))
+                continue
+            try:
+                treatments.append(treatment_for(name, column, choices, notes))
+            except UnfitColumn as error:
+                unfit.append((name, str(error)))
+        if unfit:
+            raise InputError(_unfit_message(unfit, choices))
+        recipe = cls(tuple(_within_memory(treatments, table.num_rows)), tuple(notes))
+        if not recipe.feature_names:
+            raise InputError(f"no column is left to learn from: {_reasons(recipe.treatments)}")
+        return recipe
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns that `prepare` needs."""
+        return tuple(treatment.name for treatment in self.treatments if treatment.features)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The inputs of the network, in order."""
+        return tuple(features_of(self.treatments))
+
+    def prepare(self, table: Any, dtype: Any = np.float32, rows: np.ndarray | None = None) -> np.ndarray:
+        """X (n, n_features) of a pyarrow.Table with the columns that are needed, in any order. rows: numbers of those to take.
+
+        Raises InputError that names all missing columns, and all that hold something else than in training.
+        """
+        columns = dict(zip(table.column_names, table.columns, strict=True))
+        check_columns(self.column_names, columns)
+        dtype = np.dtype(dtype)
+        X = np.empty((table.num_rows if rows is None else len(rows), len(self.feature_names)), dtype)
+        unfit, at = [], 0
+        for treatment in self.treatments:
+            width = len(treatment.features)
+            if not width:
+                continue
+            column = columns[treatment.name]
+            try:
+                with np.errstate(over="ignore"):
+                    treatment.write(decoded(column if rows is None else column.take(rows)), X[:, at : at + width])
+            except UnfitColumn as error:
+                unfit.append((treatment.name, str(error)))
+            at += width
+        if unfit:
+            raise InputError(_unfit_message(unfit, None))
+        return X
+
+    def numbers(self, table: Any) -> np.ndarray | None:
+        """The columns that are used (n, n_columns), float64, where all are numbers and none is missing; else None."""
+        used = [treatment for treatment in self.treatments if treatment.features]
+        if not all(isinstance(treatment, Number) for treatment in used):
+            return None
+        columns = dict(zip(table.column_names, table.columns, strict=True))
+        X = np.column_stack([t.values(decoded(columns[t.name])) for t in used if isinstance(t, Number)])
+        return None if np.isnan(X).any() else X
+
+    def report(self) -> list[ColumnReport]:
+        """A line for each column."""
+        return [
+            ColumnReport(t.name, t.was if isinstance(t, LeftOut) else t.kind, t.treatment, t.missing) for t in self.treatments
+        ]
+
+    def to_json(self) -> str:
+        """As text, for `from_json`."""
+        columns = [{"kind": t.kind, **dataclasses.asdict(t)} for t in self.treatments]
+        return json.dumps({"version": VERSION, "columns": columns}, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: bytes, where: str) -> Recipe:
+        """What `to_json` gave, in UTF-8. Raises ModelFormatError, which begins with `where`, for anything else."""
+        if len(text) > MOST_BYTES:
+            raise ModelFormatError(f"{where} has {len(text)} bytes; at most {MOST_BYTES} are read")
+        content = read_json(text, where, MOST_BRACKETS)
+        if not isinstance(content, dict) or content.get("version") != VERSION or not isinstance(content.get("columns"), list):
+            raise ModelFormatError(f"{where} is not a recipe of version {VERSION}")
+        try:
+            return cls(tuple(_treatment(column, f"{where}, column {i}") for i, column in enumerate(content["columns"])))
+        except InputError as error:
+            raise ModelFormatError(str(error)) from None
+
+
+def numbers_of(table: Any) -> np.ndarray:
+    """X (n, n_columns), float64, of a table of numbers. Raises InputError that names every column with anything else."""
+    unfit, X = [], np.empty((table.num_rows, table.num_columns))
+    for i, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        try:
+            X[:, i] = strict_number(name, decoded(column), ColumnChoices()).values(decoded(column))
+        except UnfitColumn as error:
+            unfit.append((name, str(error)))
+    if unfit:
+        raise InputError(_unfit_message(unfit, None))
+    return X
+
+
+def check_columns(used: Sequence[str], there: Collection[str]) -> None:
+    """Raise InputError where columns are missing. A name is suggested for one only where it is much alike."""
+    missing = [name for name in used if name not in there]
+    if not missing:
+        return
+    if len(missing) == len(used):
+        raise InputError(
+            f"the table has none of the {len(used)} columns that the model needs: {listed(used)}; it has {listed(there)}. "
+            "Is it a table of another kind?"
+        )
+    known = set(used)
+    hint = did_you_mean(missing[0], [name for name in there if name not in known], COLUMN_LIKENESS).replace(
+        "did you mean", "is it"
+    )
+    raise InputError(f"the table lacks {len(missing)} of the {len(used)} columns that the model needs: {listed(missing)}{hint}")
+
+
+def _within_memory(treatments: list[Treatment], n_rows: int) -> list[Treatment]:
+    """The treatments, numbers without ranges where these would be very many inputs."""
+    ranges = sum(len(t.knots) for t in treatments if isinstance(t, Number))
+    numbers = sum(isinstance(t, Number) for t in treatments)
+    if ranges * n_rows <= MOST_CELLS and numbers <= MOST_WITH_RANGES:
+        return treatments
+    return [dataclasses.replace(t, knots=()) if isinstance(t, Number) else t for t in treatments]
+
+
+def _treatment(content: Any, where: str) -> Treatment:
+    kind = content.pop("kind", None) if isinstance(content, dict) else None
+    if kind not in TREATMENTS:
+        raise ModelFormatError(f"{where} has no known kind")
+    treatment: Treatment = from_json(TREATMENTS[kind], content, where)
+    return treatment
+
+
+def _check_choices(names: Sequence[str], choices: ColumnChoices) -> None:
+    there, seen = set(names), dict[str, str]()
+    for argument in ("ignore", "categorical", "numeric"):
+        for name in getattr(choices, argument):
+            if name not in there:
+                meant = did_you_mean(name, names) or f"; it has {listed(names)}"
+                raise InputError(f"{argument} is {name!r}, and there is no such column{meant}")
+            if seen.setdefault(name, argument) != argument:
+                raise InputError(f"column {name!r} is given to both {seen[name]} and {argument}; drop one of the two")
+
+
+def _unfit_message(unfit: list[tuple[str, str]], choices: ColumnChoices | None) -> str:
+    """Every column with what it holds, and what to do."""
+    shown = "; ".join(f"column {name!r} {problem}" for name, problem in unfit[:MOST_NAMED])
+    more = f"; and {len(unfit) - MOST_NAMED} more columns" if len(unfit) > MOST_NAMED else ""
+    remedy = ""
+    if choices is not None:
+        names = ",".join(name for name, _ in unfit[:MOST_NAMED])
+        remedy = f". Leave out with --ignore {names!r}" + (
+            "" if choices.encode else ", or let columns be encoded: without --no-encode"
+        )
+    return f"{shown}{more}{remedy}"
+
+
+def _reasons(treatments: Sequence[Treatment]) -> str:
+    reasons = [f"{t.name!r} ({t.treatment.removeprefix('left out: ')})" for t in treatments[:MOST_NAMED]]
+    return (
+        ", ".join(reasons)
+        + (" and more" if len(treatments) > MOST_NAMED else "")
+        + "; keep one with --categorical or --numeric"
+    )

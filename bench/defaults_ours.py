@@ -1,85 +1,46 @@
-"""Our side of the race of defaults."""
+"""Our side of the race of defaults: `tileprop train FILE --target NAME`, as the command line has it, less the run folder."""
 
 from __future__ import annotations
 
-import math
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..trainer import Adam, EarlyStopping, Network
-from ..trainer.data.piecewise import bins, find_knots, smooth_clip
-from ..trainer.extras import require
+from ..trainer.runs.preparation import prepare
+from ..trainer.runs.settings import Settings
 from .defaults_rows import Rows
 
-HIDDEN, ACTIVATION = (64, 64), "silu"
-RATE, WEIGHT_DECAY, DROPOUT = 2e-3, 0.1, 0.2
-EPOCHS, PATIENCE, VALIDATION_SIZE = 200, 20, 0.15
-MOST_LEVELS = 30
+
+class SidesDiffer(Exception):
+    """Two sides did not learn from the same rows, or were not asked for the same ones."""
 
 
-def batch_size(rows: int) -> int:
-    """A power of two, from 16 to 256, for about 50 steps an epoch."""
-    return int(min(256, max(16, 2 ** round(math.log2(max(rows, 1) / 50)))))
+def tileprop(rows: Rows, seed: int, **settings: Any) -> np.ndarray:
+    """The table is written to a CSV file, read, prepared and trained on. settings: of `Settings`, those not left as they are.
 
-
-def tileprop(rows: Rows, seed: int) -> np.ndarray:
-    """Columns prepared, a network trained, the best epoch kept."""
-    selection = require("sklearn.model_selection", "the race of defaults")
-    known, n_classes = rows.y[rows.training], len(rows.class_names)
-    count = max(math.ceil(VALIDATION_SIZE * len(known)), n_classes)
-    training, validation = selection.train_test_split(
-        rows.training, test_size=count, stratify=known if n_classes else None, random_state=seed
-    )
-    X = features(rows.columns, training)
-    arguments: dict[str, Any] = {"output_activation": "identity", "loss": "squared_error"}
-    if n_classes:
-        mean, scale, T = 0.0, 1.0, rows.y
-        arguments = {"output_activation": "softmax", "loss": "log_loss"}
-    else:
-        mean, scale = float(rows.y[training].mean()), float(rows.y[training].std())
-        T = ((rows.y - mean) / scale)[:, None]
-    network = Network(
-        [X.shape[1], *HIDDEN, n_classes or 1], activation=ACTIVATION, dtype="float32", random_state=seed, **arguments
-    )
-    network.fit(
-        X[training],
-        T[training],
-        epochs=EPOCHS,
-        batch_size=batch_size(len(training)),
-        optimizer=Adam(learning_rate=RATE),
-        weight_decay=WEIGHT_DECAY,
-        dropout=DROPOUT,
-        validation_data=(X[validation], T[validation]),
-        callbacks=[EarlyStopping(PATIENCE, tol=0.0)],
-        progress=False,
-        n_threads=1,
-    )
-    predicted = network.predict(X[rows.test]).astype(np.float64)
-    return predicted if n_classes else predicted[:, 0] * scale + mean
-
-
-def features(columns: Any, training: np.ndarray) -> np.ndarray:
-    """Features (n, n_features), float32, of a frame whose columns are numbers or categories, fitted to the training rows."""
-    parts: list[np.ndarray] = []
-    for name in columns:
-        column = columns[name]
-        if column.dtype == "category":
-            values = column.astype(object).where(column.notna(), "").to_numpy(str)
-            levels, counts = np.unique(values[training], return_counts=True)
-            kept = levels[np.argsort(-counts, kind="stable")[:MOST_LEVELS]]
-            parts.append(values[:, None] == (kept[:1] if len(levels) == 2 else kept))
-            if len(levels) > len(kept):
-                parts.append(~np.isin(values, kept)[:, None])
-            continue
-        numbers = column.to_numpy(np.float64)
-        missing = np.isnan(numbers)
-        if missing[training].all():
-            continue
-        filled = np.where(missing, np.median(numbers[training][~missing[training]]), numbers)
-        seen = filled[training]
-        parts.append(smooth_clip((filled - seen.mean()) / (seen.std() or 1.0))[:, None])
-        parts.append(bins(filled, find_knots(seen)))
-        if missing[training].any():
-            parts.append(missing[:, None])
-    return np.column_stack(parts).astype(np.float32)
+    Raises SidesDiffer where the file was read as another task, or divided into other rows than `rows` says.
+    """
+    table = rows.table
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{table.name}.csv"
+        rows.raw.to_csv(path, index=False)
+        experiment = prepare(Settings(str(path), table.target, seed=seed, **settings))
+    dataset, split = experiment.dataset, experiment.split
+    if dataset.task != table.task or (rows.is_classification and set(dataset.class_names) != set(rows.class_names)):
+        raise SidesDiffer(f"{table.name} was read for {dataset.task}, with the classes {dataset.class_names}")
+    order = [dataset.class_names.index(name) for name in rows.class_names]
+    theirs = np.argsort(order)[dataset.y] if order else dataset.y
+    trained = np.sort(np.concatenate([split.training, split.validation]))
+    if not (
+        np.array_equal(split.test, rows.test)
+        and np.array_equal(trained, np.sort(rows.training))
+        and np.allclose(theirs, rows.y, rtol=1e-12, atol=0)
+    ):
+        raise SidesDiffer(f"{table.name}, seed {seed}: train held out other rows, or read other targets")
+    model = experiment.train(progress=False, n_threads=1).model
+    held_out = dataset.take(split.test)
+    if rows.is_classification:
+        return model.predict_proba(held_out)[:, order]
+    return model.predict(held_out)

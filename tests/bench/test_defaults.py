@@ -1,6 +1,7 @@
 """The race of defaults, on a small table: rows, columns, losses, tables that are printed, the command."""
 
 import argparse
+import dataclasses
 import json
 import math
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ import pytest
 from tileprop.bench import defaults
 from tileprop.bench.command import add_bench_command, run_bench
 from tileprop.bench.defaults import GROUPS, Medians, Result, held_out_loss, loss_table, race, side_table
-from tileprop.bench.defaults_ours import batch_size, features, tileprop
+from tileprop.bench.defaults_ours import SidesDiffer, tileprop
 from tileprop.bench.defaults_rows import divided, plain_columns
 from tileprop.bench.defaults_sides import constant, hist_gradient_boosting, linear, sklearn_mlp
 from tileprop.trainer.data.datasets import load_dataset
-from tileprop.trainer.runs.experiment import split_rows
+from tileprop.trainer.runs.preparation import split_rows
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,6 @@ class Small:
     name: str = "small"
     target: str = "y"
     task: str = "classification"
-    ignore: tuple[str, ...] = ()
 
     def load(self) -> pd.DataFrame:
         random = np.random.default_rng(0)
@@ -114,17 +114,21 @@ def test_predictions_that_do_not_fit_are_refused(predicted):
         held_out_loss(rows_of(), predicted)
 
 
-def test_features_are_fitted_to_the_training_rows_alone():
+def test_ours_learns_from_the_rows_of_the_others():
     rows = rows_of()
-    other = rows.columns.copy()
-    other.loc[rows.test, "x"] = 1e6
-    before, after = (features(columns, rows.training)[rows.training] for columns in (rows.columns, other))
-    np.testing.assert_array_equal(before, after)
-    assert np.abs(features(other, rows.training)).max() <= 3
+    with pytest.raises(SidesDiffer, match="small, seed 1: train held out other rows"):
+        tileprop(rows, 1)
+    with pytest.raises(SidesDiffer, match="small was read for classification"):
+        tileprop(dataclasses.replace(rows, table=Small(task="regression")), 0)
+    changed = rows.raw.assign(y=rows.raw.y.to_numpy()[::-1])
+    with pytest.raises(SidesDiffer, match="small, seed 0: train held out other rows, or read other targets"):
+        tileprop(dataclasses.replace(rows, raw=changed), 0)
 
 
-def test_batches():
-    assert [batch_size(rows) for rows in (20, 800, 6400, 10**6)] == [16, 16, 128, 256]
+def test_ours_gives_the_probabilities_in_the_order_of_the_class_names():
+    rows = rows_of()
+    turned = dataclasses.replace(rows, class_names=("yes", "no"), y=1 - rows.y)
+    np.testing.assert_array_equal(tileprop(turned, 0, epochs=1), tileprop(rows, 0, epochs=1)[:, ::-1])
 
 
 RESULTS = [

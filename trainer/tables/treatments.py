@@ -6,19 +6,17 @@ Categories are one-hot. Dates become a few numbers. Everything that a treatment 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..data.scaling import smoothly_clipped
 from ..errors import InputError
 from ..extras import require
 from .arrow import as_texts, is_text, seconds, without_missing
 from .numbers import NumberStyle, to_dates, to_numbers
+from .standard import Standard, UnfitColumn
 
 # A category with more levels than this keeps the most frequent ones, and one input stands for all others.
 MOST_LEVELS = 30
@@ -28,57 +26,9 @@ DATE_PARTS = ("year", "month", "weekday", "hour", "days")
 DAY = 86400.0
 
 
-class UnfitColumn(InputError):
-    """A column that cannot become inputs of a network: the message says what it holds, and goes on after the column's name."""
-
-
-@dataclass(frozen=True)
-class Standard:
-    """Standardised numbers: fill (median of the training rows), center (mean), scale (standard deviation, 1 of a constant).
-
-    What they become is clipped smoothly, see `smoothly_clipped`.
-    """
-
-    fill: float
-    center: float
-    scale: float
-
-    def __post_init__(self) -> None:
-        if not all(map(math.isfinite, (self.fill, self.center, self.scale))) or self.scale <= 0:
-            raise InputError(
-                f"fill, center and scale are {self.fill}, {self.center}, {self.scale}; they must be finite, the scale positive"
-            )
-
-    @classmethod
-    def fit(cls, values: np.ndarray) -> Self:
-        """From values (n), NaN where missing."""
-        known = values[~np.isnan(values)]
-        if not known.size:
-            return cls(0.0, 0.0, 1.0)
-        with np.errstate(over="ignore", invalid="ignore"):
-            fill = float(np.median(known))
-            filled = np.where(np.isnan(values), fill, values)
-            center, scale = float(filled.mean()), float(filled.std())
-        if not (math.isfinite(center) and math.isfinite(scale)):
-            raise UnfitColumn("holds numbers too large to be standardised; give it in a larger unit")
-        if known.min() == known.max():
-            center, scale = float(known[0]), 1.0
-        return cls(fill, center, scale or 1.0)
-
-    def apply(self, values: np.ndarray) -> np.ndarray:
-        """The inputs (n) for values (n), NaN where missing."""
-        with np.errstate(over="ignore"):
-            z = (np.where(np.isnan(values), self.fill, values) - self.center) / self.scale
-        return smoothly_clipped(z)
-
-
 @dataclass(frozen=True)
 class Number:
-    """A column of numbers. indicator: whether an input says where one is missing. decimal to symbol: see NumberStyle.
-
-    knots: ends of ranges, each with an input besides: clip((x - low) / (high - low), 0, 1) (piecewise-linear encoding,
-    Gorishniy et al. 2022), so that the network sees where in the column a number lies (docs/defaults.md: 3% less loss).
-    """
+    """A column of numbers. indicator: whether an input says where one is missing. decimal to symbol: see NumberStyle."""
 
     kind: ClassVar[str] = "number"
 
@@ -86,15 +36,10 @@ class Number:
     missing: float
     standard: Standard
     indicator: bool
-    knots: tuple[float, ...] = ()
     decimal: str = "."
     thousands: str = ""
     symbol: bool = False
     strict: bool = False
-
-    def __post_init__(self) -> None:
-        if not all(low < high for low, high in pairwise(self.knots)):
-            raise InputError(f"the knots of number {self.name!r} do not rise: {self.knots}")
 
     @classmethod
     def fit(cls, name: str, column: Any, style: NumberStyle | None, ranges: int = 0, strict: bool = False) -> Self:
@@ -104,21 +49,27 @@ class Number:
         share = float(np.isnan(values).mean())
         if strict:
             _refuse_missing(values, unreadable)
-        standard = Standard.fit(values)
-        knots = _knots(values, ranges) if ranges else ()
-        return cls(name, share, standard, share > 0, knots, style.decimal, style.thousands, style.symbol, strict)
+        return cls(name, share, Standard.fit(values, ranges), share > 0, style.decimal, style.thousands, style.symbol, strict)
+
+    @property
+    def ranges(self) -> int:
+        """How many of its inputs are for ranges."""
+        return self.standard.ranges
+
+    def without_ranges(self) -> Number:
+        """The same with none."""
+        return replace(self, standard=replace(self.standard, knots=()))
 
     @property
     def features(self) -> list[str]:
         """The names of its inputs."""
-        ranges = [f"{self.name} from {low:.4g} to {high:.4g}" for low, high in pairwise(self.knots)]
-        return [self.name, *ranges, *([f"{self.name} is missing"] if self.indicator else [])]
+        return [*self.standard.features(self.name), *([f"{self.name} is missing"] if self.indicator else [])]
 
     @property
     def treatment(self) -> str:
         """In words."""
         style = NumberStyle(self.decimal, self.thousands, self.symbol).describe()
-        words = ["standardised", *([f"and its place in {len(self.knots) - 1} ranges"] if self.knots else [])]
+        words = ["standardised", *([f"and its place in {self.ranges} ranges"] if self.ranges else [])]
         words += [style] if style else []
         return ", ".join(
             [*words, *([f"missing filled with {self.standard.fill:.4g}, one more input says where"] if self.indicator else [])]
@@ -136,13 +87,9 @@ class Number:
     def write(self, column: Any, out: np.ndarray) -> None:
         """Its inputs for a column of n rows, into out (n, number of features)."""
         values = self.values(column)
-        out[:, 0] = self.standard.apply(values)
+        self.standard.write(values, out)
         if self.indicator:
             out[:, -1] = np.isnan(values)
-        if self.knots:
-            values = np.where(np.isnan(values), self.standard.fill, values)
-        for i, (low, high) in enumerate(pairwise(self.knots), start=1):
-            out[:, i] = np.clip((values - low) / (high - low), 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -226,7 +173,7 @@ class Category:
 
 @dataclass(frozen=True)
 class Date:
-    """A column of dates: year, month, weekday (Monday is 0), hour, and days since 1970, those that vary, each standardised."""
+    """A column of dates: year, month, weekday (Monday is 0), hour, and days since 1970, those that vary, each as a number."""
 
     kind: ClassVar[str] = "date"
 
@@ -242,19 +189,30 @@ class Date:
             raise InputError(f"the parts of date {self.name!r} are {self.parts}, with {len(self.standards)} scalings")
 
     @classmethod
-    def fit(cls, name: str, column: Any, date_format: str = "") -> Self:
-        """date_format: as of strptime, of a column of text."""
+    def fit(cls, name: str, column: Any, ranges: int = 0, date_format: str = "") -> Self:
+        """ranges: as of `Number.fit`, of each part. date_format: as of strptime, of a column of text."""
         values, _ = date_values(column, date_format)
         known = ~np.isnan(values["days"])
         parts = [part for part in DATE_PARTS if known.any() and np.ptp(values[part][known]) > 0]
         share = 1.0 - float(known.mean())
-        standards = tuple(Standard.fit(values[part]) for part in parts)
+        standards = tuple(Standard.fit(values[part], ranges) for part in parts)
         return cls(name, share, tuple(parts), standards, share > 0, date_format)
+
+    @property
+    def ranges(self) -> int:
+        """How many of its inputs are for ranges."""
+        return sum(standard.ranges for standard in self.standards)
+
+    def without_ranges(self) -> Date:
+        """The same with none."""
+        return replace(self, standards=tuple(replace(standard, knots=()) for standard in self.standards))
 
     @property
     def features(self) -> list[str]:
         """The names of its inputs."""
-        return [*(f"{self.name} {part}" for part in self.parts), *([f"{self.name} is missing"] if self.indicator else [])]
+        parts = zip(self.parts, self.standards, strict=True)
+        names = [name for part, standard in parts for name in standard.features(f"{self.name} {part}")]
+        return [*names, *([f"{self.name} is missing"] if self.indicator else [])]
 
     @property
     def treatment(self) -> str:
@@ -266,8 +224,10 @@ class Date:
         values, unreadable = date_values(column, self.date_format)
         if unreadable > len(out) // 2:
             raise UnfitColumn(f"holds no dates in {unreadable} of {len(out)} rows; it held dates in training")
-        for i, (part, standard) in enumerate(zip(self.parts, self.standards, strict=True)):
-            out[:, i] = standard.apply(values[part])
+        at = 0
+        for part, standard in zip(self.parts, self.standards, strict=True):
+            standard.write(values[part], out[:, at:])
+            at += 1 + standard.ranges
         if self.indicator:
             out[:, -1] = np.isnan(values["days"])
 
@@ -296,17 +256,6 @@ class LeftOut:
 
 Treatment = Number | Category | Date | LeftOut
 TREATMENTS: dict[str, type[Treatment]] = {cls.kind: cls for cls in (Number, Category, Date, LeftOut)}
-
-
-def _knots(values: np.ndarray, ranges: int) -> tuple[float, ...]:
-    """Different quantiles of values (n), NaN where missing; none where there are at most two."""
-    known = values[~np.isnan(values)]
-    if not known.size:
-        return ()
-    knots = np.unique(np.quantile(known, np.linspace(0.0, 1.0, ranges + 1), method="nearest"))
-    if len(knots) < 3 or not np.isfinite(np.diff(knots)).all() or (1.0 / np.diff(knots) == np.inf).any():
-        return ()
-    return tuple(knots.tolist())
 
 
 def number_values(column: Any, style: NumberStyle) -> tuple[np.ndarray, int]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from tileprop.bench import defaults
 from tileprop.bench.command import add_bench_command, run_bench
-from tileprop.bench.defaults import GROUPS, Medians, Result, held_out_loss, loss_table, race, side_table
+from tileprop.bench.defaults import GROUPS, Medians, Result, held_out_loss, loss_table, race, side_table, sides_with, variant
 from tileprop.bench.defaults_ours import SidesDiffer, tileprop
 from tileprop.bench.defaults_rows import divided, plain_columns
 from tileprop.bench.defaults_sides import constant, hist_gradient_boosting, linear, sklearn_mlp
@@ -170,6 +170,28 @@ def test_race_gives_every_side_every_seed():
     assert seen[0][1] != seen[2][1]
 
 
+def test_variants():
+    settings = variant("dropout=0.3 hidden=(8,8) activation=tanh")
+    assert settings == {"dropout": 0.3, "hidden": (8, 8), "activation": "tanh"}
+    side = sides_with([settings])["tileprop, dropout=0.3 hidden=(8, 8) activation=tanh"]
+    rows = rows_of()
+    assert not np.array_equal(side(rows, 0), tileprop(rows, 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("drop=0.3", "'drop' is not one of .*dropout"),
+        ("seed=3", "'seed' is not one of"),
+        ("dropout=2", "dropout is 2"),
+        ("hidden=8", "not iterable"),
+    ],
+)
+def test_variants_that_cannot_be(text, message):
+    with pytest.raises(argparse.ArgumentTypeError, match=message):
+        variant(text)
+
+
 def test_command(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(GROUPS, "made", (Small(),))
     monkeypatch.setattr(defaults, "available", lambda module: True)
@@ -177,9 +199,12 @@ def test_command(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(defaults, "SIDES", {"constant": constant, "tileprop": linear, "HistGradientBoosting": constant})
     parser = argparse.ArgumentParser()
     add_bench_command(parser.add_subparsers())
-    assert run_bench(parser.parse_args(["bench", "defaults", "--seeds", "2", "--out", str(tmp_path)])) == 0
-    assert "1 of 1" in capsys.readouterr().out
-    assert len(json.loads((tmp_path / "defaults.json").read_text())) == 6
+    assert (
+        run_bench(parser.parse_args(["bench", "defaults", "--seeds", "2", "--out", str(tmp_path), "--also", "epochs=1"])) == 0
+    )
+    assert "1 of 1" in (shown := capsys.readouterr().out)
+    assert "tileprop, epochs=1" in shown
+    assert len(json.loads((tmp_path / "defaults.json").read_text())) == 8
     monkeypatch.setattr(defaults, "available", lambda module: module != "lightgbm")
     assert run_bench(parser.parse_args(["bench", "defaults"])) == 2
     assert "lightgbm not installed; pip install 'tileprop[bench]'" in capsys.readouterr().err

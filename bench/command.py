@@ -282,7 +282,7 @@ def run_bench(args: argparse.Namespace) -> int:
 
         return run_watching(args.problems, args.rounds, args.seconds)
     if args.benchmark == "defaults":
-        return defaults.run_defaults(args.tables, args.seeds, args.out)
+        return defaults.run_defaults(args.tables, args.seeds, args.out, args.also)
     if args.benchmark == "micro":
         from .micro_run import run_micro
 

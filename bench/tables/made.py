@@ -26,7 +26,6 @@ class MadeTable:
     target: str
     task: str
     make: Callable[[int], pd.DataFrame]
-    ignore: tuple[str, ...] = ()
 
     def load(self) -> pd.DataFrame:
         """The table of seed 0, the target among its columns."""

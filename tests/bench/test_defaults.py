@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from tileprop.bench import defaults
 from tileprop.bench.command import add_bench_command, run_bench
-from tileprop.bench.defaults import GROUPS, Medians, Result, held_out_loss, loss_table, race, side_table
-from tileprop.bench.defaults_ours import tileprop
+from tileprop.bench.defaults import GROUPS, Medians, Result, held_out_loss, loss_table, race, side_table, sides_with, variant
+from tileprop.bench.defaults_ours import SidesDiffer, tileprop
 from tileprop.bench.defaults_rows import divided, plain_columns
 from tileprop.bench.defaults_sides import constant, hist_gradient_boosting, linear, sklearn_mlp
 from tileprop.trainer.data.datasets import load_dataset
@@ -24,7 +24,6 @@ class Small:
     name: str = "small"
     target: str = "y"
     task: str = "classification"
-    ignore: tuple[str, ...] = ()
 
     def load(self) -> pd.DataFrame:
         random = np.random.default_rng(0)
@@ -115,12 +114,21 @@ def test_predictions_that_do_not_fit_are_refused(predicted):
         held_out_loss(rows_of(), predicted)
 
 
-def test_our_side_sees_the_rows_that_the_others_see():
+def test_ours_learns_from_the_rows_of_the_others():
     rows = rows_of()
-    other = dataclasses.replace(rows, test=rows.training[:40])
-    with pytest.raises(ValueError, match="do not hold out the same rows"):
-        tileprop(other, 0)
-    np.testing.assert_allclose(tileprop(rows, 0).sum(axis=1), 1.0, rtol=1e-6)
+    with pytest.raises(SidesDiffer, match="small, seed 1: train held out other rows"):
+        tileprop(rows, 1)
+    with pytest.raises(SidesDiffer, match="small was read for classification"):
+        tileprop(dataclasses.replace(rows, table=Small(task="regression")), 0)
+    changed = rows.raw.assign(y=rows.raw.y.to_numpy()[::-1])
+    with pytest.raises(SidesDiffer, match="small, seed 0: train held out other rows, or read other targets"):
+        tileprop(dataclasses.replace(rows, raw=changed), 0)
+
+
+def test_ours_gives_the_probabilities_in_the_order_of_the_class_names():
+    rows = rows_of()
+    turned = dataclasses.replace(rows, class_names=("yes", "no"), y=1 - rows.y)
+    np.testing.assert_array_equal(tileprop(turned, 0, epochs=1), tileprop(rows, 0, epochs=1)[:, ::-1])
 
 
 RESULTS = [
@@ -162,6 +170,28 @@ def test_race_gives_every_side_every_seed():
     assert seen[0][1] != seen[2][1]
 
 
+def test_variants():
+    settings = variant("dropout=0.3 hidden=(8,8) activation=tanh")
+    assert settings == {"dropout": 0.3, "hidden": (8, 8), "activation": "tanh"}
+    side = sides_with([settings])["tileprop, dropout=0.3 hidden=(8, 8) activation=tanh"]
+    rows = rows_of()
+    assert not np.array_equal(side(rows, 0), tileprop(rows, 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("drop=0.3", "'drop' is not one of .*dropout"),
+        ("seed=3", "'seed' is not one of"),
+        ("dropout=2", "dropout is 2"),
+        ("hidden=8", "not iterable"),
+    ],
+)
+def test_variants_that_cannot_be(text, message):
+    with pytest.raises(argparse.ArgumentTypeError, match=message):
+        variant(text)
+
+
 def test_command(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(GROUPS, "made", (Small(),))
     monkeypatch.setattr(defaults, "available", lambda module: True)
@@ -169,9 +199,12 @@ def test_command(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(defaults, "SIDES", {"constant": constant, "tileprop": linear, "HistGradientBoosting": constant})
     parser = argparse.ArgumentParser()
     add_bench_command(parser.add_subparsers())
-    assert run_bench(parser.parse_args(["bench", "defaults", "--seeds", "2", "--out", str(tmp_path)])) == 0
-    assert "1 of 1" in capsys.readouterr().out
-    assert len(json.loads((tmp_path / "defaults.json").read_text())) == 6
+    assert (
+        run_bench(parser.parse_args(["bench", "defaults", "--seeds", "2", "--out", str(tmp_path), "--also", "epochs=1"])) == 0
+    )
+    assert "1 of 1" in (shown := capsys.readouterr().out)
+    assert "tileprop, epochs=1" in shown
+    assert len(json.loads((tmp_path / "defaults.json").read_text())) == 8
     monkeypatch.setattr(defaults, "available", lambda module: module != "lightgbm")
     assert run_bench(parser.parse_args(["bench", "defaults"])) == 2
     assert "lightgbm not installed; pip install 'tileprop[bench]'" in capsys.readouterr().err

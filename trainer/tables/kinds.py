@@ -11,8 +11,8 @@ from ..extras import require
 from .arrow import as_texts, decoded, is_text, without_missing
 from .dialects import MISSING
 from .numbers import LEAST_SHARE, NumberStyle, guess_date_format, guess_style
-from .ranges import N_RANGES
-from .treatments import Category, Date, LeftOut, Number, Treatment, UnfitColumn
+from .standard import UnfitColumn
+from .treatments import Category, Date, LeftOut, Number, Treatment
 
 # Text whose entries differ in more than this share of the rows, and in more than FEW_LEVELS, is text and no category.
 MOST_DIFFERENT = 0.5
@@ -37,7 +37,7 @@ class ColumnChoices:
     decimal: str | None = None
     thousands: str | None = None
     missing: tuple[str, ...] = MISSING
-    ranges: int = N_RANGES
+    ranges: int = 8
 
 
 def treatment_for(name: str, column: Any, choices: ColumnChoices, notes: list[str]) -> Treatment:
@@ -73,7 +73,7 @@ def _by_content(name: str, column: Any, known: Any, share: float, choices: Colum
     if types.is_boolean(kind):
         return Category.fit(name, column, choices.missing)
     if types.is_date(kind) or types.is_timestamp(kind):
-        return Date.fit(name, column, ranges=choices.ranges)
+        return Date.fit(name, column, choices.ranges)
     if not is_text(kind):
         if reason := _is_identifier(name, known, share):
             return LeftOut(name, share, "identifier", reason)
@@ -86,7 +86,7 @@ def _by_content(name: str, column: Any, known: Any, share: float, choices: Colum
         return Number.fit(name, without_missing(column, choices.missing), style, choices.ranges)
     date_format = guess_date_format(known)
     if date_format is not None:
-        return Date.fit(name, without_missing(column, choices.missing), date_format, choices.ranges)
+        return Date.fit(name, without_missing(column, choices.missing), choices.ranges, date_format)
     different = compute.count_distinct(known).as_py()
     if different > FEW_LEVELS and different > MOST_DIFFERENT * len(known):
         what = "identifier" if different == len(known) else "text"

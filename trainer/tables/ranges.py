@@ -1,41 +1,36 @@
-"""Piecewise-linear encoding of a column of numbers: an input for each range, which rises from 0 to 1 within it.
+"""Where a column of numbers is cut into ranges, each of which is an input: a network then sees where a number lies.
 
-A network whose input is one number learns steps and bends of its effect slowly. Ranges give it those (Gorishniy, Rubachev,
-Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep Learning", equation 1). What this is worth is measured in
-docs/defaults.md.
+Input j rises from 0 to 1 between the knots j and j + 1, and is flat outside of them: piecewise-linear encoding (Gorishniy,
+Rubachev, Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep Learning", equation 1). A network whose input is
+one number learns the bends and steps of its effect slowly. What this is worth is measured in docs/defaults.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-N_RANGES = 8
-# From this share of the rows on, the most common value gets a knot of its own, and the others divide the rest of the rows:
-# otherwise a column that is mostly zero would have no other knots.
-COMMON = 0.25
+# Rounds in which the rows of common values are counted less; each lowers what half a range holds.
+ROUNDS = 8
 
 
-def find_knots(x: np.ndarray, n_ranges: int = N_RANGES) -> np.ndarray:
-    """Increasing knots for finite x (n), at most n_ranges + 2; none where x has fewer than three different values.
+def find_knots(values: np.ndarray, ranges: int) -> tuple[float, ...]:
+    """Rising knots, ends of at most so many ranges, for values (n), NaN where missing; none where there are at most two.
 
-    All different values, where they are few; otherwise the quantiles 0, 1 / n_ranges, ..., 1 of x. See COMMON for columns with
-    one very common value.
+    Up to ranges + 1 different values are knots themselves. Of more, the knots are quantiles of the rows; but of the rows that
+    share a value at most as many are counted as half a range holds. So a column that is mostly zero has its knots among the
+    other values.
     """
-    values, counts = np.unique(x, return_counts=True)
-    if len(values) < 3:
-        return np.empty(0)
-    if len(values) <= n_ranges + 1:
-        return values.astype(np.float64)
-    most = counts.argmax()
-    common = counts[most] > COMMON * len(x)
-    others = x[x != values[most]] if common else x
-    knots = np.quantile(others, np.linspace(0.0, 1.0, n_ranges + 1))
-    return np.unique(np.append(knots, values[most]) if common else knots)
-
-
-def write_ranges(x: np.ndarray, knots: Sequence[float], out: np.ndarray) -> None:
-    """For x (n), the inputs of its ranges, each from 0 to 1, into out (n, n_knots - 1)."""
-    for i in range(len(knots) - 1):
-        out[:, i] = np.clip((x - knots[i]) / (knots[i + 1] - knots[i]), 0.0, 1.0)
+    known = values[~np.isnan(values)]
+    knots, counts = np.unique(known, return_counts=True)
+    if len(knots) > ranges + 1:
+        counted = counts.astype(np.float64)
+        for _ in range(ROUNDS):
+            counted = np.minimum(counted, counted.sum() / (2 * ranges))
+        place = (np.cumsum(counted) - counted / 2) / counted.sum()
+        inner = np.minimum(np.searchsorted(place, np.arange(1, ranges) / ranges), len(knots) - 1)
+        knots = knots[np.unique([0, *inner, len(knots) - 1])]
+    with np.errstate(over="ignore", divide="ignore"):
+        widths = np.diff(knots)
+        if len(knots) < 3 or not np.isfinite(widths).all() or np.isinf(1.0 / widths).any():
+            return ()
+    return tuple(knots.tolist())

@@ -16,7 +16,8 @@ from ..tensor_files import read_json
 from ..typed_json import from_json
 from .arrow import decoded
 from .kinds import ColumnChoices, strict_number, treatment_for
-from .treatments import TREATMENTS, Date, LeftOut, Number, Treatment, UnfitColumn, features_of
+from .standard import UnfitColumn
+from .treatments import TREATMENTS, Date, LeftOut, Number, Treatment, features_of
 
 VERSION = 1
 # Of JSON that is read: a hundred bytes and two objects for each of 300 000 columns.
@@ -173,20 +174,11 @@ def check_columns(used: Sequence[str], there: Collection[str]) -> None:
 
 
 def _within_memory(treatments: list[Treatment], n_rows: int) -> list[Treatment]:
-    """The treatments, numbers without ranges where these would be very many inputs."""
-    inputs = len(features_of(treatments))
-    numbers = sum(isinstance(t, Number) for t in treatments)
-    if inputs * n_rows <= MOST_CELLS and numbers <= MOST_WITH_RANGES:
+    """The treatments, numbers and dates without ranges where these would be very many inputs."""
+    ranges = [t.ranges for t in treatments if isinstance(t, (Number, Date))]
+    if sum(ranges) * n_rows <= MOST_CELLS and len(ranges) <= MOST_WITH_RANGES:
         return treatments
-    return [_without_ranges(t) for t in treatments]
-
-
-def _without_ranges(treatment: Treatment) -> Treatment:
-    if isinstance(treatment, Number):
-        return dataclasses.replace(treatment, knots=())
-    if isinstance(treatment, Date):
-        return dataclasses.replace(treatment, knots=((),) * len(treatment.parts))
-    return treatment
+    return [t.without_ranges() if isinstance(t, (Number, Date)) else t for t in treatments]
 
 
 def _treatment(content: Any, where: str) -> Treatment:

@@ -6,20 +6,17 @@ Categories are one-hot. Dates become a few numbers. Everything that a treatment 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..data.scaling import smoothly_clipped
 from ..errors import InputError
 from ..extras import require
 from .arrow import as_texts, is_text, seconds, without_missing
 from .numbers import NumberStyle, to_dates, to_numbers
-from .ranges import find_knots, write_ranges
+from .standard import Standard, UnfitColumn
 
 # A category with more levels than this keeps the most frequent ones, and one input stands for all others.
 MOST_LEVELS = 30
@@ -29,56 +26,9 @@ DATE_PARTS = ("year", "month", "weekday", "hour", "days")
 DAY = 86400.0
 
 
-class UnfitColumn(InputError):
-    """A column that cannot become inputs of a network: the message says what it holds, and goes on after the column's name."""
-
-
-@dataclass(frozen=True)
-class Standard:
-    """Standardised numbers: fill (median of the training rows), center (mean), scale (standard deviation, 1 of a constant).
-
-    What they become is clipped smoothly, see `smoothly_clipped`.
-    """
-
-    fill: float
-    center: float
-    scale: float
-
-    def __post_init__(self) -> None:
-        if not all(map(math.isfinite, (self.fill, self.center, self.scale))) or self.scale <= 0:
-            raise InputError(
-                f"fill, center and scale are {self.fill}, {self.center}, {self.scale}; they must be finite, the scale positive"
-            )
-
-    @classmethod
-    def fit(cls, values: np.ndarray) -> Self:
-        """From values (n), NaN where missing."""
-        known = values[~np.isnan(values)]
-        if not known.size:
-            return cls(0.0, 0.0, 1.0)
-        with np.errstate(over="ignore", invalid="ignore"):
-            fill = float(np.median(known))
-            filled = np.where(np.isnan(values), fill, values)
-            center, scale = float(filled.mean()), float(filled.std())
-        if not (math.isfinite(center) and math.isfinite(scale)):
-            raise UnfitColumn("holds numbers too large to be standardised; give it in a larger unit")
-        if known.min() == known.max():
-            center, scale = float(known[0]), 1.0
-        return cls(fill, center, scale or 1.0)
-
-    def apply(self, values: np.ndarray) -> np.ndarray:
-        """The inputs (n) for values (n), NaN where missing."""
-        with np.errstate(over="ignore"):
-            z = (np.where(np.isnan(values), self.fill, values) - self.center) / self.scale
-        return smoothly_clipped(z)
-
-
 @dataclass(frozen=True)
 class Number:
-    """A column of numbers. indicator: whether an input says where one is missing. decimal to symbol: see NumberStyle.
-
-    knots: ends of ranges, each with an input besides, see `ranges.py`.
-    """
+    """A column of numbers. indicator: whether an input says where one is missing. decimal to symbol: see NumberStyle."""
 
     kind: ClassVar[str] = "number"
 
@@ -86,14 +36,10 @@ class Number:
     missing: float
     standard: Standard
     indicator: bool
-    knots: tuple[float, ...] = ()
     decimal: str = "."
     thousands: str = ""
     symbol: bool = False
     strict: bool = False
-
-    def __post_init__(self) -> None:
-        _check_rising(self.name, self.knots)
 
     @classmethod
     def fit(cls, name: str, column: Any, style: NumberStyle | None, ranges: int = 0, strict: bool = False) -> Self:
@@ -103,20 +49,27 @@ class Number:
         share = float(np.isnan(values).mean())
         if strict:
             _refuse_missing(values, unreadable)
-        standard = Standard.fit(values)
-        knots = _knots(values, ranges) if ranges else ()
-        return cls(name, share, standard, share > 0, knots, style.decimal, style.thousands, style.symbol, strict)
+        return cls(name, share, Standard.fit(values, ranges), share > 0, style.decimal, style.thousands, style.symbol, strict)
+
+    @property
+    def ranges(self) -> int:
+        """How many of its inputs are for ranges."""
+        return self.standard.ranges
+
+    def without_ranges(self) -> Number:
+        """The same with none."""
+        return replace(self, standard=replace(self.standard, knots=()))
 
     @property
     def features(self) -> list[str]:
         """The names of its inputs."""
-        return [*_named(self.name, self.knots), *([f"{self.name} is missing"] if self.indicator else [])]
+        return [*self.standard.features(self.name), *([f"{self.name} is missing"] if self.indicator else [])]
 
     @property
     def treatment(self) -> str:
         """In words."""
         style = NumberStyle(self.decimal, self.thousands, self.symbol).describe()
-        words = ["standardised", *([f"and its place in {len(self.knots) - 1} ranges"] if self.knots else [])]
+        words = ["standardised", *([f"and its place in {self.ranges} ranges"] if self.ranges else [])]
         words += [style] if style else []
         return ", ".join(
             [*words, *([f"missing filled with {self.standard.fill:.4g}, one more input says where"] if self.indicator else [])]
@@ -134,7 +87,7 @@ class Number:
     def write(self, column: Any, out: np.ndarray) -> None:
         """Its inputs for a column of n rows, into out (n, number of features)."""
         values = self.values(column)
-        _write_number(values, self.standard, self.knots, out, 0)
+        self.standard.write(values, out)
         if self.indicator:
             out[:, -1] = np.isnan(values)
 
@@ -220,7 +173,7 @@ class Category:
 
 @dataclass(frozen=True)
 class Date:
-    """A column of dates: year, month, weekday (Monday is 0), hour, and days since 1970, those that vary, each standardised."""
+    """A column of dates: year, month, weekday (Monday is 0), hour, and days since 1970, those that vary, each as a number."""
 
     kind: ClassVar[str] = "date"
 
@@ -228,34 +181,37 @@ class Date:
     missing: float
     parts: tuple[str, ...]
     standards: tuple[Standard, ...]
-    knots: tuple[tuple[float, ...], ...]
     indicator: bool
     date_format: str = ""
 
     def __post_init__(self) -> None:
-        counts = {len(self.parts), len(self.standards), len(self.knots)}
-        if len(counts) > 1 or set(self.parts) - set(DATE_PARTS):
+        if len(self.parts) != len(self.standards) or set(self.parts) - set(DATE_PARTS):
             raise InputError(f"the parts of date {self.name!r} are {self.parts}, with {len(self.standards)} scalings")
-        for knots in self.knots:
-            _check_rising(self.name, knots)
 
     @classmethod
-    def fit(cls, name: str, column: Any, date_format: str = "", ranges: int = 0) -> Self:
-        """date_format: as of strptime, of a column of text. ranges: of each part, see `Number`."""
+    def fit(cls, name: str, column: Any, ranges: int = 0, date_format: str = "") -> Self:
+        """ranges: as of `Number.fit`, of each part. date_format: as of strptime, of a column of text."""
         values, _ = date_values(column, date_format)
         known = ~np.isnan(values["days"])
         parts = [part for part in DATE_PARTS if known.any() and np.ptp(values[part][known]) > 0]
         share = 1.0 - float(known.mean())
-        standards = tuple(Standard.fit(values[part]) for part in parts)
-        knots = tuple(_knots(values[part], ranges) if ranges else () for part in parts)
-        return cls(name, share, tuple(parts), standards, knots, share > 0, date_format)
+        standards = tuple(Standard.fit(values[part], ranges) for part in parts)
+        return cls(name, share, tuple(parts), standards, share > 0, date_format)
+
+    @property
+    def ranges(self) -> int:
+        """How many of its inputs are for ranges."""
+        return sum(standard.ranges for standard in self.standards)
+
+    def without_ranges(self) -> Date:
+        """The same with none."""
+        return replace(self, standards=tuple(replace(standard, knots=()) for standard in self.standards))
 
     @property
     def features(self) -> list[str]:
         """The names of its inputs."""
-        names = [
-            name for part, knots in zip(self.parts, self.knots, strict=True) for name in _named(f"{self.name} {part}", knots)
-        ]
+        parts = zip(self.parts, self.standards, strict=True)
+        names = [name for part, standard in parts for name in standard.features(f"{self.name} {part}")]
         return [*names, *([f"{self.name} is missing"] if self.indicator else [])]
 
     @property
@@ -269,8 +225,9 @@ class Date:
         if unreadable > len(out) // 2:
             raise UnfitColumn(f"holds no dates in {unreadable} of {len(out)} rows; it held dates in training")
         at = 0
-        for part, standard, knots in zip(self.parts, self.standards, self.knots, strict=True):
-            at = _write_number(values[part], standard, knots, out, at)
+        for part, standard in zip(self.parts, self.standards, strict=True):
+            standard.write(values[part], out[:, at:])
+            at += 1 + standard.ranges
         if self.indicator:
             out[:, -1] = np.isnan(values["days"])
 
@@ -299,35 +256,6 @@ class LeftOut:
 
 Treatment = Number | Category | Date | LeftOut
 TREATMENTS: dict[str, type[Treatment]] = {cls.kind: cls for cls in (Number, Category, Date, LeftOut)}
-
-
-def _named(name: str, knots: tuple[float, ...]) -> list[str]:
-    """The names of the inputs of a number with these knots."""
-    return [name, *(f"{name} from {low:.4g} to {high:.4g}" for low, high in pairwise(knots))]
-
-
-def _write_number(values: np.ndarray, standard: Standard, knots: tuple[float, ...], out: np.ndarray, at: int) -> int:
-    """The inputs of numbers (n), NaN where missing, into columns of `out` from number `at` on; the number after them."""
-    out[:, at] = standard.apply(values)
-    if not knots:
-        return at + 1
-    filled = np.where(np.isnan(values), standard.fill, values)
-    write_ranges(filled, knots, out[:, at + 1 : at + len(knots)])
-    return at + len(knots)
-
-
-def _check_rising(name: str, knots: tuple[float, ...]) -> None:
-    if not all(low < high for low, high in pairwise(knots)):
-        raise InputError(f"the knots of {name!r} do not rise: {knots}")
-
-
-def _knots(values: np.ndarray, ranges: int) -> tuple[float, ...]:
-    """Of values (n), NaN where missing; none where the widths of the ranges exceed float64."""
-    knots = find_knots(values[~np.isnan(values)], ranges)
-    with np.errstate(over="ignore", divide="ignore"):
-        widths = np.diff(knots)
-        usable = np.isfinite(widths).all() and np.isfinite(1.0 / widths).all()
-    return tuple(knots.tolist()) if usable else ()
 
 
 def number_values(column: Any, style: NumberStyle) -> tuple[np.ndarray, int]:

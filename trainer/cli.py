@@ -19,9 +19,9 @@ from .commands.info import add_info_command, run_info
 from .commands.predict import add_predict_command, run_predict
 from .commands.train import add_train_command, run_train
 from .commands.warm import add_warm_command, run_warm
-from .data.suggestions import did_you_mean
 from .errors import DivergenceError, InputError, MissingExtraError
 from .printable import printable
+from .suggestions import did_you_mean
 from .versions import tileprop_version
 
 

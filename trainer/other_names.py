@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..kernels.activations import activation_registry
 from ..kernels.losses import loss_registry
-from .data.suggestions import did_you_mean
+from .suggestions import did_you_mean
 
 # From scikit-learn, PyTorch, Keras, XGBoost and LightGBM, in lower case and without "-", "_" and spaces.
 OTHER_NAMES = {

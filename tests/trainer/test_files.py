@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from tileprop.trainer import InputError, ModelFormatError, Network
 from tileprop.trainer.data.array_recipe import ArrayRecipe
-from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.files import FORMAT, load_network, save_network
 from tileprop.trainer.runs.trained_model import TrainedModel
+from tileprop.trainer.scaling import Scaling
 from tileprop.trainer.tables.recipe import Recipe
 from tileprop.trainer.tensor_files import MOST_HEADER
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..data.suggestions import did_you_mean, existing_file
 from ..errors import InputError
 from ..runs.settings import quoted
+from ..suggestions import did_you_mean, existing_file
 from .table_options import names
 
 # The key that stands for the positional argument.

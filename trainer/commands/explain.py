@@ -151,7 +151,7 @@ def _prepared(model: TrainedModel, text: str) -> np.ndarray:
 
 def _classes(model: TrainedModel, text: str) -> Any:
     """The classes that are named, as their numbers. Numbers alone count from 0, unless they are names of classes."""
-    from ..data.suggestions import did_you_mean, listed
+    from ..suggestions import did_you_mean, listed
 
     found: list[int] = []
     for part in (part.strip() for row in text.split(";") for part in next(csv.reader([row]), [])):

@@ -102,7 +102,7 @@ def _check_options(model: TrainedModel, args: argparse.Namespace) -> None:
 def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     """The rows that the model takes, and the columns to keep."""
     from ..data import array_files
-    from ..data.suggestions import did_you_mean, existing_file, listed
+    from ..suggestions import did_you_mean, existing_file, listed
     from ..tables.dialects import ReadingOptions
     from ..tables.reading import SUFFIXES, is_table, read_table
     from ..tables.recipe import check_columns, numbers_of

@@ -12,7 +12,7 @@ from numpy.lib.npyio import NpzFile
 
 from ..arrays import all_finite
 from ..errors import InputError
-from .suggestions import did_you_mean, existing_file, listed
+from ..suggestions import did_you_mean, existing_file, listed
 
 SUFFIXES = (".npz", ".npy")
 

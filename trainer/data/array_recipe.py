@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import as_inputs
-from .scaling import Scaling, smoothly_clipped
+from ..scaling import Scaling, smoothly_clipped
 
 # Entries standardised at a time, so that no second copy of all rows is needed.
 BLOCK = 1 << 20

@@ -16,12 +16,12 @@ import numpy as np
 
 from ..errors import InputError
 from ..extras import require
+from ..suggestions import did_you_mean, listed, neighbours
 from ..tables.dialects import ReadingOptions
 from ..tables.kinds import ColumnChoices
 from ..tables.reading import SUFFIXES, file_name, is_table, read_table
 from ..tables.targets import as_array, target_values
 from . import array_files, toys
-from .suggestions import did_you_mean, listed, neighbours
 from .targets import CLASSIFICATION, MULTILABEL, REGRESSION, TASKS, as_classes, as_labels, as_numbers, note_on_task, task_of
 
 SCIKIT_LEARN = ("digits", "breast_cancer", "wine", "iris", "diabetes")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..data.suggestions import did_you_mean, existing_file, neighbours
 from ..errors import InputError
+from ..suggestions import did_you_mean, existing_file, neighbours
 from .record import MODEL, RECORD, RunRecord, go_on, read_record
 from .replacement import recover
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from ..data.array_recipe import ArrayRecipe
 from ..data.datasets import Dataset, load_dataset
-from ..data.scaling import Scaling
 from ..data.targets import CLASSIFICATION, MULTILABEL
 from ..errors import InputError
 from ..extras import require
 from ..network import Network
+from ..scaling import Scaling
 from ..tables.recipe import Recipe
 from .experiment import Experiment, Split
 from .settings import Settings

@@ -13,11 +13,11 @@ import numpy as np
 from ..arrays import as_inputs
 from ..data.array_files import feature_names
 from ..data.array_recipe import ArrayRecipe
-from ..data.scaling import Scaling
 from ..data.targets import CLASSIFICATION, MULTILABEL, REGRESSION, TASKS
 from ..errors import InputError, ModelFormatError
 from ..files import check_can_save, load_network, save_network
 from ..network import Network
+from ..scaling import Scaling
 from ..tables.reading import as_table
 from ..tables.recipe import Recipe
 

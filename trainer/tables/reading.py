@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..data.suggestions import existing_file, listed
 from ..errors import InputError
 from ..extras import require
+from ..suggestions import existing_file, listed
 from .dialects import Dialect, ReadingOptions, guess_dialect
 
 STANDARD_INPUT = "-"

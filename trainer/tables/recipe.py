@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..data.suggestions import did_you_mean, listed
 from ..errors import InputError, ModelFormatError
+from ..suggestions import did_you_mean, listed
 from ..tensor_files import read_json
 from ..typed_json import from_json
 from .arrow import decoded

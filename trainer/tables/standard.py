@@ -9,8 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from ..data.scaling import smoothly_clipped
 from ..errors import InputError
+from ..scaling import smoothly_clipped
 from .ranges import find_knots
 
 

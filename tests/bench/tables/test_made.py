@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from tileprop.bench.tables.made import MADE_TABLES
+from tileprop.trainer.runs.preparation import prepare
+from tileprop.trainer.runs.settings import Settings
 
 SIZES = {"passengers": (891, 12), "adult": (10_000, 15), "churn": (6000, 21), "houses": (2000, 34), "demand": (8000, 7)}
 SIZES |= {"fraud": (20_000, 13)}
@@ -74,3 +76,16 @@ def test_there_is_something_to_learn_and_not_everything(frames, name):
     line = np.linalg.lstsq(X[:half], y[:half], rcond=None)[0]
     explained = np.corrcoef(X[half:] @ line, y[half:])[0, 1] ** 2
     assert 0.02 < explained < 0.97
+
+
+@pytest.mark.parametrize("name", MADE_TABLES)
+def test_the_best_epoch_is_kept(frames, tmp_path, name):
+    """The validation loss of the model that is kept is the lowest of the run, and columns are treated without an option."""
+    pytest.importorskip("sklearn")
+    frames[name].sample(frac=1.0, random_state=0).head(1500).to_csv(tmp_path / "table.csv", index=False)
+    experiment = prepare(Settings(str(tmp_path / "table.csv"), target=MADE_TABLES[name].target, epochs=40))
+    outcome = experiment.train(progress=False)
+    assert outcome.dataset.task == MADE_TABLES[name].task
+    assert outcome.kept_epoch == np.argmin(outcome.history.val_loss) + 1
+    assert outcome.losses["validation"] == pytest.approx(min(outcome.history.val_loss), rel=1e-5)
+    assert outcome.evaluations["test"].beats_baseline

@@ -9,9 +9,9 @@ from tileprop.kernels.activations import activation_registry
 from tileprop.trainer import InputError, Network
 from tileprop.trainer.commands.explain import add_explain_command, run_explain
 from tileprop.trainer.data.array_recipe import ArrayRecipe
-from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.explanation.explain import explain, explain_document
 from tileprop.trainer.runs.trained_model import TrainedModel
+from tileprop.trainer.scaling import Scaling
 
 pytestmark = pytest.mark.plain
 

@@ -7,7 +7,6 @@ import pytest
 from tileprop.trainer import Network
 from tileprop.trainer.cli import main
 from tileprop.trainer.data.array_recipe import ArrayRecipe
-from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.fingerprint import environment, fingerprint
 from tileprop.trainer.runs.evaluation import ClassScores, Evaluation, Score
 from tileprop.trainer.runs.lock import RunLock
@@ -23,6 +22,7 @@ from tileprop.trainer.runs.record import (
 )
 from tileprop.trainer.runs.settings import Settings
 from tileprop.trainer.runs.trained_model import TrainedModel
+from tileprop.trainer.scaling import Scaling
 
 pytestmark = pytest.mark.plain
 ESCAPE = "\x1b]0;owned\x07\x1b[31m"

@@ -107,7 +107,7 @@ def test_intervals(runs, predict):
 def test_intervals_hold_their_share():
     """Of a model whose errors are a sample of the errors on new rows."""
     from tileprop.trainer.data.array_recipe import ArrayRecipe
-    from tileprop.trainer.data.scaling import Scaling
+    from tileprop.trainer.scaling import Scaling
 
     generator = np.random.default_rng(3)
     unit = Scaling(np.zeros(1), np.ones(1))

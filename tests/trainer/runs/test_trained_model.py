@@ -8,9 +8,9 @@ from inside import set_activation
 from safetensors.numpy import load_file, save_file
 from tileprop.trainer import InputError, ModelFormatError, Network
 from tileprop.trainer.data.array_recipe import ArrayRecipe
-from tileprop.trainer.data.scaling import Scaling
 from tileprop.trainer.files import load_network, save_network
 from tileprop.trainer.runs.trained_model import TrainedModel
+from tileprop.trainer.scaling import Scaling
 
 pytestmark = pytest.mark.plain
 SCALING = Scaling(np.array([10.0, -1.0]), np.array([2.0, 0.5]))

@@ -2,7 +2,7 @@
 
 import pytest
 from tileprop.trainer import InputError
-from tileprop.trainer.data.suggestions import did_you_mean, existing_file, listed
+from tileprop.trainer.suggestions import did_you_mean, existing_file, listed
 
 pytestmark = pytest.mark.plain
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from .errors import InputError
 
 # Where standardised numbers are clipped, and a number that stands for infinity before that.
 CLIP, FAR = 3.0, 1e150

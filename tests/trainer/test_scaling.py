@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tileprop.trainer import InputError
-from tileprop.trainer.data.scaling import Scaling, smoothly_clipped
+from tileprop.trainer.scaling import Scaling, smoothly_clipped
 
 preprocessing = pytest.importorskip("sklearn.preprocessing")
 pytestmark = pytest.mark.plain

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import InputError
+from .errors import InputError
 
 # Of difflib, whose own default takes 'Fare' for 'Cabin area'.
 LEAST_LIKENESS = 0.7

@@ -104,8 +104,8 @@ def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str,
     from ..data import array_files
     from ..suggestions import did_you_mean, existing_file, listed
     from ..tables.dialects import ReadingOptions
-    from ..tables.reading import SUFFIXES, is_table, read_table
-    from ..tables.recipe import check_columns, numbers_of
+    from ..tables.reading import PARQUET_SUFFIXES, SUFFIXES, is_table, kind_of, read_table
+    from ..tables.recipe import Recipe, check_columns, numbers_of
 
     path, keep = Path(args.data), args.keep or ()
     reading = {name: getattr(args, name) for name in READING if getattr(args, name) is not None}
@@ -121,6 +121,8 @@ def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str,
         raise InputError(
             f"{path} is a file of unknown kind; known are {', '.join((*SUFFIXES, '.csv.gz', *array_files.SUFFIXES))}"
         )
+    if isinstance(model.recipe, Recipe) and kind_of(path) not in PARQUET_SUFFIXES:
+        reading.setdefault("na", model.recipe.missing)  # as in training
     read = read_table(path, ReadingOptions(**reading))
     for note in read.notes:
         say(f"note: {note}")

@@ -15,6 +15,7 @@ from ..suggestions import did_you_mean, listed
 from ..tensor_files import read_json
 from ..typed_json import from_json
 from .arrow import decoded
+from .dialects import MISSING
 from .kinds import ColumnChoices, strict_number, treatment_for
 from .standard import UnfitColumn
 from .treatments import TREATMENTS, Date, LeftOut, Number, Treatment, features_of
@@ -42,9 +43,13 @@ class ColumnReport:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The treatments of a table's columns, in order. notes: what the user should know of them; not saved."""
+    """The treatments of a table's columns, in order. missing: entries of a text file that stand for a missing value.
+
+    notes: what the user should know of the treatments; not saved.
+    """
 
     treatments: tuple[Treatment, ...]
+    missing: tuple[str, ...] = MISSING
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -69,7 +74,7 @@ class Recipe:
                 unfit.append((name, str(error)))
         if unfit:
             raise InputError(_unfit_message(unfit, choices))
-        recipe = cls(tuple(_within_memory(treatments, table.num_rows)), tuple(notes))
+        recipe = cls(tuple(_within_memory(treatments, table.num_rows)), choices.missing, tuple(notes))
         if not recipe.feature_names:
             raise InputError(f"no column is left to learn from: {_reasons(recipe.treatments)}")
         return recipe
@@ -127,7 +132,8 @@ class Recipe:
     def to_json(self) -> str:
         """As text, for `from_json`."""
         columns = [{"kind": t.kind, **dataclasses.asdict(t)} for t in self.treatments]
-        return json.dumps({"version": VERSION, "columns": columns}, ensure_ascii=False, separators=(",", ":"))
+        content = {"version": VERSION, "missing": self.missing, "columns": columns}
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: bytes, where: str) -> Recipe:
@@ -138,7 +144,9 @@ class Recipe:
         if not isinstance(content, dict) or content.get("version") != VERSION or not isinstance(content.get("columns"), list):
             raise ModelFormatError(f"{where} is not a recipe of version {VERSION}")
         try:
-            return cls(tuple(_treatment(column, f"{where}, column {i}") for i, column in enumerate(content["columns"])))
+            missing = from_json(tuple[str, ...], content.get("missing"), f"{where}, missing")
+            columns = content["columns"]
+            return cls(tuple(_treatment(column, f"{where}, column {i}") for i, column in enumerate(columns)), missing)
         except InputError as error:
             raise ModelFormatError(str(error)) from None
 

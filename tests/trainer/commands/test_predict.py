@@ -123,6 +123,18 @@ def test_intervals_hold_their_share():
     assert np.mean(shares) == pytest.approx(0.8, abs=0.01)
 
 
+def test_signs_of_missing_entries_are_those_of_training(here, capsysbinary):
+    (here / "t.csv").write_text("a,b,v\n" + "".join(f"{'-9' if i % 4 == 0 else i},{i % 5},{i * 0.5}\n" for i in range(60)))
+    assert main(["train", "t.csv", "--target", "v", "--na", "-9", "--epochs", "2", "--no-report"]) == 0
+    (here / "new.csv").write_text("a,b\n-9,2\n")
+    (here / "same.csv").write_text("a,b\n,2\n")
+    capsysbinary.readouterr()
+    for name in ("new.csv", "same.csv"):
+        assert main(["predict", "runs/t", name]) == 0
+    first, second = capsysbinary.readouterr().out.decode().split()[1::2]
+    assert first == second
+
+
 def test_parquet(runs, here):
     (here / "one.csv").write_text("a,b b\n1,2\n")
     assert main(["predict", str(runs / "kinds"), "one.csv", "-o", "out.parquet", "--proba"]) == 0

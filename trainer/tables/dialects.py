@@ -190,8 +190,7 @@ def _guess_separator(lines: list[str]) -> str:
     shares = {}
     for separator in (*SEPARATORS, " "):
         rows = _cells(lines, separator)
-        filled = [sum(1 for cell in row if cell.strip()) for row in rows]
-        counts = Counter(len(row) for row, n in zip(rows, filled, strict=True) if n > 1)
+        counts = Counter(len(row) for row in rows if len(row) > 1)
         shares[separator] = max(counts.values(), default=0) / max(len(rows), 1) if counts else 0.0
     # The first line, mostly a header, decides between two that divide all rows evenly.
     best = max((shares[separator] for separator in SEPARATORS), default=0.0)

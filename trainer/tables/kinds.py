@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
 from ..extras import require
 from .arrow import as_texts, decoded, is_text, without_missing
 from .dialects import MISSING
-from .numbers import LEAST_SHARE, NumberStyle, guess_date_format, guess_style
+from .numbers import NumberStyle, guess_date_format, guess_style
 from .standard import UnfitColumn
 from .treatments import Category, Date, LeftOut, Number, Treatment
 
 # Text whose entries differ in more than this share of the rows, and in more than FEW_LEVELS, is text and no category.
 MOST_DIFFERENT = 0.5
 FEW_LEVELS = 20
+# A column that is to be numeric has at least this share of numbers.
+LEAST_ASKED = 0.5
 # A whole number beyond this is not exact in float64: it is a key, and no quantity.
 EXACT = 1 << 53
 IDENTIFIER = re.compile(r"(^|[^a-zA-Z])(id|uuid|guid|index|key|rownames|row_?id|unnamed: \d+)$|[a-z](Id|ID)$", re.IGNORECASE)
@@ -90,8 +93,14 @@ def _by_content(name: str, column: Any, known: Any, share: float, choices: Colum
     different = compute.count_distinct(known).as_py()
     if different > FEW_LEVELS and different > MOST_DIFFERENT * len(known):
         what = "identifier" if different == len(known) else "text"
-        return LeftOut(name, share, what, f"its text is different in {different:,} of {len(known):,} rows")
-    if fits > 0.5:
+        reason = f"its text is different in {different:,} of {len(known):,} rows"
+        if fits >= LEAST_ASKED:
+            notes.append(
+                f"column {name!r} is left out, though {fits:.0%} of its entries are numbers; --numeric {shlex.quote(name)} "
+                "takes these, and the others as missing"
+            )
+        return LeftOut(name, share, what, reason)
+    if fits >= LEAST_ASKED:
         notes.append(
             f"column {name!r} holds numbers in more than one style, and is taken as a category; see --decimal and --thousands"
         )
@@ -121,7 +130,7 @@ def _as_number(name: str, column: Any, choices: ColumnChoices, notes: list[str])
     if not is_text(column.type):
         return Number.fit(name, column, None, choices.ranges)
     known = without_missing(column, choices.missing).drop_null()
-    style, fits = guess_style(known, choices.decimal, choices.thousands)
+    style, fits = guess_style(known, choices.decimal, choices.thousands, LEAST_ASKED)
     if style is None:
         raise UnfitColumn(f"is to be numeric, and {1 - fits:.0%} of its entries are no numbers ({_first_text(known)})")
     _note_unreadable(name, known, style, fits, notes)
@@ -140,7 +149,6 @@ def strict_number(name: str, column: Any, choices: ColumnChoices) -> Number:
 
 
 def _note_unreadable(name: str, known: Any, style: NumberStyle, fits: float, notes: list[str]) -> None:
-    assert fits >= LEAST_SHARE
     if fits < 1.0:
         compute = require("pyarrow.compute", "preparing a table")
         others = known.filter(compute.invert(compute.match_substring_regex(known, style.pattern)))

@@ -70,10 +70,12 @@ def candidates(decimal: str | None, thousands: str | None) -> list[NumberStyle]:
     return [NumberStyle(d, t, symbol) for symbol in (False, True) for d, t in pairs]
 
 
-def guess_style(texts: Any, decimal: str | None = None, thousands: str | None = None) -> tuple[NumberStyle | None, float]:
+def guess_style(
+    texts: Any, decimal: str | None = None, thousands: str | None = None, least: float = LEAST_SHARE
+) -> tuple[NumberStyle | None, float]:
     """The style of the first that fits most of `texts` (pyarrow strings without missing ones), and the share that it fits.
 
-    None where no style fits at least LEAST_SHARE of them.
+    None where no style fits at least this share of them.
     """
     best: tuple[NumberStyle | None, float] = (None, 0.0)
     if len(texts) == 0:
@@ -88,7 +90,7 @@ def guess_style(texts: Any, decimal: str | None = None, thousands: str | None = 
             best = style, share
         if share == 1.0:
             break
-    return best if best[1] >= LEAST_SHARE else (None, best[1])
+    return best if best[1] >= least else (None, best[1])
 
 
 def _share(texts: Any, style: NumberStyle) -> float:

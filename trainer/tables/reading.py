@@ -86,6 +86,8 @@ def _read(path: Path, reader: Any) -> ReadTable:
     except (arrow.ArrowException, OSError, UnicodeError, EOFError, zlib.error) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
+        if isinstance(error, UnicodeError):
+            raise InputError(f"{path} is not text of the encoding that was given or guessed; give --encoding NAME") from error
         raise InputError(f"{path} cannot be read: {str(error).strip().splitlines()[0][:200]}") from error
     return read
 

@@ -71,7 +71,7 @@ class Recipe:
             try:
                 treatments.append(treatment_for(name, column, choices, notes))
             except UnfitColumn as error:
-                unfit.append((name, str(error)))
+                unfit.append((name, _problem(error, rows)))
         if unfit:
             raise InputError(_unfit_message(unfit, choices))
         recipe = cls(tuple(_within_memory(treatments, table.num_rows)), choices.missing, tuple(notes))
@@ -108,7 +108,7 @@ class Recipe:
                 with np.errstate(over="ignore"):
                     treatment.write(decoded(column if rows is None else column.take(rows)), X[:, at : at + width])
             except UnfitColumn as error:
-                unfit.append((treatment.name, str(error)))
+                unfit.append((treatment.name, _problem(error, rows)))
             at += width
         if unfit:
             raise InputError(_unfit_message(unfit, None))
@@ -158,7 +158,7 @@ def numbers_of(table: Any) -> np.ndarray:
         try:
             X[:, i] = strict_number(name, decoded(column), ColumnChoices()).values(decoded(column))
         except UnfitColumn as error:
-            unfit.append((name, str(error)))
+            unfit.append((name, _problem(error, None)))
     if unfit:
         raise InputError(_unfit_message(unfit, None))
     return X
@@ -206,6 +206,13 @@ def _check_choices(names: Sequence[str], choices: ColumnChoices) -> None:
                 raise InputError(f"{argument} is {name!r}, and there is no such column{meant}")
             if seen.setdefault(name, argument) != argument:
                 raise InputError(f"column {name!r} is given to both {seen[name]} and {argument}; drop one of the two")
+
+
+def _problem(error: UnfitColumn, rows: np.ndarray | None) -> str:
+    """What is wrong with a column, and the first such row of the table, counted from 1."""
+    if error.row is None:
+        return str(error)
+    return f"{error}, first in row {(error.row if rows is None else rows[error.row]) + 1}"
 
 
 def _unfit_message(unfit: list[tuple[str, str]], choices: ColumnChoices | None) -> str:

@@ -15,7 +15,14 @@ from .ranges import find_knots
 
 
 class UnfitColumn(InputError):
-    """A column that cannot become inputs of a network: the message says what it holds, and goes on after the column's name."""
+    """A column that cannot become inputs of a network: the message says what it holds, and goes on after the column's name.
+
+    row: the first row, from 0, that is concerned, where that can be told.
+    """
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 @dataclass(frozen=True)

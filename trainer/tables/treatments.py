@@ -278,9 +278,7 @@ def number_values(column: Any, style: NumberStyle) -> tuple[np.ndarray, int]:
         raise UnfitColumn(f"holds values of type {column.type}, which are no numbers") from None
     infinite = np.isinf(values)
     if infinite.any():
-        raise UnfitColumn(
-            f"holds infinite numbers in {infinite.sum()} rows, first in row {infinite.argmax() + 1}; replace them"
-        )
+        raise UnfitColumn(f"holds infinite numbers in {infinite.sum()} rows", int(infinite.argmax()))
     return values, unreadable
 
 
@@ -315,7 +313,7 @@ def _refuse_missing(values: np.ndarray, unreadable: int) -> None:
     if unreadable:
         raise UnfitColumn(f"holds text in {unreadable} of {len(values)} rows")
     if missing.any():
-        raise UnfitColumn(f"has missing entries in {missing.sum()} of {len(values)} rows, first in row {missing.argmax() + 1}")
+        raise UnfitColumn(f"has missing entries in {missing.sum()} of {len(values)} rows", int(missing.argmax()))
 
 
 def features_of(treatments: Sequence[Treatment]) -> list[str]:

@@ -26,6 +26,7 @@ def guess(text, encoding="utf-8", **options):
         ("note\nsome words, and more\nnothing\n", ","),
         ("a\n1\n2\n", ","),
         ("sep=;\na;b\n1;2\n", ";"),
+        ("a;y\n1;\n2;\n", ";"),
         ("SEP=|\na|b\n1|2\n", "|"),
     ],
 )

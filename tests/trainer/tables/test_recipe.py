@@ -241,6 +241,22 @@ def test_rows_far_away_are_clipped():
     np.testing.assert_allclose(X, [-3, 0, 0.0001 / np.std([1, 2, 3]), 3], rtol=1e-9)
 
 
+def test_rows_in_errors_are_those_of_the_table():
+    values = np.arange(20.0)
+    values[13] = np.inf
+    with pytest.raises(InputError, match="column 'a' holds infinite numbers in 1 rows, first in row 14"):
+        Recipe.fit(pa.table({"a": values}), rows=np.array([3, 13, 5]))
+
+
+def test_more_entries_that_are_no_numbers():
+    table = pa.table({"a": [f"{i}.5" if i % 5 else f"n{i}" for i in range(100)], "b": list(range(100))})
+    recipe = Recipe.fit(table)
+    assert "80% of its entries are numbers; --numeric a takes these" in recipe.notes[0]
+    recipe = Recipe.fit(table, ColumnChoices(numeric=("a",)))
+    assert recipe.report()[0].missing == 0.2
+    assert "20 entries that are no numbers, as 'n0', count as missing" in recipe.notes[0]
+
+
 def test_a_few_entries_that_are_no_numbers():
     recipe = Recipe.fit(pa.table({"a": [*map(str, range(99)), "unknown"]}))
     assert recipe.notes == ("column 'a': 1 entries that are no numbers, as 'unknown', count as missing",)

@@ -139,7 +139,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--learning-rate", type=float, metavar="X", help=f"default: {rates}")
     training.add_argument("--momentum", type=float, metavar="X", help="of sgd (default: 0.9)")
     training.add_argument("--schedule", help=f"of the learning rate: {_names(SCHEDULES, 'constant')}")
-    training.add_argument("--weight-decay", type=float, metavar="X", help="as in AdamW (default: 0.1)")
+    training.add_argument("--weight-decay", type=float, metavar="X", help="as in AdamW (default: 0)")
     training.add_argument(
         "--class-weight", help=f"{_names(CLASS_WEIGHTS, NONE)}; balanced: rare classes count as much as frequent ones"
     )

@@ -187,7 +187,7 @@ def _from_table(path: Path, target: str | None, task: str | None, choices: Colum
     for name in targets:
         if name in choices.ignore:
             raise InputError(f"{path}: column {name!r} is both the target and to be ignored; drop one of the two")
-    features = [name for name in columns if name not in set(targets)]
+    features = [name for name in columns if name not in targets]
     if not set(features) - set(choices.ignore):
         raise InputError(f"{path} has no columns besides the target {target!r}; a network needs at least one feature")
     by_name = dict(zip(columns, table.columns, strict=True))

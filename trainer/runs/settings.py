@@ -106,7 +106,7 @@ class Settings:
     momentum: float | None = None
     schedule: str = "constant"
     dropout: float | None = None
-    weight_decay: float = 0.1
+    weight_decay: float = 0.0
     class_weight: str = NONE
     label_smoothing: float = 0.0
     dtype: str = "float32"

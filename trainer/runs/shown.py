@@ -65,7 +65,8 @@ def _content(outcome: Outcome, curves: Curves) -> PageContent:
         notes += recipe.notes
         columns = tuple(Column(c.name, c.kind, c.treatment, c.missing) for c in recipe.report())
     if split.test.size:
-        used = [name for name in dataset.column_names if name in set(recipe.column_names)]
+        needed = set(recipe.column_names)
+        used = [name for name in dataset.column_names if name in needed]
         rows = dataset.take(split.test)
         held_out, importance, worst = examine(
             rows.select(used) if dataset.is_table else rows,

@@ -98,10 +98,11 @@ def _named(table: Any, notes: tuple[str, ...], path: Path) -> tuple[Any, tuple[s
     if any("\0" in name for name in names):
         raise InputError(f"{path} is not text; if it is text of another encoding, give --encoding NAME")
     empty = [i for i, name in enumerate(names) if not name.strip() and _is_empty(columns[i])]
-    unnamed = [i for i, name in enumerate(names) if not name.strip() and i not in empty]
+    unnamed = sorted({i for i, name in enumerate(names) if not name.strip()} - set(empty))
     for i in unnamed:
         names[i] = f"column {i + 1}"
-    kept = [i for i in range(len(names)) if i not in set(empty)]
+    left_out = set(empty)
+    kept = [i for i in range(len(names)) if i not in left_out]
     repeated = [name for name, times in Counter(names[i] for i in kept).items() if times > 1]
     if repeated:
         raise InputError(f"{path} has several columns of the same name: {listed(repeated)}; rename them")

@@ -121,7 +121,8 @@ class Category:
             key=lambda c: (-c[0], c[1]),
         )
         kept = [level for count, level in found[:MOST_LEVELS] if count >= LEAST_ROWS or len(found) == 2]
-        rare = [level for _, level in found if level not in set(kept)]
+        with_input = set(kept)
+        rare = [level for _, level in found if level not in with_input]
         if len(rare) == 1 and len(kept) < MOST_LEVELS:  # one input either way
             kept, rare = [*kept, *rare], []
         share = texts.null_count / max(len(texts), 1)

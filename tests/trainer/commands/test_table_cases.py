@@ -167,7 +167,7 @@ def test_14_twenty_thousand_columns(here):
         X = GENERATOR.normal(size=(N, n_columns)).round(3)
         lines = [",".join([*map(str, x), str(i % 2)]) for i, x in enumerate(X)]
         (here / "t.csv").write_text("\n".join([",".join([*(f"x{i}" for i in range(n_columns)), "y"]), *lines]) + "\n")
-        options = ["--hidden", "2", "--epochs", "1", "--no-report", "--no-checkpoint", "--overwrite", "--out", "o"]
+        options = ["--hidden", "2", "--epochs", "1", "--no-checkpoint", "--overwrite", "--out", "o"]
         started = time.process_time()
         assert main(["train", "t.csv", "--target", "y", *options]) == 0
         trained = time.process_time()

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .activations import activation_registry
+from .compiler.jit import STOCK
 from .compiler.processor import SIMD
 from .layout import CACHE_LINE, STACKED_ROWS, Places, aligned_zeros, cut_batches, set_panels
 from .llvm.row_kernels import address_of
@@ -91,6 +92,8 @@ LAYER = record_type(
     ("activation_kernel", np.int64),  # address
     ("tangent_kernel", np.int64),  # address
     ("has_tangent", np.bool_),
+    # Addresses are of another calling convention in the stock way: a caller that was cached by it must not fit this type.
+    *((("stock", np.bool_),) if STOCK else ()),
     extends=PLAN_LAYER,
 )
 # Of an epoch. loss: the mean loss, rows weighted by their sample weights. batch_mean: the same, each batch's mean weighted by

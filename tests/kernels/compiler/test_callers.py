@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 import pickle
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -404,3 +407,32 @@ def test_the_guard_of_callers():
     with pytest.raises(StaleKernels):  # as in a process that compiles the stock way
         _restore_guard(source_hash(), "tileprop.kernels.predict", "no_such_kernel")
     assert issubclass(StaleKernels, OSError)  # that is what Numba takes for a miss
+
+
+CALLER = """
+import numpy as np
+from numba import njit
+from tileprop.kernels import make_plan, make_workspace, predict_one
+
+@njit(cache=True)
+def again(plan, theta, x, y, work):
+    predict_one(plan, theta, x, y, work)
+
+plan = make_plan([3, 5, 1], activation="tanh", output_activation="identity")
+y = np.empty(1)
+again(plan, np.linspace(-1, 1, plan.n_parameters), np.ones(3), y, make_workspace(plan, 1, np.float64))
+print(y[0])
+"""
+
+
+@private_only
+def test_a_caller_cached_in_one_way_is_compiled_anew_in_the_other(tmp_path):
+    """The two ways call activations by addresses of different conventions: the other way's machine code gives wrong numbers."""
+    (tmp_path / "caller.py").write_text(CALLER)
+    printed = set()
+    for stock in ("1", "0", "1", "0"):
+        environment = {**os.environ, "TILEPROP_STOCK_JIT": stock}
+        child = subprocess.run([sys.executable, "caller.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert child.returncode == 0, child.stderr
+        printed.add(child.stdout)
+    assert len(printed) == 1

@@ -134,3 +134,6 @@ class Rprop:
 
 
 Optimizer = SGD | Adam | Nadam | RMSprop | Rprop
+
+# By the names that `Network.fit` takes.
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "nadam": Nadam, "rmsprop": RMSprop, "rprop": Rprop}

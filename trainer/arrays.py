@@ -16,6 +16,8 @@ from .labels import Label, is_text, label_numbers, number_of_classes
 FEW_ENTRIES = 1000
 # Entries looked at together, so that what that takes does not grow with the array.
 BLOCK = 1 << 20
+# Losses that newcomers, to whom one of them is the default, give class labels.
+SQUARES = ("mse", "squared_error", "sum_squared_error")
 
 
 def all_finite(array: np.ndarray) -> bool:
@@ -156,7 +158,11 @@ def _about_text(array: np.ndarray, plan: Plan, name: str) -> str:
 
 def _about_labels(shape: tuple[int, ...], plan: Plan, n_rows: int) -> str:
     """What a message about the shape of targets says besides, where they may be meant as class labels."""
-    if plan.loss != "log_loss" or plan.sizes[-1] == 1:
+    if plan.sizes[-1] == 1:
+        return ""
+    if plan.loss in SQUARES and len(shape) == 1 and shape[0] == n_rows:
+        return "; class labels need output_activation='softmax' and loss='log_loss'"
+    if plan.loss != "log_loss":
         return ""
     if plan.activations[-1] == "softmax":
         return f", or ({n_rows},) with class labels" + ("; give T.ravel()" if shape == (n_rows, 1) else "")

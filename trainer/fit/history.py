@@ -73,7 +73,8 @@ class History:
     def __repr__(self) -> str:
         if not self.loss:
             return f"History(no epochs, {self.n_samples} samples)"
-        parts = [f"{self.epochs} epochs", f"{self.n_samples} samples", f"loss {self.loss[-1]:.4g}"]
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        parts = [epochs, f"{self.n_samples} samples", f"loss {self.loss[-1]:.4g}"]
         if self.val_loss:
             best = min(range(self.epochs), key=self.val_loss.__getitem__)
             parts.append(f"val_loss {self.val_loss[-1]:.4g} (lowest {self.val_loss[best]:.4g} in epoch {best + 1})")

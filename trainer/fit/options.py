@@ -120,16 +120,16 @@ def optimizer_named(name: str) -> Optimizer | Solver:
 def _check_callbacks(callbacks: Any) -> None:
     """Raise InputError unless these are functions, in a list."""
     if not np.iterable(callbacks) or isinstance(callbacks, str):
-        raise InputError(f"callbacks is {callbacks!r}; give a list, as callbacks=[{_shown(callbacks)}]")
+        name = type(callbacks).__name__
+        shown = f"one {name}; give a list: callbacks=[{name}(...)]"
+        if isinstance(callbacks, (type, str)) or not callable(callbacks):
+            shown = f"{callbacks!r}; give a list: callbacks=[EarlyStopping(...)]"
+        raise InputError(f"callbacks is {shown}")
     for callback in callbacks:
         if isinstance(callback, type):
             raise InputError(f"callbacks holds the class {callback.__name__}; give an instance, as {callback.__name__}(...)")
         if not callable(callback):
             raise InputError(f"callbacks holds {callback!r}; each must be a function of a RunningFit, as EarlyStopping()")
-
-
-def _shown(callback: Any) -> str:
-    return f"{type(callback).__name__}(...)" if callable(callback) and not isinstance(callback, type) else "EarlyStopping(...)"
 
 
 def _check_place(path: Path) -> None:
@@ -141,6 +141,8 @@ def _check_place(path: Path) -> None:
 
 
 def _check_optimizer(model: Model, optimizer: Any) -> None:
+    if isinstance(optimizer, type):
+        raise InputError(f"optimizer is the class {optimizer.__name__}; give an instance, as {optimizer.__name__}(...)")
     if not isinstance(optimizer, (Optimizer, Solver, State)):
         raise InputError(
             f"optimizer is {optimizer!r}; it must be a name, as 'adam', SGD(...), Adam(...), Nadam(...), RMSprop(...), "

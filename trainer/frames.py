@@ -36,9 +36,8 @@ def as_array(name: str, values: Any) -> Given:
     if type(values) is np.ndarray and values.dtype.kind != "O":  # the usual case, at once
         return Given(values)
     if hasattr(values, "nnz") and hasattr(values, "toarray"):
-        raise InputError(
-            f"{name} is a sparse matrix; give {name}.toarray(), or use MLPClassifier or MLPRegressor, which take sparse rows"
-        )
+        more = ", or use MLPClassifier or MLPRegressor, which take sparse rows" if name.endswith("X") else ""
+        raise InputError(f"{name} is a sparse matrix; give {name}.toarray(){more}")
     if hasattr(values, "dtypes") and hasattr(values, "columns"):
         return _from_frame(name, values)
     array = np.asarray(values)
@@ -59,10 +58,10 @@ def _from_frame(name: str, frame: Any) -> Given:
             entries = _numbers(entries)
         if entries.dtype.kind not in "biuf":
             row, example = _first_of_no_number(entries)
-            raise InputError(
-                f"column {column!r} of {name} holds {example} in row {row}, which is no number; encode the column as numbers "
-                "(text as one column of 0 and 1 for each value), or leave it out"
-            )
+            remedy = "encode the column as numbers (text as one column of 0 and 1 for each value), or leave it out"
+            if name.endswith("T") and len(columns) == 1:
+                remedy = f"class labels go in as a single column, {name}[{column!r}]"
+            raise InputError(f"column {column!r} of {name} holds {example} in row {row}, which is no number; {remedy}")
         array[:, i] = entries
     return Given(array, columns)
 

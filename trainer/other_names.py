@@ -13,6 +13,7 @@ from .suggestions import did_you_mean
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 # From scikit-learn, PyTorch, Keras, XGBoost and LightGBM, in lower case and without "-", "_" and spaces.
 OTHER_NAMES = {
@@ -56,23 +57,35 @@ OTHER_NAMES = {
     "invscaling": "inverse_scaling",
 }
 
-# Arguments that other libraries have, in lower case and without "_", and what to give here.
+# Names of arguments in other libraries, in lower case and without "_".
+OTHER_KEYWORDS = {
+    "lr": "learning_rate",
+    "learningrateinit": "learning_rate",
+    "eps": "epsilon",
+    "beta1": "beta_1",
+    "beta2": "beta_2",
+    "rho": "beta",
+    "patience": "n_iter_no_change",
+    "mindelta": "tol",
+    "restorebestweights": "restore_best",
+    "maxiter": "epochs",
+    "nepochs": "epochs",
+    "nbepoch": "epochs",
+    "iterations": "epochs",
+    "verbose": "progress",
+    "l2": "alpha",
+    "seed": "random_state",
+    "y": "T",
+    "x": "X",
+}
+# Other arguments of other libraries, written so, and what to give here.
 OTHER_ARGUMENTS = {
     "learningrate": "optimizer=Adam(learning_rate=...) or SGD(learning_rate=...)",
     "learningrateinit": "optimizer=Adam(learning_rate=...) or SGD(learning_rate=...)",
     "lr": "optimizer=Adam(learning_rate=...) or SGD(learning_rate=...)",
     "momentum": "optimizer=SGD(momentum=...)",
-    "verbose": "progress=True or False",
-    "maxiter": "epochs",
-    "nepochs": "epochs",
-    "nbepoch": "epochs",
-    "iterations": "epochs",
-    "y": "T for the targets",
-    "x": "X for the inputs",
     "earlystopping": "callbacks=[EarlyStopping(...)]",
     "classweight": "sample_weight, a weight for each row",
-    "l2": "alpha",
-    "seed": "random_state",
     "hiddenlayersizes": "sizes, with the numbers of inputs and outputs",
     "layers": "sizes",
     "hidden": "sizes",
@@ -93,10 +106,15 @@ def refuse_unknown(function: str, given: Iterable[str], known: Collection[str]) 
     for name in given:
         if name in known:
             continue
-        here = OTHER_ARGUMENTS.get(name.casefold().replace("_", ""))
+        plain = name.casefold().replace("_", "")
         # A name of another library says more than one that looks like it.
-        near = f"; give {here}" if here else did_you_mean(name, known)
-        raise TypeError(f"{function} has no argument {name!r}{near}")
+        if OTHER_KEYWORDS.get(plain) in known:
+            remedy = f"; here it is called {OTHER_KEYWORDS[plain]!r}"
+        elif plain in OTHER_ARGUMENTS:
+            remedy = f"; give {OTHER_ARGUMENTS[plain]}"
+        else:
+            remedy = did_you_mean(name, known)
+        raise TypeError(f"{function} has no argument {name!r}{remedy}")
 
 
 def suggesting(function: Callable[P, R]) -> Callable[P, R]:
@@ -110,6 +128,12 @@ def suggesting(function: Callable[P, R]) -> Callable[P, R]:
         return function(*arguments, **keywords)
 
     return call
+
+
+def with_suggestions(kind: type[T]) -> type[T]:
+    """The same for a class: its constructor."""
+    kind.__init__ = suggesting(kind.__init__)  # type: ignore[method-assign]
+    return kind
 
 
 def meant_by_network(activations: Iterable[object], loss: object) -> str:

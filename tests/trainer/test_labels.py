@@ -48,6 +48,13 @@ def test_a_series_of_text():
         assert one.classes == tuple(NAMES)
 
 
+@pytest.mark.plain
+def test_a_frame_of_labels_is_no_column_of_labels():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(InputError, match=r"column 'tree' of T holds '\w+' in row 0, .* go in as a single column, T\['tree'\]"):
+        network().fit(X, pandas.DataFrame({"tree": NAMES[NUMBERS]}))
+
+
 def test_labels_that_are_other_numbers():
     one = network()
     one.classes = [10, 20, 30]

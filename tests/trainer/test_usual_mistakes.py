@@ -101,6 +101,14 @@ MISTAKES = {
         lambda: regression().fit(X, PRICES, learning_rate=0.01),
         "Network.fit has no argument 'learning_rate'; give optimizer=Adam(learning_rate=...) or SGD(learning_rate=...)",
     ),
+    "another library's name of an option": (
+        lambda: Adam(lr=0.01),
+        "Adam has no argument 'lr'; here it is called 'learning_rate'",
+    ),
+    "another library's early stopping": (
+        lambda: EarlyStopping(patience=10),
+        "EarlyStopping has no argument 'patience'; here it is called 'n_iter_no_change'",
+    ),
     "a mistyped option": (
         lambda: regression().fit(X, PRICES, epoch=100),
         "Network.fit has no argument 'epoch'; did you mean 'epochs'?",

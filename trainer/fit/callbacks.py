@@ -14,6 +14,7 @@ from ...kernels.validation import positive_integer
 from ..bounds import check_field_within, check_within
 from ..errors import InputError
 from ..model import Model
+from ..other_names import with_suggestions
 from .history import History
 
 
@@ -123,6 +124,7 @@ class StopHandle:
         return self._stopped
 
 
+@with_suggestions
 @dataclass
 class EarlyStopping:
     """A callback that ends a fit whose validation loss no longer falls, and puts the best parameters back.

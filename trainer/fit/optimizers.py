@@ -8,8 +8,10 @@ from numpy.typing import DTypeLike
 
 from ...kernels import Plan, State, make_state
 from ..bounds import check_field_within
+from ..other_names import with_suggestions
 
 
+@with_suggestions
 @dataclass(frozen=True)
 class SGD:
     """Stochastic gradient descent, with momentum where asked.
@@ -53,6 +55,7 @@ class SGD:
         return make_state(plan, "sgd", dtype, learning_rate=self.learning_rate, momentum=self.momentum, nesterov=self.nesterov)
 
 
+@with_suggestions
 @dataclass(frozen=True)
 class Adam:
     """Adam: steps scaled by running means of the gradients and of their squares.
@@ -115,6 +118,7 @@ class Adam:
         )
 
 
+@with_suggestions
 @dataclass(frozen=True)
 class Nadam:
     """Adam with Nesterov's momentum.
@@ -172,6 +176,7 @@ class Nadam:
         )
 
 
+@with_suggestions
 @dataclass(frozen=True)
 class RMSprop:
     """RMSprop: gradients divided by the root of a running mean of their squares.
@@ -230,6 +235,7 @@ class RMSprop:
         )
 
 
+@with_suggestions
 @dataclass(frozen=True)
 class Rprop:
     """Rprop: each weight has a step length of its own. For full batches.

@@ -13,6 +13,7 @@ _EXTRAS = {
     "jax": ("jax", "jax"),
     "matplotlib": ("matplotlib", "plot"),
     "onnx": ("onnx", "onnx"),
+    "playwright": ("playwright", "test"),
     "pyarrow": ("pyarrow", "tables"),
     "pytest": ("pytest", "test"),
     "rich": ("rich", "progress"),
@@ -21,7 +22,10 @@ _EXTRAS = {
     "skl2onnx": ("skl2onnx", "onnx"),
     "sklearn": ("scikit-learn", "sklearn"),
     "threadpoolctl": ("threadpoolctl", "sklearn"),
+    "starlette": ("starlette", "play"),
     "torch": ("torch", "torch"),
+    "uvicorn": ("uvicorn", "play"),
+    "websockets": ("websockets", "play"),
 }
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import webbrowser
 from typing import Any
 
 from ..bounds import check_whole
 from ..errors import InputError
 from ..extras import require
-from .ending import say
+from .ending import Terminated, say
 from .table_options import add_column_options, add_reading_options
 
 EXAMPLES = """\
@@ -62,8 +61,12 @@ def run_play(args: argparse.Namespace) -> int:
             if not args.no_browser:
                 webbrowser.open(address)
 
-        with contextlib.suppress(KeyboardInterrupt):
+        try:
             serve(library, sock, ready)
+        except Terminated:
+            raise
+        except KeyboardInterrupt:  # the usual end
+            pass
     return 0
 
 

@@ -40,11 +40,9 @@ def listen(port: int) -> socket.socket:
         raise InputError(f"--port is {port}, which cannot be used: {error.strerror}; give another, or 0 for any") from None
 
 
-def serve(library: Library, sock: socket.socket, ready: Callable[[], None] = lambda: None) -> uvicorn.Server:
-    """Serve the page until Ctrl-C. ready: called once the server answers."""
-    server = make_server(library, sock, ready)
-    server.run(sockets=[sock])
-    return server
+def serve(library: Library, sock: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve the page until Ctrl-C, which is raised. ready: called once the server answers."""
+    make_server(library, sock, ready).run(sockets=[sock])
 
 
 def make_server(library: Library, sock: socket.socket, ready: Callable[[], None] = lambda: None) -> uvicorn.Server:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import DivergenceError, InputError, MissingExtraError
+from ..explanation.chain_rule import StepsDisagreeError
 from .choices import Choices, Request
 from .samples import Library
 from .session import Session
@@ -29,7 +30,8 @@ class Runner:
     def __init__(self, library: Library, deliver: Callable[[Message], None]) -> None:
         self._library, self._deliver = library, deliver
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="tileprop play", daemon=True)
+        # No daemon: the interpreter waits for it to leave the kernels.
+        self._thread = threading.Thread(target=self._serve, name="tileprop play")
         self._session: Session | None = None
         self._runs, self._frames = False, 0
 
@@ -66,7 +68,7 @@ class Runner:
                 return False
             try:
                 self._answer(request)
-            except (InputError, MissingExtraError) as error:
+            except (InputError, MissingExtraError, StepsDisagreeError) as error:
                 self._fail(str(error))
 
     def _waits(self) -> bool:

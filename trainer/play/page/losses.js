@@ -67,6 +67,12 @@ export function drawLosses() {
   chart?.setData(visible());
 }
 
+/** Say in words where the curves have come to. */
+export function describeLosses({ epoch, loss, heldOut }) {
+  const held = hasHeldOut ? `, held-out loss ${heldOut.toPrecision(4)}` : "";
+  box.setAttribute("aria-label", `Losses by epoch. At epoch ${epoch}: training loss ${loss.toPrecision(4)}${held}.`);
+}
+
 logarithmic.onchange = () => colors && make();
 new ResizeObserver(() => {
   if (chart && box.clientWidth) chart.setSize({ width: box.clientWidth, height: HEIGHT });

@@ -4,7 +4,7 @@ import { onThemeChange, readColors } from "./colors.js";
 import { connect } from "./connection.js";
 import { showFixed, showOptions } from "./form.js";
 import { readFrame } from "./frames.js";
-import { addLoss, clearLosses, drawLosses, recolorLosses } from "./losses.js";
+import { addLoss, clearLosses, describeLosses, drawLosses, recolorLosses } from "./losses.js";
 import { drawNetwork, onNetworkChange, showNetwork, showUnit } from "./network.js";
 import { drawPlane, drawPoints, onPointClick, shadeOf, showPlane } from "./plane.js";
 import { chooseRow, clearExplanation, onExplain, showExplanation } from "./steps.js";
@@ -12,6 +12,7 @@ import { chooseRow, clearExplanation, onExplain, showExplanation } from "./steps
 const element = (id) => document.getElementById(id);
 const [start, step, reset, status, error] = ["start", "step", "reset", "status", "error"].map(element);
 const SLOW = 150; // milliseconds between two updates of numbers and curves
+const COMPILING = "The first time on a machine, kernels are compiled, which may take half a minute.";
 
 let colors = readColors();
 let described = null;
@@ -55,10 +56,13 @@ function drawNumbers() {
   element("speed").textContent = whole(frame.speed);
   drawLosses();
   showUnit(frame);
+  if (!runs) describeLosses(frame);
 }
 
 setInterval(() => {
   const now = performance.now();
+  if (runs && frame.epoch === 0) status.textContent = `Training. ${COMPILING}`;
+  else if (runs && status.textContent !== "Training.") status.textContent = "Training.";
   const rate = (1000 * (window.tileprop.drawn - counted.drawn)) / (now - counted.at);
   element("pictures").textContent = runs ? rate.toFixed(0) : "–";
   counted = { at: now, drawn: window.tileprop.drawn };
@@ -124,7 +128,7 @@ function act(message) {
 }
 
 function choose(choices) {
-  if (!described) status.textContent = "Preparing. The first time on a machine, kernels are compiled, for half a minute.";
+  if (!described) status.textContent = `Preparing. ${COMPILING}`;
   act({ do: "choose", choices });
 }
 

@@ -160,7 +160,7 @@ export function showUnit(frame) {
   const units = described.sizes[layer + 1];
   const name = layer + 2 < described.sizes.length ? described.choices.hidden[layer].activation : "output";
   document.getElementById("unit-title").textContent = unitName(layer, unit);
-  document.getElementById("unit-scale").textContent = `Activation: ${name}. Numbers at epoch ${frame.epoch}.`;
+  document.getElementById("unit-scale").textContent = `Activation: ${name}. Numbers at epoch ${frame.epoch.toLocaleString("en")}.`;
   const rows = [];
   for (let i = 0; i < described.sizes[layer]; i++) {
     rows.push([layer ? `Layer ${layer}, unit ${i + 1}` : described.inputs[i], weights[i * units + unit]]);

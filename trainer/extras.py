@@ -12,14 +12,18 @@ from .errors import MissingExtraError
 _EXTRAS = {
     "jax": ("jax", "jax"),
     "matplotlib": ("matplotlib", "plot"),
+    "mlflow": ("mlflow-skinny", "mlflow"),
     "onnx": ("onnx", "onnx"),
+    "pandas": ("pandas", "frames"),
     "pyarrow": ("pyarrow", "tables"),
     "pytest": ("pytest", "test"),
     "rich": ("rich", "progress"),
     "safetensors": ("safetensors", "files"),
     "scipy": ("scipy", "sklearn"),
+    "shtab": ("shtab", "completion"),
     "skl2onnx": ("skl2onnx", "onnx"),
     "sklearn": ("scikit-learn", "sklearn"),
+    "tensorboardX": ("tensorboardX", "tensorboard"),
     "threadpoolctl": ("threadpoolctl", "sklearn"),
     "torch": ("torch", "torch"),
 }

@@ -71,16 +71,17 @@ def test_the_vectors_in_use_and_the_version_count(monkeypatch):
 
 
 def as_zip(installation: Installation, archive: Path) -> None:
+    package = installation.kernels.parent
     with zipfile.ZipFile(archive, "w") as file:
-        file.mkdir("tileprop")
-        for path in files_under(installation.kernels):
+        for path in files_under(package):
             if path.suffix == ".py":
-                file.write(path, f"tileprop/kernels/{path.relative_to(installation.kernels).as_posix()}")
+                file.write(path, path.relative_to(package.parent))
 
 
 def as_bytecode(installation: Installation, site: Path) -> None:
     shutil.rmtree(site, ignore_errors=True)
-    shutil.copytree(installation.kernels, site / "tileprop" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    package = installation.kernels.parent
+    shutil.copytree(package, site / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     assert compileall.compile_dir(site, quiet=1, legacy=True)
     for path in site.rglob("*.py"):
         path.unlink()

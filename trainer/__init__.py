@@ -20,11 +20,14 @@ from .exchange import (
 from .extras import require
 from .fit.callbacks import EarlyStopping, StopHandle
 from .fit.history import History
+from .fit.learning_rate import LearningRates, find_learning_rate
+from .fit.loggers import CSVLogger, MLflow, TensorBoard
 from .fit.optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from .fit.schedules import Constant, Cosine, ExponentialDecay, InverseScaling, OneCycle, Plateau, StepDecay, WarmUp
 from .gradient_check import check_gradients
 from .network import Network
 from .solvers import LBFGS, LevenbergMarquardt
+from .summary import Summary
 
 if TYPE_CHECKING:
     from .estimators import MLPClassifier, MLPRegressor, TableRecipe
@@ -34,6 +37,7 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adam",
+    "CSVLogger",
     "Constant",
     "Cosine",
     "DivergenceError",
@@ -42,10 +46,12 @@ __all__ = [
     "History",
     "InputError",
     "InverseScaling",
+    "LearningRates",
     "LevenbergMarquardt",
     "LossCurveDisplay",
     "MLPClassifier",
     "MLPRegressor",
+    "MLflow",
     "MissingExtraError",
     "ModelFormatError",
     "Nadam",
@@ -56,7 +62,9 @@ __all__ = [
     "Rprop",
     "StepDecay",
     "StopHandle",
+    "Summary",
     "TableRecipe",
+    "TensorBoard",
     "TrainingWarning",
     "WarmUp",
     "check_gradients",
@@ -64,6 +72,7 @@ __all__ = [
     "explain",
     "export_c",
     "export_onnx",
+    "find_learning_rate",
     "from_sklearn",
     "from_state_dict",
     "register_skl2onnx",
@@ -83,3 +92,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(estimators, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,11 +9,15 @@ from numpy.typing import ArrayLike
 
 from ..kernels import Plan
 from .errors import InputError
+from .frames import Given, as_array
+from .labels import Label, is_text, label_numbers, number_of_classes
 
 # To look at so few takes no longer than to add them up.
 FEW_ENTRIES = 1000
 # Entries looked at together, so that what that takes does not grow with the array.
 BLOCK = 1 << 20
+# Losses that newcomers, to whom one of them is the default, give class labels.
+SQUARES = ("mse", "squared_error", "sum_squared_error")
 
 
 def all_finite(array: np.ndarray) -> bool:
@@ -27,20 +31,20 @@ def all_finite(array: np.ndarray) -> bool:
         return all(np.isfinite(block.sum()) or bool(np.isfinite(block).all()) for block in blocks)
 
 
-def as_real(name: str, values: ArrayLike, dtype: np.dtype[Any], first_row: int = 0) -> np.ndarray:
+def as_real(name: str, values: ArrayLike | Given, dtype: np.dtype[Any], first_row: int = 0) -> np.ndarray:
     """A C-contiguous array of the given dtype; `values` itself where it is one. Every entry must be a finite number.
 
     first_row: the number of the first row, for errors.
     """
-    given = unmasked(name, values)
-    if given.dtype.kind not in "biuf":
-        raise InputError(f"{name} has dtype {given.dtype}; it must hold real numbers")
-    array = contiguous(given, dtype)
+    given = values if isinstance(values, Given) else unmasked(name, values)
+    if given.array.dtype.kind not in "biuf":
+        raise InputError(f"{name} has dtype {given.array.dtype}; it must hold real numbers")
+    array = contiguous(given.array, dtype)
     if not all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        place = [where[0] + first_row, *where[1:]] if where else []
         raise InputError(
-            f"{name} holds {np.atleast_1d(given)[where]!s} at {place}, which is no finite {dtype}; remove or fill such entries"
+            f"{name} holds {np.atleast_1d(given.array)[where]!s} at {given.place(where, first_row)}, which is no finite {dtype}"
+            "; remove or fill such entries"
         )
     return array
 
@@ -61,10 +65,10 @@ def contiguous(given: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
         return array
 
 
-def unmasked(name: str, values: ArrayLike) -> np.ndarray:
-    """As an array. Raises InputError where entries are masked."""
+def unmasked(name: str, values: ArrayLike) -> Given:
+    """What a user gave, as an array. Raises InputError where entries are masked, and as `as_array`."""
     refuse_masked(**{name: values})
-    return np.asarray(values)
+    return as_array(name, values)
 
 
 def refuse_masked(**arrays: Any) -> None:
@@ -79,7 +83,7 @@ def refuse_masked(**arrays: Any) -> None:
             )
 
 
-def as_inputs(X: ArrayLike, n_in: int, dtype: np.dtype[Any], name: str = "X", first_row: int = 0) -> np.ndarray:
+def as_inputs(X: ArrayLike | Given, n_in: int, dtype: np.dtype[Any], name: str = "X", first_row: int = 0) -> np.ndarray:
     """X as (n, n_in). first_row: the number of the first one, for errors."""
     array = as_real(name, X, dtype, first_row)
     if array.ndim == 1 and n_in == 1:
@@ -90,23 +94,42 @@ def as_inputs(X: ArrayLike, n_in: int, dtype: np.dtype[Any], name: str = "X", fi
     return array
 
 
-def as_targets(T: ArrayLike, plan: Plan, n_rows: int, dtype: np.dtype[Any], name: str = "T") -> np.ndarray:
-    """T as (n, n_targets), where n_targets is 1 for class labels. 1-D targets stand for one output, or for labels."""
+def as_targets(
+    T: ArrayLike,
+    plan: Plan,
+    n_rows: int,
+    dtype: np.dtype[Any],
+    name: str = "T",
+    classes: tuple[Label, ...] | None = None,
+) -> np.ndarray:
+    """T as (n, n_targets), where n_targets is 1 for class labels. 1-D targets stand for one output, or for labels.
+
+    classes: the names of the classes, where the network has such; labels become their numbers.
+    """
     n_out, columns, loss = plan.sizes[-1], plan.n_targets, plan.loss
     given = unmasked(name, T)
-    labels = loss == "log_loss" and plan.activations[-1] == "softmax" and given.ndim == 1 and n_out > 1
+    if is_text(given.array) and (classes is None or given.array.ndim != 1):
+        raise InputError(_about_text(given.array, plan, name))
+    if classes is not None and given.array.ndim == 1:
+        given = Given(label_numbers(given.array, classes, name))
+    shape = given.array.shape
+    labels = loss == "log_loss" and plan.activations[-1] == "softmax" and len(shape) == 1 and n_out > 1
     array = as_real(name, given, dtype)
     if array.ndim == 1:
         array = array.reshape(-1, 1)
     wanted = 1 if labels else columns
     if array.ndim != 2 or array.shape[1] != wanted:
-        also = f", or ({n_rows},) with class labels" if loss == "log_loss" and n_out > 1 else ""
-        raise InputError(f"{name} has shape {given.shape}; the network takes ({n_rows}, {columns}){also}")
+        raise InputError(
+            f"{name} has shape {shape}; the network takes ({n_rows}, {columns}){_about_labels(shape, plan, n_rows)}"
+        )
     if len(array) != n_rows:
         raise InputError(f"{name} has {len(array)} rows and X has {n_rows}; give one target row for each row of X")
     if labels and array.size:
-        if (given != np.floor(given)).any() or given.min() < 0 or given.max() >= n_out:
-            raise InputError(f"{name} must hold class labels, whole numbers from 0 to {n_out - 1}")
+        if (given.array != np.floor(given.array)).any() or given.array.min() < 0 or given.array.max() >= n_out:
+            raise InputError(
+                f"{name} must hold class labels, whole numbers from 0 to {n_out - 1}; it reaches from {array.min():g} to "
+                f"{array.max():g}. For other labels, set network.classes to a list of them"
+            )
     elif loss == "poisson" and array.size and array.min() < 0:
         raise InputError(f"{name} must not be negative for the Poisson loss; it holds {array.min():g}")
     elif loss == "log_loss" and array.size and (array.min() < 0 or array.max() > 1):
@@ -117,6 +140,33 @@ def as_targets(T: ArrayLike, plan: Plan, n_rows: int, dtype: np.dtype[Any], name
         if abs(worst - 1) > 1e-3:
             raise InputError(f"{name} must hold a distribution in each row for softmax and log_loss; a row sums to {worst:g}")
     return array
+
+
+def _about_text(array: np.ndarray, plan: Plan, name: str) -> str:
+    """What to do with targets that are text."""
+    example = next(entry for entry in array.flat if not isinstance(entry, (int, float)))
+    told = f"{name} holds text ({str(example)!r})"
+    if array.ndim != 1:
+        return f"{told} and has shape {array.shape}; class labels must have shape (n,)"
+    if number_of_classes(plan):
+        return f"{told}, and the network has no names of classes yet; fit it to such labels, or set network.classes"
+    return (
+        f"{told}; class labels need Network(..., output_activation='softmax', loss='log_loss') with one output for each class, "
+        "or MLPClassifier"
+    )
+
+
+def _about_labels(shape: tuple[int, ...], plan: Plan, n_rows: int) -> str:
+    """What a message about the shape of targets says besides, where they may be meant as class labels."""
+    if plan.sizes[-1] == 1:
+        return ""
+    if plan.loss in SQUARES and len(shape) == 1 and shape[0] == n_rows:
+        return "; class labels need output_activation='softmax' and loss='log_loss'"
+    if plan.loss != "log_loss":
+        return ""
+    if plan.activations[-1] == "softmax":
+        return f", or ({n_rows},) with class labels" + ("; give T.ravel()" if shape == (n_rows, 1) else "")
+    return "; class labels need output_activation='softmax'" if len(shape) == 1 or shape[1:] == (1,) else ""
 
 
 def smoothed(T: np.ndarray, plan: Plan, amount: float) -> np.ndarray:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from .commands.completion import PrintCompletion
 from .commands.ending import BROKEN_PIPE, ERROR, say, show_cursor, status_of, terminated_as_interrupted
 from .commands.explain import add_explain_command, run_explain
 from .commands.info import add_info_command, run_info
@@ -135,6 +136,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"tileprop {tileprop_version()}")
+    parser.add_argument("--print-completion", action=PrintCompletion)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
         add_train_command,

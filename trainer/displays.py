@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from .errors import InputError
 from .extras import require
-from .fit.history import History
 
 # The label of the axes that hold the scores, by which a second display on the same axes finds them.
 SCORE_AXES = "validation scores"
@@ -15,6 +14,13 @@ SCORE_AXES = "validation scores"
 GROUP = "loss curves of display"
 # Curves of fewer epochs have markers as well.
 FEW_EPOCHS = 15
+
+
+class Losses(Protocol):
+    """What has the losses of a fit, as `History`."""
+
+    loss: list[float]
+    val_loss: list[float]
 
 
 class LossCurveDisplay:
@@ -127,7 +133,7 @@ class LossCurveDisplay:
         return display.plot(ax=ax, **kwargs)
 
     @classmethod
-    def from_history(cls, history: History, *, ax: Any = None, name: str | None = None, **kwargs: Any) -> LossCurveDisplay:
+    def from_history(cls, history: Losses, *, ax: Any = None, name: str | None = None, **kwargs: Any) -> LossCurveDisplay:
         """Draw the losses that `Network.fit` returned."""
         display = cls(loss_curve=history.loss, validation_loss_curve=history.val_loss or None, estimator_name=name)
         return display.plot(ax=ax, **kwargs)

@@ -27,7 +27,7 @@ from .writing import whole_file
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 FORMAT = "tileprop-network-1"
-METADATA = ("format", "plan", "notes", "checksum")
+METADATA = ("format", "plan", "notes", "checksum", "classes")
 # What the plan tells of a network, and as what.
 FIELDS = {"sizes": list, "activation": list, "output_activation": str, "loss": str, "bias": bool, "dtype": str}
 # Besides, of a loss that has one, its parameter: a number or several.
@@ -77,6 +77,8 @@ def _serialized(
             raise InputError(f"{name} ({tensor.dtype}) cannot be saved: all its entries must be real, finite numbers")
     plan = {**network.plan.arguments, "dtype": network.dtype.name}
     metadata = {"format": FORMAT, "plan": json.dumps(plan), "notes": json.dumps(notes or {})}
+    if network.classes is not None:
+        metadata["classes"] = json.dumps(network.classes)
     metadata["checksum"] = _checksum(metadata, tensors)
     # Not save_file, whose files nobody else may read, and whose errors are no OSErrors.
     data = safetensors.save(tensors, metadata)
@@ -112,6 +114,7 @@ def load_network(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyMo
             raise ModelFormatError(f"{path} holds unknown metadata: {', '.join(reprlib.repr(name) for name in unknown[:5])}")
         described = read_json(metadata.get("plan", ""), f"the plan in {path}")
         notes = read_json(metadata.get("notes", ""), f"the notes in {path}")
+        classes = read_json(metadata["classes"], f"the classes in {path}") if "classes" in metadata else None
         plan, dtype = _checked_plan(described, file.tensors, path)
         theta = np.empty(plan.n_parameters, dtype)
         for name, parameters in _tensors(plan, theta).items():
@@ -119,7 +122,12 @@ def load_network(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyMo
         extra = {name: file.read(name) for name in file.tensors if name.startswith("extra.")}
     if "checksum" in metadata and metadata["checksum"] != _checksum(metadata, {**_tensors(plan, theta), **extra}):
         raise ModelFormatError(f"{path} is damaged: its checksum is not that of what it holds")
-    return kind(**described, initial=theta), {name.removeprefix("extra."): array for name, array in extra.items()}, notes
+    network = kind(**described, initial=theta)
+    try:
+        network.classes = classes
+    except InputError as error:
+        raise ModelFormatError(f"{path} describes no network: {shortened(error)}") from error
+    return network, {name.removeprefix("extra."): array for name, array in extra.items()}, notes
 
 
 def _tensors(plan: Plan, theta: np.ndarray) -> dict[str, np.ndarray]:
@@ -132,7 +140,9 @@ def _tensors(plan: Plan, theta: np.ndarray) -> dict[str, np.ndarray]:
 def _checksum(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> str:
     """Of all that a file holds. A checkpoint of which a bit has flipped is to be refused, and the one before it taken."""
     digest = blake2b(digest_size=16)
-    for name in ("plan", "notes"):
+    for name in ("plan", "notes", "classes"):
+        if name not in metadata:  # networks without names of classes have none
+            continue
         digest.update(f"{name} {len(metadata[name])} {metadata[name]}".encode("utf-8", "surrogatepass"))
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode("utf-8", "surrogatepass"))

@@ -16,9 +16,11 @@ from ..kernels.losses import loss_registry
 from ..kernels.validation import real_dtype
 from .arrays import as_inputs, as_real, as_targets, as_weights, unmasked
 from .errors import InputError
+from .frames import Given
 from .initial import initial_theta
+from .labels import Label, checked_classes
 from .layers import layer_by_layer
-from .other_names import meant_by_network
+from .other_names import meant_by_network, suggesting
 from .threads.long_calls import answering
 from .threads.number import step_seconds
 
@@ -67,6 +69,7 @@ def _generator(random_state: Any) -> np.random.Generator:
 class Model:
     """A dense network's plan and parameters; for the arguments see `Network`."""
 
+    @suggesting
     def __init__(
         self,
         sizes: Sequence[int],
@@ -88,6 +91,7 @@ class Model:
         self.dtype = real_dtype(dtype)
         self.generator = _generator(random_state)
         self._theta = initial_theta(self.plan, initial, self.generator, self.dtype)
+        self._classes: tuple[Label, ...] | None = None
         self._spare: dict[_Key, Workspace] = {}
         self.weights, self.biases = self.plan.unflatten(self._theta)
 
@@ -125,6 +129,19 @@ class Model:
             raise InputError(f"theta has shape {array.shape}; this network's is {self._theta.shape}")
         self._theta[:] = array
 
+    @property
+    def classes(self) -> tuple[Label, ...] | None:
+        """Names of the classes, one for each output of log_loss over softmax, two for one sigmoid output; None for numbers.
+
+        `Network.fit` sets them where its labels are text, in alphabetical order. Labels are then these names everywhere, and
+        saved files keep them. Assign a list to name classes in another order, or labels that are other numbers than 0, 1, ...
+        """
+        return self._classes
+
+    @classes.setter
+    def classes(self, names: Sequence[Any] | None) -> None:
+        self._classes = checked_classes(names, self.plan)
+
     def unflatten(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Views of a vector laid out like theta, a gradient for instance: each layer's weights, each layer's biases."""
         return self.plan.unflatten(vector)
@@ -134,12 +151,13 @@ class Model:
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Outputs (n, n_out) for X (n, n_in). Memory beyond the result is bounded, whatever n; Ctrl-C ends it at once."""
         n_in, given = self.plan.sizes[0], unmasked("X", X)
-        if given.ndim != 2 or len(given) <= self._rows_at_a_time:
+        if given.array.ndim != 2 or len(given.array) <= self._rows_at_a_time:
             return self.outputs(as_inputs(given, n_in, self.dtype))
-        Y = np.empty((len(given), self.plan.sizes[-1]), self.dtype)
-        for start in range(0, len(given), self._rows_at_a_time):
+        Y = np.empty((len(given.array), self.plan.sizes[-1]), self.dtype)
+        for start in range(0, len(Y), self._rows_at_a_time):
             rows = slice(start, start + self._rows_at_a_time)
-            Y[rows] = self.outputs(as_inputs(given[rows], n_in, self.dtype, first_row=start))
+            part = Given(given.array[rows], given.columns)
+            Y[rows] = self.outputs(as_inputs(part, n_in, self.dtype, first_row=start))
         return Y
 
     @property
@@ -193,16 +211,17 @@ class Model:
     def loss(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Mean loss over the rows of X (n, n_in) with targets T, weighted by sample_weight where given."""
         plan, X, T, weight = self.prepared(X, T, sample_weight)
-        return self._loss(plan, X, T, weight, np.empty(0, self.dtype))
+        return self.mean_loss(plan, X, T, weight)
 
     def loss_and_grad(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, np.ndarray]:
         """Mean loss over the rows, and its gradient, a new vector laid out like theta (see `unflatten`)."""
         plan, X, T, weight = self.prepared(X, T, sample_weight)
         grad = np.empty_like(self._theta)
-        return self._loss(plan, X, T, weight, grad), grad
+        return self.mean_loss(plan, X, T, weight, grad), grad
 
-    def _loss(self, plan: Plan, X: np.ndarray, T: np.ndarray, weight: np.ndarray, grad: np.ndarray) -> float:
-        """grad: like theta, OUT, or empty."""
+    def mean_loss(self, plan: Plan, X: np.ndarray, T: np.ndarray, weight: np.ndarray, grad: np.ndarray | None = None) -> float:
+        """`loss` for what `prepared` gave. grad: like theta, OUT, or None."""
+        grad = np.empty(0, self.dtype) if grad is None else grad
         seconds = len(X) * self.seconds_a_row
         with self._borrowed(plan, min(len(X), PREDICT_ROWS)) as work:
             return answering(seconds, work, kernels.loss_and_grad, plan, self._theta, X, T, weight, grad)
@@ -211,13 +230,21 @@ class Model:
         return _Borrowed(self._spare, plan, rows, self.dtype)
 
     def prepared(
-        self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None, prefix: str = ""
+        self,
+        X: ArrayLike,
+        T: ArrayLike,
+        sample_weight: ArrayLike | None,
+        prefix: str = "",
+        classes: tuple[Label, ...] | None = None,
     ) -> tuple[Plan, np.ndarray, np.ndarray, np.ndarray]:
-        """X, T and sample weights as kernels take them, and the plan for such targets. `prefix` names them in errors."""
+        """X, T and sample weights as kernels take them, and the plan for such targets.
+
+        prefix: of their names in errors. classes: instead of the network's own.
+        """
         X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X")
         if len(X) == 0:
             raise InputError(f"{prefix}X has no rows; give at least one")
-        T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T")
+        T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T", classes or self._classes)
         weight = as_weights(sample_weight, len(X), self.dtype, f"{prefix}sample_weight")
         plan = self.plan
         if T.shape[1] != plan.n_targets:

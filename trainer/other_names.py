@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from typing import ParamSpec, TypeVar
 
 from ..kernels.activations import activation_registry
 from ..kernels.losses import loss_registry
 from .suggestions import did_you_mean
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # From scikit-learn, PyTorch, Keras, XGBoost and LightGBM, in lower case and without "-", "_" and spaces.
 OTHER_NAMES = {
@@ -50,6 +56,28 @@ OTHER_NAMES = {
     "invscaling": "inverse_scaling",
 }
 
+# Arguments that other libraries have, in lower case and without "_", and what to give here.
+OTHER_ARGUMENTS = {
+    "learningrate": "optimizer=Adam(learning_rate=...) or SGD(learning_rate=...)",
+    "learningrateinit": "optimizer=Adam(learning_rate=...) or SGD(learning_rate=...)",
+    "lr": "optimizer=Adam(learning_rate=...) or SGD(learning_rate=...)",
+    "momentum": "optimizer=SGD(momentum=...)",
+    "verbose": "progress=True or False",
+    "maxiter": "epochs",
+    "nepochs": "epochs",
+    "nbepoch": "epochs",
+    "iterations": "epochs",
+    "y": "T for the targets",
+    "x": "X for the inputs",
+    "earlystopping": "callbacks=[EarlyStopping(...)]",
+    "classweight": "sample_weight, a weight for each row",
+    "l2": "alpha",
+    "seed": "random_state",
+    "hiddenlayersizes": "sizes, with the numbers of inputs and outputs",
+    "layers": "sizes",
+    "hidden": "sizes",
+}
+
 
 def meant(given: str, known: Iterable[str]) -> str:
     """ "; here it is called 'x'" for another library's name, "; did you mean 'x'?" for a mistyped one, or nothing."""
@@ -58,6 +86,30 @@ def meant(given: str, known: Iterable[str]) -> str:
     if found in names:
         return f"; here it is called {found!r}"
     return did_you_mean(given, names)
+
+
+def refuse_unknown(function: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raise TypeError for a keyword that a function does not have, with the near one, or what another library's is here."""
+    for name in given:
+        if name in known:
+            continue
+        here = OTHER_ARGUMENTS.get(name.casefold().replace("_", ""))
+        # A name of another library says more than one that looks like it.
+        near = f"; give {here}" if here else did_you_mean(name, known)
+        raise TypeError(f"{function} has no argument {name!r}{near}")
+
+
+def suggesting(function: Callable[P, R]) -> Callable[P, R]:
+    """A decorator: calls with a mistyped keyword are answered with the near one."""
+    known = frozenset(inspect.signature(function).parameters)
+    name = function.__qualname__.removesuffix(".__init__").replace("Model", "Network")
+
+    @functools.wraps(function)
+    def call(*arguments: P.args, **keywords: P.kwargs) -> R:
+        refuse_unknown(name, keywords, known)
+        return function(*arguments, **keywords)
+
+    return call
 
 
 def meant_by_network(activations: Iterable[object], loss: object) -> str:

@@ -19,7 +19,7 @@ def did_you_mean(given: str, known: Iterable[str], likeness: float = LEAST_LIKEN
     return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
-def listed(names: Iterable[str], most: int = 8) -> str:
+def listed(names: Iterable[object], most: int = 8) -> str:
     """The first names, quoted, and how many more there are."""
     every = list(names)
     shown = ", ".join(repr(name) for name in every[:most])

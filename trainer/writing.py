@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -27,6 +28,8 @@ def whole_file(path: str | PathLike[str], keep_as: Path | None = None) -> Iterat
     name in the same folder that the old file is given once the new one is whole.
     """
     target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {Path(path).parent}; make it first")
     # Not the place's own name with more to it, which might be too long.
     prefix = f".{blake2b(target.name.encode('utf-8', 'surrogateescape'), digest_size=6).hexdigest()}."
     _remove_left_behind(target.parent, prefix)

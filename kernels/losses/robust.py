@@ -96,7 +96,7 @@ _FORMULAS = (
         zero_hessian_product,
         difference_targets,
         mean_over_outputs=True,
-        text="Mean over outputs and rows of |y - t|. Y, T arrays of one shape; 1-D ones hold one output for each row.",
+        text="Mean over outputs and rows of ``|y - t|``. Y, T arrays of one shape; 1-D ones hold one output for each row.",
         backward_text="dL/dY = sign(y - t) / size, 0 where y = t.",
     ),
     RowFormulas(
@@ -108,7 +108,7 @@ _FORMULAS = (
         difference_targets,
         mean_over_outputs=True,
         parameter=Parameter("delta", 1.0, 0.0, np.inf),
-        text="Mean over outputs and rows of d^2 / 2, or delta (d - delta / 2) where d = |y - t| > delta (Huber 1964).",
+        text="Mean over outputs and rows of d^2 / 2, or delta (d - delta / 2) where ``d = |y - t|`` > delta (Huber 1964).",
         backward_text="dL/dY = y - t, kept between -delta and delta, / size.",
     ),
     RowFormulas(

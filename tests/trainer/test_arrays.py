@@ -83,7 +83,7 @@ def test_a_sum_that_overflows_is_no_error():
     assert as_real("X", [1e308, 1e308], REALS[1]).tolist() == [1e308, 1e308]
 
 
-@pytest.mark.parametrize("values", [["a", "b"], [1j], [None], np.array(["2020-01-01"], "M8[D]")])
+@pytest.mark.parametrize("values", [["a", "b"], [1j], [{}], np.array(["2020-01-01"], "M8[D]")])
 def test_what_is_no_number_is_refused(values):
     with pytest.raises(InputError, match="must hold real numbers"):
         as_real("X", values, REALS[1])

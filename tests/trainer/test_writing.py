@@ -36,7 +36,7 @@ def test_what_is_interrupted_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_without_its_folder_nothing_is_written(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*none; make it first"):
         write_whole(tmp_path / "none" / "data.bin", b"whole")
 
 

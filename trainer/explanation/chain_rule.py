@@ -86,7 +86,7 @@ def samples(network: Network, x: ArrayLike, t: ArrayLike) -> tuple[np.ndarray, n
     X = as_inputs(X, plan.sizes[0], network.dtype, "x")
     if len(X) == 0:
         raise InputError("x has no rows; give at least one sample")
-    targets = as_targets(T, plan, len(X), network.dtype, "t")
+    targets = as_targets(T, plan, len(X), network.dtype, "t", network.classes)
     if targets.shape[1] != plan.n_targets:
         return X, np.eye(plan.sizes[-1], dtype=network.dtype)[targets[:, 0].astype(int)], T
     return X, targets, targets

@@ -19,7 +19,26 @@ from .history import History
 
 @dataclass
 class RunningFit:
-    """A fit under way: its network and optimizer state as they are now, and the epochs so far. Solvers have no state."""
+    """A fit that is running, as callbacks get it after each epoch.
+
+    Attributes
+    ----------
+    network : Network
+        The network with its parameters after this epoch. A callback may change them.
+
+    state : State or None
+        State of the optimizer; None for solvers.
+
+    history : History
+        The epochs so far.
+
+    Examples
+    --------
+    >>> from tileprop import Network
+    >>> def halve_the_rate(running):
+    ...     running.learning_rate /= 2
+    >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=3, callbacks=[halve_the_rate])
+    """
 
     network: Model
     state: State | None
@@ -27,9 +46,12 @@ class RunningFit:
 
     @property
     def learning_rate(self) -> float:
-        """The optimizer's; may be set, for the epochs to come, to a finite number, at least 0.
+        """Learning rate of the optimizer. Set it for the epochs to come, to a finite number of at least 0.
 
-        Raises InputError for another number, and for a solver, which has none.
+        Raises
+        ------
+        InputError
+            For another number, and for a solver, which has none.
         """
         return float(self._hyperparameters().learning_rate)
 
@@ -66,10 +88,18 @@ def finish(callbacks: Iterable[Callback], running: RunningFit) -> None:
 
 
 class StopHandle:
-    """A callback by which a fit is ended from outside: `stop()`, called from any thread, ends it after its step.
+    """A callback that ends a fit from outside, for instance from another thread.
 
-    The network then holds its parameters after that step, `History.stopped` is "stop", and a checkpoint, where one is asked
-    for, is written, to go on from. Solvers end after their iteration. Once used, it ends each further fit that it is given to.
+    The network then has its parameters after the step under way, `History.stopped` is "stop", and a last checkpoint is written
+    where checkpoints are. Solvers end after their iteration. A handle that was used ends every further fit at once.
+
+    Examples
+    --------
+    >>> from tileprop import Network, StopHandle
+    >>> handle = StopHandle()
+    >>> handle.stop()
+    >>> Network([1, 1]).fit([[0], [1]], [0, 1], epochs=1000, callbacks=[handle]).epochs
+    1
     """
 
     losses_only = True
@@ -79,6 +109,7 @@ class StopHandle:
         self._stops: list[Callable[[], None]] = []
 
     def stop(self) -> None:
+        """End the fit after its step. May be called from any thread."""
         self._stopped = True  # first: a fit that begins now looks at this
         for stop in list(self._stops):
             stop()
@@ -94,11 +125,42 @@ class StopHandle:
 
 @dataclass
 class EarlyStopping:
-    """Ends a fit whose validation loss no longer falls, and puts its best parameters back.
+    """A callback that ends a fit whose validation loss no longer falls, and puts the best parameters back.
 
-    n_iter_no_change: epochs without an improvement by more than `tol` that are waited for. score: a function of the network,
-    the higher the better, to look at instead of the validation loss. restore_best: whether the parameters of the best epoch
-    are put back at the end; `History.kept_epoch` is its number then.
+    Parameters
+    ----------
+    n_iter_no_change : int, default=10
+        Epochs without improvement before stopping.
+
+    tol : float, default=1e-4
+        An epoch counts as an improvement where the loss is lower by more than this.
+
+    score : callable, default=None
+        A function of the network, the higher the better, to look at instead of the validation loss.
+
+    restore_best : bool, default=True
+        Whether to put the parameters of the best epoch back at the end. `History.kept_epoch` is then its number.
+
+    Attributes
+    ----------
+    scores : list of float
+        Score of each epoch; without `score` the negative validation loss.
+
+    Raises
+    ------
+    InputError
+        For numbers out of range, and in the fit where there are neither validation data nor a score.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop import EarlyStopping, Network
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> network = Network([2, 4, 1], "tanh", "identity")
+    >>> stopping = EarlyStopping(n_iter_no_change=5)
+    >>> history = network.fit(X, X[:, 0] ** 2, epochs=500, validation_split=0.3, callbacks=[stopping])
+    >>> history.kept_epoch == stopping.best_epoch
+    True
     """
 
     n_iter_no_change: int = 10
@@ -120,7 +182,9 @@ class EarlyStopping:
         elif running.history.val_loss:
             score = -running.history.val_loss[-1]
         else:
-            raise InputError("EarlyStopping has nothing to look at; give fit validation_data, or EarlyStopping a score")
+            raise InputError(
+                "EarlyStopping has nothing to look at; give fit validation_data or validation_split, or EarlyStopping a score"
+            )
         self.scores.append(score)
         self._waited = 0 if score > self._best + self.tol else self._waited + 1
         if score > self._best:
@@ -129,12 +193,12 @@ class EarlyStopping:
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended the fit, or will end it after this epoch."""
+        """Whether the fit ends, or has ended, by this callback."""
         return self._waited > self.n_iter_no_change
 
     @property
     def best_epoch(self) -> int:
-        """The epoch with the best score so far, from 1; 0 where there is none."""
+        """Number of the epoch with the best score so far, from 1; 0 where there is none."""
         return self.scores.index(self._best) + 1 if self._theta.size else 0
 
     def remembered(self) -> dict[str, Any]:

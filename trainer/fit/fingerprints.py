@@ -21,7 +21,7 @@ Data = dict[str, np.ndarray | None]
 # Settings that decide about the result. The others, as n_threads, may be others when a fit goes on.
 _SETTINGS = (
     "epochs", "batch_size", "alpha", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "label_smoothing",
-    "schedule", "shuffle",
+    "schedule", "shuffle", "validation_split", "split_seed",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from ...kernels import Plan
 from ..errors import TrainingWarning
 from ..model import Model
 from .history import History
@@ -30,8 +31,9 @@ LEAST_EPOCHS, LEAST_STEPS, STILL_FALLS = 20, 500, 0.1
 # A column counts as standardised where its mean is at most this many standard deviations, and these lie within the bounds.
 STANDARDISED = 5.0, 0.1, 10.0
 ROWS = 4096
-# From `warnings.warn` to the caller of `Network.fit`: through two functions here, `fit.loop.fit` and `Network.fit`.
-CALLER = 5
+# From `warnings.warn` to the caller of `Network.fit`: through two functions here, `fit.loop.fit`, `Network.fit`, and what
+# looks at its keywords.
+CALLER = 6
 
 
 def warn_of_unreachable(model: Model, T: np.ndarray) -> bool:
@@ -51,11 +53,13 @@ def warn_of_unreachable(model: Model, T: np.ndarray) -> bool:
     return True
 
 
-def warn_of_constant(model: Model, X: np.ndarray, T: np.ndarray, weight: np.ndarray, history: History, batch_size: int) -> None:
+def warn_of_constant(
+    model: Model, plan: Plan, X: np.ndarray, T: np.ndarray, weight: np.ndarray, history: History, batch_size: int
+) -> None:
     """Warn where the loss on the training rows is not below that of the best constant prediction, and no longer falls.
 
-    T and weight as the fit had them, weight empty for none. Silent after few epochs or steps, and for losses whose best
-    constant has no short formula.
+    plan, X, T and weight as the fit had them, weight empty for none. Silent after few epochs or steps, and for losses whose
+    best constant has no short formula.
     """
     epochs, steps = history.epochs, history.epochs * math.ceil(len(X) / batch_size)
     if epochs < LEAST_EPOCHS or steps < LEAST_STEPS or history.stopped not in ("epochs", "callback"):
@@ -66,7 +70,7 @@ def warn_of_constant(model: Model, X: np.ndarray, T: np.ndarray, weight: np.ndar
     if constant is None or constant <= 0.0 or history.loss[-1] < constant:
         return
     # The epoch's loss is of steps, with dropout, and of parameters that may not be those kept.
-    loss = model.loss(X, T[:, 0] if model.plan.loss == "log_loss" and T.shape[1] == 1 else T, weight if weight.size else None)
+    loss = model.mean_loss(plan, X, T, weight)
     if loss < constant:
         return
     unscaled = [name for name, values in (("X", X), ("the targets", T)) if not _standardised(values)]

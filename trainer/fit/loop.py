@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ...kernels.interrupts import HeldSignals
 from ..arrays import all_finite, smoothed
 from ..bounds import check_within
 from ..errors import InputError
+from ..labels import classes_in
 from ..model import Model
 from ..solvers import Log, Problem, Solver, solve
 from ..threads.number import choose_threads, step_seconds
@@ -28,7 +30,7 @@ from .history import History
 from .options import FitOptions
 from .progress import Report, reporter
 from .resuming import Resumed
-from .validation import Validate, validation_of
+from .validation import Rows, Validate, prepared_validation, split, split_seed, validator
 
 # Short epochs are made several in a call: between two of them, with cold caches, some 0.3 ms pass.
 WORTH_A_CALL = 0.04  # seconds
@@ -48,14 +50,25 @@ def fit(
     options = options.checked_for(model)
     if not all_finite(model.theta):
         raise InputError("the network's parameters are not finite; make a new network, or give it finite ones")
-    plan, X, T, weight = model.prepared(X, T, sample_weight)
+    if options.validation_split is not None and validation_data is not None:
+        raise InputError("both validation_split and validation_data are given; give one of them")
+    classes = model.classes or classes_in(T, model.plan)
+    rows = Rows(*model.prepared(X, T, sample_weight, classes=classes))
+    held = prepared_validation(model, validation_data, classes)
+    part = options.validation_split
+    if part is not None:
+        seed = split_seed(model.generator) if options.split_seed is None else options.split_seed
+        options = replace(options, split_seed=seed)
+        rows, held = split(rows, part, seed)
+    plan, X, T, weight = rows
     data: Data = {"X": X, "T": T, "sample_weight": weight if weight.size else None}
     if options.label_smoothing:
         plan, T = model.plan, smoothed(T, model.plan, options.label_smoothing)
-    validate, validation = validation_of(model, validation_data)
+    validate, validation = validator(model, held)
     data.update(validation)
     if resumed is not None:
         resumed.check(options, data)
+    model.classes = classes
     hints = hints and not warn_of_unreachable(model, T)  # one warning is enough
     if isinstance(options.optimizer, Solver):
         problem = Problem(plan, X, T, weight, options.alpha, options.frozen_layers, model.dtype)
@@ -82,7 +95,7 @@ def fit(
         seconds = step_seconds(plan, len(X), itemsize)
         history = Loop(epochs, options, validate, report, seconds, data).run(resumed)
     if hints and options.optimizer is not state:  # a state goes on with an earlier fit
-        warn_of_constant(model, X, T, weight, history, batch_size)
+        warn_of_constant(model, plan, X, T, weight, history, batch_size)
     return history
 
 

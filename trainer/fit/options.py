@@ -17,11 +17,13 @@ from ..bounds import as_float, check_within, is_within
 from ..errors import InputError
 from ..extras import require
 from ..model import Model
-from ..solvers import Solver, check_options
+from ..other_names import meant
+from ..solvers import SOLVERS, Solver, check_options
+from ..suggestions import did_you_mean
 from .callbacks import Callback
 from .divergence import CHOICES, RAISE
 from .epochs import Shuffle
-from .optimizers import SGD, Optimizer
+from .optimizers import OPTIMIZERS, SGD, Optimizer
 from .schedules import Schedule
 
 BATCH_SIZE = 32
@@ -35,7 +37,7 @@ class FitOptions:
 
     epochs: int = 1
     batch_size: int | None = None
-    optimizer: Optimizer | Solver | State | None = None
+    optimizer: Optimizer | Solver | State | str | None = None
     alpha: float = 0.0
     l1: float = 0.0
     weight_decay: float = 0.0
@@ -52,8 +54,15 @@ class FitOptions:
     checkpoint_every: int | None = None
     max_seconds: float | None = None
     on_divergence: str = RAISE
+    validation_split: float | None = None
+    # By which the rows of validation_split are drawn; filled in by the fit, or from a checkpoint.
+    split_seed: int | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.optimizer, str):
+            object.__setattr__(self, "optimizer", optimizer_named(self.optimizer))
+        check_within("validation_split", self.validation_split, 0.0, 1.0, above=True, or_none=True)
+        _check_callbacks(self.callbacks)
         positive_integer("epochs", self.epochs)
         for name in ("batch_size", "n_threads", "checkpoint_every"):
             if getattr(self, name) is not None:
@@ -68,7 +77,10 @@ class FitOptions:
             raise InputError(f"shuffle is {self.shuffle!r}; it must be True, False, or a function of the number of rows")
         check_within("max_seconds", self.max_seconds, 0.0, above=True, or_none=True)
         if self.on_divergence not in CHOICES:
-            raise InputError(f"on_divergence is {self.on_divergence!r}; it must be one of {', '.join(map(repr, CHOICES))}")
+            near = did_you_mean(self.on_divergence, CHOICES) if isinstance(self.on_divergence, str) else ""
+            raise InputError(
+                f"on_divergence is {self.on_divergence!r}; it must be one of {', '.join(map(repr, CHOICES))}{near}"
+            )
         if self.checkpoint is not None:
             _check_place(Path(self.checkpoint))
 
@@ -97,6 +109,29 @@ class FitOptions:
         return replace(self, epochs=int(self.epochs), batch_size=batch_size, optimizer=optimizer, dropout=rates)
 
 
+def optimizer_named(name: str) -> Optimizer | Solver:
+    """The optimizer or solver of this name, with its defaults."""
+    known = {**OPTIMIZERS, **SOLVERS}
+    if name not in known:
+        raise InputError(f"optimizer is {name!r}; it must be one of {', '.join(map(repr, known))}{meant(name, known)}")
+    return known[name]()
+
+
+def _check_callbacks(callbacks: Any) -> None:
+    """Raise InputError unless these are functions, in a list."""
+    if not np.iterable(callbacks) or isinstance(callbacks, str):
+        name = type(callbacks).__name__
+        shown = f"one {name}; give a list: callbacks=[{name}(...)]"
+        if isinstance(callbacks, (type, str)) or not callable(callbacks):
+            shown = f"{callbacks!r}; give a list: callbacks=[EarlyStopping(...)]"
+        raise InputError(f"callbacks is {shown}")
+    for callback in callbacks:
+        if isinstance(callback, type):
+            raise InputError(f"callbacks holds the class {callback.__name__}; give an instance, as {callback.__name__}(...)")
+        if not callable(callback):
+            raise InputError(f"callbacks holds {callback!r}; each must be a function of a RunningFit, as EarlyStopping()")
+
+
 def _check_place(path: Path) -> None:
     """Raise InputError where no checkpoint can be written, and MissingExtraError without safetensors."""
     require("safetensors", "writing a checkpoint")
@@ -106,10 +141,12 @@ def _check_place(path: Path) -> None:
 
 
 def _check_optimizer(model: Model, optimizer: Any) -> None:
+    if isinstance(optimizer, type):
+        raise InputError(f"optimizer is the class {optimizer.__name__}; give an instance, as {optimizer.__name__}(...)")
     if not isinstance(optimizer, (Optimizer, Solver, State)):
         raise InputError(
-            f"optimizer is {optimizer!r}; it must be SGD(...), Adam(...), Nadam(...), RMSprop(...), Rprop(...), "
-            "a state that one of them made, LevenbergMarquardt(...) or LBFGS(...)"
+            f"optimizer is {optimizer!r}; it must be a name, as 'adam', SGD(...), Adam(...), Nadam(...), RMSprop(...), "
+            "Rprop(...), a state that one of them made, LevenbergMarquardt(...) or LBFGS(...)"
         )
     if isinstance(optimizer, State):
         lengths = {vector.size for vector in (optimizer.velocity, optimizer.mean_square)} - {0}

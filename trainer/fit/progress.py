@@ -1,4 +1,4 @@
-"""Progress on long fits: a bar where rich is installed and the output is a terminal, plain lines otherwise."""
+"""Progress on long fits: a bar on terminals and in notebooks where rich is installed, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ...kernels.interrupts import HeldSignals
 from ..extras import available
@@ -16,26 +17,41 @@ Report = Callable[[History], None]
 
 # Unasked, progress appears only once a fit has lasted this long.
 PATIENCE = 1.0  # seconds
-# Plain lines come no faster than this, except for the last.
+# Plain lines, and updates in a notebook, come no faster than this, except for the last.
 LINE_INTERVAL = 0.5  # seconds
 # Speed and time left come from the median of this many epochs: the latest, as the number of threads may have changed.
 RECENT = 50
 # A terminal with fewer columns shows no speed beside the bar.
 NARROW = 72
+# Characters of the bar in a notebook, whose lines are about 100 wide.
+NOTEBOOK_WIDTH = 32
 
 
 @contextmanager
 def reporter(progress: bool | None, epochs: int, n_samples: int) -> Iterator[Report]:
-    """A function to call after each epoch. progress: True shows it, False does not, None decides by the terminal."""
-    terminal = sys.stderr.isatty()
-    if progress is False or (progress is None and not terminal):
+    """A function to call after each epoch. progress: True shows it, False does not, None shows it to a person.
+
+    That is on a terminal and in a notebook.
+    """
+    terminal, notebook = sys.stderr.isatty(), in_notebook()
+    if progress is False or (progress is None and not terminal and not notebook):
         yield lambda history: None
         return
     patience = 0.0 if progress else PATIENCE
-    if terminal and available("rich"):
+    if notebook and available("rich"):
+        yield from _notebook_bar(epochs, patience)
+    elif terminal and available("rich"):
         yield from _bar(epochs, patience)
     else:
         yield _lines(epochs, patience)
+
+
+def in_notebook() -> bool:
+    """Whether code runs in a Jupyter kernel, which shows rich output."""
+    if "IPython" not in sys.modules:  # importing it takes long
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return shell is not None and getattr(shell, "kernel", None) is not None
 
 
 def summary(history: History) -> str:
@@ -116,30 +132,73 @@ def _lines(epochs: int, patience: float) -> Report:
     return report
 
 
+class _Bar:
+    """A bar of rich's, with texts on both sides of it."""
+
+    def __init__(self, epochs: int, console: Any, width: int | None) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
+
+        # The texts keep their width, and the bar takes what is left of the line.
+        texts = [TextColumn(part, table_column=Column(no_wrap=True)) for part in ("{task.fields[count]}", "{task.description}")]
+        bar = BarColumn(bar_width=width)
+        self.progress = Progress(texts[0], bar, texts[1], console=console, refresh_per_second=4, expand=width is None)
+        self._epochs, self._task = epochs, self.progress.add_task("", total=epochs, count=f"epoch 0/{epochs}")
+
+    def update(self, history: History, speed: bool) -> None:
+        left = f"{_duration(seconds_left(history, self._epochs))} left"
+        words, count = f"{short_summary(history, speed=speed)} {left}", f"epoch {history.epochs}/{self._epochs}"
+        self.progress.update(self._task, completed=history.epochs, description=words, count=count)
+
+
 def _bar(epochs: int, patience: float) -> Iterator[Report]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-    from rich.table import Column
 
-    # The texts keep their width, and the bar takes what is left of the line.
-    texts = [TextColumn(part, table_column=Column(no_wrap=True)) for part in ("{task.fields[count]}", "{task.description}")]
     console = Console(stderr=True)
-    bar = Progress(texts[0], BarColumn(bar_width=None), texts[1], console=console, refresh_per_second=4, expand=True)
-    started = time.monotonic()
-    task = bar.add_task("", total=epochs, count=f"epoch 0/{epochs}")
+    bar, started = _Bar(epochs, console, width=None), time.monotonic()
+    live = bar.progress.live
 
     def report(history: History) -> None:
-        if time.monotonic() - started >= patience and not bar.live.is_started:
+        if time.monotonic() - started >= patience and not live.is_started:
             with HeldSignals():  # rich cannot stop what it has half started, and would leave the cursor hidden
-                bar.start()
-        if bar.live.is_started:
-            left = f"{_duration(seconds_left(history, epochs))} left"
-            words = f"{short_summary(history, speed=console.width >= NARROW)} {left}"
-            bar.update(task, completed=history.epochs, description=words, count=f"epoch {history.epochs}/{epochs}")
+                bar.progress.start()
+        if live.is_started:
+            bar.update(history, speed=console.width >= NARROW)
 
     try:
         yield report
     finally:
-        if bar.live.is_started:
+        if live.is_started:
             with HeldSignals():
-                bar.stop()
+                bar.progress.stop()
+
+
+def _notebook_bar(epochs: int, patience: float) -> Iterator[Report]:
+    """The same in the output of a notebook's cell. rich's own way needs ipywidgets, and a saved notebook does not keep it."""
+    from IPython.display import display
+
+    bar, started, shown = _Bar(epochs, None, NOTEBOOK_WIDTH), time.monotonic(), float("-inf")
+    handle: Any = None
+    latest: History | None = None
+
+    def show(history: History) -> None:
+        nonlocal handle, shown
+        shown = time.monotonic()
+        bar.update(history, speed=True)
+        if handle is None:
+            handle = display(bar.progress, display_id=True)
+        else:
+            handle.update(bar.progress)
+
+    def report(history: History) -> None:
+        nonlocal latest
+        latest = history
+        now = time.monotonic()
+        if now - started >= patience and now - shown >= LINE_INTERVAL:
+            show(history)
+
+    try:
+        yield report
+    finally:
+        if handle is not None and latest is not None:
+            show(latest)

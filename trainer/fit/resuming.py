@@ -15,16 +15,17 @@ from ..errors import InputError, ModelFormatError
 from ..extras import require
 from ..files import load_network
 from ..model import Model
-from ..solvers import LBFGS, LevenbergMarquardt, Solver
+from ..other_names import refuse_unknown
+from ..solvers import SOLVERS, Solver
 from . import schedules
 from .callbacks import Callback
 from .checkpoints import FINAL, FORMAT, NOTHING, place_of, previous
 from .fingerprints import Data, check_same, described_optimizer, fingerprints, settings_of
 from .history import History
-from .options import FitOptions
+from .options import FitOptions, optimizer_named
 
 AnyModel = TypeVar("AnyModel", bound=Model)
-SOLVERS = {kind.__name__: kind for kind in (LBFGS, LevenbergMarquardt)}
+SOLVER_CLASSES = {kind.__name__: kind for kind in SOLVERS.values()}
 
 
 class Resumed:
@@ -35,6 +36,7 @@ class Resumed:
 
     def options(self, given: dict[str, Any]) -> FitOptions:
         """The settings of the fit, with those given; `check` says whether they are the same."""
+        refuse_unknown("Network.resume", given, FitOptions.__dataclass_fields__)
         kept = dict(self._notes["settings"])
         schedule = kept.pop("schedule")
         if "schedule" not in given and schedule is not None:
@@ -47,12 +49,13 @@ class Resumed:
     def _optimizer(self, given: Any) -> State | Solver:
         """The optimizer's state, or the solver. Raises InputError where another one is given."""
         described = self._notes["optimizer"]
+        given = optimizer_named(given) if isinstance(given, str) else given
         if given is not None and described_optimizer(given) != described:
             was = "a state" if described is None else f"{described['class']} with {_fields(described)}"
             raise InputError(f"optimizer is {given!r}; the fit in {self.path} has {was}. Give the same, or leave it out")
-        if described is None or described["class"] not in SOLVERS:
+        if described is None or described["class"] not in SOLVER_CLASSES:
             return self.state()
-        return SOLVERS[described["class"]](**_fields(described)) if given is None else given
+        return SOLVER_CLASSES[described["class"]](**_fields(described)) if given is None else given
 
     def check(self, options: FitOptions, data: Data) -> None:
         """Raise InputError where settings or data are other ones."""

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: by what an optimizer's learning rate is multiplied in each epoch of a fit."""
+"""Learning-rate schedules: per-epoch multipliers of the learning rate."""
 
 from __future__ import annotations
 
@@ -13,25 +13,77 @@ from .history import History
 
 @runtime_checkable
 class Schedule(Protocol):
-    """Stores nothing of a fit, so that one schedule can serve several."""
+    """Anything with a method `factor`. It keeps nothing of a fit, so that one schedule can serve several."""
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
-        """The factor for epoch number `epoch`, from 0, of `epochs`; `history` holds the epochs before it."""
+        """Multiplier of the learning rate in one epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+
+        epochs : int
+            Number of epochs of the fit.
+
+        history : History
+            The epochs before it.
+
+        Returns
+        -------
+        float
+            At least 0.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Constant:
-    """The optimizer's own rate throughout."""
+    """Keep the learning rate as it is.
+
+    Examples
+    --------
+    >>> from tileprop import Constant
+    >>> from tileprop.trainer import History
+    >>> schedule = Constant()
+    >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
+    [1.0, 1.0, 1.0, 1.0]
+    """
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
-        """See `Schedule`."""
+        """The factor of an epoch, see `Schedule`."""
         return 1.0
 
 
 @dataclass(frozen=True)
 class StepDecay:
-    """gamma^floor(epoch / every), as PyTorch's `StepLR`."""
+    """Multiply the learning rate by `gamma` every few epochs.
+
+    Parameters
+    ----------
+    every : int
+        Number of epochs between two changes, at least 1.
+
+    gamma : float, default=0.1
+        Multiplier of each change, above 0 and at most 1.
+
+    Raises
+    ------
+    InputError
+        For numbers out of range.
+
+    Notes
+    -----
+    The factor is gamma^floor(epoch / every), as PyTorch's `StepLR`.
+
+    Examples
+    --------
+    >>> from tileprop import StepDecay
+    >>> from tileprop.trainer import History
+    >>> schedule = StepDecay(every=2, gamma=0.5)
+    >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
+    [1.0, 1.0, 0.5, 0.5]
+    """
 
     every: int
     gamma: float = 0.1
@@ -41,13 +93,36 @@ class StepDecay:
         check_field_within(self, "gamma", 0.0, 1.0, above=True, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
-        """See `Schedule`."""
+        """The factor of an epoch, see `Schedule`."""
         return float(self.gamma ** (epoch // self.every))
 
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """gamma^epoch, as PyTorch's `ExponentialLR`."""
+    """Multiply the learning rate by `gamma` in each epoch.
+
+    Parameters
+    ----------
+    gamma : float
+        Multiplier of each epoch, above 0 and at most 1.
+
+    Raises
+    ------
+    InputError
+        For numbers out of range.
+
+    Notes
+    -----
+    The factor is gamma^epoch, as PyTorch's `ExponentialLR`.
+
+    Examples
+    --------
+    >>> from tileprop import ExponentialDecay
+    >>> from tileprop.trainer import History
+    >>> schedule = ExponentialDecay(0.5)
+    >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
+    [1.0, 0.5, 0.25, 0.125]
+    """
 
     gamma: float
 
@@ -55,16 +130,36 @@ class ExponentialDecay:
         check_field_within(self, "gamma", 0.0, 1.0, above=True, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
-        """See `Schedule`."""
+        """The factor of an epoch, see `Schedule`."""
         return float(self.gamma**epoch)
 
 
 @dataclass(frozen=True)
 class Cosine:
-    """least + (1 - least)(1 + cos(pi epoch / epochs)) / 2 (Loshchilov, Hutter 2017, equation 5, without restarts).
+    """Lower the learning rate along half a cosine, from 1 to `least`.
 
-    It would reach `least` at epoch number `epochs`, so that with least=0 no epoch is lost. PyTorch's `CosineAnnealingLR` with
-    T_max=epochs and eta_min=least.
+    Parameters
+    ----------
+    least : float, default=0.0
+        Factor at the end, 0 to 1. It would be reached after the last epoch, so that no epoch has a rate of 0.
+
+    Raises
+    ------
+    InputError
+        For numbers out of range.
+
+    Notes
+    -----
+    least + (1 - least)(1 + cos(pi epoch / epochs)) / 2: Loshchilov, I., Hutter, F. (2017). SGDR. Equation 5, without restarts.
+    PyTorch's `CosineAnnealingLR` with T_max=epochs and eta_min=least.
+
+    Examples
+    --------
+    >>> from tileprop import Cosine
+    >>> from tileprop.trainer import History
+    >>> schedule = Cosine()
+    >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
+    [1.0, 0.854, 0.5, 0.146]
     """
 
     least: float = 0.0
@@ -73,16 +168,42 @@ class Cosine:
         check_field_within(self, "least", 0.0, 1.0, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
-        """See `Schedule`."""
+        """The factor of an epoch, see `Schedule`."""
         return _annealed(1.0, self.least, epoch / epochs)
 
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Up from `start` to 1 and down to `end`, the last epoch's, along half cosines (Smith, Topin 2019).
+    """Raise the learning rate from `start` to 1, then lower it to `end`, along half cosines.
 
-    The peak is at epoch peak_at epochs - 1, as in PyTorch's `OneCycleLR` with total_steps=epochs, pct_start=peak_at,
-    div_factor=1 / start and final_div_factor=start / end; never before epoch 0.
+    Parameters
+    ----------
+    peak_at : float, default=0.3
+        Share of the epochs before the peak, 0 to 1.
+
+    start : float, default=0.04
+        Factor of the first epoch, above 0 and at most 1.
+
+    end : float, default=1e-4
+        Factor of the last epoch, 0 to 1.
+
+    Raises
+    ------
+    InputError
+        For numbers out of range.
+
+    Notes
+    -----
+    Smith, L., Topin, N. (2019). Super-convergence. The peak is at epoch peak_at epochs - 1, never before epoch 0: PyTorch's
+    `OneCycleLR` with total_steps=epochs, pct_start=peak_at, div_factor=1 / start and final_div_factor=start / end.
+
+    Examples
+    --------
+    >>> from tileprop import OneCycle
+    >>> from tileprop.trainer import History
+    >>> schedule = OneCycle(peak_at=0.5)
+    >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
+    [0.04, 1.0, 0.5, 0.0]
     """
 
     peak_at: float = 0.3
@@ -95,7 +216,7 @@ class OneCycle:
         check_field_within(self, "end", 0.0, 1.0, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
-        """See `Schedule`."""
+        """The factor of an epoch, see `Schedule`."""
         peak = max(self.peak_at * epochs - 1.0, 0.0)
         if epoch <= peak:
             return _annealed(self.start, 1.0, epoch / peak) if peak else 1.0
@@ -104,7 +225,31 @@ class OneCycle:
 
 @dataclass(frozen=True)
 class InverseScaling:
-    """1 / (epoch + 1)^power, scikit-learn's "invscaling" counted in epochs (Robbins, Monro 1951: power above 0.5, to 1)."""
+    """Divide the learning rate by a power of the epoch's number.
+
+    Parameters
+    ----------
+    power : float, default=0.5
+        The power, at least 0.
+
+    Raises
+    ------
+    InputError
+        For numbers out of range.
+
+    Notes
+    -----
+    The factor is 1 / (epoch + 1)^power, scikit-learn's "invscaling" counted in epochs. Robbins, H., Monro, S. (1951): powers
+    above 0.5, up to 1, converge.
+
+    Examples
+    --------
+    >>> from tileprop import InverseScaling
+    >>> from tileprop.trainer import History
+    >>> schedule = InverseScaling()
+    >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
+    [1.0, 0.707, 0.577, 0.5]
+    """
 
     power: float = 0.5
 
@@ -112,16 +257,46 @@ class InverseScaling:
         check_field_within(self, "power", 0.0)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
-        """See `Schedule`."""
+        """The factor of an epoch, see `Schedule`."""
         return float((epoch + 1.0) ** -float(self.power))
 
 
 @dataclass(frozen=True)
 class Plateau:
-    """Times `gamma`, down to `least`, after more than `patience` epochs in a row whose loss is not `tol` below the lowest.
+    """Lower the learning rate where the loss no longer falls.
 
-    The loss is that of the validation data, or without them the training loss. PyTorch's `ReduceLROnPlateau` with
-    factor=gamma and threshold_mode="abs".
+    The loss is the validation loss, or the training loss where there is none.
+
+    Parameters
+    ----------
+    gamma : float, default=0.5
+        Multiplier of each change, above 0 and below 1.
+
+    patience : int, default=5
+        Epochs without improvement that are waited for.
+
+    tol : float, default=1e-4
+        An epoch counts as an improvement where the loss is lower by more than this.
+
+    least : float, default=1e-6
+        Lowest factor, 0 to 1.
+
+    Raises
+    ------
+    InputError
+        For numbers out of range.
+
+    Notes
+    -----
+    PyTorch's `ReduceLROnPlateau` with factor=gamma and threshold_mode="abs".
+
+    Examples
+    --------
+    >>> from tileprop import Plateau
+    >>> from tileprop.trainer import History
+    >>> schedule = Plateau(patience=0)
+    >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
+    [1.0, 1.0, 1.0, 1.0]
     """
 
     gamma: float = 0.5
@@ -136,7 +311,7 @@ class Plateau:
         check_field_within(self, "least", 0.0, 1.0, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
-        """See `Schedule`. Goes through all losses before `epoch`."""
+        """The factor of an epoch, see `Schedule`. Goes through all losses before `epoch`."""
         factor, lowest, waited = 1.0, float("inf"), 0
         for loss in (history.val_loss or history.loss)[:epoch]:
             if loss < lowest - self.tol:
@@ -150,10 +325,36 @@ class Plateau:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """start + (1 - start)(epoch + 1) / (epochs + 1) for `epochs` epochs (Goyal et al. 2017, section 2.2), then `then`.
+    """Raise the learning rate evenly over the first epochs, then follow another schedule.
 
-    `start` belongs to the epoch before the first and 1 to the one after the last, so that with start=0 no epoch is lost.
-    `then` counts its epochs, and has its history, from the end of the warm-up.
+    Parameters
+    ----------
+    epochs : int
+        Number of epochs of the warm-up, at least 1.
+
+    then : schedule, default=Constant()
+        The schedule after it, which counts its epochs from there.
+
+    start : float, default=0.0
+        Factor before the first epoch, 0 to 1. The first epoch has a larger one, so that no epoch has a rate of 0.
+
+    Raises
+    ------
+    InputError
+        For numbers out of range, and for what is no schedule.
+
+    Notes
+    -----
+    The factor is start + (1 - start)(epoch + 1) / (epochs + 1): Goyal, P. et al. (2017). Accurate, large minibatch SGD. Section
+    2.2.
+
+    Examples
+    --------
+    >>> from tileprop import WarmUp
+    >>> from tileprop.trainer import History
+    >>> schedule = WarmUp(3)
+    >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
+    [0.25, 0.5, 0.75, 1.0]
     """
 
     epochs: int
@@ -167,7 +368,7 @@ class WarmUp:
         check_field_within(self, "start", 0.0, 1.0, most=True)
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
-        """See `Schedule`."""
+        """The factor of an epoch, see `Schedule`."""
         if epoch < self.epochs:
             return self.start + (1.0 - self.start) * (epoch + 1) / (self.epochs + 1)
         lists = {name: entries for name, entries in vars(history).items() if isinstance(entries, list)}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...kernels import loss_and_grad, make_workspace
+from ...kernels import Plan, loss_and_grad, make_workspace
 from ..errors import InputError
 from ..model import Model
 from ..threads.long_calls import answering
@@ -20,14 +20,59 @@ VALIDATION_ROWS = 4096
 Validate = Callable[[], float]
 
 
-def validation_of(model: Model, data: tuple[Any, ...] | None) -> tuple[Validate | None, Data]:
-    """A function that takes the validation loss, or None without validation data; and these by their names."""
-    names = "validation_data's X", "validation_data's T", "validation_data's sample_weight"
+class Rows(NamedTuple):
+    """Data as kernels take them, see `Model.prepared`, with the plan that they are for."""
+
+    plan: Plan
+    X: np.ndarray
+    T: np.ndarray
+    weight: np.ndarray
+
+
+def prepared_validation(model: Model, data: tuple[Any, ...] | None, classes: Any) -> Rows | None:
+    """Validation data as kernels take them."""
     if data is None:
-        return None, dict.fromkeys(names)
+        return None
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise InputError("validation_data must be (X, T) or (X, T, sample_weight)")
-    plan, X, T, weight = model.prepared(data[0], data[1], data[2] if len(data) == 3 else None, "validation_data's ")
+    weight = data[2] if len(data) == 3 else None
+    return Rows(*model.prepared(data[0], data[1], weight, "validation_data's ", classes))
+
+
+def split(rows: Rows, part: float, seed: int) -> tuple[Rows, Rows]:
+    """Rows to train on and rows to validate on, a part of all, drawn by a seed."""
+    n = len(rows.X)
+    n_held = round(part * n)
+    if not 0 < n_held < n:
+        left = "for validation; give a larger part" if n_held == 0 else "to train on; give a smaller part"
+        raise InputError(f"validation_split={part:g} of {n} rows leaves none {left}, more rows, or validation_data")
+    order = np.random.default_rng(seed).permutation(n)
+    held, trained = np.sort(order[:n_held]), np.sort(order[n_held:])
+
+    def take(which: np.ndarray) -> Rows:
+        weight = rows.weight[which] if rows.weight.size else rows.weight
+        if weight.size and not weight.any():
+            raise InputError("validation_split leaves only rows whose sample_weight is 0; give validation_data")
+        return Rows(rows.plan, rows.X[which], rows.T[which], weight)
+
+    return take(trained), take(held)
+
+
+def split_seed(generator: np.random.Generator) -> int:
+    """A number that a generator's seed decides, whatever it has been used for."""
+    sequence: Any = generator.bit_generator.seed_seq
+    try:
+        return int(sequence.generate_state(1)[0])
+    except NotImplementedError:  # a generator without a seed
+        return 0
+
+
+def validator(model: Model, rows: Rows | None) -> tuple[Validate | None, Data]:
+    """A function that takes the validation loss, or None without validation data; and these by their names."""
+    names = "validation_data's X", "validation_data's T", "validation_data's sample_weight"
+    if rows is None:
+        return None, dict.fromkeys(names)
+    plan, X, T, weight = rows
     work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
     no_gradient = np.empty(0, model.dtype)
 

@@ -6,4 +6,7 @@ from .log import Log
 from .problem import Problem, check_options
 from .solve import Solver, solve
 
-__all__ = ["LBFGS", "LevenbergMarquardt", "Log", "Problem", "Solver", "check_options", "solve"]
+# By the names that `Network.fit` takes.
+SOLVERS: dict[str, type[Solver]] = {"lbfgs": LBFGS, "levenberg_marquardt": LevenbergMarquardt}
+
+__all__ = ["LBFGS", "SOLVERS", "LevenbergMarquardt", "Log", "Problem", "Solver", "check_options", "solve"]

@@ -35,7 +35,7 @@ from tileprop.kernels import (
     train_step,
 )
 from tileprop.kernels.compiler import jit
-from tileprop.kernels.compiler.cache import source_hash
+from tileprop.kernels.compiler.stamp import source_hash
 
 private_only = pytest.mark.skipif(jit.STOCK, reason="about the private way of compiling")
 compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")

@@ -178,7 +178,7 @@ def test_validation_loss_is_taken_after_each_epoch():
         (dict(epochs=0), "epochs is 0"),
         (dict(batch_size=0), "batch_size is 0"),
         (dict(batch_size=1.5), "batch_size is 1.5; it must be a whole number"),
-        (dict(optimizer="adam"), "optimizer is 'adam'; it must be SGD"),
+        (dict(optimizer="adm"), "optimizer is 'adm'; it must be one of .* did you mean 'adam'"),
         (dict(optimizer=Adam().state(make_plan([3, 5, 2]), "float64")), "a state that was made for another network"),
         (dict(optimizer=Adam().state(make_plan([3, 4, 2]), "float32")), "or for its other dtype"),
         (dict(alpha=-1), "alpha is -1; it must be at least 0"),

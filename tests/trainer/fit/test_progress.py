@@ -1,6 +1,7 @@
 """Progress: shown when asked for, quiet otherwise, true figures."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -132,3 +133,58 @@ def test_fit_reports_each_epoch(capsys, monkeypatch):
     monkeypatch.setattr(loop, "WORTH_A_CALL", 0.0)
     Network([2, 2, 1]).fit(X, T, epochs=3, progress=True)
     assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["1/3", "2/3", "3/3"]
+
+
+class Shell:
+    """What IPython.get_ipython gives in a notebook, and what is displayed there."""
+
+    kernel = True
+
+    def __init__(self):
+        self.shown = []
+
+    def get_ipython(self):
+        return self
+
+    def display(self, progress, display_id):
+        self.update(progress)
+        return self
+
+    def update(self, progress):
+        self.shown.append(progress._repr_mimebundle_([], [])["text/plain"])
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    pytest.importorskip("rich")
+    shell = Shell()
+    for name in ("IPython", "IPython.display"):
+        monkeypatch.setitem(sys.modules, name, shell)
+    return shell
+
+
+def test_a_bar_in_a_notebook(history, shell, capsys, monkeypatch):
+    """By default, and few times a second; the last state stays."""
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with progress.reporter(None, 200, 1000) as report:
+        for _ in range(199):
+            report(history)
+            history.record(0.25, 0.5, 0.001)
+        report(history)
+    assert len(shell.shown) == 2
+    assert re.match(r"epoch 1/200 ━* *loss 0.5 val 0.75 ", shell.shown[0])
+    assert re.match(r"epoch 200/200 ━{20,32} loss 0.25 val 0.5 1M samples/s 0:00 left", shell.shown[1])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("wanted", [None, False])
+def test_short_fits_and_quiet_ones_show_nothing_in_a_notebook(history, shell, wanted):
+    with progress.reporter(wanted, 4, 1000) as report:
+        report(history)
+    assert shell.shown == []
+
+
+def test_a_terminal_of_ipython_is_no_notebook(shell):
+    assert progress.in_notebook()
+    shell.kernel = None
+    assert not progress.in_notebook()

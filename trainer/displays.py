@@ -24,7 +24,7 @@ class Losses(Protocol):
 
 
 class LossCurveDisplay:
-    """The losses of a fit against its epochs, made by `from_estimator` or `from_history`.
+    """Loss curves of a fit, made by `from_estimator` or `from_history` (needs matplotlib, extra `plot`).
 
     Parameters
     ----------
@@ -75,7 +75,29 @@ class LossCurveDisplay:
         self.estimator_name = estimator_name
 
     def plot(self, *, ax: Any = None, name: str | None = None, **line_kwargs: Any) -> LossCurveDisplay:
-        """Draw on `ax`, or on a new figure. name: instead of `estimator_name`. line_kwargs: of `ax.plot`, for every curve."""
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure unless given.
+
+        name : str, default=None
+            What the legend writes above the curves, instead of `estimator_name`.
+
+        **line_kwargs : dict
+            Options of matplotlib's `Axes.plot`, for every curve.
+
+        Returns
+        -------
+        LossCurveDisplay
+            This object, with the attributes above.
+
+        Raises
+        ------
+        InputError
+            For curves without an entry, or of different lengths.
+        """
         self._check_lengths()
         line_class = require("matplotlib.lines", "LossCurveDisplay").Line2D
         style = require("matplotlib.cbook", "LossCurveDisplay").normalize_kwargs(line_kwargs, line_class)
@@ -112,9 +134,32 @@ class LossCurveDisplay:
     def from_estimator(cls, estimator: Any, *, ax: Any = None, name: str | None = None, **kwargs: Any) -> LossCurveDisplay:
         """Draw the curves of a fitted `MLPClassifier` or `MLPRegressor`, or of the one at the end of a pipeline or search.
 
-        Taken, and nested as deep as you like: Pipeline (its last step), GridSearchCV and the other searches (their best
-        estimator), TransformedTargetRegressor. name: what the legend writes above the curves; by default the class of the
-        estimator that has them. Raises NotFittedError, or InputError for an estimator without loss curves.
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted one. Of a Pipeline its last step counts, of GridSearchCV and other searches the best estimator, of
+            TransformedTargetRegressor the regressor; they may be nested.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure unless given.
+
+        name : str, default=None
+            What the legend writes above the curves; the class of the estimator unless given.
+
+        **kwargs : dict
+            Options of matplotlib's `Axes.plot`, for every curve.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            For an estimator that is not fitted.
+        InputError
+            For an estimator without loss curves.
         """
         require("sklearn.utils.validation", "LossCurveDisplay.from_estimator").check_is_fitted(estimator)
         estimator = _last_step(estimator)
@@ -134,7 +179,39 @@ class LossCurveDisplay:
 
     @classmethod
     def from_history(cls, history: Losses, *, ax: Any = None, name: str | None = None, **kwargs: Any) -> LossCurveDisplay:
-        """Draw the losses that `Network.fit` returned."""
+        """Draw the losses that `Network.fit` returned.
+
+        Parameters
+        ----------
+        history : History
+            The losses.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure unless given.
+
+        name : str, default=None
+            What the legend writes above the curves.
+
+        **kwargs : dict
+            Options of matplotlib's `Axes.plot`, for every curve.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        InputError
+            Where no epoch was finished.
+
+        Examples
+        --------
+        >>> from tileprop import LossCurveDisplay, Network
+        >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=5)
+        >>> len(LossCurveDisplay.from_history(history).lines_)
+        1
+        """
         display = cls(loss_curve=history.loss, validation_loss_curve=history.val_loss or None, estimator_name=name)
         return display.plot(ax=ax, **kwargs)
 

@@ -119,7 +119,7 @@ class Model:
 
     @property
     def theta(self) -> np.ndarray:
-        """All parameters, one vector. Assigning copies values into it, so that views stay valid."""
+        """All parameters, one vector (n_parameters,). Assigning copies the values into it, so that views stay valid."""
         return self._theta
 
     @theta.setter
@@ -131,10 +131,23 @@ class Model:
 
     @property
     def classes(self) -> tuple[Label, ...] | None:
-        """Names of the classes, one for each output of log_loss over softmax, two for one sigmoid output; None for numbers.
+        """Names of the classes: one for each softmax output, two for one sigmoid output; None for the numbers 0, 1, ...
 
         `Network.fit` sets them where its labels are text, in alphabetical order. Labels are then these names everywhere, and
-        saved files keep them. Assign a list to name classes in another order, or labels that are other numbers than 0, 1, ...
+        saved files keep them. Assign a list for another order, or for labels that are other numbers.
+
+        Raises
+        ------
+        InputError
+            Where as many names as classes are not given, and for a network without classes.
+
+        Examples
+        --------
+        >>> from tileprop import Network
+        >>> network = Network([2, 3], output_activation="softmax", loss="log_loss")
+        >>> network.classes = [1, 2, 5]
+        >>> network.predict_classes([[0.0, 0.0]]).tolist()
+        [1]
         """
         return self._classes
 
@@ -143,13 +156,64 @@ class Model:
         self._classes = checked_classes(names, self.plan)
 
     def unflatten(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Views of a vector laid out like theta, a gradient for instance: each layer's weights, each layer's biases."""
+        """View a vector that is laid out like `theta`, a gradient for instance, layer by layer.
+
+        Parameters
+        ----------
+        vector : ndarray of shape (n_parameters,)
+            The vector, contiguous.
+
+        Returns
+        -------
+        weights : list of ndarray of shape (n_in, n_out)
+            The part of each layer's weights, views.
+        biases : list of ndarray of shape (n_out,)
+            The part of each layer's biases, views; empty without biases.
+
+        Raises
+        ------
+        ValueError
+            For a vector of another length.
+
+        Examples
+        --------
+        >>> from tileprop import Network
+        >>> network = Network([3, 2])
+        >>> loss, grad = network.loss_and_grad([[1.0, 2.0, 3.0]], [[0.0, 1.0]])
+        >>> weights, biases = network.unflatten(grad)
+        >>> weights[0].shape, biases[0].shape
+        ((3, 2), (2,))
+        """
         return self.plan.unflatten(vector)
 
     # From samples to predictions -------------------------------------------------------------------------------------------
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Outputs (n, n_out) for X (n, n_in). Memory beyond the result is bounded, whatever n; Ctrl-C ends it at once."""
+        """Compute the outputs. Memory beyond the result is bounded for any number of rows, and Ctrl-C is answered at once.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_in)
+            Inputs: numbers, in an array, a list or a data frame of pandas or polars.
+
+        Returns
+        -------
+        ndarray of shape (n, n_out)
+            Outputs, in the network's dtype.
+
+        Raises
+        ------
+        InputError
+            For inputs of another shape, and for entries that are no finite numbers.
+
+        Examples
+        --------
+        >>> from tileprop import Network
+        >>> network = Network([2, 1], output_activation="identity")
+        >>> network.theta = [1.0, 2.0, 0.5]
+        >>> network.predict([[1.0, 1.0], [0.0, 2.0]]).tolist()
+        [[3.5], [4.5]]
+        """
         n_in, given = self.plan.sizes[0], unmasked("X", X)
         if given.array.ndim != 2 or len(given.array) <= self._rows_at_a_time:
             return self.outputs(as_inputs(given, n_in, self.dtype))
@@ -196,7 +260,29 @@ class Model:
                 answering(len(X) * self.seconds_a_row, work, kernels.predict, self.plan, self._theta, X, Y)
 
     def activations(self, X: ArrayLike) -> list[np.ndarray]:
-        """The output of every layer for X (n, n_in): arrays (n, width), the last of which is the prediction."""
+        """Compute the outputs of every layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_in)
+            Inputs.
+
+        Returns
+        -------
+        list of ndarray of shape (n, width)
+            Outputs of each layer; the last are the predictions.
+
+        Raises
+        ------
+        InputError
+            For inputs that do not fit.
+
+        Examples
+        --------
+        >>> from tileprop import Network
+        >>> [A.shape for A in Network([2, 5, 1]).activations([[1.0, 2.0]])]
+        [(1, 5), (1, 1)]
+        """
         rows = as_inputs(X, self.plan.sizes[0], self.dtype)
         at_a_time = self._short_rows
         if len(rows) <= at_a_time:
@@ -209,12 +295,73 @@ class Model:
         return result
 
     def loss(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Mean loss over the rows of X (n, n_in) with targets T, weighted by sample_weight where given."""
+        """Compute the mean loss over rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_in)
+            Inputs.
+
+        T : array-like of shape (n,) or (n, n_targets)
+            Targets, as `Network.fit` takes them.
+
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows; the mean is weighted by them.
+
+        Returns
+        -------
+        float
+            The loss, without penalties.
+
+        Raises
+        ------
+        InputError
+            For data that do not fit.
+
+        Examples
+        --------
+        >>> from tileprop import Network
+        >>> network = Network([1, 1], output_activation="identity")
+        >>> network.theta = [1.0, 0.0]
+        >>> network.loss([[1.0], [2.0]], [1.0, 4.0])
+        2.0
+        """
         plan, X, T, weight = self.prepared(X, T, sample_weight)
         return self.mean_loss(plan, X, T, weight)
 
     def loss_and_grad(self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, np.ndarray]:
-        """Mean loss over the rows, and its gradient, a new vector laid out like theta (see `unflatten`)."""
+        """Compute the mean loss over rows, and its gradient.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_in)
+            Inputs.
+
+        T : array-like of shape (n,) or (n, n_targets)
+            Targets, as `Network.fit` takes them.
+
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        loss : float
+            The loss, without penalties.
+        grad : ndarray of shape (n_parameters,)
+            Derivatives by the parameters, a new vector laid out like `theta`; see `unflatten`.
+
+        Raises
+        ------
+        InputError
+            For data that do not fit.
+
+        Examples
+        --------
+        >>> from tileprop import Network
+        >>> loss, grad = Network([3, 2]).loss_and_grad([[1.0, 2.0, 3.0]], [[0.0, 1.0]])
+        >>> grad.shape
+        (8,)
+        """
         plan, X, T, weight = self.prepared(X, T, sample_weight)
         grad = np.empty_like(self._theta)
         return self.mean_loss(plan, X, T, weight, grad), grad
@@ -252,5 +399,16 @@ class Model:
         return plan, X, T, weight
 
     def workspace(self, batch_size: int) -> Workspace:
-        """New scratch memory for this network."""
+        """Make scratch memory for this network, which kernels of `tileprop.kernels` take.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of rows that it has room for.
+
+        Returns
+        -------
+        Workspace
+            New memory.
+        """
         return make_workspace(self.plan, batch_size, self.dtype)

@@ -33,6 +33,8 @@ def as_array(name: str, values: Any) -> Given:
     Data frames become numbers column by column, missing entries NaN. Raises InputError for a column that holds anything else
     and for sparse matrices.
     """
+    if type(values) is np.ndarray and values.dtype.kind != "O":  # the usual case, at once
+        return Given(values)
     if hasattr(values, "nnz") and hasattr(values, "toarray"):
         raise InputError(
             f"{name} is a sparse matrix; give {name}.toarray(), or use MLPClassifier or MLPRegressor, which take sparse rows"

@@ -59,8 +59,11 @@ def classes_in(T: Any, plan: Plan, name: str = "T") -> tuple[Label, ...] | None:
 
     Raises InputError where they are not as many as the network has.
     """
-    array, wanted = as_array(name, T).array, number_of_classes(plan)
-    if not wanted or array.ndim != 1 or not is_text(array):
+    wanted = number_of_classes(plan)
+    if not wanted:
+        return None
+    array = as_array(name, T).array
+    if array.ndim != 1 or not is_text(array):
         return None
     found = sorted(set(_texts(array, name)))
     if len(found) != wanted:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import sklearn.neural_network
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -81,6 +82,19 @@ class MLPClassifier(CompiledTraining, sklearn.neural_network.MLPClassifier):  # 
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         **CONSTRAINTS,
     }
+
+    if TYPE_CHECKING:
+        # What type checkers see: scikit-learn has no types.
+        def fit(
+            self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None,
+            sample_weight_val: Any = None,
+        ) -> Self: ...  # fmt: skip
+
+        def predict(self, X: Any) -> np.ndarray: ...
+
+        def predict_proba(self, X: Any) -> np.ndarray: ...
+
+        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float: ...
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import sklearn.neural_network
@@ -92,6 +92,15 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         "delta": [Interval(Real, 0, None, closed="neither")],
         **CONSTRAINTS,
     }
+
+    if TYPE_CHECKING:
+        # What type checkers see: scikit-learn has no types.
+        def fit(
+            self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None,
+            sample_weight_val: Any = None,
+        ) -> Self: ...  # fmt: skip
+
+        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float: ...
 
     def __init__(
         self,

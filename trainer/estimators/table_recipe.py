@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
@@ -12,6 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 from ..tables.kinds import ColumnChoices
 from ..tables.reading import as_table
 from ..tables.recipe import ColumnReport, Recipe
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _with_types(fit: F) -> F:
+    """scikit-learn's decorator of `fit`, from which type checkers learn nothing."""
+    decorated: F = _fit_context(prefer_skip_nested_validation=True)(fit)
+    return decorated
 
 
 class TableRecipe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -80,7 +88,7 @@ class TableRecipe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.encode = encode
         self.dtype = dtype
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @_with_types
     def fit(self, X: Any, y: Any = None) -> Self:
         """Choose what becomes of each column, from the rows of X.
 

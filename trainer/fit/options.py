@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from os import PathLike
@@ -119,7 +119,7 @@ def optimizer_named(name: str) -> Optimizer | Solver:
 
 def _check_callbacks(callbacks: Any) -> None:
     """Raise InputError unless these are functions, in a list."""
-    if not np.iterable(callbacks) or isinstance(callbacks, str):
+    if not np.iterable(callbacks) or isinstance(callbacks, (str, Iterator)):
         name = type(callbacks).__name__
         shown = f"one {name}; give a list: callbacks=[{name}(...)]"
         if isinstance(callbacks, (type, str)) or not callable(callbacks):

@@ -152,40 +152,44 @@ class _Bar:
 
 
 def _bar(epochs: int, patience: float) -> Iterator[Report]:
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    bar, started = _Bar(epochs, console, width=None), time.monotonic()
-    live = bar.progress.live
+    started = time.monotonic()
+    bar: _Bar | None = None
 
     def report(history: History) -> None:
-        if time.monotonic() - started >= patience and not live.is_started:
+        nonlocal bar
+        if bar is None:
+            if time.monotonic() - started < patience:
+                return
+            from rich.console import Console
+
+            bar = _Bar(epochs, Console(stderr=True), width=None)
             with HeldSignals():  # rich cannot stop what it has half started, and would leave the cursor hidden
                 bar.progress.start()
-        if live.is_started:
-            bar.update(history, speed=console.width >= NARROW)
+        bar.update(history, speed=bar.progress.console.width >= NARROW)
 
     try:
         yield report
     finally:
-        if live.is_started:
+        if bar is not None:
             with HeldSignals():
                 bar.progress.stop()
 
 
 def _notebook_bar(epochs: int, patience: float) -> Iterator[Report]:
     """The same in the output of a notebook's cell. rich's own way needs ipywidgets, and a saved notebook does not keep it."""
-    from IPython.display import display
-
-    bar, started, shown = _Bar(epochs, None, NOTEBOOK_WIDTH), time.monotonic(), float("-inf")
+    started, shown = time.monotonic(), float("-inf")
+    bar: _Bar | None = None
     handle: Any = None
     latest: History | None = None
 
     def show(history: History) -> None:
-        nonlocal handle, shown
+        nonlocal bar, handle, shown
         shown = time.monotonic()
+        bar = bar or _Bar(epochs, None, NOTEBOOK_WIDTH)
         bar.update(history, speed=True)
         if handle is None:
+            from IPython.display import display
+
             handle = display(bar.progress, display_id=True)
         else:
             handle.update(bar.progress)

@@ -48,6 +48,7 @@ examples:
   tileprop train houses.csv --target price         train on a table of one's own
   tileprop predict runs/houses new.csv -o out.csv  predict for new rows
   tileprop info runs/houses                        what a model is, and how it did
+  tileprop play                                    watch a small network learn, on a local page
   tileprop COMMAND --help                          every option of a command, with examples
 """
 

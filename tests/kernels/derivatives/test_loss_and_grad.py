@@ -98,8 +98,12 @@ def test_width_2000_throughout(dtype):
 
 @pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.plain), pytest.param(2, marks=pytest.mark.plain), 3, 8])
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradient_by_finite_differences(activation, loss, depth):
+def test_gradient_by_finite_differences(loss, depth):
+    for activation in ACTIVATIONS:
+        check_by_finite_differences(activation, loss, depth)
+
+
+def check_by_finite_differences(activation, loss, depth):
     """Outputs stay out of the zone where log losses are clipped, and pre-activations away from kinks.
 
     The differences are of the loss in float64: in float32 there would be nothing left of them.
@@ -187,16 +191,16 @@ def torch_gradient(problem: Problem) -> tuple[float, np.ndarray]:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradient_is_pytorchs(activation, loss):
-    names = [activation, "tanh", activation, fitting(loss, activation)]
-    network = described([5, 7, 4, 6, 3], calmed(names), loss)
-    problem = make_problem(network, 12, "float64", np.random.default_rng(70), weighted=True)
-    their_loss, theirs = torch_gradient(problem)
-    loss_value, ours = gradient(problem)
-    assert loss_value == pytest.approx(their_loss, rel=1e-12)
-    for part in network.layers:
-        assert np.abs(ours[part] - theirs[part]).max() <= 1e-10 * np.abs(theirs[part]).max()
+def test_gradient_is_pytorchs(loss):
+    for activation in ACTIVATIONS:
+        names = [activation, "tanh", activation, fitting(loss, activation)]
+        network = described([5, 7, 4, 6, 3], calmed(names), loss)
+        problem = make_problem(network, 12, "float64", np.random.default_rng(70), weighted=True)
+        their_loss, theirs = torch_gradient(problem)
+        loss_value, ours = gradient(problem)
+        assert loss_value == pytest.approx(their_loss, rel=1e-12)
+        for part in network.layers:
+            assert np.abs(ours[part] - theirs[part]).max() <= 1e-10 * np.abs(theirs[part]).max()
 
 
 # Weights, labels -------------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def test_scikit_learns_checks(estimator, check):
 
 
 @given(setting=parity.settings())
-@budget(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@budget(max_examples=12, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_weights_are_scikit_learns(setting):
     assert parity.compare(setting).as_near_as_can_be
 

@@ -29,17 +29,17 @@ CALLS = pytest.mark.parametrize("call", [3_000, 20_000, 10_000_000], ids="call o
 
 @CALLS
 @pytest.mark.parametrize("first", [1, 2])
-@pytest.mark.parametrize("gain", [0.05, 0.6, 0.8, 0.97, 1.0, 1.04, 1.5, 1.9])
-def test_the_faster_of_two_numbers_is_found_at_little_cost(first, gain, call):
-    seconds, sizes = trained(
-        ThreadChoice(2, first, STEP, CUT), lambda size, clock: 1e6 * (gain if size == 2 else 1.0), 1e7, call
-    )
-    best = 10.0 / max(gain, 1.0)
-    cuts = CUT * 1e7 / call
-    bad_begin = 0.2 if first == 2 and gain < 0.1 else 0.0  # a first step alone takes that long
-    assert seconds < 1.03 * best + cuts + bad_begin
-    if abs(gain - 1.0) > 0.03:
-        assert sizes[-1] == (2 if gain > 1.0 else 1) or sizes[-2] == (2 if gain > 1.0 else 1)
+def test_the_faster_of_two_numbers_is_found_at_little_cost(first, call):
+    for gain in [0.05, 0.6, 0.8, 0.97, 1.0, 1.04, 1.5, 1.9]:
+        seconds, sizes = trained(
+            ThreadChoice(2, first, STEP, CUT), lambda size, clock, gain=gain: 1e6 * (gain if size == 2 else 1.0), 1e7, call
+        )
+        best = 10.0 / max(gain, 1.0)
+        cuts = CUT * 1e7 / call
+        bad_begin = 0.2 if first == 2 and gain < 0.1 else 0.0  # a first step alone takes that long
+        assert seconds < 1.03 * best + cuts + bad_begin
+        if abs(gain - 1.0) > 0.03:
+            assert sizes[-1] == (2 if gain > 1.0 else 1) or sizes[-2] == (2 if gain > 1.0 else 1)
 
 
 @CALLS

@@ -25,7 +25,7 @@ settings.register_profile(
     derandomize=True,
     database=None,
     print_blob=True,
-    max_examples=40 if _PLAIN else 24,
+    max_examples=40 if _PLAIN else 20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
 settings.register_profile("everything", settings.get_profile("tileprop"), max_examples=200)

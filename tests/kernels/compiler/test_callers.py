@@ -168,13 +168,14 @@ def workspaces(rows: int) -> Any:
 
 
 @compiled_only
-def test_outputs_by_several_threads():
+@pytest.mark.parametrize("rows", [1, pytest.param(32, marks=pytest.mark.full)])
+def test_outputs_by_several_threads(rows):
     works, expected = workspaces(32), expected_outputs()
     Y = np.empty_like(expected)
-    rows_in_parallel(PLAN, THETA, X, Y, works)
-    assert np.array_equal(Y, expected)
-    Y[:] = np.nan
-    blocks_in_parallel(PLAN, THETA, X, Y, works, 32)
+    if rows == 1:
+        rows_in_parallel(PLAN, THETA, X, Y, works)
+    else:
+        blocks_in_parallel(PLAN, THETA, X, Y, works, rows)
     assert np.array_equal(Y, expected)
 
 

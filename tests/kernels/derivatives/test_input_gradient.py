@@ -78,7 +78,7 @@ def check_by_finite_differences(case: Case) -> None:
     np.testing.assert_allclose(found.ravel(), expected, rtol=0, atol=1e-8 * max(1, np.abs(expected).max()))
 
 
-@pytest.mark.parametrize("rows", [97, 200])
+@pytest.mark.parametrize("rows", [97, pytest.param(200, marks=pytest.mark.full)])
 def test_a_batch_longer_than_a_block(rows):
     """One row's gradient says nothing of another's; the sums do."""
     case = wide_case(rows)

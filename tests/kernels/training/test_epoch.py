@@ -112,7 +112,7 @@ def test_sums_of_squares_counts_and_exponentials(hidden, output, loss, dtype):
             check_epochs(training, rule, 1e-12 if dtype == "float64" else 2e-5, epochs=2)
 
 
-@pytest.mark.parametrize("order", ["none", "permutation"])
+@pytest.mark.parametrize("order", [pytest.param("none", marks=pytest.mark.full), "permutation"])
 def test_batches_longer_than_a_block(order):
     """A network wide enough works through its batch in blocks that stay in cache."""
     training = make_training([2, 600, 520, 1], n=270, batch_size=262, order=order, weighted=True, rule="momentum")

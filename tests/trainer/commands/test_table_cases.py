@@ -12,14 +12,9 @@ pytest.importorskip("sklearn")
 pytest.importorskip("safetensors")
 pa = pytest.importorskip("pyarrow")
 csv, parquet = pytest.importorskip("pyarrow.csv"), pytest.importorskip("pyarrow.parquet")
+pytestmark = pytest.mark.usefixtures("here")
 GENERATOR = np.random.default_rng(0)
 N = 40
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import estimator_checks_generator
 from tileprop.kernels import register_activation, register_loss
 from tileprop.kernels.activations import activation_registry
 from tileprop.kernels.losses import loss_registry
@@ -165,10 +165,16 @@ def test_early_stopping_on_given_data_by_the_loss(kind):
     assert estimator.network_.loss(X[:20], ONE[:20]) == pytest.approx(min(estimator.validation_loss_curve_), rel=1e-12)
 
 
-def test_scikit_learns_checks_of_an_estimator_with_intervals():
+@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.full)])
+def test_scikit_learns_checks_of_an_estimator_with_intervals(every):
+    """By default one in eight: test_training.py runs them all on an estimator as it is."""
+    estimator = MLPRegressor(loss="gaussian_nll", solver="lbfgs", hidden_layer_sizes=(4,), max_iter=12)
+    checks = list(estimator_checks_generator(estimator))
+    assert len(checks) > 40
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        check_estimator(MLPRegressor(loss="gaussian_nll", solver="lbfgs", hidden_layer_sizes=(4,), max_iter=12))
+        for given, check in checks[::every]:
+            check(given)
 
 
 # Copies, searches, arguments --------------------------------------------------------------------------------------------------

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
-from ...kernels import State, make_plan
 from ...kernels.validation import heads_of
 from ..errors import InputError
-from ..fit.optimizers import Optimizer
 from ..scikit_learn_names import loss_parameters
 
 _REMEDY = "Fit anew, with warm_start=False, or set the argument back"
@@ -45,14 +43,4 @@ def check_goes_on(estimator: Any, y: np.ndarray) -> None:
         raise InputError(
             f"loss is {estimator.loss!r}, which needs the output activation {wanted!r}; the network that training goes on with "
             f"has {estimator.out_activation_!r}. {_REMEDY}"
-        )
-
-
-def check_same_rule(optimizer: Optimizer, state: State) -> None:
-    """Raise InputError where the optimizer's state of the last fit is for another step rule than the arguments now name."""
-    tiny = make_plan([1, 1])
-    if optimizer.state(tiny, "float64").counters[0].rule != state.counters[0].rule:
-        raise InputError(
-            f"solver, momentum or optimizer now stand for {optimizer}, another step rule than the one whose state training "
-            "goes on with. Set them back, or begin with a new state: fit with keep_optimizer=False"
         )

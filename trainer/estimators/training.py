@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import _fit_context, is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils.validation import validate_data
 
 from ..arrays import refuse_masked
 from ..errors import DivergenceError, InputError
 from ..fit.loop import fit
-from ..fit.optimizers import SGD, Adam, Optimizer
 from ..fit.options import FitOptions
 from ..fit.resuming import Resumed, read_checkpoint
 from ..model import PREDICT_ROWS
@@ -24,9 +22,10 @@ from ..threads.team import SecondInterrupt
 from .bookkeeping import Bookkeeping, Orders, state_of, with_state
 from .by_lbfgs import ByLBFGS
 from .callback_protocol import WithCallbacks
-from .going_on import check_goes_on, check_same_rule
+from .going_on import check_goes_on
 from .inputs import as_given_targets, in_dtype
 from .linking import LinkedNetwork
+from .stepping import Stepping
 from .validation import Validating
 
 
@@ -48,7 +47,7 @@ def _of_estimator(resumed: Resumed, network: Network) -> dict[str, Any]:
     return kept
 
 
-class CompiledTraining(LinkedNetwork, ByLBFGS, Validating, WithCallbacks):
+class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbacks):
     """What both estimators do otherwise than scikit-learn's."""
 
     # Of the call of `resume` under way.
@@ -160,10 +159,6 @@ class CompiledTraining(LinkedNetwork, ByLBFGS, Validating, WithCallbacks):
         sample_weight = self._with_class_weight(sample_weight, y)
         network = self._linked(anew=True)
         goes_on = incremental or (self.warm_start and self.keep_optimizer)
-        if not goes_on or not hasattr(self, "_optimizer"):
-            self._start_optimizer(network)
-        else:
-            check_same_rule(self._chosen_optimizer()[1], self._state)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         if resumed is not None:
@@ -180,8 +175,7 @@ class CompiledTraining(LinkedNetwork, ByLBFGS, Validating, WithCallbacks):
             if validates:
                 self.validation_loss_curve_: list[float] = []
         n = X.shape[0]
-        batch_size = min(200, n) if self.batch_size == "auto" else self.batch_size
-        if batch_size > n:
+        if self.batch_size != "auto" and self.batch_size > n:
             warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4)
         orders = Orders(self._random_state)
         count = Bookkeeping(self, before, orders, n, validation, validates, incremental)
@@ -191,7 +185,6 @@ class CompiledTraining(LinkedNetwork, ByLBFGS, Validating, WithCallbacks):
         count.losses_only = steady and seeded and not (self.early_stopping or incremental or tasks.watched)
         options: dict[str, Any] = {
             "epochs": self.max_iter,
-            "batch_size": min(batch_size, n),
             "alpha": self.alpha,
             "l1": self.l1,
             "weight_decay": self.weight_decay,
@@ -205,14 +198,12 @@ class CompiledTraining(LinkedNetwork, ByLBFGS, Validating, WithCallbacks):
             "progress": False,
             "n_threads": self.n_threads,
             "checkpoint": None if incremental else self.checkpoint,
+            **self._steps_of(network, n, goes_on, resumed),
         }
-        if resumed is not None:
-            self._state = resumed.state()
         validation_data = (_dense(validation[0]), self._targets(validation[3], "y_val"), validation[2]) if validates else None
         try:
             tasks.begin_epoch()
-            chosen = FitOptions(**options, optimizer=self._state)
-            fit(network, _dense(X), self._targets(y), sample_weight, validation_data, chosen, resumed)
+            fit(network, _dense(X), self._targets(y), sample_weight, validation_data, FitOptions(**options), resumed)
         except SecondInterrupt:
             raise
         except KeyboardInterrupt:
@@ -237,28 +228,3 @@ class CompiledTraining(LinkedNetwork, ByLBFGS, Validating, WithCallbacks):
             best = [*self._best_coefs, *self._best_intercepts]
             for view, values in zip([*network.weights, *network.biases], best, strict=True):
                 view[:] = values
-
-    def _start_optimizer(self: Any, network: Network) -> None:
-        """`_optimizer`, scikit-learn's, keeps the learning rate and decides on the end; steps are taken with `_state`."""
-        self._optimizer, optimizer = self._chosen_optimizer()
-        self._state = optimizer.state(network.plan, network.dtype)
-        self._state.hyperparameters[0].learning_rate = self._optimizer.learning_rate
-
-    def _chosen_optimizer(self: Any) -> tuple[Any, Optimizer]:
-        """What the arguments say: scikit-learn's optimizer, and ours."""
-        if self.optimizer is not None:
-            # Neither scikit-learn's rates nor its schedules are meant for it.
-            return AdamOptimizer([], self.optimizer.learning_rate), self.optimizer
-        if self.solver == "sgd":
-            theirs = SGDOptimizer([], self.learning_rate_init, self.learning_rate, power_t=self.power_t)
-            return theirs, SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum)
-        adam = Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True)
-        return AdamOptimizer([], self.learning_rate_init), adam
-
-    def _stops(self: Any) -> bool:
-        what = "Validation score" if self.early_stopping else "Training loss"
-        message = f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs."
-        if self._optimizer.trigger_stopping(message, self.verbose):
-            return True
-        self._no_improvement_count = 0
-        return False

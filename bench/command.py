@@ -44,6 +44,7 @@ examples:
   tileprop bench latency                               a single row beside NumPy, PyTorch and scikit-learn
   tileprop bench threads --draw 5                      what the choice of the number of threads costs
   tileprop bench watching --problems small             what it costs that a fit is watched
+  tileprop bench play                                  the page of `tileprop play`: pictures and rows a second
   tileprop bench defaults --tables made                the defaults of `train` beside other libraries' on held-out rows
   tileprop bench micro --only "sigmoid and float32"    some kernels
 """
@@ -225,6 +226,15 @@ def add_bench_command(subparsers: Any) -> None:
             "--seconds", type=float, default=seconds, metavar="S", help=f"of each way in a round (default: {seconds:g})"
         )
 
+    playing = kinds.add_parser(
+        "play",
+        help="pictures a second of the page of `tileprop play`, and its training beside plain fit",
+        description="Open the page in headless Chromium, train 2-8-8-1 on 500 points, count the pictures that it draws, and "
+        "compare the training rows a second with plain fit. Status 1 under 20 pictures a second, or half of the speed of fit.",
+        allow_abbrev=False,
+    )
+    playing.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of each way (default: 5)")
+
     chosen = kinds.add_parser(
         "defaults",
         help="held-out losses of `train` with its defaults beside scikit-learn, LightGBM and a linear model",
@@ -281,6 +291,10 @@ def run_bench(args: argparse.Namespace) -> int:
         from .watching import run_watching
 
         return run_watching(args.problems, args.rounds, args.seconds)
+    if args.benchmark == "play":
+        from .play import run_play
+
+        return run_play(args.seconds)
     if args.benchmark == "defaults":
         return defaults.run_defaults(args.tables, args.seeds, args.out, args.also)
     if args.benchmark == "micro":

@@ -3,7 +3,7 @@
 Quantities: the mean loss's gradient to the inputs; Jacobians of the outputs, row by row, to inputs and to parameters; gradients
 of each row's loss; the Hessian times a vector. Ours are timed twice: a kernel with memory of the caller's, and `Network`'s
 method, which checks its arguments and allocates its result. Every side is a process of its own, and they take turns; a side
-is timed only where its result is ours. What is printed stands in the README.
+is timed only where its result is ours. What is printed stands in docs/benchmarks.md.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from numba import njit
 
 from .. import kernels
 
-# What the README promises, in units in the last place.
+# What docs/accuracy.md promises, in units in the last place.
 MOST = 2.0
 CHUNK = 1 << 20
 CHUNKS = (1 << 32) // CHUNK

@@ -27,7 +27,33 @@ def product_of(A, rows, B, columns, depth):
 
 @kernel(read_only="X W b", written="Z")
 def dense_forward(Z, X, W, b):
-    """Z (rows, n_out) OUT = X (rows, n_in) W (n_in, n_out) + b (n_out); an empty b stands for no bias."""
+    """Compute one dense layer: Z = X W + b.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (rows, n_out)
+        OUT: the pre-activations.
+    X : ndarray of shape (rows, n_in)
+        Inputs of the layer.
+    W : ndarray of shape (n_in, n_out)
+        Weights.
+    b : ndarray of shape (n_out,) or (0,)
+        Biases; empty for none.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import dense_forward
+    >>> Z = np.empty((1, 2))
+    >>> dense_forward(Z, np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 3.0]]), np.array([0.5, 0.5]))
+    >>> Z
+    array([[1.5, 6.5]])
+    """
     check_layer(X, W, b, Z)
     n_in, n_out = W.shape
     result = product_of(Operand(span(X, 0, X.size), 0, n_in, 1), X.shape[0], span(W, 0, W.size), n_out, n_in)
@@ -38,9 +64,33 @@ def dense_forward(Z, X, W, b):
 
 @kernel(read_only="D X", written="dW db")
 def dense_backward(dW, db, D, X):
-    """dW (n_in, n_out) += X^T D and db (n_out) += column sums of D: delta D (rows, n_out), input X (rows, n_in).
+    """Add one dense layer's gradients to its weights and biases: dW += X^T D, db += column sums of D.
 
-    An empty db stands for no bias.
+    Parameters
+    ----------
+    dW : ndarray of shape (n_in, n_out)
+        OUT: the gradient to the weights is added to it.
+    db : ndarray of shape (n_out,) or (0,)
+        OUT: the gradient to the biases is added to it; empty for no biases.
+    D : ndarray of shape (rows, n_out)
+        Derivatives of the loss to the layer's pre-activations.
+    X : ndarray of shape (rows, n_in)
+        Inputs of the layer.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import dense_backward
+    >>> dW, db = np.zeros((2, 1)), np.zeros(1)
+    >>> dense_backward(dW, db, np.array([[0.5], [1.0]]), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    >>> dW, db
+    (array([[3.5],
+           [5. ]]), array([1.5]))
     """
     check_layer(X, dW, db, D)
     n_in, n_out = dW.shape
@@ -57,7 +107,31 @@ def dense_backward(dW, db, D, X):
 
 @kernel(read_only="D W", written="dX")
 def dense_backward_input(dX, D, W):
-    """dX (rows, n_in) OUT = D W^T: delta D (rows, n_out), weights W (n_in, n_out)."""
+    """Compute one dense layer's gradient to its inputs: dX = D W^T.
+
+    Parameters
+    ----------
+    dX : ndarray of shape (rows, n_in)
+        OUT: the gradient to the inputs.
+    D : ndarray of shape (rows, n_out)
+        Derivatives of the loss to the layer's pre-activations.
+    W : ndarray of shape (n_in, n_out)
+        Weights.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import dense_backward_input
+    >>> dX = np.empty((1, 2))
+    >>> dense_backward_input(dX, np.array([[0.5]]), np.array([[1.0], [2.0]]))
+    >>> dX
+    array([[0.5, 1. ]])
+    """
     check_layer(dX, W, W[0, :0], D)
     n_in, n_out = W.shape
     transposed = np.zeros(W.size, W.dtype)

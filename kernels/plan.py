@@ -38,10 +38,26 @@ PLAN_LAYER = record_type(
 
 
 class Plan(NamedTuple):
-    """What the network is: sizes, offsets into theta, activation and loss codes. Made by `make_plan`.
+    """Layer sizes, activations and loss of a network, made by `make_plan`.
 
-    Change nothing in it: a workspace holds copies, and kernels refuse a plan that differs from them. `make_workspace` refuses
-    one whose sizes and offsets disagree.
+    A plan is read-only: a workspace holds copies of its numbers, and kernels refuse a plan that differs from them.
+    `make_workspace` refuses a plan whose sizes and offsets disagree.
+
+    Parameters
+    ----------
+    header : recarray
+        Numbers of the whole network: one record, or one for each value of the loss's parameter.
+    layers : recarray of shape (n_layers,)
+        Numbers of each layer: `n_in`, `n_out`, `activation` (a code), and where its weights and biases begin in theta.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import make_plan
+    >>> plan = make_plan([3, 8, 2], activation="tanh", output_activation="softmax", loss="log_loss")
+    >>> plan.sizes, plan.n_parameters, plan.activations, plan.loss
+    ([3, 8, 2], 50, ['tanh', 'softmax'], 'log_loss')
+    >>> plan.layers.n_in.tolist()
+    [3, 8]
     """
 
     # PLAN_HEADER: one record, or one for each value of the loss's parameter, which differ in that value alone. (An array of its
@@ -103,7 +119,25 @@ class Plan(NamedTuple):
         return {**described, "bias": self.bias, **self.loss_parameter}
 
     def unflatten(self, vector: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Views of a vector laid out like theta: the layers' W (n_in, n_out) and b (n_out, or empty without biases)."""
+        """Split a vector that is laid out like theta into the layers' weights and biases.
+
+        Parameters
+        ----------
+        vector : ndarray of shape (n_parameters,)
+            Parameters, or a gradient to them.
+
+        Returns
+        -------
+        weights : list of ndarray of shape (n_in, n_out)
+            Weights of each layer, as views of `vector`.
+        biases : list of ndarray of shape (n_out,)
+            Biases of each layer, as views; of shape (0,) without biases.
+
+        Raises
+        ------
+        ValueError
+            If `vector` has another shape.
+        """
         if vector.shape != (self.n_parameters,):
             raise ValueError(f"vector has shape {vector.shape}; this plan has {self.n_parameters} parameters, in one dimension")
         weights, biases = [], []
@@ -124,16 +158,51 @@ def make_plan(
     quantile: float | Sequence[float] | None = None,
     delta: float | None = None,
 ) -> Plan:
-    """Describe a dense network.
+    """Describe a dense network: its layer sizes, activations and loss.
 
-    sizes: widths from inputs to outputs, at least two. activation: of the hidden layers, one name or one for each.
-    loss: a name, see `losses`; "log_loss" goes over softmax or sigmoid outputs, "poisson" over exp, "gaussian_nll" over two
-    identity outputs for each target: all means, then all logarithms of variances.
-    n_targets: columns of T; as many as the outputs are for unless given; 1 with softmax and log_loss means class indices.
-    quantile: of the loss "quantile", 0.5 unless given: a level between 0 and 1, or a rising list, with outputs for each.
-    delta: of the loss "huber", 1 unless given.
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths of the layers from the inputs to the outputs, at least two.
+    activation : str or sequence of str, default="sigmoid"
+        Activation of the hidden layers: one name, or one for each.
+    output_activation : str, default="sigmoid"
+        Activation of the last layer.
+    loss : str, default="mse"
+        "mse", "squared_error", "sum_squared_error", "mae", "huber", "quantile", "gaussian_nll" (over identity outputs),
+        "poisson" (over exp), "log_loss" (over softmax or sigmoid), or a registered one.
+    bias : bool, default=True
+        Whether layers have biases.
+    n_targets : int, optional
+        Columns of T; by default as many as the outputs need. 1 with softmax and "log_loss": T holds class numbers from 0.
+    quantile : float or sequence of float, optional
+        Level of the loss "quantile", between 0 and 1, or a rising list of levels. Default 0.5.
+    delta : float, optional
+        Where the loss "huber" becomes linear. Default 1.
 
-    Raises ValueError or TypeError where an argument does not fit, before anything is made.
+    Returns
+    -------
+    Plan
+        What every kernel takes as its first argument.
+
+    Raises
+    ------
+    ValueError
+        If a value is not possible; the message names the argument.
+    TypeError
+        If an argument is of another type.
+
+    Notes
+    -----
+    "quantile" has an output for each level of each target: all targets at the first level, then all at the next. "gaussian_nll"
+    has two outputs for each target: all means, then all logarithms of variances.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import make_plan
+    >>> plan = make_plan([4, 16, 3], activation="relu", output_activation="softmax", loss="log_loss")
+    >>> plan.n_parameters
+    131
     """
     widths = layer_sizes(sizes)
     names = activation_names(activation, output_activation, len(widths) - 1)

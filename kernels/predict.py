@@ -34,7 +34,38 @@ def predict_rows(net, X, Y, keep):
 
 @kernel(read_only="theta X", written="Y")
 def predict(plan, theta, X, Y, work):
-    """Y (n, n_out) OUT, the network's outputs for X (n, n_in), any number of rows."""
+    """Compute the outputs of a network for any number of rows.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs.
+    Y : ndarray of shape (n, n_out)
+        OUT: the outputs.
+    work : Workspace
+        Scratch memory.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit the plan. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import make_plan, make_workspace, predict
+    >>> plan = make_plan([2, 3, 1], activation="tanh")
+    >>> theta, work = np.full(plan.n_parameters, 0.1), make_workspace(plan)
+    >>> X, Y = np.array([[1.0, 2.0], [3.0, 4.0]]), np.empty((2, 1))
+    >>> predict(plan, theta, X, Y, work)
+    >>> Y.round(4)
+    array([[0.5533],
+           [0.5742]])
+    """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_workspace(plan, net)
     check_parameters(net, theta, theta)
@@ -45,7 +76,34 @@ def predict(plan, theta, X, Y, work):
 
 @kernel(read_only="theta")
 def load_parameters(plan, theta, work):
-    """Put theta into `work` for calls of `forward_loaded`, until another kernel is called with `work`."""
+    """Put theta into a workspace, for calls of `forward_loaded`.
+
+    It stays there until another kernel is called with the same workspace.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    work : Workspace
+        Scratch memory; takes in theta.
+
+    Raises
+    ------
+    ValueError
+        If theta has another length, or the workspace is for another plan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import forward_loaded, load_parameters, make_plan, make_workspace
+    >>> plan = make_plan([2, 3, 1], activation="tanh")
+    >>> work = make_workspace(plan)
+    >>> load_parameters(plan, np.full(plan.n_parameters, 0.1), work)
+    >>> forward_loaded(plan, np.array([[1.0, 2.0]]), work).round(4)
+    array([[0.5533]])
+    """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_workspace(plan, net)
     check_parameters(net, theta, theta)
@@ -54,7 +112,39 @@ def load_parameters(plan, theta, work):
 
 @kernel(read_only="X")
 def forward_loaded(plan, X, work):
-    """`forward`, with the parameters that `load_parameters` put into `work`: for many calls with a few rows each."""
+    """Compute outputs with the parameters that `load_parameters` has put into the workspace.
+
+    For many calls with a few rows each.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    X : ndarray of shape (n, n_in)
+        Inputs, at most as many rows as the workspace's batch size.
+    work : Workspace
+        Scratch memory with the parameters.
+
+    Returns
+    -------
+    ndarray of shape (n, n_out)
+        Outputs: a view into `work`, valid until the next call with it.
+
+    Raises
+    ------
+    ValueError
+        If X has another number of columns, or too many rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import forward_loaded, load_parameters, make_plan, make_workspace
+    >>> plan = make_plan([2, 3, 1], activation="tanh")
+    >>> work = make_workspace(plan)
+    >>> load_parameters(plan, np.full(plan.n_parameters, 0.1), work)
+    >>> forward_loaded(plan, np.array([[1.0, 2.0]]), work).round(4)
+    array([[0.5533]])
+    """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_workspace(plan, net)
     header = net.header
@@ -67,9 +157,40 @@ def forward_loaded(plan, X, work):
 
 @kernel(read_only="theta X")
 def forward(plan, theta, X, work):
-    """The network's outputs Y (n, n_out) for X (n, n_in): a view into `work`, valid until the next call with it.
+    """Compute the outputs of a network for at most a batch of rows.
 
-    n is at most the workspace's batch size; `predict` takes any number of rows.
+    `backward` may follow. `predict` takes any number of rows.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs, at most as many rows as the workspace's batch size.
+    work : Workspace
+        Scratch memory.
+
+    Returns
+    -------
+    ndarray of shape (n, n_out)
+        Outputs: a view into `work`, valid until the next call with it.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit the plan, or X has too many rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import forward, make_plan, make_workspace
+    >>> plan = make_plan([2, 3, 1], activation="tanh")
+    >>> theta, work = np.full(plan.n_parameters, 0.1), make_workspace(plan)
+    >>> forward(plan, theta, np.array([[1.0, 2.0], [3.0, 4.0]]), work).round(4)
+    array([[0.5533],
+           [0.5742]])
     """
     load_parameters(plan, theta, work)
     return forward_loaded(plan, X, work)
@@ -109,7 +230,39 @@ def forward_one(net, theta, x):
 
 @kernel(read_only="theta x", written="y")
 def predict_one(plan, theta, x, y, work):
-    """y (n_out) OUT, the network's outputs for one row x (n_in): the same to the last bit as `predict`'s."""
+    """Compute the outputs of a network for one row.
+
+    The same to the last bit as by `predict`, in less time.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    x : ndarray of shape (n_in,)
+        Inputs of the row.
+    y : ndarray of shape (n_out,)
+        OUT: its outputs.
+    work : Workspace
+        Scratch memory.
+
+    Raises
+    ------
+    ValueError
+        If a length does not fit the plan. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import make_plan, make_workspace, predict_one
+    >>> plan = make_plan([2, 3, 1], activation="tanh")
+    >>> theta, work = np.full(plan.n_parameters, 0.1), make_workspace(plan)
+    >>> y = np.empty(1)
+    >>> predict_one(plan, theta, np.array([1.0, 2.0]), y, work)
+    >>> y.round(4)
+    array([0.5533])
+    """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_workspace(plan, net)
     check_parameters(net, theta, theta)

@@ -31,7 +31,31 @@ ADAPTIVE_RULES = {"adam": ADAM, "nadam": NADAM, "rmsprop": RMSPROP, "rprop": RPR
 
 
 class State(NamedTuple):
-    """What training carries besides theta. Made by `make_state`."""
+    """What training carries besides the parameters, made by `make_state`.
+
+    theta and a State are all that a checkpoint needs.
+
+    Parameters
+    ----------
+    counters : recarray of shape (1,)
+        `rule` (a code), `step` (steps taken), `position` (rows done of the epoch), and `status` of the last call: 0 done, 1
+        stopped, 2 a loss was not finite.
+    hyperparameters : recarray of shape (1,)
+        `learning_rate`, `momentum`, `beta_1`, `beta_2`, `epsilon`, `alpha`, `l1`, `weight_decay`, `clip_norm`, `seed`; may be
+        changed between calls.
+    velocity : ndarray of shape (n_parameters,) or (0,)
+        Velocity of momentum and RMSprop, mean gradient of Adam and Nadam, last gradient of Rprop.
+    mean_square : ndarray of shape (n_parameters,) or (0,)
+        Mean of squared gradients; of Rprop the step lengths.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import make_plan, make_state
+    >>> state = make_state(make_plan([2, 3, 1]), "adam", learning_rate=0.01)
+    >>> state.hyperparameters[0].learning_rate = 0.005
+    >>> int(state.counters[0].step)
+    0
+    """
 
     counters: np.recarray[Any, Any]  # (1,) COUNTERS
     hyperparameters: np.recarray[Any, Any]  # (1,) HYPERPARAMETERS
@@ -59,12 +83,64 @@ def make_state(
     clip_norm: float = 0.0,
     seed: int = 0,
 ) -> State:
-    """Fresh training state for `plan`: rule "sgd" (with momentum, Nesterov's if asked), "adam", "nadam", "rmsprop" or "rprop".
+    """Make fresh training state for a plan: a step rule, its hyperparameters and its moments.
 
-    beta_2, momentum: of rmsprop, too. epsilon_hat: of adam alone. alpha, l1, weight_decay, clip_norm: see
-    `training/optimizers.py`; 0 for none. seed: of dropout, a whole number from 0 to 2^32 - 1.
+    Parameters
+    ----------
+    plan : Plan
+        Network that is trained.
+    rule : {"sgd", "adam", "nadam", "rmsprop", "rprop"}, default="sgd"
+        Step rule.
+    dtype : {"float32", "float64"}, default="float64"
+        Type of the parameters.
+    learning_rate : float, default=0.1
+        Step size; of "rprop" the first length of each parameter's own step.
+    momentum : float, default=0.0
+        Momentum of "sgd" and "rmsprop".
+    nesterov : bool, default=False
+        Whether the momentum of "sgd" is Nesterov's.
+    beta_1 : float, default=0.9
+        Decay of the mean gradient of "adam" and "nadam", per step.
+    beta_2 : float, default=0.999
+        Decay of the mean of squared gradients of "adam", "nadam" and "rmsprop", per step.
+    epsilon : float, default=1e-8
+        Added to the divisor of "adam", "nadam" and "rmsprop".
+    epsilon_hat : bool, default=False
+        Whether "adam" adds epsilon before the bias correction, as scikit-learn does.
+    alpha : float, default=0.0
+        L2 penalty: alpha / 2 times the sum of squared weights, divided by the batch's sum of sample weights.
+    l1 : float, default=0.0
+        L1 penalty: l1 times the sum of the weights' magnitudes, divided likewise.
+    weight_decay : float, default=0.0
+        Decoupled weight decay: each step shrinks the weights by learning_rate times weight_decay of themselves.
+    clip_norm : float, default=0.0
+        Longest gradient of all parameters; longer ones are shortened. 0 for no bound.
+    seed : int, default=0
+        Seed of dropout, from 0 to 2^32 - 1.
 
-    Raises TypeError or ValueError for an unknown rule, another dtype, a seed that is no such number, and what is no number.
+    Returns
+    -------
+    State
+        State with zero steps taken.
+
+    Raises
+    ------
+    ValueError
+        If the rule is not known, or a number is out of range or NaN.
+    TypeError
+        If an argument is of another type.
+
+    Notes
+    -----
+    Penalties and weight decay are on weights, not on biases. Sources: Adam, Kingma and Ba (2015); Nadam, Dozat (2016); Rprop,
+    Riedmiller and Braun (1993); decoupled weight decay, Loshchilov and Hutter (2019); clipping, Pascanu et al. (2013).
+
+    Examples
+    --------
+    >>> from tileprop.kernels import make_plan, make_state
+    >>> state = make_state(make_plan([2, 3, 1]), "sgd", learning_rate=0.05, momentum=0.9)
+    >>> state.velocity.shape
+    (13,)
     """
     real, seed = real_dtype(dtype), seed_number(seed)
     given = {"learning_rate": learning_rate, "momentum": momentum, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}

@@ -123,11 +123,29 @@ MOST_ROWS = (1 << 31) - 1
 
 
 class Workspace(NamedTuple):
-    """Scratch memory, owned by the caller; one for each thread that calls. Made by `make_workspace`.
+    """Scratch memory that kernels work in, made by `make_workspace`.
 
-    It holds addresses of machine code, and so is of no use in another process. Change nothing in it but `epochs`,
-    `control[0].stop` and `control[0].abandon`: kernels trust the offsets and addresses in `header` and `layers`. That
-    `numbers` is as long as it was is checked.
+    Each thread needs a workspace of its own. A workspace holds addresses of machine code, so it cannot be pickled and is of no
+    use in another process.
+
+    Parameters
+    ----------
+    header : recarray of shape (1,)
+        Sizes and places in `numbers`. Read-only: kernels trust it.
+    layers : recarray of shape (n_layers,)
+        Sizes and places of each layer. Read-only: kernels trust it.
+    numbers : ndarray
+        The memory itself, of the parameters' dtype.
+    epochs : recarray
+        Losses of the epochs of one call of `train_epoch`, one record for each: `loss` is the mean loss of the rows. Set `begin`
+        to go on with an epoch that was stopped.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import make_plan, make_workspace
+    >>> work = make_workspace(make_plan([2, 3, 1]), batch_size=64)
+    >>> int(work.header[0].batch_rows)
+    64
     """
 
     header: np.recarray[Any, Any]  # (1,) HEADER
@@ -150,29 +168,75 @@ class Workspace(NamedTuple):
         raise TypeError("a Workspace cannot be pickled or deep-copied; make_workspace makes another one")
 
     def member(self, thread: int, threads: int) -> Workspace:
-        """The same memory for thread number `thread` of `threads` that make one call of `train_epoch` together."""
+        """Return the same memory for one of several threads that make one call of `train_epoch` together.
+
+        Parameters
+        ----------
+        thread : int
+            Number of this thread, from 0.
+        threads : int
+            How many threads make the call.
+
+        Returns
+        -------
+        Workspace
+            Workspace that this thread gives to its call.
+        """
         header = self.header.copy()
         header.thread, header.threads = thread, threads
         return self._replace(header=header)
 
     def frozen(self, layers: Sequence[int]) -> Workspace:
-        """The same memory for training that leaves these layers' weights and biases (from 0) as they are."""
+        """Return the same memory for training that leaves some layers as they are.
+
+        Parameters
+        ----------
+        layers : sequence of int
+            Layers whose weights and biases stay, counted from 0.
+
+        Returns
+        -------
+        Workspace
+            Workspace for such a training.
+        """
         header, records = self.header.copy(), self.layers.copy()
         records.frozen = np.isin(np.arange(len(records)), list(layers))
         header.any_frozen = len(layers) > 0
         return self._replace(header=header, layers=records)
 
     def dropping(self, rates: Sequence[float]) -> Workspace:
-        """The same memory for training that drops hidden units at random: a rate, 0 to below 1, for each hidden layer."""
+        """Return the same memory for training with dropout.
+
+        Parameters
+        ----------
+        rates : sequence of float
+            For each hidden layer the share of units that a step leaves out, from 0 to below 1.
+
+        Returns
+        -------
+        Workspace
+            Workspace for such a training.
+        """
         header, records = self.header.copy(), self.layers.copy()
         records.dropped[:-1] = [int(rate * WHOLE) for rate in rates]
         header.any_dropout = records.dropped.any()
         return self._replace(header=header, layers=records)
 
     def for_epochs(self, count: int) -> Workspace:
-        """The same memory for calls of `train_epoch` that make `count` epochs: their losses are left in `epochs`.
+        """Return the same memory for calls of `train_epoch` that make several epochs.
 
-        `order` then has the rows of one epoch after those of another. Spares small data the price of a call for each.
+        This saves the cost of a call for each epoch of small data. `order` then has the rows of one epoch after those of
+        another.
+
+        Parameters
+        ----------
+        count : int
+            Epochs of a call.
+
+        Returns
+        -------
+        Workspace
+            Workspace whose `epochs` has a record for each epoch.
         """
         return self._replace(epochs=make_records(count, EPOCH))
 
@@ -186,14 +250,45 @@ def make_workspace(
     derivatives: bool = False,
     curvature: bool = False,
 ) -> Workspace:
-    """Scratch memory for `plan` with batches of `batch_size` rows in float32 or float64, for at most n_threads threads.
+    """Make the scratch memory that kernels need for a plan.
 
-    derivatives: with room for those to inputs, to targets and of single rows; curvature: and for second ones, twice as much
-    memory.
+    The plan's activations and loss are compiled first, or read from the disk cache.
 
-    The plan's activations and loss are compiled, or read from the disk cache, where that has not happened yet.
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    batch_size : int, default=32
+        Rows of a batch. `predict`, `loss_and_grad` and the derivatives take any number of rows, this many at a time.
+    dtype : {"float32", "float64"}, default="float64"
+        Type of the parameters and the data.
+    n_threads : int, default=1
+        Largest number of threads that make one call of `train_epoch` together.
+    derivatives : bool, default=False
+        Whether to make room for derivatives to inputs and targets, for Jacobians and for the gradients of single rows.
+    curvature : bool, default=False
+        Whether to make room for second derivatives too, which takes twice as much memory.
 
-    Raises TypeError or ValueError for numbers that are not whole or out of range, and MemoryError where there is too little.
+    Returns
+    -------
+    Workspace
+        Memory for one thread at a time.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    TypeError
+        If a number is not whole.
+    MemoryError
+        If there is not enough memory; the message says how much it would take.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import make_plan, make_workspace
+    >>> work = make_workspace(make_plan([2, 3, 1]), batch_size=64, dtype="float32")
+    >>> work.numbers.dtype
+    dtype('float32')
     """
     batch = positive_integer("batch_size", batch_size, MOST_ROWS)
     threads = positive_integer("n_threads", n_threads)

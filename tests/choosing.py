@@ -10,7 +10,11 @@ import pytest
 
 def by_default(cases: Sequence[Any], chosen: Sequence[Any]) -> list[Any]:
     """The chosen ones; the others with the marker `full`."""
-    return [case if case in chosen else pytest.param(case, marks=pytest.mark.full) for case in cases]
+    return [case if case in chosen else pytest.param(*_parts(case), marks=pytest.mark.full) for case in cases]
+
+
+def _parts(case: Any) -> tuple[Any, ...]:
+    return case if isinstance(case, tuple) else (case,)
 
 
 def by_turns(names: Sequence[Any], others: Sequence[Any], first: int = 0) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The command line: `tileprop train | predict | info | explain | warm | bench`. Each command lives in a file of its own."""
+"""The command line: `tileprop train | predict | info | explain | play | warm | bench`. Each command has a file of its own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .commands.completion import PrintCompletion
 from .commands.ending import BROKEN_PIPE, ERROR, say, show_cursor, status_of, terminated_as_interrupted
 from .commands.explain import add_explain_command, run_explain
 from .commands.info import add_info_command, run_info
+from .commands.play import add_play_command, run_play
 from .commands.predict import add_predict_command, run_predict
 from .commands.train import add_train_command, run_train
 from .commands.warm import add_warm_command, run_warm
@@ -37,6 +38,7 @@ RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "predict": run_predict,
     "info": run_info,
     "explain": run_explain,
+    "play": run_play,
     "warm": run_warm,
     "bench": _run_bench,
 }
@@ -46,6 +48,7 @@ examples:
   tileprop train houses.csv --target price         train on a table of one's own
   tileprop predict runs/houses new.csv -o out.csv  predict for new rows
   tileprop info runs/houses                        what a model is, and how it did
+  tileprop play                                    watch a small network learn, on a local page
   tileprop COMMAND --help                          every option of a command, with examples
 """
 
@@ -141,6 +144,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
         add_predict_command,
         add_info_command,
         add_explain_command,
+        add_play_command,
         add_warm_command,
         add_bench_command,
     ):

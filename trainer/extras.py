@@ -15,6 +15,7 @@ _EXTRAS = {
     "mlflow": ("mlflow-skinny", "mlflow"),
     "onnx": ("onnx", "onnx"),
     "pandas": ("pandas", "frames"),
+    "playwright": ("playwright", "test"),
     "pyarrow": ("pyarrow", "tables"),
     "pytest": ("pytest", "test"),
     "rich": ("rich", "progress"),
@@ -25,7 +26,10 @@ _EXTRAS = {
     "sklearn": ("scikit-learn", "sklearn"),
     "tensorboardX": ("tensorboardX", "tensorboard"),
     "threadpoolctl": ("threadpoolctl", "sklearn"),
+    "starlette": ("starlette", "play"),
     "torch": ("torch", "torch"),
+    "uvicorn": ("uvicorn", "play"),
+    "websockets": ("websockets", "play"),
 }
 
 

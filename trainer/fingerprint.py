@@ -8,9 +8,9 @@ from typing import Any
 
 import numba
 
-from ..kernels.compiler.cache import source_hash
 from ..kernels.compiler.jit import JIT_DISABLED, STOCK
 from ..kernels.compiler.processor import SIMD, host_features, host_name, llvm_version
+from ..kernels.compiler.stamp import source_hash
 from .versions import CORE, versions
 
 # Numba's variables that decide about the machine code, by their names in `numba.config`.

@@ -115,13 +115,51 @@ def check_gradients(
     tolerance: float = TOLERANCE,
     random_state: int = 0,
 ) -> GradientReport:
-    """Compare the gradients of a network's loss with central differences: to all weights, biases, inputs and targets.
+    """Compare a network's gradients with central differences: to all weights, biases, inputs and targets.
 
-    entries: of larger arrays only so many are compared, drawn with the seed random_state. tolerance: how far the two may be
-    apart, as a part of the array's largest entry. Print the report, or ask it whether the network `passed`.
+    Everything is computed in float64, whatever the network's dtype.
 
-    Where a step crosses the kink of a relu, smaller ones are tried. On a kink itself the loss has two derivatives, one to
-    either side: the report names the unit. Where that is no relu's, the gradient must be one of both, or between them.
+    Parameters
+    ----------
+    network : Network
+        Network whose gradients are checked.
+    X : array_like of shape (n, n_in)
+        Inputs.
+    T : array_like of shape (n, n_targets) or (n,)
+        Targets, as for `Network.fit`.
+    sample_weight : array_like of shape (n,), optional
+        Sample weights.
+    entries : int, default=200
+        Of larger arrays this many entries are compared, drawn at random.
+    tolerance : float, default=1e-6
+        Largest difference that counts as right, as a part of the array's largest entry.
+    random_state : int, default=0
+        Seed of the draw.
+
+    Returns
+    -------
+    GradientReport
+        Its attribute `passed` says whether all gradients are right. Printed, it is a table with the largest error of each
+        array.
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit.
+
+    Notes
+    -----
+    Where a step crosses the kink of a relu, smaller steps are tried. On a kink itself the loss has two derivatives, one to
+    either side: the report names the unit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.trainer import Network, check_gradients
+    >>> X = np.random.default_rng(0).normal(size=(10, 2))
+    >>> report = check_gradients(Network([2, 3, 1], activation="tanh", random_state=0), X, X[:, :1] ** 2)
+    >>> report.passed
+    True
     """
     most = positive_integer("entries", entries)
     check_within("tolerance", tolerance, 0.0, 1.0, above=True)

@@ -24,6 +24,11 @@ def middle(plan: Plan, Y: np.ndarray) -> np.ndarray:
     return Y[:, first : first + k] if loss in ("quantile", "gaussian_nll") else Y
 
 
+def deviation(plan: Plan, Y: np.ndarray) -> np.ndarray:
+    """Standard deviations (n, n_targets), in the targets' unit, of outputs Y (n, n_out) that gaussian_nll has trained."""
+    return np.exp(np.maximum(Y[:, plan.n_targets :], LEAST_LOG_VARIANCE) / 2)
+
+
 def interval(plan: Plan, Y: np.ndarray, coverage: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper bounds (n, n_targets) of intervals with `coverage` of the targets; see `Network.predict_interval`."""
     k = plan.n_targets
@@ -32,7 +37,7 @@ def interval(plan: Plan, Y: np.ndarray, coverage: float | None) -> tuple[np.ndar
     if plan.loss == "gaussian_nll":
         coverage = COVERAGE if coverage is None else float(coverage)
         deviations = NormalDist().inv_cdf(0.5 + 0.5 * coverage)
-        half = Y.dtype.type(deviations) * np.exp(np.maximum(Y[:, k:], LEAST_LOG_VARIANCE) / 2)
+        half = Y.dtype.type(deviations) * deviation(plan, Y)
         return Y[:, :k] - half, Y[:, :k] + half
     if plan.loss != "quantile" or len(plan.loss_parameters) < 2:
         raise InputError(

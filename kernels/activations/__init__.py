@@ -28,18 +28,49 @@ activation_registry: Registry[Activation] = Registry("activation", [*formulas.EN
 def register_activation(
     name: str, value: Callable[..., Any], slope: Callable[..., Any], bend: Callable[..., Any] | None = None
 ) -> str:
-    """Make an activation of your own known under `name`, to networks, estimators and files.
+    """Make an activation of your own known under a name, to networks, estimators and files.
 
-    value(x), slope(x), its derivative, and bend(x), the second one, which only second derivatives of a network need: functions
-    of one number, float32 or float64, that return a number of its type; compiled with `@njit`. They must not raise. A name
-    that was registered before gets the new formulas, in workspaces made from then on. Register it in each process, before a
-    network that names it is loaded.
+    Register it in each process, before a network that names it is loaded. A name that was registered before gets the new
+    formulas, in workspaces made from then on.
 
-    Returns the name, a string that carries the formulas along where it is pickled: an estimator that was given this one has its
-    activation in worker processes, too.
+    Parameters
+    ----------
+    name : str
+        An identifier, not that of a built-in activation.
+    value : callable
+        Function f(x) of one number, float32 or float64, that returns a number of its type, compiled with `@njit`; as the
+        other two. None of them may raise.
+    slope : callable
+        Derivative of `value` at x.
+    bend : callable, optional
+        Second derivative at x. Only second derivatives of a network need it.
 
-    Raises ValueError for a name that is no identifier or a built-in activation's, TypeError for functions that are not compiled
-    or take other arguments.
+    Returns
+    -------
+    str
+        The name, as a string that carries the formulas along where it is pickled: worker processes of an estimator that was
+        given this string have the activation too.
+
+    Raises
+    ------
+    ValueError
+        If `name` is not an identifier, or a built-in activation has it.
+    TypeError
+        If a function is not compiled, or takes other arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numba import njit
+    >>> from tileprop.kernels import make_plan, register_activation
+    >>> @njit
+    ... def bell(x):
+    ...     return np.exp(-x * x)
+    >>> @njit
+    ... def bell_slope(x):
+    ...     return -(x + x) * np.exp(-x * x)
+    >>> make_plan([2, 8, 1], activation=register_activation("bell", bell, bell_slope)).activations
+    ['bell', 'sigmoid']
     """
     activation_registry.check_new_name(name)
     check_compiled(value=(value, "x"), slope=(slope, "x"))

@@ -25,6 +25,7 @@ from ..numerics.exponential import (
     split_for_single,
 )
 from .codes import ELU, EXP, GELU, IDENTITY, LEAKY_RELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH
+from .docstrings import backward_text, forward_text
 from .entry import Activation, ScalarFormulas, elementwise
 from .gates import gelu_scalar, gelu_slope, gelu_slope_derivative, silu_scalar, silu_slope, silu_slope_derivative
 
@@ -192,8 +193,12 @@ _identity = replace(
             identity_scalar,
             identity_slope,
             zero_slope_derivative,
-            text="x itself, element by element.",
-            backward_text="dx = dy.",
+            text=forward_text(
+                "identity",
+                "Return the pre-activations as they are: x.",
+                "array([-1.,  0.,  2.])",
+            ),
+            backward_text=backward_text("identity", "dx = dy", "array([1., 1., 1.])"),
         )
     ),
     row_kernel=None,
@@ -207,8 +212,12 @@ _FORMULAS = (
         sigmoid_scalar,
         sigmoid_slope,
         sigmoid_slope_derivative,
-        text="1 / (1 + exp(-x)), element by element.",
-        backward_text="dx = dy y (1 - y), y = sigmoid(x).",
+        text=forward_text(
+            "sigmoid",
+            "Apply the logistic sigmoid: 1 / (1 + exp(-x)).",
+            "array([0.2689, 0.5   , 0.8808])",
+        ),
+        backward_text=backward_text("sigmoid", "dx = dy y (1 - y)", "array([0.1966, 0.25  , 0.105 ])"),
     ),
     ScalarFormulas(
         "tanh",
@@ -216,8 +225,12 @@ _FORMULAS = (
         tanh_scalar,
         tanh_slope,
         tanh_slope_derivative,
-        text="tanh(x), element by element.",
-        backward_text="dx = dy (1 - y^2), y = tanh(x).",
+        text=forward_text(
+            "tanh",
+            "Apply the hyperbolic tangent: tanh(x).",
+            "array([-0.7616,  0.    ,  0.964 ])",
+        ),
+        backward_text=backward_text("tanh", "dx = dy (1 - y^2)", "array([0.42  , 1.    , 0.0707])"),
     ),
     ScalarFormulas(
         "relu",
@@ -225,8 +238,12 @@ _FORMULAS = (
         relu_scalar,
         relu_slope,
         zero_slope_derivative,
-        text="max(x, 0), element by element.",
-        backward_text="dx = dy where y > 0, else 0, y = relu(x).",
+        text=forward_text(
+            "relu",
+            "Apply the rectified linear unit: max(x, 0).",
+            "array([0., 0., 2.])",
+        ),
+        backward_text=backward_text("relu", "dx = dy where y > 0, else 0", "array([0., 0., 1.])"),
     ),
     ScalarFormulas(
         "exp",
@@ -234,8 +251,13 @@ _FORMULAS = (
         exp_scalar,
         exp_slope,
         identity_slope,
-        text="exp(x), element by element. 0 where the result would be subnormal, infinite where it would be too large.",
-        backward_text="dx = dy y, y = exp(x).",
+        text=forward_text(
+            "exp",
+            "Apply the exponential function: exp(x).",
+            "array([0.3679, 1.    , 7.3891])",
+            "0 where the result would be subnormal, infinite where it would be too large.",
+        ),
+        backward_text=backward_text("exp", "dx = dy y", "array([0.3679, 1.    , 7.3891])"),
     ),
     ScalarFormulas(
         "leaky_relu",
@@ -243,8 +265,13 @@ _FORMULAS = (
         leaky_relu_scalar,
         leaky_relu_slope,
         zero_slope_derivative,
-        text="x, or 0.01 x where x < 0, element by element (Maas, Hannun and Ng 2013).",
-        backward_text="dx = dy where y > 0, else 0.01 dy, y = leaky_relu(x).",
+        text=forward_text(
+            "leaky_relu",
+            "Apply the leaky rectified linear unit: x, or 0.01 x where x < 0.",
+            "array([-0.01,  0.  ,  2.  ])",
+            "Maas, Hannun and Ng (2013).",
+        ),
+        backward_text=backward_text("leaky_relu", "dx = dy where y > 0, else 0.01 dy", "array([0.01, 0.01, 1.  ])"),
     ),
     ScalarFormulas(
         "elu",
@@ -252,8 +279,13 @@ _FORMULAS = (
         elu_scalar,
         elu_slope,
         elu_slope_derivative,
-        text="x, or exp(x) - 1 where x < 0, element by element (Clevert, Unterthiner and Hochreiter 2016).",
-        backward_text="dx = dy where y > 0, else dy (1 + y), y = elu(x).",
+        text=forward_text(
+            "elu",
+            "Apply the exponential linear unit: x, or exp(x) - 1 where x < 0.",
+            "array([-0.6321,  0.    ,  2.    ])",
+            "Clevert, Unterthiner and Hochreiter (2016).",
+        ),
+        backward_text=backward_text("elu", "dx = dy where y > 0, else dy (1 + y)", "array([0.3679, 1.    , 1.    ])"),
     ),
     ScalarFormulas(
         "silu",
@@ -262,8 +294,15 @@ _FORMULAS = (
         silu_slope,
         silu_slope_derivative,
         from_input=True,
-        text="x sigmoid(x), element by element (Elfwing, Uchibe and Doya 2018; also called swish).",
-        backward_text="dx = dy (s + x s (1 - s)), s = sigmoid(x); from x itself, not from silu(x).",
+        text=forward_text(
+            "silu",
+            "Apply the sigmoid linear unit, also called swish: x sigmoid(x).",
+            "array([-0.2689,  0.    ,  1.7616])",
+            "Elfwing, Uchibe and Doya (2018).",
+        ),
+        backward_text=backward_text(
+            "silu", "dx = dy (s + x s (1 - s)), s = sigmoid(x)", "array([0.0723, 0.5   , 1.0908])", from_input=True
+        ),
     ),
     ScalarFormulas(
         "gelu",
@@ -272,8 +311,18 @@ _FORMULAS = (
         gelu_slope,
         gelu_slope_derivative,
         from_input=True,
-        text="x Phi(x), Phi the normal distribution function itself, element by element (Hendrycks and Gimpel 2016).",
-        backward_text="dx = dy (Phi(x) + x phi(x)), phi the normal density; from x itself, not from gelu(x).",
+        text=forward_text(
+            "gelu",
+            "Apply the Gaussian error linear unit: x times the normal distribution function at x.",
+            "array([-0.1587,  0.    ,  1.9545])",
+            "Hendrycks and Gimpel (2016). The exact function, not its approximation by tanh.",
+        ),
+        backward_text=backward_text(
+            "gelu",
+            "dx = dy (P(x) + x p(x)), P the normal distribution function and p its density",
+            "array([-0.0833,  0.5   ,  1.0852])",
+            from_input=True,
+        ),
     ),
     ScalarFormulas(
         "softplus",
@@ -281,8 +330,12 @@ _FORMULAS = (
         softplus_scalar,
         softplus_slope,
         softplus_slope_derivative,
-        text="log(1 + exp(x)), element by element.",
-        backward_text="dx = dy (1 - exp(-y)), y = softplus(x).",
+        text=forward_text(
+            "softplus",
+            "Apply softplus: log(1 + exp(x)).",
+            "array([0.3133, 0.6931, 2.1269])",
+        ),
+        backward_text=backward_text("softplus", "dx = dy (1 - exp(-y))", "array([0.2689, 0.5   , 0.8808])"),
     ),
 )
 

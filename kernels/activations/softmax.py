@@ -138,7 +138,32 @@ def softmax_backward_loop(y, dy, width):
 
 @kernel(elementwise=True)
 def softmax(x, out=None):
-    """exp(x_j) / sum_k exp(x_k) along the last axis."""
+    """Apply softmax along the last axis: exp(x_j) / sum_k exp(x_k).
+
+    Parameters
+    ----------
+    x : array_like
+        Pre-activations, of any shape and memory layout; may hold minus infinity.
+    out : ndarray, optional
+        Array of the same shape for the result; may be `x` itself.
+
+    Returns
+    -------
+    ndarray
+        Probabilities, of the shape of `x`.
+
+    Raises
+    ------
+    ValueError
+        If `out` has another shape.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import softmax
+    >>> softmax([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]).round(4)
+    array([[0.09  , 0.2447, 0.6652],
+           [0.3333, 0.3333, 0.3333]])
+    """
     y = result_for(x, out)
     work = np.empty(x.shape, x.dtype)  # C-contiguous, unlike y perhaps
     work[...] = x
@@ -149,7 +174,33 @@ def softmax(x, out=None):
 
 @kernel(elementwise=True)
 def softmax_backward(y, dy, out=None):
-    """dx_j = y_j (dy_j - sum_k y_k dy_k) along the last axis, y = softmax(x)."""
+    """Multiply derivatives by those of softmax: dx_j = y_j (dy_j - sum_k y_k dy_k), along the last axis.
+
+    Parameters
+    ----------
+    y : array_like
+        Outputs of softmax.
+    dy : array_like
+        Derivatives of a loss to the outputs, of the same shape.
+    out : ndarray, optional
+        Array of the same shape for the result; may be `dy` or `y` itself.
+
+    Returns
+    -------
+    ndarray
+        Derivatives of the loss to the inputs of softmax.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import softmax, softmax_backward
+    >>> softmax_backward(softmax([1.0, 2.0, 3.0]), [0.0, 0.0, 1.0]).round(4)
+    array([-0.0599, -0.1628,  0.2227])
+    """
     check_same_shape(y, dy)
     dx = result_for(dy, out)
     kept = y.copy() if in_place(y, dx) else y

@@ -1,15 +1,15 @@
-"""The disk cache of compiled kernels: where it is, and its stamp.
+"""The disk cache of compiled kernels: where it is.
 
-Compiled kernels live in a per-user folder named after a hash of every source file of this package and the vector
-instructions in use, so an edit anywhere gives a new, empty folder. `TILEPROP_CACHE` moves it (a path) or switches it off
-(`0`). A place that cannot be written is passed over: first a private temporary folder, then no cache at all.
+Compiled kernels live in a per-user folder named after a hash of this package's code and the vector instructions in use, so an
+edit anywhere gives a new, empty folder. Where there is no code to hash, nothing is kept. `TILEPROP_CACHE` moves the folder (a
+path) or switches the cache off (`0`). A place that cannot be written is passed over: first a private temporary folder, then no
+cache at all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import os
 import pickle
 import shutil
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numba
 
-from .processor import SIMD
+from .stamp import source_hash
 
 # What unpickling a file that a crash or a full disk cut short can raise.
 DAMAGED = (
@@ -34,24 +34,14 @@ UNUSED = 30 * 24 * 3600.0  # seconds
 
 
 @functools.cache
-def source_hash() -> str:
-    """Hash of every source file of this package and the vectors chosen: the stamp of everything compiled from it."""
-    digest = hashlib.sha256(SIMD.name.encode())
-    package = Path(__file__).parents[1]
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-@functools.cache
 def cache_folder() -> Path | None:
     """The folder that compiled kernels are kept in, or None where caching is off, or impossible, which is warned of once."""
-    wanted = os.environ.get("TILEPROP_CACHE", "")
-    if wanted == "0":
+    wanted, stamp = os.environ.get("TILEPROP_CACHE", ""), source_hash()
+    if wanted == "0" or not stamp:
         return None
     for parent in _cache_parents(wanted):
         with contextlib.suppress(OSError):
-            folder = parent / f"kernels-{source_hash()}"
+            folder = parent / f"kernels-{stamp}"
             new = not folder.exists()
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()

@@ -164,14 +164,98 @@ def curvature_product(plan, theta, rows, v, result, work, full):
 
 @kernel(read_only="theta X T weight v", written="Hv")
 def hessian_vector(plan, theta, X, T, weight, v, Hv, work):
-    """The loss as by `loss_and_grad`; Hv, like theta, OUT: its second derivatives at theta times v, like theta.
+    """Compute the Hessian of the mean loss times a vector, without forming a matrix.
 
-    `work` is made with curvature=True. Raises ValueError where an activation or the loss, a user's, has no second derivative.
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs, any number of rows.
+    T : ndarray of shape (n, n_targets)
+        Targets.
+    weight : ndarray of shape (n,) or (0,)
+        Sample weights; empty where all rows count the same.
+    v : ndarray of shape (n_parameters,)
+        Vector.
+    Hv : ndarray of shape (n_parameters,)
+        OUT: the second derivatives to the parameters, times v.
+    work : Workspace
+        Scratch memory, made with ``curvature=True``.
+
+    Returns
+    -------
+    float
+        Mean loss.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, the workspace has no room for second derivatives, or a registered activation or loss has none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import hessian_vector, make_plan, make_workspace
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> work, Hv = make_workspace(plan, curvature=True), np.empty(3)
+    >>> X, T, v = np.array([[3.0, 4.0]]), np.array([[10.0]]), np.array([0.0, 0.0, 1.0])
+    >>> hessian_vector(plan, np.array([1.0, 2.0, 0.0]), X, T, np.empty(0), v, Hv, work)
+    1.0
+    >>> Hv
+    array([6., 8., 2.])
     """
     return curvature_product(plan, theta, (X, T, weight), v, Hv, work, True)
 
 
 @kernel(read_only="theta X T weight v", written="Gv")
 def gauss_newton_vector(plan, theta, X, T, weight, v, Gv, work):
-    """The same with the Gauss-Newton matrix J^T H J, H the loss's second derivatives to the network's outputs."""
+    """Compute the Gauss-Newton matrix of the mean loss times a vector.
+
+    The matrix is J^T H J: J has the derivatives of the outputs to the parameters, H the second derivatives of the loss to the
+    outputs. For "log_loss" and "poisson" J and H are taken at the last pre-activations.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs, any number of rows.
+    T : ndarray of shape (n, n_targets)
+        Targets.
+    weight : ndarray of shape (n,) or (0,)
+        Sample weights; empty where all rows count the same.
+    v : ndarray of shape (n_parameters,)
+        Vector.
+    Gv : ndarray of shape (n_parameters,)
+        OUT: the matrix times v.
+    work : Workspace
+        Scratch memory, made with ``curvature=True``.
+
+    Returns
+    -------
+    float
+        Mean loss.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, the workspace has no room for second derivatives, or a registered activation or loss has none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import gauss_newton_vector, make_plan, make_workspace
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> work, Gv = make_workspace(plan, curvature=True), np.empty(3)
+    >>> X, T, v = np.array([[3.0, 4.0]]), np.array([[10.0]]), np.array([0.0, 0.0, 1.0])
+    >>> gauss_newton_vector(plan, np.array([1.0, 2.0, 0.0]), X, T, np.empty(0), v, Gv, work)
+    1.0
+    >>> Gv
+    array([6., 8., 2.])
+    """
     return curvature_product(plan, theta, (X, T, weight), v, Gv, work, False)

@@ -23,7 +23,46 @@ from .chain import (
 
 @kernel(read_only="theta X T weight", written="dX")
 def input_gradient(plan, theta, X, T, weight, dX, work):
-    """The loss as by `loss_and_grad`; dX, like X, OUT: its gradient to the inputs. `work` is made with derivatives=True."""
+    """Compute the gradient of the mean loss to the inputs.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs, any number of rows.
+    T : ndarray of shape (n, n_targets)
+        Targets.
+    weight : ndarray of shape (n,) or (0,)
+        Sample weights; empty where all rows count the same.
+    dX : ndarray of shape (n, n_in)
+        OUT: the gradient.
+    work : Workspace
+        Scratch memory, made with ``derivatives=True``.
+
+    Returns
+    -------
+    float
+        Mean loss.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or the workspace has no room for derivatives. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import input_gradient, make_plan, make_workspace
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> work, dX = make_workspace(plan, derivatives=True), np.empty((1, 2))
+    >>> input_gradient(plan, np.array([1.0, 2.0, 0.0]), np.array([[3.0, 4.0]]), np.array([[10.0]]), np.empty(0), dX, work)
+    1.0
+    >>> dX
+    array([[2., 4.]])
+    """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_with_loss(plan, net, theta, X, T, weight)
     check_derivatives(net)

@@ -52,9 +52,39 @@ def jacobian_from_inputs(net, theta, rows, out, at):
 
 @kernel(read_only="theta X", written="Y J")
 def input_jacobian(plan, theta, X, Y, J, work):
-    """Y (n, n_out) and J (n, n_out, n_in) OUT: the outputs for X (n, n_in), and each one's derivatives to its row's inputs.
+    """Compute the derivatives of each output to its row's inputs.
 
-    From the outputs back, or from the inputs on, of which there are fewer. `work` is made with derivatives=True.
+    It works back from the outputs or on from the inputs, whichever are fewer.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs, any number of rows.
+    Y : ndarray of shape (n, n_out)
+        OUT: the outputs.
+    J : ndarray of shape (n, n_out, n_in)
+        OUT: the derivatives.
+    work : Workspace
+        Scratch memory, made with ``derivatives=True``.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or the workspace has no room for derivatives. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import input_jacobian, make_plan, make_workspace
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> work, Y, J = make_workspace(plan, derivatives=True), np.empty((1, 1)), np.empty((1, 1, 2))
+    >>> input_jacobian(plan, np.array([1.0, 2.0, 0.0]), np.array([[3.0, 4.0]]), Y, J, work)
+    >>> Y, J
+    (array([[11.]]), array([[[1., 2.]]]))
     """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_with_outputs(plan, net, theta, X, Y)

@@ -24,10 +24,44 @@ from .row_gradients import take_row_gradients
 
 @kernel(read_only="theta X T weight", written="grad")
 def loss_and_grad(plan, theta, X, T, weight, grad, work):
-    """The loss, averaged over the rows (by `weight` where it is not empty), as a float; its gradient in grad (like theta) OUT.
+    """Compute the loss of a network, averaged over the rows, and its gradient to the parameters.
 
-    X (n, n_in), T (n, n_targets), weight (n) or empty; any number of rows. An empty grad stands for the loss alone. Weights
-    that sum to zero give a loss and a gradient of zero.
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs, any number of rows.
+    T : ndarray of shape (n, n_targets)
+        Targets.
+    weight : ndarray of shape (n,) or (0,)
+        Sample weights; empty where all rows count the same. Weights that sum to zero give a loss and a gradient of zero.
+    grad : ndarray of shape (n_parameters,) or (0,)
+        OUT: the gradient; empty for the loss alone.
+    work : Workspace
+        Scratch memory.
+
+    Returns
+    -------
+    float
+        Mean loss.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import loss_and_grad, make_plan, make_workspace
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> theta, grad, work = np.zeros(plan.n_parameters), np.empty(plan.n_parameters), make_workspace(plan)
+    >>> X, T = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0], [2.0]])
+    >>> loss_and_grad(plan, theta, X, T, np.empty(0), grad, work), grad
+    (2.5, array([-1., -2., -3.]))
     """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_with_loss(plan, net, theta, X, T, weight)

@@ -14,9 +14,37 @@ from .stacks import forward_and_slopes, small_block, stack_outputs, units_at_onc
 
 @kernel(read_only="theta X", written="Y J")
 def parameter_jacobian(plan, theta, X, Y, J, work):
-    """Y (n, n_out) and J (n, n_out, n_parameters) OUT: the outputs for X (n, n_in), and each one's derivatives to theta.
+    """Compute the derivatives of each output of each row to the parameters.
 
-    `work` is made with derivatives=True.
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs, any number of rows.
+    Y : ndarray of shape (n, n_out)
+        OUT: the outputs.
+    J : ndarray of shape (n, n_out, n_parameters)
+        OUT: the derivatives.
+    work : Workspace
+        Scratch memory, made with ``derivatives=True``.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or the workspace has no room for derivatives. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import make_plan, make_workspace, parameter_jacobian
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> work, Y, J = make_workspace(plan, derivatives=True), np.empty((1, 1)), np.empty((1, 1, 3))
+    >>> parameter_jacobian(plan, np.array([1.0, 2.0, 0.0]), np.array([[3.0, 4.0]]), Y, J, work)
+    >>> Y, J
+    (array([[11.]]), array([[[3., 4., 1.]]]))
     """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_with_outputs(plan, net, theta, X, Y)

@@ -15,10 +15,46 @@ from .row_gradients import take_row_gradients
 
 @kernel(read_only="theta X T weight", written="G")
 def sample_gradients(plan, theta, X, T, weight, G, work):
-    """The loss, averaged over the rows as by `loss_and_grad`; G (n, n_parameters) OUT: the gradient of each row's own loss.
+    """Compute the gradient of each row's own loss to the parameters.
 
-    A row's loss is multiplied by its weight where there are weights, and not divided by anything: the sum of G's rows over
-    that of the weights is the gradient.
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs, any number of rows.
+    T : ndarray of shape (n, n_targets)
+        Targets.
+    weight : ndarray of shape (n,) or (0,)
+        Sample weights; empty where all rows count the same.
+    G : ndarray of shape (n, n_parameters)
+        OUT: the gradients, each multiplied by the row's weight. The sum of the rows of G, divided by the sum of the weights, is
+        the gradient of the mean loss.
+    work : Workspace
+        Scratch memory.
+
+    Returns
+    -------
+    float
+        Mean loss.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import make_plan, make_workspace, sample_gradients
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> work, G = make_workspace(plan), np.empty((2, 3))
+    >>> X, T = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0], [2.0]])
+    >>> sample_gradients(plan, np.zeros(3), X, T, np.empty(0), G, work), G
+    (2.5, array([[ -2.,  -4.,  -2.],
+           [-12., -16.,  -4.]]))
     """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_with_loss(plan, net, theta, X, T, weight)

@@ -25,10 +25,46 @@ def loss_of_block(net, kernel, T, weight, start, scale, block):
 
 @kernel(read_only="theta X T weight", written="dT")
 def target_gradient(plan, theta, X, T, weight, dT, work):
-    """The loss as by `loss_and_grad`; dT, like T, OUT: its gradient to the targets. `work` is made with derivatives=True.
+    """Compute the gradient of the mean loss to the targets.
 
-    Of "poisson" it is minus infinity where a target is 0. Raises ValueError where T holds class indices, and where the loss,
-    a user's, has none.
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs, any number of rows.
+    T : ndarray of shape (n, n_targets)
+        Targets; not class numbers, which have no derivative.
+    weight : ndarray of shape (n,) or (0,)
+        Sample weights; empty where all rows count the same.
+    dT : ndarray of shape (n, n_targets)
+        OUT: the gradient. Of "poisson" it is minus infinity where a target is 0.
+    work : Workspace
+        Scratch memory, made with ``derivatives=True``.
+
+    Returns
+    -------
+    float
+        Mean loss.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, T holds class numbers, the workspace has no room for derivatives, or the loss is a registered
+        one without `target_gradient`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import make_plan, make_workspace, target_gradient
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> work, dT = make_workspace(plan, derivatives=True), np.empty((1, 1))
+    >>> target_gradient(plan, np.array([1.0, 2.0, 0.0]), np.array([[3.0, 4.0]]), np.array([[10.0]]), np.empty(0), dT, work)
+    1.0
+    >>> dT
+    array([[-2.]])
     """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_with_loss(plan, net, theta, X, T, weight)

@@ -73,10 +73,41 @@ def take_gradient(net, rows, grad):
 
 @kernel(read_only="X dY", written="grad dX")
 def backward(plan, X, dY, grad, dX, work):
-    """After `forward` or `forward_loaded` with this X and `work`: grad, like theta, and dX, like X, OUT; either may be empty.
+    """Compute gradients after `forward`, from derivatives to the outputs.
 
-    X (n, n_in), dY (n, n_out) the derivatives of any number to the outputs, which `forward` returned; grad: its derivatives to
-    the parameters, summed over the rows; dX: to the inputs. dX needs a workspace made with derivatives=True.
+    It follows `forward` or `forward_loaded` with the same X and workspace.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    X : ndarray of shape (n, n_in)
+        Inputs that `forward` was given.
+    dY : ndarray of shape (n, n_out)
+        Derivatives of any number to the outputs that `forward` returned.
+    grad : ndarray of shape (n_parameters,) or (0,)
+        OUT: the derivatives to the parameters, summed over the rows; empty to leave them out.
+    dX : ndarray of shape (n, n_in) or (0, n_in)
+        OUT: the derivatives to the inputs; empty to leave them out. They need a workspace made with ``derivatives=True``.
+    work : Workspace
+        Scratch memory that `forward` was given.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or the rows do not fit into the workspace at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import backward, forward, make_plan, make_workspace
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> theta, work = np.array([1.0, 2.0, 0.0]), make_workspace(plan, derivatives=True)
+    >>> X, grad, dX = np.array([[3.0, 4.0]]), np.empty(3), np.empty((1, 2))
+    >>> Y = forward(plan, theta, X, work)
+    >>> backward(plan, X, 2 * Y, grad, dX, work)
+    >>> grad, dX
+    (array([66., 88., 22.]), array([[22., 44.]]))
     """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_with_seed(plan, net, X, dY, grad, dX)
@@ -89,7 +120,43 @@ def backward(plan, X, dY, grad, dX, work):
 
 @kernel(read_only="theta X dY", written="grad dX")
 def vjp(plan, theta, X, dY, grad, dX, work):
-    """The same for any number of rows, with a forward pass of its own: vector-Jacobian products."""
+    """Compute the vector-Jacobian product of a network: from derivatives to the outputs to those to parameters and inputs.
+
+    As `backward`, with a forward pass of its own and for any number of rows.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        Parameters.
+    X : ndarray of shape (n, n_in)
+        Inputs.
+    dY : ndarray of shape (n, n_out)
+        Derivatives of any number to the outputs.
+    grad : ndarray of shape (n_parameters,) or (0,)
+        OUT: the derivatives to the parameters, summed over the rows; empty to leave them out.
+    dX : ndarray of shape (n, n_in) or (0, n_in)
+        OUT: the derivatives to the inputs; empty to leave them out. They need a workspace made with ``derivatives=True``.
+    work : Workspace
+        Scratch memory.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import make_plan, make_workspace, vjp
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> theta, work = np.array([1.0, 2.0, 0.0]), make_workspace(plan, derivatives=True)
+    >>> grad, dX = np.empty(3), np.empty((1, 2))
+    >>> vjp(plan, theta, np.array([[3.0, 4.0]]), np.array([[1.0]]), grad, dX, work)
+    >>> grad, dX
+    (array([3., 4., 1.]), array([[1., 2.]]))
+    """
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_with_seed(plan, net, X, dY, grad, dX)
     check_parameters(net, theta, theta)

@@ -37,20 +37,51 @@ def register_loss(
     bend: Callable[..., Any] | None = None,
     target_gradient: Callable[..., Any] | None = None,
 ) -> str:
-    """Make a loss of your own known under `name`, to networks and estimators.
+    """Make a loss of your own known under a name, to networks and estimators.
 
-    value(y, t), a float, and gradient(y, t, dy), which writes dL/dy to dy: functions of one row's outputs y (n_out) and
-    targets t (n_out), vectors of float32 or float64, compiled with `@njit`; bend(y, t, u), which only second derivatives of a
-    network need, overwrites u (n_out) by the matrix of second derivatives times u; target_gradient(y, t, dt) writes dL/dt to
-    dt (n_targets), for derivatives to the targets. They must not raise. The loss is their mean over the rows, weighted by
-    sample weights. A name that was registered before gets the new formulas, in workspaces made from then on. Register it in
-    each process, before a network that names it is loaded.
+    The loss of a network is the mean over the rows, weighted by sample weights. Register it in each process, before a network
+    that names it is loaded. A name that was registered before gets the new formulas, in workspaces made from then on.
 
-    Returns the name, a string that carries the formulas along where it is pickled: an estimator that was given this one has its
-    loss in worker processes, too.
+    Parameters
+    ----------
+    name : str
+        An identifier, not that of a built-in loss.
+    value : callable
+        Function value(y, t): the loss of one row, a float, from its outputs y and targets t, both (n_out,), float32 or float64;
+        compiled with `@njit`, as the others. None of them may raise.
+    gradient : callable
+        Function gradient(y, t, dy): writes the derivatives to the outputs into dy (n_out,).
+    bend : callable, optional
+        Function bend(y, t, u): overwrites u (n_out,) with the matrix of second derivatives times u. Only second derivatives of
+        a network need it.
+    target_gradient : callable, optional
+        Function target_gradient(y, t, dt): writes the derivatives to the targets into dt (n_targets,).
 
-    Raises ValueError for a name that a built-in loss has, or no identifier, TypeError for functions that are not compiled or
-    take other arguments.
+    Returns
+    -------
+    str
+        The name, as a string that carries the formulas along where it is pickled: worker processes of an estimator that was
+        given this string have the loss too.
+
+    Raises
+    ------
+    ValueError
+        If `name` is not an identifier, or a built-in loss has it.
+    TypeError
+        If a function is not compiled, or takes other arguments.
+
+    Examples
+    --------
+    >>> from numba import njit
+    >>> from tileprop.kernels import make_plan, register_loss
+    >>> @njit
+    ... def fourth_power(y, t):
+    ...     return ((y - t) ** 4).sum()
+    >>> @njit
+    ... def fourth_power_gradient(y, t, dy):
+    ...     dy[:] = 4 * (y - t) ** 3
+    >>> make_plan([2, 1], loss=register_loss("fourth_power", fourth_power, fourth_power_gradient)).loss
+    'fourth_power'
     """
     loss_registry.check_new_name(name)
     check_compiled(value=(value, "y, t"), gradient=(gradient, "y, t, dy"))

@@ -53,14 +53,69 @@ sum_of_binary_log_losses = sum_of(dd_binary_log_loss, "sum_of_binary_log_losses"
 
 @kernel(elementwise=True)
 def log_loss(Y, T):
-    """Cross-entropy of probabilities Y against T (one-hot, or any distribution) along the last axis, averaged over the rows."""
+    """Compute the cross-entropy of probabilities: minus the sum over the last axis of t log y, averaged over the rows.
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs of softmax: probabilities that sum to 1 along the last axis.
+    T : array_like
+        Targets, of the same shape: one-hot, or any distribution.
+
+    Returns
+    -------
+    float
+        Mean loss of the rows.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Notes
+    -----
+    Outputs are clipped to [eps, 1 - eps] before the logarithm, eps of their dtype, as scikit-learn does.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import log_loss
+    >>> round(log_loss([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), 4)
+    0.4581
+    """
     total = sum_of_log_losses(Y, T)
     return total / (Y.size // max(Y.shape[-1], 1))
 
 
 @kernel(elementwise=True)
 def log_loss_backward(Y, T, out=None):
-    """dL/dY = -t / y / rows."""
+    """Compute the gradient of `log_loss` to the outputs: -t / y / n.
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs of softmax: probabilities that sum to 1 along the last axis.
+    T : array_like
+        Targets, of the same shape: one-hot, or any distribution.
+    out : ndarray, optional
+        Array of the shape of `Y` for the result.
+
+    Returns
+    -------
+    ndarray
+        Derivatives of the mean loss to the outputs, of the shape of `Y`.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import log_loss_backward
+    >>> log_loss_backward([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).round(4)
+    array([[-1.   , -0.   , -0.   ],
+           [-0.   , -0.625, -0.   ]])
+    """
     dY = derivative_for(Y, T, out)
     rows = Y.size // max(Y.shape[-1], 1)
     for i in range(Y.size):
@@ -70,14 +125,69 @@ def log_loss_backward(Y, T, out=None):
 
 @kernel(elementwise=True)
 def binary_log_loss(Y, T):
-    """Cross-entropy of independent probabilities Y against T in [0, 1], summed over outputs, averaged over the rows."""
+    """Compute the cross-entropy of independent probabilities: summed over the outputs, averaged over the rows.
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs of sigmoid: a probability for each label; a 1-D array holds one output for each row.
+    T : array_like
+        Targets, of the same shape, from 0 to 1.
+
+    Returns
+    -------
+    float
+        Mean loss of the rows.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Notes
+    -----
+    Outputs are clipped to [eps, 1 - eps] before the logarithm, eps of their dtype, as scikit-learn does.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import binary_log_loss
+    >>> round(binary_log_loss([[0.5, 0.25], [0.1, 0.8]], [[1.0, 0.0], [0.0, 1.0]]), 4)
+    0.6547
+    """
     total = sum_of_binary_log_losses(Y, T)
     return total / row_count(Y)
 
 
 @kernel(elementwise=True)
 def binary_log_loss_backward(Y, T, out=None):
-    """dL/dY = (y - t) / (y (1 - y)) / rows."""
+    """Compute the gradient of `binary_log_loss` to the outputs: (y - t) / (y (1 - y)) / n.
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs of sigmoid: a probability for each label; a 1-D array holds one output for each row.
+    T : array_like
+        Targets, of the same shape, from 0 to 1.
+    out : ndarray, optional
+        Array of the shape of `Y` for the result.
+
+    Returns
+    -------
+    ndarray
+        Derivatives of the mean loss to the outputs, of the shape of `Y`.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import binary_log_loss_backward
+    >>> binary_log_loss_backward([[0.5, 0.25], [0.1, 0.8]], [[1.0, 0.0], [0.0, 1.0]]).round(4)
+    array([[-1.    ,  0.6667],
+           [ 0.5556, -0.625 ]])
+    """
     dY = derivative_for(Y, T, out)
     rows = float64(row_count(Y))
     one = float64(1.0)

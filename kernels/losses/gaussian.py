@@ -9,6 +9,7 @@ from ..numerics.double_double import dd_accumulate, dd_multiply, dd_round, two_d
 from ..numerics.exponential import dd_exp
 from .codes import GAUSSIAN_NLL
 from .differences import difference_targets
+from .docstrings import loss_texts
 from .entry import RowFormulas, row_loss
 
 # A smaller variance than exp of this counts as this: without a floor, one row that is met exactly makes the loss -infinity.
@@ -76,11 +77,15 @@ _FORMULAS = (
         difference_targets,
         needs="identity",
         outputs_per_target=2,
-        text=(
-            "Sum over targets of (s + (t - m)^2 exp(-s)) / 2, averaged over rows (Nix, Weigend 1994, less a constant).\n\n"
-            "    Y (n, 2 n_targets): the means m, then the logarithms s of the variances; an s below -30 counts as -30."
+        **loss_texts(
+            "gaussian_nll",
+            summary="Compute minus the log-density of a normal distribution, less a constant: (s + (t - m)^2 exp(-s)) / 2.",
+            formula="(m - t) exp(-s) / n to the means, (1 - (t - m)^2 exp(-s)) / 2 / n to the logarithms",
+            example=("[[0.0, 0.0], [1.0, 0.0]], [1.0, 3.0]", "1.25", "array([[-0.5 ,  0.  ],\n           [-1.  , -0.75]])"),
+            outputs="Outputs (n, 2 n_targets): the means m, then the logarithms s of the variances.",
+            targets="Targets (n, n_targets); a 1-D array holds one target for each row.",
+            note="Summed over the targets, averaged over the rows. An s below -30 counts as -30. Nix and Weigend (1994).",
         ),
-        backward_text="dL/dm = (m - t) exp(-s) / rows, dL/ds = (1 - (t - m)^2 exp(-s)) / 2 / rows.",
     ),
 )
 

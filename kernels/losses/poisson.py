@@ -72,14 +72,64 @@ sum_of_deviances = sum_of(dd_poisson, "sum_of_deviances")
 
 @kernel(elementwise=True)
 def poisson(Y, T):
-    """Half the Poisson deviance of positive Y against counts T >= 0, summed over the last axis, averaged over the rows."""
+    """Compute half the Poisson deviance: the sum over the outputs of t log(t / y) - t + y, averaged over the rows.
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs, positive; a 1-D array holds one output for each row.
+    T : array_like
+        Targets, of the same shape: counts, at least 0.
+
+    Returns
+    -------
+    float
+        Mean loss of the rows.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import poisson
+    >>> round(poisson([1.0, 2.0, 3.0], [1.0, 3.0, 0.0]), 4)
+    1.0721
+    """
     total = sum_of_deviances(Y, T)
     return total / row_count(Y)
 
 
 @kernel(elementwise=True)
 def poisson_backward(Y, T, out=None):
-    """dL/dY = (1 - t / y) / rows."""
+    """Compute the gradient of `poisson` to the outputs: (1 - t / y) / n.
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs, positive; a 1-D array holds one output for each row.
+    T : array_like
+        Targets, of the same shape: counts, at least 0.
+    out : ndarray, optional
+        Array of the shape of `Y` for the result.
+
+    Returns
+    -------
+    ndarray
+        Derivatives of the mean loss to the outputs, of the shape of `Y`.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import poisson_backward
+    >>> poisson_backward([1.0, 2.0, 3.0], [1.0, 3.0, 0.0]).round(4)
+    array([ 0.    , -0.1667,  0.3333])
+    """
     dY = derivative_for(Y, T, out)
     for i in range(Y.size):
         dY.flat[i] = poisson_slope(Y.flat[i], T.flat[i]) / row_count(Y)

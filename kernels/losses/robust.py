@@ -9,6 +9,7 @@ from ..compiler.jit import leaf
 from ..numerics.double_double import dd_accumulate, dd_multiply, two_difference
 from .codes import HUBER, MAE, QUANTILE
 from .differences import difference_targets
+from .docstrings import loss_texts
 from .entry import Parameter, RowFormulas, row_loss
 
 
@@ -96,8 +97,16 @@ _FORMULAS = (
         zero_hessian_product,
         difference_targets,
         mean_over_outputs=True,
-        text="Mean over outputs and rows of |y - t|. Y, T arrays of one shape; 1-D ones hold one output for each row.",
-        backward_text="dL/dY = sign(y - t) / size, 0 where y = t.",
+        **loss_texts(
+            "mae",
+            summary="Compute the mean absolute error: the mean over outputs and rows of ``|y - t|``.",
+            formula="sign(y - t) / (n n_out), 0 where y = t",
+            example=(
+                "[[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [3.0, 5.0]]",
+                "0.75",
+                "array([[ 0.  ,  0.25],\n           [ 0.  , -0.25]])",
+            ),
+        ),
     ),
     RowFormulas(
         "huber",
@@ -108,8 +117,14 @@ _FORMULAS = (
         difference_targets,
         mean_over_outputs=True,
         parameter=Parameter("delta", 1.0, 0.0, np.inf),
-        text="Mean over outputs and rows of d^2 / 2, or delta (d - delta / 2) where d = |y - t| > delta (Huber 1964).",
-        backward_text="dL/dY = y - t, kept between -delta and delta, / size.",
+        **loss_texts(
+            "huber",
+            summary="Compute the Huber loss: the mean of d^2 / 2, or delta (d - delta / 2) where ``d = |y - t|`` > delta.",
+            formula="y - t, clipped to [-delta, delta], / (n n_out)",
+            example=("[1.0, 5.0], [0.0, 2.0], 1.0", "1.5", "array([0.5, 0.5])"),
+            parameter="float\nThe distance delta from which on the loss is linear, above 0.",
+            note="Huber (1964).",
+        ),
     ),
     RowFormulas(
         "quantile",
@@ -121,11 +136,20 @@ _FORMULAS = (
         mean_over_outputs=True,
         outputs_per_target=None,
         parameter=Parameter("quantile", 0.5, 0.0, 1.0, many=True),
-        text=(
-            "Mean over outputs and rows of q (t - y), or (1 - q) (y - t) where y > t, least for the q-quantile (Koenker and\n"
-            "    Bassett 1978). For several levels q, Y (n, levels * n_targets) has all targets for the first, then the next."
+        **loss_texts(
+            "quantile",
+            summary="Compute the pinball loss: the mean of q (t - y), or (1 - q) (y - t) where y > t.",
+            formula="-q, or 1 - q where y > t, / (n n_out); 0 where y = t",
+            example=(
+                "[[0.0, 2.0], [1.0, 5.0]], [1.0, 4.0], [0.1, 0.9]",
+                "0.15",
+                "array([[-0.025,  0.025],\n           [-0.025,  0.025]])",
+            ),
+            outputs="Outputs (n, levels n_targets): all targets at the first level, then all at the next.",
+            targets="Targets (n, n_targets); a 1-D array holds one target for each row.",
+            parameter="float or array_like\nThe level q between 0 and 1, or several.",
+            note="Koenker and Bassett (1978). It is least where y is the q-quantile of t.",
         ),
-        backward_text="dL/dY = -q, or 1 - q where y > t, / outputs / rows; 0 where y = t.",
     ),
 )
 

@@ -25,13 +25,64 @@ sum_of_squares = sum_of(dd_square, "sum_of_squares")
 
 @kernel(elementwise=True)
 def mse(Y, T):
-    """Mean over all elements of (y - t)^2. Y, T arrays of one shape."""
+    """Compute the mean squared error: the mean over outputs and rows of (y - t)^2.
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs of any shape; a 1-D array holds one output for each row.
+    T : array_like
+        Targets, of the same shape.
+
+    Returns
+    -------
+    float
+        Mean loss of the rows.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import mse
+    >>> round(mse([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [3.0, 5.0]]), 4)
+    1.25
+    """
     return sum_of_squares(Y, T) / Y.size
 
 
 @kernel(elementwise=True)
 def mse_backward(Y, T, out=None):
-    """dL/dY = 2 (y - t) / size."""
+    """Compute the gradient of `mse` to the outputs: 2 (y - t) / (n n_out).
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs of any shape; a 1-D array holds one output for each row.
+    T : array_like
+        Targets, of the same shape.
+    out : ndarray, optional
+        Array of the shape of `Y` for the result.
+
+    Returns
+    -------
+    ndarray
+        Derivatives of the mean loss to the outputs, of the shape of `Y`.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import mse_backward
+    >>> mse_backward([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [3.0, 5.0]]).round(4)
+    array([[ 0. ,  1. ],
+           [ 0. , -0.5]])
+    """
     dY = derivative_for(Y, T, out)
     for i in range(Y.size):
         dY.flat[i] = float64(4.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
@@ -40,13 +91,64 @@ def mse_backward(Y, T, out=None):
 
 @kernel(elementwise=True)
 def squared_error(Y, T):
-    """Half the mean over all elements of (y - t)^2. Y, T arrays of one shape."""
+    """Compute half the mean squared error: half the mean over outputs and rows of (y - t)^2.
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs of any shape; a 1-D array holds one output for each row.
+    T : array_like
+        Targets, of the same shape.
+
+    Returns
+    -------
+    float
+        Mean loss of the rows.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import squared_error
+    >>> round(squared_error([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [3.0, 5.0]]), 4)
+    0.625
+    """
     return sum_of_squares(Y, T) / Y.size / 2
 
 
 @kernel(elementwise=True)
 def squared_error_backward(Y, T, out=None):
-    """dL/dY = (y - t) / size."""
+    """Compute the gradient of `squared_error` to the outputs: (y - t) / (n n_out).
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs of any shape; a 1-D array holds one output for each row.
+    T : array_like
+        Targets, of the same shape.
+    out : ndarray, optional
+        Array of the shape of `Y` for the result.
+
+    Returns
+    -------
+    ndarray
+        Derivatives of the mean loss to the outputs, of the shape of `Y`.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import squared_error_backward
+    >>> squared_error_backward([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [3.0, 5.0]]).round(4)
+    array([[ 0.  ,  0.5 ],
+           [ 0.  , -0.25]])
+    """
     dY = derivative_for(Y, T, out)
     for i in range(Y.size):
         dY.flat[i] = float64(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / Y.size)
@@ -55,13 +157,64 @@ def squared_error_backward(Y, T, out=None):
 
 @kernel(elementwise=True)
 def sum_squared_error(Y, T):
-    """Half the sum over the last axis of (y - t)^2, averaged over the rows."""
+    """Compute half the sum over the outputs of (y - t)^2, averaged over the rows.
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs of any shape; a 1-D array holds one output for each row.
+    T : array_like
+        Targets, of the same shape.
+
+    Returns
+    -------
+    float
+        Mean loss of the rows.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import sum_squared_error
+    >>> round(sum_squared_error([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [3.0, 5.0]]), 4)
+    1.25
+    """
     return sum_of_squares(Y, T) / row_count(Y) / 2
 
 
 @kernel(elementwise=True)
 def sum_squared_error_backward(Y, T, out=None):
-    """dL/dY = (y - t) / rows."""
+    """Compute the gradient of `sum_squared_error` to the outputs: (y - t) / n.
+
+    Parameters
+    ----------
+    Y : array_like
+        Outputs of any shape; a 1-D array holds one output for each row.
+    T : array_like
+        Targets, of the same shape.
+    out : ndarray, optional
+        Array of the shape of `Y` for the result.
+
+    Returns
+    -------
+    ndarray
+        Derivatives of the mean loss to the outputs, of the shape of `Y`.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+
+    Examples
+    --------
+    >>> from tileprop.kernels import sum_squared_error_backward
+    >>> sum_squared_error_backward([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [3.0, 5.0]]).round(4)
+    array([[ 0. ,  1. ],
+           [ 0. , -0.5]])
+    """
     dY = derivative_for(Y, T, out)
     for i in range(Y.size):
         dY.flat[i] = float64(2.0) * (halved_difference(Y.flat[i], T.flat[i]) / row_count(Y))

@@ -115,19 +115,62 @@ def epochs_in_registers(net, theta, state, rows, records):
 
 @kernel(read_only="X T weight order", written="theta")
 def train_epoch(plan, theta, state, X, T, weight, order, work):
-    """One pass over the rows in batches of the workspace's batch size, a step after each; the rows' mean loss as a float.
+    """Train one pass over the rows, in batches of the workspace's batch size, with a step after each.
 
-    theta and state OUT. X (n, n_in), T (n, n_targets), weight (n) or empty, order (m) row indices or empty for all rows as
-    they stand. The last batch may be smaller; its loss and gradient are averages over its own rows. The loss of each batch
-    is taken before its step.
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        OUT: the parameters, changed in place.
+    state : State
+        OUT: step rule, moments and counters.
+    X : ndarray of shape (n, n_in)
+        Inputs.
+    T : ndarray of shape (n, n_targets)
+        Targets.
+    weight : ndarray of shape (n,) or (0,)
+        Sample weights; empty where all rows count the same.
+    order : ndarray of int64, of shape (m,) or (0,)
+        Row numbers in the order of training; empty for all rows in the order of X.
+    work : Workspace
+        Scratch memory.
 
-    May be called on pieces of an epoch cut at batch boundaries, or for several epochs (`Workspace.for_epochs`), with the same
-    result to the last bit. A non-zero work.control[0].stop ends it after a whole step; state.counters[0] says how many rows
-    were done (position), and the status: 0 ran to the end, 1 stopped, 2 a batch's loss was not finite (its step was not taken).
-    A call that stopped is gone on with, losses included, by the same call with work.epochs[0].begin set to the position.
+    Returns
+    -------
+    float
+        Mean loss of the rows. The loss of each batch is taken before its step.
 
-    Several threads may make one call together, each with its `Workspace.member`; the result is the same to the last bit.
-    Subnormal numbers count as zero.
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or `order` names a row that does not exist. Nothing is written then.
+
+    Notes
+    -----
+    The last batch may be smaller; its loss and gradient are averages over its own rows. Subnormal numbers count as zero.
+
+    The following give the same result to the last bit: one call for an epoch, several calls for pieces of it that are cut
+    between batches, one call for several epochs (`Workspace.for_epochs`), and one call by several threads together, each with
+    its `Workspace.member`.
+
+    A value other than 0 in ``work.control[0].stop`` ends the call after a whole step. ``state.counters[0].position`` is then
+    the number of rows that were done; set ``work.epochs[0].begin`` to it, and the same call goes on with the epoch.
+    ``state.counters[0].status`` is 0 after a whole epoch, 1 after a stop, and 2 where the loss of a batch was not finite, whose
+    step is not taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import make_plan, make_state, make_workspace, train_epoch
+    >>> plan = make_plan([1, 8, 1], activation="tanh", output_activation="identity")
+    >>> theta = np.random.default_rng(0).normal(scale=0.3, size=plan.n_parameters)
+    >>> state, work = make_state(plan, "adam", learning_rate=0.01), make_workspace(plan, batch_size=16)
+    >>> X = np.linspace(-1, 1, 64)[:, None]
+    >>> no_weights, no_order = np.empty(0), np.empty(0, np.int64)
+    >>> losses = [train_epoch(plan, theta, state, X, np.sin(3 * X), no_weights, no_order, work) for _ in range(200)]
+    >>> losses[-1] < losses[0] / 10
+    True
     """
     rows, net = rows_of(X, T, weight, order), Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_epoch(plan, net, theta, state, rows, work.epochs)
@@ -138,9 +181,48 @@ def train_epoch(plan, theta, state, X, T, weight, order, work):
 
 @kernel(read_only="X T weight", written="theta")
 def train_step(plan, theta, state, X, T, weight, work):
-    """One step on the rows of X (n, n_in) with T (n, n_targets) and weight (n) or empty; their mean loss before it as a float.
+    """Train one step on a batch of rows.
 
-    theta and state OUT. n is at most the workspace's batch size. The same to the last bit as `train_epoch` on these rows.
+    The same to the last bit as `train_epoch` with these rows alone.
+
+    Parameters
+    ----------
+    plan : Plan
+        Network.
+    theta : ndarray of shape (n_parameters,)
+        OUT: the parameters, changed in place.
+    state : State
+        OUT: step rule, moments and counters.
+    X : ndarray of shape (n, n_in)
+        Inputs, at most as many rows as the workspace's batch size.
+    T : ndarray of shape (n, n_targets)
+        Targets.
+    weight : ndarray of shape (n,) or (0,)
+        Sample weights; empty where all rows count the same.
+    work : Workspace
+        Scratch memory.
+
+    Returns
+    -------
+    float
+        Mean loss of the rows before the step.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or X has too many rows. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import make_plan, make_state, make_workspace, train_step
+    >>> plan = make_plan([2, 1], output_activation="identity")
+    >>> theta, state, work = np.zeros(plan.n_parameters), make_state(plan, learning_rate=0.1), make_workspace(plan)
+    >>> X, T = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0], [2.0]])
+    >>> train_step(plan, theta, state, X, T, np.empty(0), work)
+    2.5
+    >>> theta.round(4)
+    array([0.1, 0.2, 0.3])
     """
     rows, net = rows_of(X, T, weight, empty_integers()), Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_batch(X.shape[0], net.header.batch_rows)

@@ -177,7 +177,32 @@ def add_penalty(w, g, penalties):
 
 @kernel(read_only="grad", written="theta")
 def apply_gradient(theta, grad, state):
-    """One step: theta (n) and the state's vectors OUT, grad (n)."""
+    """Take one step of a rule along a gradient of your own.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        OUT: the parameters, changed in place.
+    grad : ndarray of shape (n_parameters,)
+        Gradient to them.
+    state : State
+        OUT: step rule, moments and counters. Penalties, weight decay and clipping are not applied.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.kernels import apply_gradient, make_plan, make_state
+    >>> plan = make_plan([2, 1])
+    >>> theta, state = np.zeros(plan.n_parameters), make_state(plan, learning_rate=0.5)
+    >>> apply_gradient(theta, np.array([1.0, -2.0, 0.0]), state)
+    >>> theta
+    array([-0.5,  1. ,  0. ])
+    """
     check_gradient(theta, grad)
     check_state(state, theta.size)
     counters = state.counters[0]

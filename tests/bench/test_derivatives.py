@@ -185,8 +185,8 @@ def test_summary():
     assert lines[5][3:] == ["1.00 us, JAX 3.00x", "-"]
 
 
-def test_the_readme_has_what_is_printed():
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+def test_the_page_has_what_is_printed():
+    text = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     (found,) = re.findall(r"<!-- tileprop bench derivatives -->\n(.*?)<!-- end -->", text, re.DOTALL)
     chosen = heats(derivatives.NAMES, QUANTITIES, derivatives.BATCHES, ["float64", "float32"])
     sides = [Result(OURS, [1e-6]), Result(METHOD, [1e-6]), *(Result(side, [1e-6]) for side in PEERS.values())]

@@ -6,7 +6,7 @@ from tileprop.bench import estimators
 from tileprop.bench.estimators import TABLES, images, run_estimators, table
 
 
-@pytest.mark.parametrize("make", [lambda: table(300, 4), lambda: images(200)])
+@pytest.mark.parametrize("make", [lambda: table(300, 4), pytest.param(lambda: images(200), marks=pytest.mark.full)])
 def test_a_table_that_both_train_alike_is_timed(monkeypatch, capsys, make):
     monkeypatch.setitem(TABLES, "digits", make)
     monkeypatch.setattr(estimators, "CALLS", 2)

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tileprop
 from tileprop import kernels
 
-SOURCES = Path(kernels.__file__).parent
+PACKAGE, SOURCES = Path(tileprop.__file__).parent, Path(kernels.__file__).parent
 
 
 class Installation:
@@ -25,6 +26,7 @@ class Installation:
         self.kernels = root / "site" / "tileprop" / "kernels"
         # With Python's bytecode, which spares each process reading the sources; not with a file that is just being written.
         shutil.copytree(SOURCES, self.kernels, ignore=shutil.ignore_patterns("*.pyc.*"))
+        shutil.copy(PACKAGE / "__init__.py", self.kernels.parent)
         self.home, self.temporary, self.cache, self.work = (root / name for name in ("home", "temporary", "cache", "work"))
         for folder in (self.home, self.temporary, self.work):
             folder.mkdir()

@@ -79,7 +79,7 @@ for threads in (1, 2):
 """
 
 
-@pytest.mark.parametrize("children", [3, pytest.param(100, marks=pytest.mark.full)])
+@pytest.mark.parametrize("children", [2, pytest.param(100, marks=pytest.mark.full)])
 def test_forks_after_and_during_fits(children):
     run(AFTER_AND_DURING.replace("CHILDREN", str(children)))
 

@@ -26,33 +26,8 @@ from tileprop.trainer.runs.trained_model import TrainedModel
 
 pytest.importorskip("sklearn")
 csv = pytest.importorskip("pyarrow.csv")
+pytestmark = pytest.mark.usefixtures("here")
 OPTIONS = ("--epochs", "60", "--learning-rate", "0.01", "--no-report")
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A folder with a table of classes, one of values, and a run for each; not to be changed."""
-    folder = tmp_path_factory.mktemp("runs")
-    generator = np.random.default_rng(0)
-    rows = generator.normal(size=(80, 2))
-    kinds = np.where(rows.sum(axis=1) > 0, "ja", "nein")
-    (folder / "kinds.csv").write_text("a,b b,Kind\n" + "".join(f"{a},{b},{k}\n" for (a, b), k in zip(rows, kinds, strict=True)))
-    (folder / "values.csv").write_text("a,b,v\n" + "".join(f"{a},{b},{100 * a + b + 50}\n" for a, b in rows))
-    for name, target in (("kinds", "Kind"), ("values", "v")):
-        source, out = str(folder / f"{name}.csv"), str(folder / name)
-        assert (
-            main(
-                ["train", source, "--target", target, "--out", out, "--epochs", "60", "--learning-rate", "0.01", "--no-report"]
-            )
-            == 0
-        )
-    return folder
 
 
 def error(capsys, *arguments):

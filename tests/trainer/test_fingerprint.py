@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from tileprop.kernels.compiler.cache import source_hash
+from tileprop.kernels.compiler.stamp import source_hash
 from tileprop.trainer import fingerprint as module
 from tileprop.trainer.fingerprint import environment, fingerprint
 from tileprop.trainer.versions import versions

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 data:
   named      digits breast_cancer wine iris diabetes (scikit-learn's)
-  generated  xor moons circles spirals
+  generated  xor moons circles spirals (classes), plane hills wave (numbers)
   files      .csv .tsv .txt, also with .gz, and .parquet, with --target COLUMN; - for CSV from standard input;
              .npz with arrays X and y; X.npy with --target y.npy
 

@@ -128,7 +128,7 @@ def load_dataset(
         _refuse(source, "is no file", target=target, **_of_tables(choices, reading))
         if source in toys.NAMES:
             X, values = toys.make_toy(source, n_samples, noise, seed)
-            return _dataset(source, source, X, values, array_files.feature_names(2), task)
+            return _dataset(source, source, X, values, array_files.feature_names(X.shape[1]), task)
     _refuse(source, f"is not generated, as {', '.join(toys.NAMES)} are", n_samples=n_samples, noise=noise)
     if source in SCIKIT_LEARN:
         return _from_scikit_learn(source, task)

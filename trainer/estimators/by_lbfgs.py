@@ -104,7 +104,7 @@ class ByLBFGS:
         if told is not None:
             return told
         coefs, intercepts = self.coefs_, self.intercepts_
-        network = self.network_ if "network_" in vars(self) else self._linked()
+        network = self._linked() if self._network is None else self._network
         for view, values in zip([*network.weights, *network.biases], [*coefs, *intercepts], strict=True):
             view[:] = values
         loss, grad = network.loss_and_grad(X, self._targets(y), sample_weight)
@@ -126,6 +126,7 @@ class ByLBFGS:
                 raise ValueError(f"{name} needs solver='sgd' or 'adam'; solver='lbfgs' does not know it")
         if self._validation is not None:
             raise ValueError("X_val needs solver='sgd' or 'adam'; solver='lbfgs' does not look at a validation set")
+        sample_weight = self._with_class_weight(sample_weight, y)
         network, dense = self._linked(anew=True), X.toarray() if hasattr(X, "toarray") else X
         data: Data = {"X": dense, "T": self._targets(y), "sample_weight": sample_weight}
         evaluations = self._evaluations = Evaluations(self, network, data, self._resumed)

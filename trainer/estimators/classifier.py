@@ -30,8 +30,9 @@ class MLPClassifier(CompiledTraining, sklearn.neural_network.MLPClassifier):  # 
     activation : str or list of str
         One name for all hidden layers, or one for each.
 
-    optimizer : SGD, Adam, Nadam, RMSprop or Rprop of `tileprop.trainer`, default=None
-        To step with, in place of what solver (which must not be "lbfgs"), learning_rate_init, momentum, beta_1, ... say.
+    optimizer : an optimizer or a solver of `tileprop.trainer`, default=None
+        SGD, Adam, Nadam, RMSprop, Rprop, LBFGS or LevenbergMarquardt, used in place of solver (which must not be "lbfgs"),
+        learning_rate_init, momentum, beta_1, ... The last two take all rows in every step; an epoch is one such step.
 
     l1 : float, default=0.0
         Strength of the penalty on the weights' magnitudes, divided by the sample size like alpha's.

@@ -14,6 +14,7 @@ from ...kernels.activations import activation_registry
 from ...kernels.losses import loss_registry
 from ..fit.optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from ..scikit_learn_names import ACTIVATIONS
+from ..solvers import LBFGS, LevenbergMarquardt
 
 
 class Registered(StrOptions):  # type: ignore[misc]
@@ -44,7 +45,7 @@ def regression_losses() -> set[str]:
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "activation": [Registered(_hidden_activations, "register_activation"), list, tuple],
-    "optimizer": [SGD, Adam, Nadam, RMSprop, Rprop, None],
+    "optimizer": [SGD, Adam, Nadam, RMSprop, Rprop, LBFGS, LevenbergMarquardt, None],
     "l1": [Interval(Real, 0, None, closed="left")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "clip_norm": [Interval(Real, 0, None, closed="neither"), None],

@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ...kernels.validation import heads_of
-from ..intervals import interval, middle
+from ..errors import InputError
+from ..intervals import deviation, interval, middle
 from ..scikit_learn_names import loss_parameters
 from .options import CONSTRAINTS, Registered, regression_losses
 from .training import CompiledTraining
@@ -39,8 +40,9 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
     activation : str or list of str
         One name for all hidden layers, or one for each.
 
-    optimizer : SGD, Adam, Nadam, RMSprop or Rprop of `tileprop.trainer`, default=None
-        To step with, in place of what solver (which must not be "lbfgs"), learning_rate_init, momentum, beta_1, ... say.
+    optimizer : an optimizer or a solver of `tileprop.trainer`, default=None
+        SGD, Adam, Nadam, RMSprop, Rprop, LBFGS or LevenbergMarquardt, used in place of solver (which must not be "lbfgs"),
+        learning_rate_init, momentum, beta_1, ... The last two take all rows in every step; an epoch is one such step.
 
     l1 : float, default=0.0
         Strength of the penalty on the weights' magnitudes, divided by the sample size like alpha's.
@@ -186,6 +188,49 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         self.dtype = dtype
         self.n_threads = n_threads
         self.checkpoint = checkpoint
+
+    def predict(self, X: Any, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predict the targets of X; with loss="gaussian_nll", their standard deviations too.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+
+        return_std : bool, default=False
+            Return the standard deviations as well. Needs loss="gaussian_nll".
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions: means for most losses, the middle quantile for loss="quantile".
+
+        std : ndarray, shaped like y
+            Standard deviations in the unit of the targets. Only with return_std=True.
+
+        Raises
+        ------
+        InputError
+            For return_std=True with a loss that learns no standard deviation.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tileprop.trainer import MLPRegressor
+        >>> X = np.linspace(-1, 1, 60)[:, None]
+        >>> model = MLPRegressor(loss="gaussian_nll", max_iter=5, tol=0, random_state=0, solver="lbfgs").fit(X, X[:, 0])
+        >>> mean, std = model.predict(X, return_std=True)
+        >>> mean.shape, std.shape, bool((std > 0).all())
+        ((60,), (60,), True)
+        """
+        check_is_fitted(self)
+        if not return_std:
+            return self._predict(X)
+        plan = self.network_.plan
+        if plan.loss != "gaussian_nll":  # before time is spent
+            raise InputError(f"return_std=True needs loss='gaussian_nll'; this estimator was fitted with loss={self.loss!r}")
+        Y = self._forward_pass_fast(X)
+        return _as_predicted(middle(plan, Y)), _as_predicted(deviation(plan, Y))
 
     def predict_interval(self, X: Any, coverage: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper bounds, each shaped like what `predict` returns; see `Network.predict_interval`."""

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import operator
 import warnings
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils.validation import validate_data
 
 from ..arrays import refuse_masked
 from ..errors import DivergenceError, InputError
 from ..fit.loop import fit
-from ..fit.optimizers import SGD, Adam, Optimizer
 from ..fit.options import FitOptions
 from ..fit.resuming import Resumed, read_checkpoint
 from ..model import PREDICT_ROWS
 from ..network import Network
-from ..scikit_learn_names import network_arguments
 from ..threads.team import SecondInterrupt
 from .bookkeeping import Bookkeeping, Orders, state_of, with_state
 from .by_lbfgs import ByLBFGS
 from .callback_protocol import WithCallbacks
+from .going_on import check_goes_on
+from .inputs import as_given_targets, in_dtype
+from .linking import LinkedNetwork
+from .stepping import Stepping
 from .validation import Validating
 
 
@@ -47,30 +47,17 @@ def _of_estimator(resumed: Resumed, network: Network) -> dict[str, Any]:
     return kept
 
 
-class CompiledTraining(ByLBFGS, Validating, WithCallbacks):
-    """What both estimators do otherwise than scikit-learn's. `coefs_` and `intercepts_` are views of `network_.theta`."""
+class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbacks):
+    """What both estimators do otherwise than scikit-learn's."""
 
-    network_: Network
     # Of the call of `resume` under way.
     _resumed: Resumed | None = None
 
-    def _linked(self: Any, *, anew: bool = False) -> Network:
-        """`network_`, made where there is none, and again where `coefs_` or `intercepts_` are no longer views of it."""
-        given = [*self.coefs_, *self.intercepts_]
-        network = vars(self).get("network_")
-        if network is not None and not anew:
-            own = [*network.weights, *network.biases]
-            if len(own) == len(given) and all(map(operator.is_, own, given)):
-                return network
-        network = Network(**network_arguments(self), dtype=self.coefs_[0].dtype)
-        for view, values in zip([*network.weights, *network.biases], given, strict=True):
-            view[:] = values
-        self.network_, self.coefs_, self.intercepts_ = network, list(network.weights), list(network.biases)
-        return network
-
-    def _targets(self: Any, y: np.ndarray) -> np.ndarray:
+    def _targets(self: Any, y: np.ndarray, name: str = "y") -> np.ndarray:
         """Validated targets (n, n_outputs) as `Network` takes them: classes as their numbers."""
-        return y.argmax(axis=1) if self.out_activation_ == "softmax" else y
+        if is_classifier(self):
+            return y.argmax(axis=1) if self.out_activation_ == "softmax" else y
+        return in_dtype(name, y, self.coefs_[0].dtype)
 
     def _total_loss(self: Any, data: float, penalty: float) -> float:
         """The loss that scikit-learn reports: squares averaged over the outputs, although their sum is what it descends."""
@@ -94,6 +81,8 @@ class CompiledTraining(ByLBFGS, Validating, WithCallbacks):
         """
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together; one of them is missing")
+        if sample_weight_val is not None and X_val is None:
+            raise ValueError("sample_weight_val is given without X_val and y_val; give these, too, or leave it out")
         self._tasks = self._begin_fit(X, y, sample_weight)
         self._validation = None if X_val is None else (X_val, y_val, sample_weight_val)
         try:
@@ -127,16 +116,18 @@ class CompiledTraining(ByLBFGS, Validating, WithCallbacks):
         finally:
             del self._resumed
 
-    def _validate_input(self: Any, X: Any, y: Any, *arguments: Any, **more: Any) -> tuple[Any, np.ndarray]:
+    def _validate_input(self: Any, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
         refuse_masked(X=X, y=y)  # scikit-learn takes the numbers under the mask
-        X, y = super()._validate_input(X, y, *arguments, **more)  # type: ignore[misc]
-        return (X if self.dtype is None else X.astype(self.dtype, copy=False)), y
+        y = as_given_targets(self, "y", y)
+        X, y = super()._validate_input(X, y, incremental, reset)  # type: ignore[misc]
+        if not reset:
+            check_goes_on(self, y)
+        return in_dtype("X", X, self.dtype or X.dtype), y
 
     def _fit(self: Any, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False) -> Any:
         if incremental and isinstance(getattr(self, "class_weight", None), str):
             raise ValueError("class_weight='balanced' is not for partial_fit: it would balance every piece by itself")
         refuse_masked(sample_weight=sample_weight)
-        sample_weight = self._with_class_weight(sample_weight, X, y)
         try:
             super()._fit(X, y, sample_weight=sample_weight, incremental=incremental)  # type: ignore[misc]
         except DivergenceError as error:
@@ -152,7 +143,8 @@ class CompiledTraining(ByLBFGS, Validating, WithCallbacks):
             refuse_masked(X=X)
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = self._linked()
-        # Checked already. A few rows at a time, where they are sparse.
+        X = in_dtype("X", X, network.dtype)
+        # A few rows at a time, where they are sparse.
         blocks = [X]
         if hasattr(X, "toarray"):
             X = X.tocsr()
@@ -164,10 +156,9 @@ class CompiledTraining(ByLBFGS, Validating, WithCallbacks):
         self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, *scratch_and_incremental: Any
     ) -> None:
         incremental, tasks, resumed = scratch_and_incremental[-1], self._tasks, self._resumed
+        sample_weight = self._with_class_weight(sample_weight, y)
         network = self._linked(anew=True)
         goes_on = incremental or (self.warm_start and self.keep_optimizer)
-        if not goes_on or not hasattr(self, "_optimizer"):
-            self._start_optimizer(network)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         if resumed is not None:
@@ -177,14 +168,14 @@ class CompiledTraining(ByLBFGS, Validating, WithCallbacks):
         validation = self._given_validation()
         if validation is None and self.early_stopping:
             X, y, sample_weight, validation = self._split(X, y, sample_weight)
+        self._warn_of_weights(validation[2] if validation is not None else None)
         validates = validation is not None and (self._validation is not None or self.scoring == "loss")
         if not (validates and self.warm_start and hasattr(self, "validation_loss_curve_")):
             vars(self).pop("validation_loss_curve_", None)
             if validates:
                 self.validation_loss_curve_: list[float] = []
         n = X.shape[0]
-        batch_size = min(200, n) if self.batch_size == "auto" else self.batch_size
-        if batch_size > n:
+        if self.batch_size != "auto" and self.batch_size > n:
             warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4)
         orders = Orders(self._random_state)
         count = Bookkeeping(self, before, orders, n, validation, validates, incremental)
@@ -194,7 +185,6 @@ class CompiledTraining(ByLBFGS, Validating, WithCallbacks):
         count.losses_only = steady and seeded and not (self.early_stopping or incremental or tasks.watched)
         options: dict[str, Any] = {
             "epochs": self.max_iter,
-            "batch_size": min(batch_size, n),
             "alpha": self.alpha,
             "l1": self.l1,
             "weight_decay": self.weight_decay,
@@ -208,14 +198,12 @@ class CompiledTraining(ByLBFGS, Validating, WithCallbacks):
             "progress": False,
             "n_threads": self.n_threads,
             "checkpoint": None if incremental else self.checkpoint,
+            **self._steps_of(network, n, goes_on, resumed),
         }
-        if resumed is not None:
-            self._state = resumed.state()
-        validation_data = (_dense(validation[0]), self._targets(validation[3]), validation[2]) if validates else None
+        validation_data = (_dense(validation[0]), self._targets(validation[3], "y_val"), validation[2]) if validates else None
         try:
             tasks.begin_epoch()
-            chosen = FitOptions(**options, optimizer=self._state)
-            fit(network, _dense(X), self._targets(y), sample_weight, validation_data, chosen, resumed)
+            fit(network, _dense(X), self._targets(y), sample_weight, validation_data, FitOptions(**options), resumed)
         except SecondInterrupt:
             raise
         except KeyboardInterrupt:
@@ -240,26 +228,3 @@ class CompiledTraining(ByLBFGS, Validating, WithCallbacks):
             best = [*self._best_coefs, *self._best_intercepts]
             for view, values in zip([*network.weights, *network.biases], best, strict=True):
                 view[:] = values
-
-    def _start_optimizer(self: Any, network: Network) -> None:
-        """`_optimizer`, scikit-learn's, keeps the learning rate and decides on the end; steps are taken with `_state`."""
-        optimizer: Optimizer
-        if self.optimizer is not None:
-            # Neither scikit-learn's rates nor its schedules are meant for it.
-            self._optimizer, optimizer = AdamOptimizer([], self.optimizer.learning_rate), self.optimizer
-        elif self.solver == "sgd":
-            self._optimizer = SGDOptimizer([], self.learning_rate_init, self.learning_rate, power_t=self.power_t)
-            optimizer = SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum)
-        else:
-            self._optimizer = AdamOptimizer([], self.learning_rate_init)
-            optimizer = Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True)
-        self._state = optimizer.state(network.plan, network.dtype)
-        self._state.hyperparameters[0].learning_rate = self._optimizer.learning_rate
-
-    def _stops(self: Any) -> bool:
-        what = "Validation score" if self.early_stopping else "Training loss"
-        message = f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs."
-        if self._optimizer.trigger_stopping(message, self.verbose):
-            return True
-        self._no_improvement_count = 0
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import Any
 
@@ -14,6 +15,8 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..arrays import refuse_masked
+from ..errors import InputError
+from .inputs import as_given_targets, in_dtype
 
 # X, y as given, sample weights or None, and y as the network takes it.
 Validation = tuple[Any, np.ndarray, "np.ndarray | None", np.ndarray]
@@ -49,6 +52,7 @@ class Validating:
             return None
         X, y, sample_weight = self._validation
         refuse_masked(X_val=X, y_val=y, sample_weight_val=sample_weight)
+        y = as_given_targets(self, "y_val", y)
         X, y = validate_data(
             self,
             X,
@@ -65,33 +69,69 @@ class Validating:
             if len(unknown):
                 raise ValueError(f"`y_val` has classes not in `self.classes_`: {unknown}")
             targets = self._label_binarizer.transform(y)
+        targets = targets.reshape(X.shape[0], -1)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
-        sample_weight = self._with_class_weight(sample_weight, X, y)
-        return X, y, sample_weight, targets.reshape(len(y), -1)
+        return in_dtype("X_val", X, self.coefs_[0].dtype), y, self._with_class_weight(sample_weight, targets), targets
 
-    def _with_class_weight(self: Any, sample_weight: Any, X: Any, y: Any) -> Any:
-        """Sample weights times their classes', or None for neither."""
+    def _with_class_weight(self: Any, sample_weight: np.ndarray | None, y: np.ndarray) -> np.ndarray | None:
+        """Sample weights times those of the classes, or None for neither. y: validated, as the network takes it."""
         if getattr(self, "class_weight", None) is None:
             return sample_weight
-        weight = compute_sample_weight(self.class_weight, y)
-        return weight if sample_weight is None else weight * _check_sample_weight(sample_weight, X)
+        weight: np.ndarray = compute_sample_weight(self.class_weight, self._label_binarizer.inverse_transform(y))
+        return weight if sample_weight is None else weight * sample_weight
+
+    def _warn_of_weights(self: Any, sample_weight: np.ndarray | None) -> None:
+        """Say once a fit that early stopping scores without the weights, where the scorer takes none."""
+        if not self.early_stopping or sample_weight is None or self.scoring in (None, "loss"):
+            return
+        if not _takes_weights(check_scoring(self, self.scoring)):
+            warnings.warn(
+                f"scoring={_name_of(self.scoring)} takes no sample weights; early stopping scores every validation row equally",
+                stacklevel=2,
+            )
 
     def _score(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-        """What early stopping looks at, the higher the better."""
+        """What early stopping looks at, the higher the better. Raises InputError for a score that is not defined."""
+        if self.scoring == "loss":
+            return -float(self.validation_loss_curve_[-1])
+        score = self._scored(X, y, sample_weight)
+        if np.isnan(score) and np.isfinite(self._forward_pass_fast(X, check_input=False)).all():
+            own = "accuracy" if is_classifier(self) else "r2"
+            name = repr(own) if self.scoring is None else _name_of(self.scoring)
+            raise InputError(
+                f"scoring={name} is NaN on the {X.shape[0]} validation rows after epoch {self.n_iter_}, so that early stopping "
+                "cannot compare epochs. Give more validation rows (r2 needs two, ranking scores need every class), or another "
+                "scoring, 'loss' for instance"
+            )
+        return score
+
+    def _scored(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         if self.scoring is None:
             # scikit-learn's own fails, before 1.9, on classes that are words.
             predicted = self._predict(X, check_input=False)
             if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
                 return np.nan
             return float((accuracy_score if is_classifier(self) else r2_score)(y, predicted, sample_weight=sample_weight))
-        if self.scoring == "loss":
-            return -float(self.validation_loss_curve_[-1])
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        scorer = check_scoring(self, self.scoring)
+        weights = {} if sample_weight is None or not _takes_weights(scorer) else {"sample_weight": sample_weight}
         with warnings.catch_warnings():
             # X has been checked, and its names are gone.
             warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-            return float(check_scoring(self, self.scoring)(self, X, y, **weights))
+            return float(scorer(self, X, y, **weights))
+
+
+def _takes_weights(scorer: Any) -> bool:
+    """Whether a scorer, scikit-learn's or a callable, takes sample_weight."""
+    try:
+        parameters = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters.values()
+    except (TypeError, ValueError):  # of a builtin
+        return True
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _name_of(scoring: Any) -> str:
+    return repr(scoring) if isinstance(scoring, str) else getattr(scoring, "__name__", repr(scoring))
 
 
 def _labels(y: np.ndarray) -> np.ndarray:

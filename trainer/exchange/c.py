@@ -95,9 +95,34 @@ static inline void PREFIX_NAME(real *y, int n)
 
 
 def export_c(network: Model, path: str | PathLike[str], prefix: str = "tileprop") -> None:
-    """Write a C header with a function `prefix_predict(const float *x, float *y)`, or double, after the network's dtype.
+    """Write a network as a C header: its weights and a function that predicts.
 
-    prefix: what all names in the header begin with, so that one program can include several.
+    The function is ``prefix_predict(const float *x, float *y)``, or double for a network in float64. The header is C99 and C++,
+    needs `math.h` alone, and allocates nothing.
+
+    Parameters
+    ----------
+    network : Network
+        Network to write.
+    path : str or path-like
+        File to write.
+    prefix : str, default="tileprop"
+        Beginning of all names in the header, so that one program can include several networks.
+
+    Raises
+    ------
+    InputError
+        If `prefix` is not a name in C, or a layer has a registered activation.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from tileprop.trainer import Network, export_c
+    >>> header = Path(tempfile.mkdtemp(), "small.h")
+    >>> export_c(Network([2, 3, 1]), header, prefix="small")
+    >>> "small_predict(const float *x, float *y)" in header.read_text()
+    True
     """
     write_whole(path, "".join(_parts(network, prefix)).encode("ascii"))
 

@@ -95,9 +95,31 @@ class _Nodes:
 
 
 def to_onnx(network: Model) -> Any:
-    """A network as an `onnx.ModelProto`: input X (n, n_in) and output Y (n, n_out), both of the network's dtype, for any n.
+    """Convert a network to an ONNX model.
 
-    Raises InputError for more than 2 GiB of parameters.
+    Parameters
+    ----------
+    network : Network
+        Network to convert.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Model with the input X (n, n_in) and the output Y (n, n_out), for any n, both of the network's dtype.
+
+    Raises
+    ------
+    InputError
+        If a layer has a registered activation, or the parameters take more than 2 GiB.
+    MissingExtraError
+        If onnx is not installed.
+
+    Examples
+    --------
+    >>> from tileprop.trainer import Network, to_onnx
+    >>> model = to_onnx(Network([2, 3, 1], activation="relu"))
+    >>> [node.op_type for node in model.graph.node]
+    ['Gemm', 'Relu', 'Gemm', 'Sigmoid']
     """
     if network.theta.nbytes > MOST_BYTES:
         raise InputError(f"the network has {network.theta.nbytes} bytes of parameters; ONNX files hold {MOST_BYTES}")
@@ -122,5 +144,34 @@ def to_onnx(network: Model) -> Any:
 
 
 def export_onnx(network: Model, path: str | PathLike[str]) -> None:
-    """Write a network as an ONNX file (see `to_onnx`), which onnxruntime and others run without tileprop."""
+    """Write a network as an ONNX file, which onnxruntime and others run without tileprop.
+
+    Parameters
+    ----------
+    network : Network
+        Network to write.
+    path : str or path-like
+        File to write.
+
+    Raises
+    ------
+    InputError
+        If a layer has a registered activation, or the parameters take more than 2 GiB.
+    MissingExtraError
+        If onnx is not installed.
+
+    See Also
+    --------
+    to_onnx : The same as an object in memory.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from tileprop.trainer import Network, export_onnx
+    >>> file = Path(tempfile.mkdtemp(), "small.onnx")
+    >>> export_onnx(Network([2, 3, 1]), file)
+    >>> file.stat().st_size > 0
+    True
+    """
     write_whole(path, to_onnx(network).SerializeToString())

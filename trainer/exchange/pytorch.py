@@ -16,9 +16,34 @@ from ..network import Network
 
 
 def to_state_dict(network: Network, names: Sequence[str] | None = None) -> dict[str, Any]:
-    """A network's parameters for `load_state_dict`: name.weight (n_out, n_in) and name.bias (n_out), tensors, bit for bit.
+    """Convert a network's parameters to a PyTorch `state_dict`, bit for bit.
 
-    names: of the linear layers; by default those of `nn.Sequential(Linear, activation, Linear, activation, ...)`: 0, 2, 4, ...
+    Parameters
+    ----------
+    network : Network
+        Network whose parameters are taken.
+    names : sequence of str, optional
+        Names of the linear layers; by default those of ``nn.Sequential(Linear, activation, Linear, ...)``: 0, 2, 4, ...
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        For `load_state_dict`: `name.weight` (n_out, n_in) and `name.bias` (n_out,) of each layer.
+
+    Raises
+    ------
+    InputError
+        If there are not as many names as layers.
+    MissingExtraError
+        If PyTorch is not installed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tileprop.trainer import Network, to_state_dict
+    >>> layers = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Sigmoid(), torch.nn.Linear(3, 1), torch.nn.Sigmoid())
+    >>> layers.load_state_dict(to_state_dict(Network([2, 3, 1])))
+    <All keys matched successfully>
     """
     torch = require("torch", "to_state_dict")
     names = [str(2 * i) for i in range(len(network.weights))] if names is None else names
@@ -43,13 +68,48 @@ def from_state_dict(
     quantile: float | Sequence[float] | None = None,
     delta: float | None = None,
 ) -> Network:
-    """A network with the parameters of a `state_dict` of linear layers in a row; tensors or arrays, float32 or float64.
+    """Make a network with the parameters of a PyTorch `state_dict` of linear layers in a row.
 
-    activation, output_activation, loss, quantile, delta, which a state_dict does not tell, and random_state: as for `Network`.
-    names: of the linear layers, from inputs to outputs; by default those that there are, in the order of their numbers where a
-    number is all they differ in, or else as the mapping has them. Where only some have biases, those of the others are zero.
+    PyTorch itself is not needed.
 
-    Raises InputError, naming the entry, for what is no such layer, or does not fit the one before.
+    Parameters
+    ----------
+    state_dict : mapping of str to array_like
+        Tensors or arrays, float32 or float64, of `name.weight` (n_out, n_in) and `name.bias` (n_out,).
+    activation : str or sequence of str
+        Activation of the hidden layers, as for `Network`.
+    output_activation : str
+        Activation of the last layer.
+    loss : str, default="mse"
+        Loss, as for `Network`.
+    names : sequence of str, optional
+        Names of the linear layers from the inputs to the outputs. By default all that there are: in the order of their numbers
+        where they differ in a number alone, otherwise in the mapping's order.
+    random_state : int, numpy.random.Generator or None, default=0
+        Seed of the order of the batches.
+    quantile : float or sequence of float, optional
+        Level of the loss "quantile", as for `Network`.
+    delta : float, optional
+        Where the loss "huber" becomes linear, as for `Network`.
+
+    Returns
+    -------
+    Network
+        Network with copies of the parameters.
+
+    Raises
+    ------
+    InputError
+        If entries are missing or more than needed, or shapes do not fit together; the message names the entry.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.trainer import from_state_dict
+    >>> state = {"0.weight": np.ones((3, 2)), "0.bias": np.zeros(3), "2.weight": np.ones((1, 3)), "2.bias": np.zeros(1)}
+    >>> net = from_state_dict(state, activation="relu", output_activation="identity")
+    >>> net.predict([[1.0, 2.0]])
+    array([[9.]])
     """
     layers = _layers(state_dict)
     if names is None:

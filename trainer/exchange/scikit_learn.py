@@ -17,10 +17,36 @@ if TYPE_CHECKING:
 
 
 def from_sklearn(estimator: Any) -> Network:
-    """A network with the parameters, activations, loss and dtype of a fitted MLPClassifier or MLPRegressor, theirs or ours.
+    """Make a network from a fitted MLPClassifier or MLPRegressor, scikit-learn's or tileprop's.
 
-    Its outputs (n, n_out) are the regressor's predictions, or the classifier's probabilities, of two classes the second one's;
-    with the losses "quantile" and "gaussian_nll" all levels, or the logarithms of the variances after the means.
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Fitted estimator.
+
+    Returns
+    -------
+    Network
+        Network with its parameters, activations, loss and dtype. It predicts the regressor's values, or the classifier's
+        probabilities; of two classes the second one's. With the losses "quantile" and "gaussian_nll" it predicts all levels, or
+        the means and then the logarithms of the variances.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+    InputError
+        If it is not an MLPClassifier or MLPRegressor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.neural_network import MLPRegressor
+    >>> from tileprop.trainer import from_sklearn
+    >>> X = np.linspace(0, 1, 20)[:, None]
+    >>> original = MLPRegressor(hidden_layer_sizes=5, solver="lbfgs", max_iter=1000, random_state=0).fit(X, X[:, 0])
+    >>> bool(np.allclose(from_sklearn(original).predict(X)[:, 0], original.predict(X)))
+    True
     """
     _check_fitted(estimator)
     parameters = [array.ravel() for layer in zip(estimator.coefs_, estimator.intercepts_, strict=True) for array in layer]
@@ -29,9 +55,37 @@ def from_sklearn(estimator: Any) -> Network:
 
 
 def estimator_from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
-    """tileprop's estimator with the arguments, parameters and fitted attributes of one of scikit-learn's, all copied.
+    """Make one of tileprop's estimators from one of scikit-learn's that is fitted.
 
-    It predicts the same, and may be trained on; what an optimizer remembers of its steps begins anew.
+    Parameters
+    ----------
+    estimator : sklearn.neural_network.MLPClassifier or MLPRegressor
+        Fitted estimator.
+
+    Returns
+    -------
+    MLPClassifier or MLPRegressor
+        Estimator of tileprop, with copies of the arguments, parameters and fitted attributes. It predicts the same, and may be
+        trained on, with fresh moments of the optimizer.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+    InputError
+        If it is not an MLPClassifier or MLPRegressor.
+    MissingExtraError
+        If scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.neural_network import MLPRegressor
+    >>> from tileprop.trainer import estimator_from_sklearn
+    >>> X = np.linspace(0, 1, 20)[:, None]
+    >>> original = MLPRegressor(hidden_layer_sizes=5, solver="lbfgs", max_iter=1000, random_state=0).fit(X, X[:, 0])
+    >>> bool(np.allclose(estimator_from_sklearn(original).predict(X), original.predict(X)))
+    True
     """
     require("sklearn", "estimator_from_sklearn")
     from ..estimators import MLPClassifier, MLPRegressor

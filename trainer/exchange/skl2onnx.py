@@ -22,11 +22,31 @@ OPTIONS = {"zipmap": [True, False, "columns"], "output_class_labels": [False, Tr
 
 
 def register_skl2onnx() -> None:
-    """Make skl2onnx know `MLPClassifier` and `MLPRegressor` of tileprop, alone and in pipelines.
+    """Teach skl2onnx to convert tileprop's MLPClassifier and MLPRegressor, alone and in pipelines.
 
-    A classifier's outputs are its labels, (n) or (n, n_labels), and its probabilities, which skl2onnx makes a map for each row
-    unless its option zipmap is False, as it must be for inputs in double; a regressor's are (n, n_targets). All is computed in
-    double for such inputs, and else in float.
+    Call it once, before `skl2onnx.to_onnx`.
+
+    Raises
+    ------
+    MissingExtraError
+        If skl2onnx is not installed.
+
+    Notes
+    -----
+    A classifier's outputs are its labels, (n,) or (n, n_labels), and its probabilities. skl2onnx makes a map of the
+    probabilities for each row, unless its option `zipmap` is False, as it must be for inputs in double. A regressor's outputs
+    are (n, n_targets). The computation is in double for inputs in double, otherwise in float.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skl2onnx import to_onnx
+    >>> from tileprop.trainer import MLPRegressor, register_skl2onnx
+    >>> register_skl2onnx()
+    >>> X = np.linspace(0, 1, 200, dtype="float32")[:, None]
+    >>> model = MLPRegressor(hidden_layer_sizes=5, tol=0.1, random_state=0).fit(X, X[:, 0])
+    >>> to_onnx(model, X[:1]).graph.input[0].name
+    'X'
     """
     skl2onnx = require("skl2onnx", "register_skl2onnx")
     from ..estimators import MLPClassifier, MLPRegressor

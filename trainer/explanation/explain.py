@@ -24,12 +24,37 @@ DECIMALS_OF_SINGLE = 6
 
 
 def explain(network: Network, x: ArrayLike, t: ArrayLike, learning_rate: float = 0.1) -> Explanation:
-    """Work through one step of gradient descent, with every intermediate figure.
+    """Work through one step of gradient descent by hand, with every intermediate number.
 
-    x: one sample (n_in), or a small batch (n, n_in). t: its targets (n_out) or (n, n_out), or class labels where the network
-    takes them. The network itself stays as it is.
+    Parameters
+    ----------
+    network : Network
+        Network; it is not changed.
+    x : array_like of shape (n_in,) or (n, n_in)
+        One sample, or a small batch.
+    t : array_like of shape (n_out,), (n, n_out) or (n,)
+        Its targets, or class labels where the network takes them.
+    learning_rate : float, default=0.1
+        Step size.
 
-    Raises InputError where an argument does not fit, StepsDisagreeError if the steps did not add up to `loss_and_grad`.
+    Returns
+    -------
+    Explanation
+        Page to read: print it as text, or let a notebook show it with formulas. `markdown()` gives Markdown.
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit.
+    StepsDisagreeError
+        If the steps did not add up to the compiled gradient.
+
+    Examples
+    --------
+    >>> from tileprop.trainer import Network, explain
+    >>> page = explain(Network([2, 2, 1], random_state=0), [0.5, 0.3], [0.7])
+    >>> print(page.text().splitlines()[0])
+    One step of gradient descent through a 2-2-1 network
     """
     steps = work_through(network, x, t, learning_rate)
     widths = "-".join(map(str, network.plan.sizes))

@@ -80,10 +80,17 @@ class Explanation:
     def text(self) -> str:
         """The page as plain text."""
         parts = [f"{self.title}\n{'=' * len(self.title)}"]
-        for section in self.sections:
-            parts.append(f"{section.title}\n{'-' * len(section.title)}" if section.level == 1 else section.title)
-            parts += [_text(block, self.decimals) for block in section.blocks]
+        for title, level, text in self.parts():
+            parts.append(f"{title}\n{'-' * len(title)}" if level == 1 else title)
+            parts += [text] if text else []
         return "\n\n".join(parts) + "\n"
+
+    def parts(self) -> list[tuple[str, int, str]]:
+        """Each section's title, its level (1 or 2), and what stands under it as plain text."""
+        return [
+            (section.title, section.level, "\n\n".join(_text(block, self.decimals) for block in section.blocks))
+            for section in self.sections
+        ]
 
     def markdown(self) -> str:
         """The page as Markdown, its formulas in LaTeX between dollar signs, as GitHub and Jupyter show them."""

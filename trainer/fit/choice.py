@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from ...kernels import Plan
 
-# Of a trial: what is shorter is lost in the system's own work, as to wake a thread takes 50 us.
-TRIAL = 5e-3  # seconds
+# Of a first trial, which finds the numbers that are much slower, and of a second one, which decides. Where several threads
+# begin together, the system loses 0.7 ms at the median, and 3 ms at times: too much of a short trial to decide by.
+TRIAL, DECISION = 5e-3, 20e-3  # seconds
+START = 0.7e-3  # seconds
+# After a first trial in which a number took up to so many times as long for a row, it is given the second one.
+PROMISING = 1.4
 STEPS = 2
 # A call ends after a step, so that it may be a little shorter.
 ENOUGH = 0.75
@@ -14,13 +18,13 @@ LOST = 0.005
 # In trials: when the first one comes, and the time between the first ones, which grows while the number stays.
 FIRST, INTERVAL, GROWTH = 10, 10, 2.0
 LONGEST_INTERVAL = 10.0  # seconds
-# More threads must be faster by so much; of equally fast numbers the smaller one leaves processors to others.
+# Another number must be faster by so much: two of them that are equally fast are not taken by turns.
 GAIN = 0.02
 # A row that takes so many times as long as before: the machine has become busy.
 JUMP = 1.5
 # Several threads are looked at so often, within an epoch, too: where others need a processor, they take 20 times as long.
 LONGEST_CALL = 0.5  # seconds
-# Bytes a second of parameters that move into the workspace and out of it, and what it takes to wake the threads.
+# Bytes a second of parameters that move into the workspace and out of it, and seconds that it takes to wake a thread.
 MOVED, WOKEN = 2e9, 50e-6
 # Row numbers a second.
 CHECKED = 1e9
@@ -38,20 +42,23 @@ class ThreadChoice:
     def __init__(self, most: int, first: int, step: float, cut: float) -> None:
         self.size, self._usual, self._most, self._cut = min(first, most), min(first, most), most, cut
         self._trial = max(TRIAL, STEPS * step, 5.0 * cut)
+        self._decision = max(DECISION, self._trial)
         self._longest = max(LONGEST_CALL, 4.0 * cut / LOST)
         self._clock = self._lost = self._rows = self._seconds = 0.0
+        self._calls = 0
+        self._usual_call = WOKEN  # seconds of a call that is no trial, as last measured
         self._next, self._interval = FIRST * self._trial, INTERVAL * self._trial
         self._rate: float | None = None  # seconds a row, as last measured
         self._comparing = self._warm = False
         self._turn = 0
-        self._promising = 0  # a number that was faster in one trial, and is tried once more, or none
+        self._promising = 0  # the number that is given a second trial, or none
 
     @property
     def limit(self) -> float | None:
         if self._most == 1:
             return None
         if self._comparing or not self._warm:
-            return self._trial - self._seconds
+            return self._length - self._seconds
         left = max(self._next - self._clock, self._trial)
         return min(left, self._longest) if self._usual > 1 else left
 
@@ -64,14 +71,30 @@ class ThreadChoice:
             return
         self._clock += seconds
         self._rows += rows
-        # Longer calls, which come later, have them woken as seldom as one.
-        self._seconds += max(0.5 * seconds, seconds - WOKEN) if self.size > 1 else seconds
-        if self._seconds >= ENOUGH * self._trial:
+        self._seconds += seconds
+        self._calls += 1
+        if not self._comparing:
+            self._usual_call = seconds
+        if self._seconds >= ENOUGH * self._length:
+            rate = self._without_starts() / self._rows
             if self.size == self._usual:
-                self._look(self._seconds / self._rows)
+                self._look(rate)
             else:
-                self._judge(self._seconds / self._rows)
+                self._judge(rate)
             self._rows = self._seconds = 0.0
+            self._calls = 0
+
+    @property
+    def _length(self) -> float:
+        """Seconds of the trial under way."""
+        return self._decision if self._promising else self._trial
+
+    def _without_starts(self) -> float:
+        """The seconds of the last calls, but for those by which a trial, being short, begins more often than other calls."""
+        if self.size == 1:
+            return self._seconds
+        more_often = self._calls - self._seconds / self._usual_call
+        return max(0.5 * self._seconds, self._seconds - START * max(0.0, more_often))
 
     def _look(self, rate: float) -> None:
         """At the usual number's time for a row."""
@@ -95,12 +118,12 @@ class ThreadChoice:
         self._turn += 1
 
     def _judge(self, rate: float) -> None:
-        """After a trial. A number is taken where it was faster twice, as a machine's speed may change between two trials."""
+        """After a trial: the number is given a second one, or is taken, or left."""
         assert self._rate is not None
-        faster = rate < (1.0 - (GAIN if self.size > self._usual else 0.0)) * self._rate
-        if faster and not self._promising:
+        if not self._promising and rate < PROMISING * self._rate:
             self._promising, self.size = self.size, self._usual
             return
+        faster = rate < (1.0 - GAIN) * self._rate
         self._promising = 0
         if faster:
             self._usual, self._rate, self._interval = self.size, rate, INTERVAL * self._trial

@@ -121,13 +121,13 @@ class Settings:
             check_whole("batch_size", self.batch_size, 1)
         for width in self.hidden:
             check_whole("hidden", width, 1)
-        _one_of("task", self.task, (None, *TASKS))
-        _one_of("activation", self.activation, HIDDEN_ACTIVATIONS)
-        _one_of("loss", self.loss, (None, *LOSSES))
-        _one_of("optimizer", self.optimizer, OPTIMIZERS)
-        _one_of("dtype", self.dtype, DTYPES)
-        _one_of("schedule", self.schedule, SCHEDULES)
-        _one_of("class_weight", self.class_weight, CLASS_WEIGHTS)
+        one_of("task", self.task, (None, *TASKS))
+        one_of("activation", self.activation, HIDDEN_ACTIVATIONS)
+        one_of("loss", self.loss, (None, *LOSSES))
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        one_of("dtype", self.dtype, DTYPES)
+        one_of("schedule", self.schedule, SCHEDULES)
+        one_of("class_weight", self.class_weight, CLASS_WEIGHTS)
         check_within("dropout", self.dropout, 0.0, 1.0, or_none=True)
         check_within("label_smoothing", self.label_smoothing, 0.0, 1.0)
         check_within("weight_decay", self.weight_decay, 0.0)
@@ -243,7 +243,8 @@ def quoted(value: Any) -> str:
     return '"' + text.replace('"', '""') + '"' if set(text) & {",", '"'} else text
 
 
-def _one_of(name: str, value: Any, choices: Collection[Any]) -> None:
+def one_of(name: str, value: Any, choices: Collection[Any]) -> None:
+    """Raise InputError unless the value is one of the choices; None among them is not named."""
     names = [choice for choice in choices if choice is not None]
     if value not in choices:
         near = meant(value, names) if isinstance(value, str) else ""

@@ -28,10 +28,40 @@ class _TimeIsUp(Exception):
 
 @dataclass(frozen=True)
 class LBFGS:
-    """SciPy's L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995; extra `sklearn`) on all rows: for any loss and number of parameters.
+    """L-BFGS: quasi-Newton steps for any loss and any number of parameters, over all rows at once.
 
-    memory: how many of the last steps tell of the curvature. tol: a largest entry of the gradient that ends the fit.
-    time_limit: seconds, looked at before each gradient.
+    An epoch of `Network.fit` is one iteration of SciPy's L-BFGS-B, with the compiled loss and gradient. Needs the extra
+    `sklearn`.
+
+    Parameters
+    ----------
+    memory : int, default=10
+        Number of past steps that the curvature is estimated from.
+    tol : float, default=1e-8
+        The fit ends where no entry of the gradient is larger than this.
+    time_limit : float, optional
+        Seconds after which the fit ends, checked before each gradient.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    MissingExtraError
+        By `fit`, if SciPy is not installed.
+
+    Notes
+    -----
+    Byrd, Lu, Nocedal and Zhu (1995).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.trainer import LBFGS, Network
+    >>> X = np.linspace(-1, 1, 50)[:, None]
+    >>> net = Network([1, 6, 1], activation="tanh", output_activation="identity", dtype="float64", random_state=0)
+    >>> history = net.fit(X, X**2, epochs=200, optimizer=LBFGS())
+    >>> history.loss[-1] < 1e-4
+    True
     """
 
     memory: int = 10

@@ -25,13 +25,41 @@ LEAST_DAMPING = 2.0**-52
 
 @dataclass(frozen=True)
 class LevenbergMarquardt:
-    """Steps v from (J^T J + damping I) v = -g, J the residuals' derivatives: for squared losses and small networks.
+    """Levenberg-Marquardt: second-order steps for squared losses and small networks, over all rows at once.
 
-    The damping follows Nielsen (1999); v is bent along the curve that the outputs take (geodesic acceleration: Transtrum,
-    Sethna 2012), unless acceleration is False. An iteration tries steps, with more and more damping, until one lowers the loss.
+    An epoch of `Network.fit` is one iteration: it tries steps, with more and more damping, until one lowers the loss. Use
+    float64.
 
-    damping: of the first step, by the largest entry of the diagonal of J^T J. tol: steps shorter than this, by the length of
-    all parameters, end the fit. time_limit: seconds, looked at after each step that is tried.
+    Parameters
+    ----------
+    damping : float, default=1e-3
+        Damping of the first step, as a part of the largest entry of the diagonal of J^T J.
+    acceleration : bool, default=True
+        Whether steps are bent along the curve that the outputs take (geodesic acceleration).
+    tol : float, default=1e-10
+        The fit ends where a step is shorter than this part of the length of all parameters.
+    time_limit : float, optional
+        Seconds after which the fit ends, checked after each step that is tried.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range; by `fit`, if the loss does not sum squares or the network has more than 8192 parameters.
+
+    Notes
+    -----
+    A step v solves (J^T J + damping I) v = -g; J has the derivatives of the residuals to the parameters. The damping follows
+    Nielsen (1999), the acceleration Transtrum and Sethna (2012).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.trainer import LevenbergMarquardt, Network
+    >>> X = np.linspace(-1, 1, 50)[:, None]
+    >>> net = Network([1, 6, 1], activation="tanh", output_activation="identity", dtype="float64", random_state=0)
+    >>> history = net.fit(X, np.sin(3 * X), epochs=100, optimizer=LevenbergMarquardt())
+    >>> history.loss[-1] < 1e-6
+    True
     """
 
     damping: float = 1e-3

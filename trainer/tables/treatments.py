@@ -14,16 +14,15 @@ import numpy as np
 
 from ..errors import InputError
 from ..extras import require
-from .arrow import as_texts, is_text, seconds, without_missing
-from .numbers import NumberStyle, to_dates, to_numbers
+from .arrow import as_texts, without_missing
+from .numbers import NumberStyle
 from .standard import Standard, UnfitColumn
+from .values import DATE_PARTS, date_values, number_values, refuse_missing
 
 # A category with more levels than this keeps the most frequent ones, and one input stands for all others.
 MOST_LEVELS = 30
 # So does one with levels in fewer rows than this.
 LEAST_ROWS = 5
-DATE_PARTS = ("year", "month", "weekday", "hour", "days")
-DAY = 86400.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Number:
         values, unreadable = number_values(column, style)
         share = float(np.isnan(values).mean())
         if strict:
-            _refuse_missing(values, unreadable)
+            refuse_missing(values, unreadable)
         return cls(name, share, Standard.fit(values, ranges), share > 0, style.decimal, style.thousands, style.symbol, strict)
 
     @property
@@ -79,7 +78,7 @@ class Number:
         """The numbers (n) of a column, float64, NaN where missing. Raises UnfitColumn for a column of anything else."""
         values, unreadable = number_values(column, NumberStyle(self.decimal, self.thousands, self.symbol))
         if self.strict:
-            _refuse_missing(values, unreadable)
+            refuse_missing(values, unreadable)
         if unreadable > len(values) // 2:
             raise UnfitColumn(f"holds text in {unreadable} of {len(values)} rows; it held numbers in training")
         return values
@@ -257,64 +256,6 @@ class LeftOut:
 
 Treatment = Number | Category | Date | LeftOut
 TREATMENTS: dict[str, type[Treatment]] = {cls.kind: cls for cls in (Number, Category, Date, LeftOut)}
-
-
-def number_values(column: Any, style: NumberStyle) -> tuple[np.ndarray, int]:
-    """float64 (n) of a column, NaN where missing, and how many entries are text that is no number in this style.
-
-    Raises UnfitColumn for infinite numbers, and for a column of another kind.
-    """
-    arrow, types = require("pyarrow", "preparing a table"), require("pyarrow.types", "preparing a table")
-    unreadable = 0
-    if is_text(column.type):
-        column, unreadable = to_numbers(without_missing(column, None), style)
-    elif types.is_null(column.type):
-        return np.full(len(column), np.nan), 0
-    elif types.is_temporal(column.type):
-        column = seconds(column)
-    try:
-        # Whole numbers beyond 2^53 are rounded.
-        values: np.ndarray = column.cast("float64", safe=False).to_numpy()
-    except (arrow.ArrowException, NotImplementedError):
-        raise UnfitColumn(f"holds values of type {column.type}, which are no numbers") from None
-    infinite = np.isinf(values)
-    if infinite.any():
-        raise UnfitColumn(f"holds infinite numbers in {infinite.sum()} rows", int(infinite.argmax()))
-    return values, unreadable
-
-
-def date_values(column: Any, date_format: str) -> tuple[dict[str, np.ndarray], int]:
-    """The DATE_PARTS of a column, float64 (n), NaN where missing, and how many entries are text that is no date.
-
-    Raises UnfitColumn for a column of another kind.
-    """
-    arrow, compute = require("pyarrow", "preparing a table"), require("pyarrow.compute", "preparing a table")
-    types = require("pyarrow.types", "preparing a table")
-    unreadable = 0
-    if is_text(column.type):
-        column, unreadable = to_dates(without_missing(column, None), date_format or "%Y-%m-%d")
-    elif types.is_null(column.type):
-        return dict.fromkeys(DATE_PARTS, np.full(len(column), np.nan)), 0
-    elif not (types.is_date(column.type) or types.is_timestamp(column.type)):
-        raise UnfitColumn(f"holds values of type {column.type}; it held dates in training")
-    if types.is_timestamp(column.type) and column.type.tz is not None:
-        column = compute.local_timestamp(column)
-    column = column.cast(arrow.timestamp("s"), safe=False)
-    parts = {
-        "year": compute.year(column), "month": compute.month(column), "weekday": compute.day_of_week(column),
-        "hour": compute.hour(column), "days": column.cast("int64"),
-    }  # fmt: skip
-    values = {name: part.cast("float64").to_numpy() for name, part in parts.items()}
-    values["days"] = values["days"] / DAY
-    return values, unreadable
-
-
-def _refuse_missing(values: np.ndarray, unreadable: int) -> None:
-    missing = np.isnan(values)
-    if unreadable:
-        raise UnfitColumn(f"holds text in {unreadable} of {len(values)} rows")
-    if missing.any():
-        raise UnfitColumn(f"has missing entries in {missing.sum()} of {len(values)} rows", int(missing.argmax()))
 
 
 def features_of(treatments: Sequence[Treatment]) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
 
-from ..cache import DAMAGED, cache_folder, source_hash
+from ..cache import DAMAGED, cache_folder
+from ..stamp import source_hash
 
 
 class _StampedLocator(_CacheLocator):

@@ -15,7 +15,7 @@ from typing import Any
 
 from llvmlite import binding
 
-from ..cache import source_hash
+from ..stamp import source_hash
 
 # Kernels that callers refer to by name, by their modules' and their own.
 _kernels: dict[tuple[str, str], Any] = {}
@@ -59,7 +59,7 @@ class KernelGuard(SourceGuard):
 def _restore_guard(
     made_under: str, module: str = "", function: str = "", arguments: tuple[Any, ...] = (), symbol: str = ""
 ) -> SourceGuard:
-    if made_under != source_hash():
+    if not made_under or made_under != source_hash():
         raise StaleKernels("compiled against other kernel sources")
     if not module:
         return SourceGuard()

@@ -105,7 +105,7 @@ def test_the_package_exports_both_halves_of_each():
         assert getattr(kernels, f"{name}_backward") is entry.backward
         assert {name, f"{name}_backward"} <= set(kernels.__all__)
         assert entry.forward.__doc__
-        assert entry.backward.__doc__.startswith("dx")
+        assert "dx" in entry.backward.__doc__
 
 
 def test_a_code_that_nobody_registered():

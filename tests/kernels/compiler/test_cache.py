@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from installation import SOURCES, Installation, files_under
+from installation import Installation, files_under
 from numba.core import config
 from tileprop import kernels
 from tileprop.kernels.compiler import cache
 from tileprop.kernels.compiler.cache import cache_folder
 from tileprop.kernels.compiler.jit import STOCK
-from tileprop.kernels.compiler.processor import SIMDS
+from tileprop.kernels.compiler.stamp import source_hash
 
 private_only = pytest.mark.skipif(STOCK, reason="about the private way of compiling; the stock way: test_stock_cache.py")
 compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
@@ -34,7 +34,7 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX pla
 CALL = """
 import json, numpy as np, tileprop.kernels
 from tileprop.kernels import identity, sigmoid
-from tileprop.kernels.compiler import cache
+from tileprop.kernels.compiler import cache, stamp
 values = [float(sigmoid(np.zeros(3))[1]), float(identity(np.ones(3))[1])]
 print(json.dumps({
     "from": tileprop.kernels.__file__,
@@ -42,7 +42,7 @@ print(json.dumps({
     "hits": sum(sum(kernel.stats.cache_hits.values()) for kernel in (sigmoid, identity)),
     "misses": sum(sum(kernel.stats.cache_misses.values()) for kernel in (sigmoid, identity)),
     "folder": str(cache.cache_folder()),
-    "hash": cache.source_hash(),
+    "hash": stamp.source_hash(),
 }))
 """
 
@@ -239,44 +239,6 @@ def test_callers_that_were_cached_in_one_way_of_compiling_are_right_in_the_other
         assert installation.run(code, **environment)["values"] == [2.0, 1.0]
 
 
-# The stamp -------------------------------------------------------------------------------------------------------------------
-
-
-def hash_now() -> str:
-    return cache.source_hash.__wrapped__()
-
-
-def test_every_file_counts(tmp_path, monkeypatch):
-    """A comment at the end of any source file, or a new file, makes another hash."""
-    folder = tmp_path / "kernels"
-    shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    expected = hash_now()
-    monkeypatch.setattr(cache, "__file__", str(folder / "compiler" / "cache.py"))
-    assert hash_now() == expected
-    hashes = []
-    for path in sorted(SOURCES.rglob("*.py")):
-        copy = folder / path.relative_to(SOURCES)
-        content = copy.read_bytes()
-        copy.write_bytes(content + b"# a comment")
-        hashes.append(hash_now())
-        copy.write_bytes(content)
-    (folder / "another.py").write_text("")
-    hashes.append(hash_now())
-    (folder / "another.py").unlink()
-    assert hash_now() == expected
-    assert len(hashes) > 60
-    assert len({*hashes, expected}) == len(hashes) + 1
-
-
-def test_the_vectors_in_use_count(monkeypatch):
-    """Code for one width is never handed to a process that asks for another."""
-    hashes = set()
-    for name in ("sse2", "avx2", "neon"):
-        monkeypatch.setattr(cache, "SIMD", SIMDS[name])
-        hashes.add(hash_now())
-    assert len(hashes) == 3
-
-
 # Places ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -298,7 +260,7 @@ def user(tmp_path, monkeypatch) -> Path:
 def place_now() -> Path | None:
     """What a process that starts now would choose; in it is the folder that the stamp names."""
     folder = cache_folder.__wrapped__()
-    assert folder is None or (folder.is_dir() and folder.name == f"kernels-{cache.source_hash()}")
+    assert folder is None or (folder.is_dir() and folder.name == f"kernels-{source_hash()}")
     return folder and folder.parent
 
 

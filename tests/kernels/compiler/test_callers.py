@@ -35,7 +35,7 @@ from tileprop.kernels import (
     train_step,
 )
 from tileprop.kernels.compiler import jit
-from tileprop.kernels.compiler.cache import source_hash
+from tileprop.kernels.compiler.stamp import source_hash
 
 private_only = pytest.mark.skipif(jit.STOCK, reason="about the private way of compiling")
 compiled_only = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code")
@@ -168,13 +168,14 @@ def workspaces(rows: int) -> Any:
 
 
 @compiled_only
-def test_outputs_by_several_threads():
+@pytest.mark.parametrize("rows", [1, pytest.param(32, marks=pytest.mark.full)])
+def test_outputs_by_several_threads(rows):
     works, expected = workspaces(32), expected_outputs()
     Y = np.empty_like(expected)
-    rows_in_parallel(PLAN, THETA, X, Y, works)
-    assert np.array_equal(Y, expected)
-    Y[:] = np.nan
-    blocks_in_parallel(PLAN, THETA, X, Y, works, 32)
+    if rows == 1:
+        rows_in_parallel(PLAN, THETA, X, Y, works)
+    else:
+        blocks_in_parallel(PLAN, THETA, X, Y, works, rows)
     assert np.array_equal(Y, expected)
 
 
@@ -426,11 +427,12 @@ print(y[0])
 
 
 @private_only
-def test_a_caller_cached_in_one_way_is_compiled_anew_in_the_other(tmp_path):
+@pytest.mark.parametrize("ways", ["10", pytest.param("1010", marks=pytest.mark.full)])
+def test_a_caller_cached_in_one_way_is_compiled_anew_in_the_other(tmp_path, ways):
     """The two ways call activations by addresses of different conventions: the other way's machine code gives wrong numbers."""
     (tmp_path / "caller.py").write_text(CALLER)
     printed = set()
-    for stock in ("1", "0", "1", "0"):
+    for stock in ways:
         environment = {**os.environ, "TILEPROP_STOCK_JIT": stock}
         child = subprocess.run([sys.executable, "caller.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert child.returncode == 0, child.stderr

@@ -55,25 +55,25 @@ def check_alone(case: Case) -> None:
 
 
 @pytest.mark.plain
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_activations(activation, dtype):
-    check_alone(make_case([3, 4, 5, 2], [activation] * 3, "mse", rows=12, dtype=dtype, seed=3))
+def test_activations(activation):
+    for dtype in DTYPES:
+        check_alone(make_case([3, 4, 5, 2], [activation] * 3, "mse", rows=12, dtype=dtype, seed=3))
 
 
 @pytest.mark.plain
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_losses(loss, dtype):
-    check_alone(make_case([3, 4, 3], ["tanh", "tanh"], loss, rows=12, dtype=dtype, weighted=True, seed=3))
+def test_losses(loss):
+    for dtype in DTYPES:
+        check_alone(make_case([3, 4, 3], ["tanh", "tanh"], loss, rows=12, dtype=dtype, weighted=True, seed=3))
 
 
 @pytest.mark.plain
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("sizes", [*SHAPES, [33, 65, 31, 10]])
-def test_shapes(sizes, bias, dtype):
-    check_alone(make_case(sizes, ["gelu"] * (len(sizes) - 1), "squared_error", bias, rows=4, dtype=dtype, seed=4))
+def test_shapes(sizes, dtype):
+    for bias in [True, False]:
+        check_alone(make_case(sizes, ["gelu"] * (len(sizes) - 1), "squared_error", bias, rows=4, dtype=dtype, seed=4))
 
 
 @pytest.mark.plain

@@ -331,8 +331,7 @@ def trained(loss: str, dtype: str) -> tuple[Any, ...]:
     return first, losses, grad, theta
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize(("name", "dtype"), by_turns(list(OWN), DTYPES))
 def test_a_users_loss_trains_as_the_built_in_one_does(own, name, dtype):
     tolerance = 1e-4 if dtype == "float32" else 1e-12
     for mine, builtin in zip(trained(own[name], dtype), trained(name, dtype), strict=True):

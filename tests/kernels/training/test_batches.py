@@ -105,24 +105,24 @@ def test_the_number_of_threads_changes_no_bit(seed, grouped):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("sizes", "batch_size"), [([5, 9, 4, 3], 10), ([200, 170, 3], 10), ([2, 2, 1], 1), ([600, 4, 3], 470)])
-def test_a_penalty_has_the_same_bits_by_any_number_of_threads(sizes, batch_size, rule, dtype):
+def test_a_penalty_has_the_same_bits_by_any_number_of_threads(sizes, batch_size, dtype):
     """Of few parameters and of many, in batches of one row and in groups."""
-    options = {"batch_size": batch_size, "rule": rule, "dtype": dtype, "weighted": True, "alpha": 0.1 * batch_size}
-    original = make_training(sizes, n=int(2.3 * batch_size) + 3, order="permutation", n_threads=3, **options)
-    original.theta /= original.theta.dtype.type(np.sqrt(sizes[0]))
-    assert (packed_size(original.work) > WHOLE_AT_ONCE) == (sizes[0] == 200)
-    assert (groups_of(original.work) > 0) == (sizes[0] == 600)
-    alone = original.copy()
-    losses = [alone.run() for _ in range(2)]
-    passes = epoch_losses(alone.work)
-    assert passes[0].penalty > 0
-    for threads in (2, 3):
-        together = original.copy()
-        assert [together.run_by(threads) for _ in range(2)] == losses
-        assert together.result() == alone.result()
-        assert epoch_losses(together.work) == passes
+    for rule in RULES:
+        options = {"batch_size": batch_size, "rule": rule, "dtype": dtype, "weighted": True, "alpha": 0.1 * batch_size}
+        original = make_training(sizes, n=int(2.3 * batch_size) + 3, order="permutation", n_threads=3, **options)
+        original.theta /= original.theta.dtype.type(np.sqrt(sizes[0]))
+        assert (packed_size(original.work) > WHOLE_AT_ONCE) == (sizes[0] == 200)
+        assert (groups_of(original.work) > 0) == (sizes[0] == 600)
+        alone = original.copy()
+        losses = [alone.run() for _ in range(2)]
+        passes = epoch_losses(alone.work)
+        assert passes[0].penalty > 0
+        for threads in (2, 3):
+            together = original.copy()
+            assert [together.run_by(threads) for _ in range(2)] == losses
+            assert together.result() == alone.result()
+            assert epoch_losses(together.work) == passes
 
 
 @pytest.mark.full

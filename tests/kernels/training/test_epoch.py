@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from choosing import by_turns
 from hypothesis import given
 from hypothesis import strategies as st
 from inside import block_rows, epoch_losses, groups_of, packed_size, progress, steps_taken
@@ -29,18 +30,18 @@ def check_epochs(training: Training, rule: str, tolerance: float, epochs: int = 
 @pytest.mark.plain
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("order", ["none", "permutation", "sample"])
-@pytest.mark.parametrize("alpha", [0.0, 0.5])
-def test_two_epochs_are_the_oracles(rule, dtype, order, alpha):
+def test_two_epochs_are_the_oracles(rule, dtype):
     """With a last batch that is smaller, and the state carried from one epoch to the next."""
-    training = make_training(rule=rule, dtype=dtype, order=order, weighted=order == "permutation", seed=1, alpha=alpha)
-    before = training.theta.copy()
-    check_epochs(training, rule, 1e-12 if dtype == "float64" else 2e-5, epochs=2)
-    assert np.abs(training.theta - before).max() > 0.01
-    mean, batch_mean, penalty = epoch_losses(training.work)[0]
-    assert (mean == pytest.approx(batch_mean, rel=1e-9)) == (order != "permutation")
-    assert (penalty > 0) == (alpha > 0)
-    assert progress(training.state) == (2 * -(-expected_rows(training) // 5), expected_rows(training), "running")
+    for alpha in [0.0, 0.5]:
+        for order in ["none", "permutation", "sample"]:
+            training = make_training(rule=rule, dtype=dtype, order=order, weighted=order == "permutation", seed=1, alpha=alpha)
+            before = training.theta.copy()
+            check_epochs(training, rule, 1e-12 if dtype == "float64" else 2e-5, epochs=2)
+            assert np.abs(training.theta - before).max() > 0.01
+            mean, batch_mean, penalty = epoch_losses(training.work)[0]
+            assert (mean == pytest.approx(batch_mean, rel=1e-9)) == (order != "permutation")
+            assert (penalty > 0) == (alpha > 0)
+            assert progress(training.state) == (2 * -(-expected_rows(training) // 5), expected_rows(training), "running")
 
 
 BOUNDED = ["sigmoid", "tanh", "softmax"]
@@ -80,8 +81,6 @@ def test_any_epoch_is_the_oracles(data):
 
 @pytest.mark.plain
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("rule", ["sgd", "adam"])
-@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
     ("hidden", "output", "loss"),
     [
@@ -97,19 +96,23 @@ def test_any_epoch_is_the_oracles(data):
         ("elu", "softplus", "squared_error"),
     ],
 )
-def test_sums_of_squares_counts_and_exponentials(hidden, output, loss, rule, weighted, dtype):
-    options = {"activation": hidden, "output_activation": output, "loss": loss}
-    training = make_training(rule=rule, dtype=dtype, weighted=weighted, order="permutation", seed=2, alpha=0.1, **options)
-    training.X /= 4
-    if loss == "poisson":
-        training.T[:] = np.floor(3 * training.T)
-        assert not training.T.all()
-    if loss == "log_loss":
-        training.T[:] = np.eye(2)[training.T[:, 0].round().astype(int)]
-    check_epochs(training, rule, 1e-12 if dtype == "float64" else 2e-5, epochs=2)
+def test_sums_of_squares_counts_and_exponentials(hidden, output, loss, dtype):
+    for rule in ["sgd", "adam"]:
+        for weighted in [False, True]:
+            options = {"activation": hidden, "output_activation": output, "loss": loss}
+            training = make_training(
+                rule=rule, dtype=dtype, weighted=weighted, order="permutation", seed=2, alpha=0.1, **options
+            )
+            training.X /= 4
+            if loss == "poisson":
+                training.T[:] = np.floor(3 * training.T)
+                assert not training.T.all()
+            if loss == "log_loss":
+                training.T[:] = np.eye(2)[training.T[:, 0].round().astype(int)]
+            check_epochs(training, rule, 1e-12 if dtype == "float64" else 2e-5, epochs=2)
 
 
-@pytest.mark.parametrize("order", ["none", "permutation"])
+@pytest.mark.parametrize("order", [pytest.param("none", marks=pytest.mark.full), "permutation"])
 def test_batches_longer_than_a_block(order):
     """A network wide enough works through its batch in blocks that stay in cache."""
     training = make_training([2, 600, 520, 1], n=270, batch_size=262, order=order, weighted=True, rule="momentum")
@@ -131,10 +134,12 @@ def test_batches_in_groups_are_the_oracles(rule, order, dtype):
     assert steps_taken(training.state) == 3
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("rule", "bias"), [*((rule, True) for rule in RULES), ("sgd", False), ("adam", False)])
-def test_a_penalty_on_many_parameters(rule, bias, dtype):
+@pytest.mark.parametrize(
+    ("rule_and_bias", "dtype"), by_turns([*((rule, True) for rule in RULES), ("sgd", False), ("adam", False)], DTYPES)
+)
+def test_a_penalty_on_many_parameters(rule_and_bias, dtype):
     """More than a whole gradient is kept for: the steps are taken a few rows of a panel at a time."""
+    rule, bias = rule_and_bias
     options = {"weighted": True, "dtype": dtype, "bias": bias, "alpha": 0.5}
     training = make_training([200, 170, 3], n=11, batch_size=4, rule=rule, order="permutation", **options)
     training.theta[:] /= 8

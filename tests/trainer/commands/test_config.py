@@ -9,10 +9,9 @@ pytest.importorskip("sklearn")
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def here(here, monkeypatch):
     monkeypatch.setattr("tileprop.trainer.runs.training.available", lambda module: False)  # pictures take seconds
-    return tmp_path
+    return here
 
 
 @pytest.fixture

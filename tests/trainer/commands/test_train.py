@@ -23,10 +23,9 @@ SETTINGS = ("digits", "--epochs", "60", "--hidden", "16", "--checkpoint-every", 
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
-    return tmp_path
+def here(here, monkeypatch):
+    monkeypatch.setenv("MPLCONFIGDIR", str(here / "matplotlib"))
+    return here
 
 
 def start(*arguments, **options):

@@ -1,5 +1,6 @@
 """Ctrl-C within an estimator's fit: a warning and a usable model; and going on from its checkpoint to the very same bits."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from choosing import by_default
 from numba.core import config
 from sklearn.base import clone
 from tileprop.trainer import InputError, MLPClassifier, MLPRegressor, ModelFormatError, Network, RMSprop, StepDecay
@@ -212,9 +214,13 @@ def test_sparse_rows_and_words(tmp_path):
     assert set(resumed.predict(thin)) <= set(LABELS)
 
 
-@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("most", [None, 7])
+@pytest.mark.parametrize(
+    ("Estimator", "dtype", "most"),
+    by_default(
+        list(itertools.product([MLPClassifier, MLPRegressor], ["float32", "float64"], [None, 7])),
+        [(MLPClassifier, "float32", None), (MLPRegressor, "float64", 7)],
+    ),
+)
 def test_lbfgs(tmp_path, monkeypatch, Estimator, dtype, most):
     """Interrupted three times, the second time before it has come to what is new."""
     path, y = tmp_path / "fit", LABELS if Estimator is MLPClassifier else VALUES

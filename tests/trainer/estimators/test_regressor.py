@@ -19,7 +19,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import estimator_checks_generator
 from tileprop.kernels import register_activation, register_loss
 from tileprop.kernels.activations import activation_registry
 from tileprop.kernels.losses import loss_registry
@@ -165,10 +165,16 @@ def test_early_stopping_on_given_data_by_the_loss(kind):
     assert estimator.network_.loss(X[:20], ONE[:20]) == pytest.approx(min(estimator.validation_loss_curve_), rel=1e-12)
 
 
-def test_scikit_learns_checks_of_an_estimator_with_intervals():
+@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.full)])
+def test_scikit_learns_checks_of_an_estimator_with_intervals(every):
+    """By default one in eight: test_training.py runs them all on an estimator as it is."""
+    estimator = MLPRegressor(loss="gaussian_nll", solver="lbfgs", hidden_layer_sizes=(4,), max_iter=12)
+    checks = list(estimator_checks_generator(estimator))
+    assert len(checks) > 40
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        check_estimator(MLPRegressor(loss="gaussian_nll", solver="lbfgs", hidden_layer_sizes=(4,), max_iter=12))
+        for given, check in checks[::every]:
+            check(given)
 
 
 # Copies, searches, arguments --------------------------------------------------------------------------------------------------
@@ -370,3 +376,28 @@ def test_in_another_process(own, tmp_path):
     error, predicted = run.stdout.splitlines()
     assert "'own_leaky'" in error
     assert predicted == str(estimator.predict(np.zeros((1, 3))).tolist())
+
+
+# Standard deviations ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("targets", TARGETS)
+@pytest.mark.parametrize("unit", [0.2, 5.0])
+def test_standard_deviations_are_in_the_targets_unit(targets, unit):
+    rng = np.random.default_rng(1)
+    y = unit * (TARGETS[targets] + rng.normal(size=TARGETS[targets].shape))
+    estimator = unfitted("gaussian_nll", solver="lbfgs", hidden_layer_sizes=(), alpha=0.0, max_iter=2000, tol=1e-9)
+    same = np.zeros_like(X)
+    mean, std = estimator.fit(same, y).predict(same, return_std=True)
+    assert mean.shape == std.shape == y.shape
+    np.testing.assert_array_equal(mean, estimator.predict(same))
+    np.testing.assert_allclose(std[0], y.std(axis=0), rtol=0.02)
+    lower, upper = estimator.predict_interval(same, coverage=0.6826894921370859)
+    np.testing.assert_allclose((upper - lower) / 2, std, rtol=1e-6)
+
+
+def test_standard_deviations_need_a_loss_that_learns_them():
+    with pytest.raises(InputError, match=r"return_std=True needs loss='gaussian_nll'; .* loss='mae'"):
+        fitted("mae", max_iter=2).predict(X, return_std=True)
+    with pytest.raises(NotFittedError):
+        unfitted("gaussian_nll").predict(X, return_std=True)

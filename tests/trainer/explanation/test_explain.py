@@ -65,11 +65,20 @@ def problems_of(heads):
 
 
 problems = problems_of(HEADS)
-# Every loss over every activation that it goes with, and every activation in a hidden layer; one sample and several.
-ONE_OF_EACH = [
-    make_problem(ACTIVATIONS[i % len(ACTIVATIONS)], head, [2, 3, 2], 1 + i % 2) for i, head in enumerate(HEADS + HEADS[-4:])
-]
-ONE_OF_EACH += [make_problem(hidden, ("identity", "mse"), [1, 2, 1], 1) for hidden in ACTIVATIONS]
+
+
+@pytest.fixture(scope="module")
+def one_of_each():
+    """Every loss over every activation that it goes with, and every activation in a hidden layer; one sample and several."""
+    problems = [
+        make_problem(ACTIVATIONS[i % len(ACTIVATIONS)], head, [2, 3, 2], 1 + i % 2) for i, head in enumerate(HEADS + HEADS[-4:])
+    ]
+    return problems + [make_problem(hidden, ("identity", "mse"), [1, 2, 1], 1) for hidden in ACTIVATIONS]
+
+
+@pytest.fixture(scope="module")
+def pages(one_of_each):
+    return [explain(*problem) for problem in one_of_each]
 
 
 def quantities(page):
@@ -233,13 +242,13 @@ def assert_arithmetic_is_true(page):
         assert math.isclose(value, float(right), rel_tol=5e-4, abs_tol=1e-7), (left, right)
 
 
-@pytest.mark.parametrize("problem", ONE_OF_EACH)
-def test_every_line_of_arithmetic_is_true(problem):
-    page = explain(*problem)
-    assert_arithmetic_is_true(page)
-    assert len(arithmetic(page)) >= 10
-    for left, right in arithmetic(page):
-        assert f"`{left} = {right}`" in page.markdown()
+def test_every_line_of_arithmetic_is_true(pages):
+    for page in pages:
+        assert_arithmetic_is_true(page)
+        assert len(arithmetic(page)) >= 10
+        markdown = page.markdown()
+        for left, right in arithmetic(page):
+            assert f"`{left} = {right}`" in markdown
 
 
 @given(problems)
@@ -307,10 +316,13 @@ def as_call(formula):
     return as_call(f"{formula[:start]}where({condition}, {then}, {other}){formula[end:]}")
 
 
-@pytest.mark.parametrize("problem", ONE_OF_EACH)
-def test_every_formula_is_true(problem):
+def test_every_formula_is_true(pages):
     """With the page's figures for the symbols in it, each formula gives its own figure."""
-    page = explain(*problem)
+    for page in pages:
+        assert_formulas_are_true(page)
+
+
+def assert_formulas_are_true(page):
     formulas = [(q.formula.text.split(" = "), np.asarray(q.value)) for q in quantities(page)]
     symbols = {name.removesuffix("[j]"): value for (name, *_), value in formulas}
     # The formulas of softmax are about single entries; its arithmetic is tested above.
@@ -345,26 +357,24 @@ SPELLINGS = [
 ]
 
 
-@pytest.mark.parametrize("problem", ONE_OF_EACH)
-def test_both_spellings_of_a_formula_agree(problem):
+def test_both_spellings_of_a_formula_agree(pages):
     """But for parentheses and signs of multiplication."""
-    for q in quantities(explain(*problem)):
+    for q in (q for page in pages for q in quantities(page)):
         translated = q.formula.latex
         for pattern, replacement in SPELLINGS:
             translated = re.sub(pattern, replacement, translated)
         assert translated == re.sub(r"[\s*()]", "", q.formula.text)
 
 
-@pytest.mark.parametrize("problem", ONE_OF_EACH)
-def test_text_is_plain(problem):
-    text = explain(*problem).text()
-    assert text.isascii()
-    assert not set(text) & set("$\\`{}")
+def test_text_is_plain(pages):
+    for text in (page.text() for page in pages):
+        assert text.isascii()
+        assert not set(text) & set("$\\`{}")
 
 
-@pytest.mark.parametrize("problem", ONE_OF_EACH)
-def test_markdown_suits_github(problem):
-    assert_markdown_suits_github(explain(*problem))
+def test_markdown_suits_github(pages):
+    for page in pages:
+        assert_markdown_suits_github(page)
 
 
 def assert_markdown_suits_github(page):
@@ -408,10 +418,12 @@ def test_wide_layers_are_abridged():
     assert page.markdown().count(r"\qquad") == 2
 
 
-@pytest.mark.parametrize("problem", ONE_OF_EACH)
-def test_each_slope_is_explained_once(problem):
-    page = " ".join(explain(*problem).text().split())
-    plan = problem[0].plan
+def test_each_slope_is_explained_once(one_of_each, pages):
+    for (network, *_), page in zip(one_of_each, pages, strict=True):
+        assert_slopes_are_explained_once(network.plan, " ".join(page.text().split()))
+
+
+def assert_slopes_are_explained_once(plan, page):
     chained = plan.activations[:-1] if plan.loss in SHORT_CUTS else plan.activations
     for name, opening in {
         "identity": "The identity has slope 1",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from choosing import by_turns
 from inside import hyperparameters, mean_square, rule_of, velocity
 from tileprop.kernels import make_plan
 from tileprop.kernels.training import codes as rules
@@ -134,9 +135,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("n_threads", [1, 3])
-@pytest.mark.parametrize("sizes", [(4, 7, 2), (4, 200, 190, 2)])  # the second has too many parameters to be taken at once
+# The second network has too many parameters to be taken at once.
+@pytest.mark.parametrize("sizes", [(4, 7, 2), (4, 200, 190, 2)])
+@pytest.mark.parametrize(("case", "n_threads"), by_turns(list(CASES), [1, 3]))
 def test_steps_are_those_written_out(case, n_threads, sizes):
     optimizer, step, options = CASES[case]
     trained = small(sizes)

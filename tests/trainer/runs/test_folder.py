@@ -7,13 +7,7 @@ from tileprop.trainer import InputError
 from tileprop.trainer.runs.folder import CHECKPOINT, RunFolder
 from tileprop.trainer.runs.record import read_record, write_record
 
-pytestmark = pytest.mark.plain
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = [pytest.mark.plain, pytest.mark.usefixtures("here")]
 
 
 @pytest.fixture

@@ -20,10 +20,9 @@ SMALL = {"epochs": 6, "hidden": (4,), "n_samples": 60}
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def here(here, monkeypatch):
     monkeypatch.setattr(training, "available", lambda module: False)  # pictures take seconds
-    return tmp_path
+    return here
 
 
 @pytest.fixture

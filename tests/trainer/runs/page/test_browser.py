@@ -3,15 +3,14 @@
 import html
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
+from browser import BROWSER, NO_BROWSER
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-pytestmark = [pytest.mark.plain, pytest.mark.skipif(BROWSER is None, reason="there is no Chromium or Chrome")]
+pytestmark = [pytest.mark.plain, pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)]
 
 WIDTHS = (400, 1280)
 FLAGS = (

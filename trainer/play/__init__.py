@@ -1,0 +1,1 @@
+"""`tileprop play`: a local page on which a small network is trained while its parts are drawn."""

@@ -54,6 +54,13 @@ class LossCurveDisplay:
     lines_ : list of matplotlib Line2D
         Training loss, validation loss and validation scores, those that are given: solid, dashed and dotted, each in a
         colour of its own.
+
+    Examples
+    --------
+    >>> from tileprop import LossCurveDisplay
+    >>> display = LossCurveDisplay(loss_curve=[0.9, 0.5, 0.4], validation_loss_curve=[0.8, 0.6, 0.7]).plot()
+    >>> [line.get_label() for line in display.lines_]
+    ['training loss', 'validation loss']
     """
 
     ax_: Any

@@ -32,7 +32,7 @@ SAFE = 0.1
 class LearningRates:
     """What `find_learning_rate` found: losses against learning rates, and a suggestion.
 
-    Attributes
+    Parameters
     ----------
     rates : ndarray of shape (n,)
         Learning rates that were tried, rising.
@@ -42,6 +42,13 @@ class LearningRates:
 
     suggestion : float
         A learning rate to begin with: a tenth of the one at the lowest loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop import LearningRates
+    >>> LearningRates(np.array([0.01, 0.1, 1.0]), np.array([0.9, 0.5, 0.8]), suggestion=0.01)
+    LearningRates(suggestion=0.01, 3 rates from 0.01 to 1)
     """
 
     rates: np.ndarray

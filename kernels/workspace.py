@@ -60,6 +60,7 @@ HEADER = record_type(
     ("input_deltas", np.int64),
     ("input_stride", np.int64),  # from one row of input_deltas to the next
     ("tangents", np.int64),  # a second copy of `numbers`, which holds directional derivatives of what lies in the first
+    ("sparse", np.bool_),  # whether there is no room for inputs that are gathered
     ("any_frozen", np.bool_),
     ("any_dropout", np.bool_),
     ("has_derivatives", np.bool_),  # whether there is room for derivatives to inputs and targets, and of single rows
@@ -185,11 +186,12 @@ def make_workspace(
     *,
     derivatives: bool = False,
     curvature: bool = False,
+    sparse: bool = False,
 ) -> Workspace:
     """Scratch memory for `plan` with batches of `batch_size` rows in float32 or float64, for at most n_threads threads.
 
     derivatives: with room for those to inputs, to targets and of single rows; curvature: and for second ones, twice as much
-    memory.
+    memory. sparse: for kernels that take sparse rows, with no room for dense ones.
 
     The plan's activations and loss are compiled, or read from the disk cache, where that has not happened yet.
 
@@ -204,12 +206,12 @@ def make_workspace(
     copy_fields(plan.layers, layers)
     top = header[0]
     top.n_threads, top.thread, top.threads, top.batch_rows = threads, 0, 1, batch
-    top.has_derivatives, top.has_tangents = derivatives or curvature, curvature
+    top.has_derivatives, top.has_tangents, top.sparse = derivatives or curvature, curvature, sparse
     _find_kernels(top, layers, real)
     places = Places(CACHE_LINE // real.itemsize)
     _place_parameters(top, layers, places, real)
     kept = sum(int(layer.stride) for layer in layers if activation_registry.with_code(int(layer.activation)).from_input)
-    row_numbers = plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers.stride.sum()) + kept
+    row_numbers = (0 if sparse else plan.sizes[0]) + plan.n_targets + 1 + 2 * int(layers.stride.sum()) + kept
     cut_batches(top, row_numbers, int(layers.stride.max()))
     _place_sums(top, layers, places, real)
     top.loss_parameters = places.take(len(plan.loss_parameters))
@@ -273,7 +275,7 @@ def _place_sums(top: Any, layers: Any, places: Places, real: np.dtype[Any]) -> N
 def _place_chunk(top: Any, layers: Any, places: Places) -> None:
     """The memory of a chunk, one for each thread where chunks are taken in groups."""
     begin, rows = places.end, top.chunk_rows
-    top.inputs, top.targets = places.take(rows * layers[0].n_in), places.take(rows * top.n_targets)
+    top.inputs, top.targets = places.take(0 if top.sparse else rows * layers[0].n_in), places.take(rows * top.n_targets)
     top.row_weights = places.take(rows)
     top.stack_rows = max(rows, STACKED_ROWS) if top.has_derivatives else rows
     for layer in layers:

@@ -19,6 +19,7 @@ from .errors import InputError
 from .initial import initial_theta
 from .layers import layer_by_layer
 from .other_names import meant_by_network
+from .sparse_inputs import SparseInputs
 from .threads.long_calls import answering
 from .threads.number import step_seconds
 
@@ -204,6 +205,8 @@ class Model:
     def _loss(self, plan: Plan, X: np.ndarray, T: np.ndarray, weight: np.ndarray, grad: np.ndarray) -> float:
         """grad: like theta, OUT, or empty."""
         seconds = len(X) * self.seconds_a_row
+        if isinstance(X, SparseInputs):
+            return X.loss_and_grad(plan, self._theta, T, weight, grad, seconds)
         with self._borrowed(plan, min(len(X), PREDICT_ROWS)) as work:
             return answering(seconds, work, kernels.loss_and_grad, plan, self._theta, X, T, weight, grad)
 
@@ -214,7 +217,8 @@ class Model:
         self, X: ArrayLike, T: ArrayLike, sample_weight: ArrayLike | None, prefix: str = ""
     ) -> tuple[Plan, np.ndarray, np.ndarray, np.ndarray]:
         """X, T and sample weights as kernels take them, and the plan for such targets. `prefix` names them in errors."""
-        X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X")
+        if not isinstance(X, SparseInputs):  # which is checked already
+            X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X")
         if len(X) == 0:
             raise InputError(f"{prefix}X has no rows; give at least one")
         T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T")

@@ -16,22 +16,17 @@ from ..errors import DivergenceError, InputError
 from ..fit.loop import fit
 from ..fit.options import FitOptions
 from ..fit.resuming import Resumed, read_checkpoint
-from ..model import PREDICT_ROWS
 from ..network import Network
+from ..sparse_inputs import SparseInputs
 from ..threads.team import SecondInterrupt
 from .bookkeeping import Bookkeeping, Orders, state_of, with_state
 from .by_lbfgs import ByLBFGS
 from .callback_protocol import WithCallbacks
 from .going_on import check_goes_on
-from .inputs import as_given_targets, in_dtype
+from .inputs import as_given_targets, as_rows, in_dtype
 from .linking import LinkedNetwork
 from .stepping import Stepping
 from .validation import Validating
-
-
-def _dense(X: Any) -> np.ndarray:
-    dense: np.ndarray = X.toarray() if hasattr(X, "toarray") else X
-    return dense
 
 
 def _of_estimator(resumed: Resumed, network: Network) -> dict[str, Any]:
@@ -144,13 +139,10 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = self._linked()
         X = in_dtype("X", X, network.dtype)
-        # A few rows at a time, where they are sparse.
-        blocks = [X]
-        if hasattr(X, "toarray"):
-            X = X.tocsr()
-            blocks = [X[start : start + PREDICT_ROWS].toarray() for start in range(0, X.shape[0], PREDICT_ROWS)]
-        outputs = [network.outputs(np.ascontiguousarray(rows, network.dtype)) for rows in blocks]
-        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        rows = as_rows(X)
+        if isinstance(rows, SparseInputs):
+            return rows.outputs(network.plan, network.theta, len(rows) * network.seconds_a_row)
+        return network.outputs(np.ascontiguousarray(rows, network.dtype))
 
     def _fit_stochastic(
         self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, *scratch_and_incremental: Any
@@ -198,12 +190,12 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
             "progress": False,
             "n_threads": self.n_threads,
             "checkpoint": None if incremental else self.checkpoint,
-            **self._steps_of(network, n, goes_on, resumed),
+            **self._steps_of(network, X, goes_on, resumed),
         }
-        validation_data = (_dense(validation[0]), self._targets(validation[3], "y_val"), validation[2]) if validates else None
+        validation_data = (as_rows(validation[0]), self._targets(validation[3], "y_val"), validation[2]) if validates else None
         try:
             tasks.begin_epoch()
-            fit(network, _dense(X), self._targets(y), sample_weight, validation_data, FitOptions(**options), resumed)
+            fit(network, as_rows(X), self._targets(y), sample_weight, validation_data, FitOptions(**options), resumed)
         except SecondInterrupt:
             raise
         except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import numpy as np
 from ...kernels import loss_and_grad, make_workspace
 from ..errors import InputError
 from ..model import Model
+from ..sparse_inputs import SparseInputs
 from ..threads.long_calls import answering
 from .fingerprints import Data
 
@@ -28,10 +29,14 @@ def validation_of(model: Model, data: tuple[Any, ...] | None) -> tuple[Validate 
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise InputError("validation_data must be (X, T) or (X, T, sample_weight)")
     plan, X, T, weight = model.prepared(data[0], data[1], data[2] if len(data) == 3 else None, "validation_data's ")
-    work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
     no_gradient = np.empty(0, model.dtype)
+    arrays: Data = dict(zip(names, (X, T, weight if weight.size else None), strict=True))
+    if isinstance(X, SparseInputs):
+        sparse, seconds = X, len(X) * model.seconds_a_row
+        return lambda: sparse.loss_and_grad(plan, model.theta, T, weight, no_gradient, seconds), arrays
+    work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
 
     def validate() -> float:
         return answering(len(X) * model.seconds_a_row, work, loss_and_grad, plan, model.theta, X, T, weight, no_gradient)
 
-    return validate, dict(zip(names, (X, T, weight if weight.size else None), strict=True))
+    return validate, arrays

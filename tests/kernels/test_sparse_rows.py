@@ -60,7 +60,14 @@ def test_outputs_loss_and_gradient(sizes, n, density, dtype, batch):
         ([20, 7, 2], 50, 8, {}, (), [0.0]),
         ([20, 30, 5, 1], 50, 8, {"momentum": 0.9, "clip_norm": 0.3}, (), [0.0, 0.3]),
         ([20, 30, 5, 1], 50, 50, {"rule": "adam", "alpha": 0.1, "l1": 0.01, "weight_decay": 0.1}, (), [0.5, 0.0]),
-        ([2000, 30, 5, 1], 40, 16, {"rule": "rmsprop", "alpha": 0.1}, (), [0.5, 0.0]),  # its gradient is made in pieces
+        (
+            [2000, 30, 5, 1],
+            40,
+            16,
+            {"momentum": 0.9, "alpha": 0.1, "l1": 0.01},
+            (),
+            [0.5, 0.0],
+        ),  # its gradient is made in pieces
         ([2000, 20, 1], 40, 16, {"rule": "adam"}, (0,), [0.0]),
         ([6, 4, 1], 2600, 2500, {"momentum": 0.5, "alpha": 0.1}, (1,), [0.0]),  # in groups of chunks
     ],

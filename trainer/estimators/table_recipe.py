@@ -54,7 +54,7 @@ class TableRecipe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     >>> from tileprop.trainer import TableRecipe
     >>> frame = pd.DataFrame({"age": [20, 30, None, 40], "sex": ["f", "m", "f", "m"]})
     >>> TableRecipe().fit(frame).get_feature_names_out().tolist()
-    ['age', 'age is missing', 'sex=f', 'sex=m']
+    ['age', 'age from 20 to 30', 'age from 30 to 40', 'age is missing', 'sex=m']
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

@@ -39,6 +39,7 @@ examples:
   tileprop bench crossover --peers jax,numpy           where a peer overtakes ours
   tileprop bench exact                                 sigmoid, tanh and exp for every finite float32
   tileprop bench estimators --tables digits            our MLPClassifier beside scikit-learn's
+  tileprop bench sparse                                training on sparse rows beside scikit-learn's: time and memory
   tileprop bench derivatives --quick                   Jacobians, Hessian products and more beside PyTorch and JAX
   tileprop bench solvers --fits sine,diabetes          Levenberg-Marquardt beside Adam, L-BFGS and SciPy
   tileprop bench latency                               a single row beside NumPy, PyTorch and scikit-learn
@@ -163,6 +164,24 @@ def add_bench_command(subparsers: Any) -> None:
         "--tables", type=Names(TABLES), default=list(TABLES), metavar="NAMES", help=f"of {','.join(TABLES)}"
     )
 
+    sparse = kinds.add_parser(
+        "sparse",
+        help="training on sparse rows beside scikit-learn's: time and peak memory",
+        description="Fit our MLPClassifier and scikit-learn's to the same sparse rows, in turns, each in a process of its own. "
+        "Status 1 where both do not end at the same weights.",
+        allow_abbrev=False,
+    )
+    for option, default, what in (
+        ("rows", 20_000, "rows"),
+        ("columns", 100_000, "columns"),
+        ("entries", 100, "numbers in each row"),
+        ("hidden", 16, "hidden units"),
+        ("epochs", 2, "epochs"),
+        ("repeats", 3, "fits of each side"),
+        ("threads", 1, "of each side"),
+    ):
+        sparse.add_argument(f"--{option}", type=count, default=default, metavar="N", help=f"{what} (default: {default})")
+
     others = kinds.add_parser(
         "derivatives",
         help="Jacobians, per-sample gradients, Hessian-vector products beside PyTorch and JAX",
@@ -273,6 +292,10 @@ def run_bench(args: argparse.Namespace) -> int:
         return run_exact(args.sample)
     if args.benchmark == "estimators":
         return run_estimators(args.tables)
+    if args.benchmark == "sparse":
+        from .sparse import run_sparse
+
+        return run_sparse((args.rows, args.columns, args.entries), args.hidden, args.epochs, args.repeats, args.threads)
     if args.benchmark == "derivatives":
         dtypes = ("float64", "float32") if args.dtype == "both" else (args.dtype,)
         peers = [derivatives.PEERS[name] for name in args.peers]

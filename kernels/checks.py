@@ -6,6 +6,8 @@ follow the sentence.
 
 from __future__ import annotations
 
+import numpy as np
+
 from .compiler.jit import leaf
 from .training.codes import MOMENTUM, NESTEROV, SGD
 
@@ -101,6 +103,47 @@ def check_rows(net, X, T, weight):
         raise ValueError("T has the wrong number of columns for this plan (given, needed)", T.shape[1], n_targets)
     if weight.size != 0 and weight.size != X.shape[0]:
         raise ValueError("weight needs one entry for each row of X, or none at all (given, needed)", weight.size, X.shape[0])
+
+
+@leaf
+def check_sparse_rows(net, X, T, weight):
+    """SparseRows X, T and weight have as many rows, T the network's columns, and X's entries lie within bounds."""
+    n, n_in = X.starts.size - 1, net.layers[0].n_in
+    if n <= 0:
+        raise ValueError("sparse_X is empty; give at least one row (given, needed)", n, 1)
+    if T.shape[0] != n:
+        raise ValueError("T needs as many rows as sparse_X (given, needed)", T.shape[0], n)
+    if T.shape[1] != net.header.n_targets:
+        raise ValueError("T has the wrong number of columns for this plan (given, needed)", T.shape[1], net.header.n_targets)
+    if weight.size != 0 and weight.size != n:
+        raise ValueError("weight needs one entry for each row, or none at all (given, needed)", weight.size, n)
+    check_entries(X, n_in)
+
+
+@leaf
+def check_sparse_outputs(net, X, Y):
+    """SparseRows X and Y (rows, n_out) fit."""
+    n, n_out = X.starts.size - 1, net.layers[net.header.n_layers - 1].n_out
+    if Y.shape[0] != n:
+        raise ValueError("Y needs as many rows as sparse_X (given, needed)", Y.shape[0], n)
+    if Y.shape[1] != n_out:
+        raise ValueError("Y has the wrong number of columns for this plan (given, needed)", Y.shape[1], n_out)
+    check_entries(X, net.layers[0].n_in)
+
+
+@leaf
+def check_entries(X, n_in):
+    """The entries of SparseRows X lie within its arrays and within n_in columns."""
+    if X.columns.size != X.values.size:
+        raise ValueError("sparse_X.columns needs one entry for each value (given, needed)", X.columns.size, X.values.size)
+    before = np.int64(0)
+    for i in range(X.starts.size):
+        if X.starts[i] < before or X.starts[i] > X.values.size:
+            raise ValueError("sparse_X.starts must rise, from 0 to the number of entries (given, before)", X.starts[i], before)
+        before = X.starts[i]
+    for k in range(X.starts[0], before):
+        if X.columns[k] < 0 or X.columns[k] >= n_in:
+            raise ValueError("sparse_X names a column that the network does not have (given, columns)", X.columns[k], n_in)
 
 
 @leaf

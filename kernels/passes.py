@@ -208,10 +208,15 @@ def multiply_by_slopes(net, layer, block, deltas):
 
 @leaf
 def forward_rows(net, X, block, dropout):
-    """Activations of all layers for a block's rows of inputs, X an Operand; of each layer after the first, X is what the one
-    below gives. dropout: of the step, `Dropout`."""
+    """Activations of all layers for a block's rows of inputs, X an Operand. dropout: of the step, `Dropout`."""
+    forward_from(net, X, block, dropout, 0)
+
+
+@leaf
+def forward_from(net, X, block, dropout, lowest):
+    """Activations of the layers from `lowest` on, which takes in X; each layer above takes in what the one below gives."""
     memory = net.memory
-    for l in range(net.header.n_layers):
+    for l in range(lowest, net.header.n_layers):
         layer = net.layers[l]
         weights, z = weights_at(layer, net.header.parameters), rows_at(layer.preactivations, layer, block)
         biases = ByRows(net.header.parameters + layer.biases, 0, block.rows)
@@ -295,8 +300,14 @@ def add_gradient(net, X, block, deltas, into, team, dropout):
     The whole sum is made before it is added, so that weights are rounded once a step. deltas: where those of the rows begin,
     as `block.memory` for the activations. Each thread takes some rows of each layer's weights, and some layers' biases.
     """
+    add_gradient_from(net, X, block, deltas, into, team, dropout, 0)
+
+
+@leaf
+def add_gradient_from(net, X, block, deltas, into, team, dropout, lowest):
+    """The same for the layers from `lowest` on. X: the inputs of layer 0."""
     memory = net.memory
-    for l in range(net.header.n_layers):
+    for l in range(lowest, net.header.n_layers):
         layer = net.layers[l]
         if layer.frozen:
             continue

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from .checks import check_one, check_outputs, check_parameters, check_workspace
+from .checks import check_one, check_outputs, check_parameters, check_sparse_outputs, check_workspace
 from .compiler.jit import kernel, leaf
-from .llvm import call_activation, held_matrix, matrix, span, unowned
+from .inputs import forward_inputs
+from .llvm import call_activation, empty_integers, held_matrix, matrix, span, unowned
 from .passes import Block, Net, forward_rows, inputs_of, pack_parameters
+from .sparse_rows import SparseBatch, unowned_rows
 from .training.barrier import abandoned
 from .training.dropout import no_dropout
 
@@ -194,6 +196,23 @@ def forward(plan, theta, X, work):
     """
     load_parameters(plan, theta, work)
     return forward_loaded(plan, X, work)
+
+
+@kernel(read_only="theta", written="Y")
+def predict_sparse(plan, theta, sparse_X, Y, work):
+    """Y (n, n_out) OUT, the network's outputs for SparseRows, any number of rows. work: may be made with sparse=True."""
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_workspace(plan, net)
+    check_parameters(net, theta, theta)
+    check_sparse_outputs(net, sparse_X, Y)
+    pack_parameters(net, theta, net.header.parameters)
+    X, n = unowned_rows(sparse_X), Y.shape[0]
+    for start in range(0, n, net.header.block_rows):
+        if abandoned(net):
+            break
+        block = Block(0, 0, min(net.header.block_rows, n - start))
+        forward_inputs(net, None, SparseBatch(X, empty_integers(), start), block, no_dropout())
+        take_outputs(net, block, Y, start)
 
 
 # One row: for loops that need one answer at a time ------------------------------------------------------------------------

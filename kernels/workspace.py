@@ -60,6 +60,7 @@ HEADER = record_type(
     ("input_deltas", np.int64),
     ("input_stride", np.int64),  # from one row of input_deltas to the next
     ("tangents", np.int64),  # a second copy of `numbers`, which holds directional derivatives of what lies in the first
+    ("sparse", np.bool_),  # whether there is no room for inputs that are gathered
     ("any_frozen", np.bool_),
     ("any_dropout", np.bool_),
     ("has_derivatives", np.bool_),  # whether there is room for derivatives to inputs and targets, and of single rows
@@ -249,6 +250,7 @@ def make_workspace(
     *,
     derivatives: bool = False,
     curvature: bool = False,
+    sparse: bool = False,
 ) -> Workspace:
     """Make the scratch memory that kernels need for a plan.
 
@@ -268,6 +270,8 @@ def make_workspace(
         Whether to make room for derivatives to inputs and targets, for Jacobians and for the gradients of single rows.
     curvature : bool, default=False
         Whether to make room for second derivatives too, which takes twice as much memory.
+    sparse : bool, default=False
+        Whether it is for kernels that take sparse rows, with no room for dense ones.
 
     Returns
     -------
@@ -299,12 +303,12 @@ def make_workspace(
     copy_fields(plan.layers, layers)
     top = header[0]
     top.n_threads, top.thread, top.threads, top.batch_rows = threads, 0, 1, batch
-    top.has_derivatives, top.has_tangents = derivatives or curvature, curvature
+    top.has_derivatives, top.has_tangents, top.sparse = derivatives or curvature, curvature, sparse
     _find_kernels(top, layers, real)
     places = Places(CACHE_LINE // real.itemsize)
     _place_parameters(top, layers, places, real)
     kept = sum(int(layer.stride) for layer in layers if activation_registry.with_code(int(layer.activation)).from_input)
-    row_numbers = plan.sizes[0] + plan.n_targets + 1 + 2 * int(layers.stride.sum()) + kept
+    row_numbers = (0 if sparse else plan.sizes[0]) + plan.n_targets + 1 + 2 * int(layers.stride.sum()) + kept
     cut_batches(top, row_numbers, int(layers.stride.max()))
     _place_sums(top, layers, places, real)
     top.loss_parameters = places.take(len(plan.loss_parameters))
@@ -368,7 +372,7 @@ def _place_sums(top: Any, layers: Any, places: Places, real: np.dtype[Any]) -> N
 def _place_chunk(top: Any, layers: Any, places: Places) -> None:
     """The memory of a chunk, one for each thread where chunks are taken in groups."""
     begin, rows = places.end, top.chunk_rows
-    top.inputs, top.targets = places.take(rows * layers[0].n_in), places.take(rows * top.n_targets)
+    top.inputs, top.targets = places.take(0 if top.sparse else rows * layers[0].n_in), places.take(rows * top.n_targets)
     top.row_weights = places.take(rows)
     top.stack_rows = max(rows, STACKED_ROWS) if top.has_derivatives else rows
     for layer in layers:

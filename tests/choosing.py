@@ -10,11 +10,7 @@ import pytest
 
 def by_default(cases: Sequence[Any], chosen: Sequence[Any]) -> list[Any]:
     """The chosen ones; the others with the marker `full`."""
-    return [case if case in chosen else pytest.param(*_parts(case), marks=pytest.mark.full) for case in cases]
-
-
-def _parts(case: Any) -> tuple[Any, ...]:
-    return case if isinstance(case, tuple) else (case,)
+    return [case if case in chosen else pytest.param(case, marks=pytest.mark.full) for case in cases]
 
 
 def by_turns(names: Sequence[Any], others: Sequence[Any], first: int = 0) -> list[Any]:

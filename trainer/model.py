@@ -21,6 +21,7 @@ from .initial import initial_theta
 from .labels import Label, checked_classes
 from .layers import layer_by_layer
 from .other_names import meant_by_network, suggesting
+from .sparse_inputs import SparseInputs
 from .threads.long_calls import answering
 from .threads.number import step_seconds
 
@@ -370,6 +371,8 @@ class Model:
         """`loss` for what `prepared` gave. grad: like theta, OUT, or None."""
         grad = np.empty(0, self.dtype) if grad is None else grad
         seconds = len(X) * self.seconds_a_row
+        if isinstance(X, SparseInputs):
+            return X.loss_and_grad(plan, self._theta, T, weight, grad, seconds)
         with self._borrowed(plan, min(len(X), PREDICT_ROWS)) as work:
             return answering(seconds, work, kernels.loss_and_grad, plan, self._theta, X, T, weight, grad)
 
@@ -388,7 +391,8 @@ class Model:
 
         prefix: of their names in errors. classes: instead of the network's own.
         """
-        X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X")
+        if not isinstance(X, SparseInputs):  # which is checked already
+            X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X")
         if len(X) == 0:
             raise InputError(f"{prefix}X has no rows; give at least one")
         T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T", classes or self._classes)

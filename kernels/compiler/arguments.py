@@ -18,8 +18,13 @@ _DIMENSIONS = {
     **dict.fromkeys("X Y T dX dY dT D G N W dW Z".split(), 2),
     "J": 3,
 }
-# Their class, and the field that has the dtype they are made for.
-_TUPLES = {"plan": ("Plan", ""), "state": ("State", "velocity"), "work": ("Workspace", "numbers")}
+# Their class, what makes it, and the field that has the dtype they are made for.
+_TUPLES = {
+    "plan": ("Plan", "make_plan", ""),
+    "state": ("State", "make_state", "velocity"),
+    "work": ("Workspace", "make_workspace", "numbers"),
+    "sparse_X": ("SparseRows", "make_sparse_rows", "values"),
+}
 
 
 def declared_read_only(kernel: str, name: str, given: Any) -> Any:
@@ -43,12 +48,12 @@ def check_arguments(kernel: str, given: Mapping[str, Any], read_only: Set[str], 
     given: the types of all arguments by their names. read_only, written: which are arrays.
     """
     made_for: dict[str, Any] = {}
-    for name, (kind, field) in _TUPLES.items():
+    for name, (kind, maker, field) in _TUPLES.items():
         if name not in given:
             continue
         tuple_type = given[name]
         if not isinstance(tuple_type, types.NamedTuple) or tuple_type.instance_class.__name__ != kind:
-            raise TypingError(f"{kernel}: argument {name} is {tuple_type}; make_{kind.lower()} makes what it must be")
+            raise TypingError(f"{kernel}: argument {name} is {tuple_type}; {maker} makes what it must be")
         if field:
             made_for[name] = tuple_type.types[tuple_type.fields.index(field)].dtype
     for name, array in given.items():

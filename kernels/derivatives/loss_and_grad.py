@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..checks import check_parameters
+from ..checks import check_loss, check_parameters, check_sparse_rows, check_workspace
 from ..compiler.jit import kernel
-from ..llvm import span, unowned
-from ..passes import Into, Net, Targets, add_gradient, inputs_of, unpack_parameters
+from ..inputs import add_inputs_gradient, forward_inputs
+from ..llvm import empty_integers, span, unowned
+from ..passes import Block, Into, Net, Targets, add_gradient, backward_rows, inputs_of, unpack_parameters
+from ..sparse_rows import SparseBatch, unowned_rows
 from ..training.barrier import abandoned, single_thread
 from ..training.dropout import no_dropout
 from .chain import (
@@ -16,6 +18,7 @@ from .chain import (
     block_loss,
     check_with_loss,
     forward_block,
+    load,
     load_unless_one,
     scale_of,
 )
@@ -85,5 +88,34 @@ def loss_and_grad(plan, theta, X, T, weight, grad, work):
                 into = Into(header.sums, net.memory.dtype.type(1.0), start > 0)
                 add_gradient(net, inputs, block, 0, into, team, no_dropout())
     if wanted and n > 1:
+        unpack_parameters(net, grad, header.sums)
+    return total * scale
+
+
+@kernel(read_only="theta T weight", written="grad")
+def sparse_loss_and_grad(plan, theta, sparse_X, T, weight, grad, work):
+    """`loss_and_grad` for SparseRows: they go to the first layer's products as they are. work: may be made with sparse=True."""
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_workspace(plan, net)
+    check_parameters(net, theta, theta)
+    check_loss(plan, net)
+    check_sparse_rows(net, sparse_X, T, weight)
+    header, n, wanted = net.header, T.shape[0], grad.size > 0
+    if wanted:
+        check_parameters(net, theta, grad)
+    load(net, theta, 1 if wanted else header.n_layers)
+    X, targets, weights = unowned_rows(sparse_X), unowned(T), unowned(weight)
+    scale, total, team = scale_of(weight, n), np.float64(0.0), single_thread(net)
+    for start in range(0, n, header.block_rows):
+        if abandoned(net):
+            break
+        block, batch = Block(0, 0, min(header.block_rows, n - start)), SparseBatch(X, empty_integers(), start)
+        forward_inputs(net, None, batch, block, no_dropout())
+        total += block_loss(net, Targets(targets, weights, start, scale), block)
+        if wanted:
+            backward_rows(net, block, no_dropout())
+            into = Into(header.sums, net.memory.dtype.type(1.0), start > 0)
+            add_inputs_gradient(net, None, batch, block, 0, into, team, no_dropout())
+    if wanted:
         unpack_parameters(net, grad, header.sums)
     return total * scale

@@ -11,21 +11,21 @@ from typing import NamedTuple
 import numpy as np
 
 from ..compiler.jit import leaf
+from ..inputs import Inputs, add_inputs_gradient, forward_inputs
 from ..llvm import copy, matrix, span, unowned
 from ..matrices import Operand, read_only, weighted_norms
 from ..passes import (
     Block,
     Into,
     Targets,
-    add_gradient,
     backward_rows,
-    forward_rows,
     inputs_of,
     loss_and_deltas,
     numbers_of_layers,
     sum_of_losses,
     weights_at,
 )
+from ..sparse_rows import SparseBatch, SparseRows, unowned_rows
 from .barrier import abandoned, is_ours, share, single_thread, wait_for_all
 from .clipping import add_squared_lengths, clipped_step, whole_gradient
 from .codes import DIVERGED, RUNNING, STOPPED
@@ -35,12 +35,16 @@ from .step import Step, take_part
 
 
 class Rows(NamedTuple):
-    """What a network is trained on: X (n, n_in), T (n, n_targets), weight (n) or empty, order (m) row numbers or empty."""
+    """What a network is trained on: X (n, n_in), T (n, n_targets), weight (n) or empty, order (m) row numbers or empty.
 
-    X: np.ndarray
+    sparse: the inputs as SparseRows, where X is None; or None.
+    """
+
+    X: np.ndarray | None
     T: np.ndarray
     weight: np.ndarray
     order: np.ndarray
+    sparse: SparseRows | None
 
 
 class Batch(NamedTuple):
@@ -54,7 +58,13 @@ class Batch(NamedTuple):
 @leaf
 def rows_of(X, T, weight, order):
     """The arrays of a kernel's call, which count no reference to their owners: these outlive the call."""
-    return Rows(unowned(X), unowned(T), unowned(weight), unowned(order))
+    return Rows(unowned(X), unowned(T), unowned(weight), unowned(order), None)
+
+
+@leaf
+def sparse_rows_of(X, T, weight, order):
+    """The same for SparseRows X."""
+    return Rows(None, unowned(T), unowned(weight), unowned(order), unowned_rows(X))
 
 
 @leaf(read_only="vector")
@@ -83,13 +93,20 @@ def batch_weight(rows, start, stop):
 
 
 @leaf
-def gather_block(net, rows, batch, first, block):
-    """A block's rows into its chunk's memory; their inputs and targets there. first: the first row's position in the batch."""
+def gather_inputs(net, X, batch, first, block, order):
+    """A block's rows of X into its chunk's memory, and what they are there. first: the first row's position in the batch."""
+    memory, n_in = net.memory, net.layers[0].n_in
+    inputs = block.memory + net.header.inputs + block.first * n_in
+    gather(memory, inputs, span(X, 0, X.size), span(order, batch.start + first, block.rows), n_in)
+    return Operand(read_only(memory), inputs, n_in, 1)
+
+
+@leaf
+def gather_targets(net, rows, batch, first, block):
+    """The targets and weights of a block's rows, likewise."""
     header, memory = net.header, net.memory
-    n_in, columns = net.layers[0].n_in, header.n_targets
+    columns, targets = header.n_targets, block.memory + header.targets
     order = span(rows.order, batch.start + first, block.rows)
-    inputs, targets = block.memory + header.inputs, block.memory + header.targets
-    gather(memory, inputs + block.first * n_in, span(rows.X, 0, rows.X.size), order, n_in)
     gather(memory, targets + block.first * columns, span(rows.T, 0, rows.T.size), order, columns)
     weight = rows.weight
     if weight.size:
@@ -97,8 +114,19 @@ def gather_block(net, rows, batch, first, block):
         gather(memory, weights + block.first, weight, order, 1)
         weight = read_only(span(memory, weights, header.chunk_rows))
     T = read_only_matrix(memory, targets, header.chunk_rows, columns)
-    X = Operand(read_only(memory), inputs + block.first * n_in, n_in, 1)
-    return X, Targets(T, weight, block.first, batch.scale)
+    return Targets(T, weight, block.first, batch.scale)
+
+
+@leaf
+def inputs_of_block(net, dense, sparse, batch, first, block, order):
+    """Of a block's rows, `first` being the first one's position in the batch, as Inputs. dense, sparse: of `Rows`."""
+    if dense is not None:
+        X = Inputs(inputs_of(net, dense, batch.start + first), None)
+        if order.size:
+            X = Inputs(gather_inputs(net, dense, batch, first, block, order), None)
+    if sparse is not None:
+        X = Inputs(None, SparseBatch(sparse, order, batch.start + first))
+    return X
 
 
 @leaf
@@ -108,22 +136,29 @@ def deltas_of_block(net, rows, batch, first, block, dropout):
     dropout: of the step.
     """
     here = Dropout(dropout.active, dropout.key, first)
-    X = inputs_of(net, rows.X, batch.start + first)
     targets = Targets(rows.T, rows.weight, batch.start + first, batch.scale)
+    X = inputs_of_block(net, rows.X, rows.sparse, batch, first, block, rows.order)
     if rows.order.size:
-        X, targets = gather_block(net, rows, batch, first, block)
-    forward_rows(net, X, block, here)
+        targets = gather_targets(net, rows, batch, first, block)
+    forward_inputs(net, X.dense, X.sparse, block, here)
     loss_and_deltas(net, targets, first, block)
     backward_rows(net, block, here)
 
 
 @leaf
-def chunk_inputs(net, rows, start, memory):
-    """The inputs of the rows from `start` on, or where they were gathered, in the chunk's memory from place `memory` on."""
-    n_in = net.layers[0].n_in
-    if rows.order.size:
-        return Operand(read_only(net.memory), memory + net.header.inputs, n_in, 1)
-    return inputs_of(net, rows.X, start)
+def chunk_inputs(net, dense, sparse, order, start, memory):
+    """The inputs of the rows from `start` on, as Inputs. dense, sparse: of `Rows`.
+
+    memory: where the chunk's memory begins, in which dense rows lie that were gathered.
+    """
+    if dense is not None:
+        n_in = net.layers[0].n_in
+        X = Inputs(inputs_of(net, dense, start), None)
+        if order.size:
+            X = Inputs(Operand(read_only(net.memory), memory + net.header.inputs, n_in, 1), None)
+    if sparse is not None:
+        X = Inputs(None, SparseBatch(sparse, order, start))
+    return X
 
 
 @leaf
@@ -145,8 +180,9 @@ def gradients_of_groups(net, rows, batch, n_groups, team, dropout):
                     return
                 block = Block(memory, row, min(header.block_rows, count - row))
                 deltas_of_block(net, rows, batch, first + row, block, dropout)
-            X, whole = chunk_inputs(net, rows, batch.start + first, memory), Block(memory, 0, count)
-            add_gradient(net, X, whole, memory, Into(target, one, chunk > first_chunk), this_thread, dropout)
+            X = chunk_inputs(net, rows.X, rows.sparse, rows.order, batch.start + first, memory)
+            whole, into = Block(memory, 0, count), Into(target, one, chunk > first_chunk)
+            add_inputs_gradient(net, X.dense, X.sparse, whole, memory, into, this_thread, dropout)
 
 
 @leaf
@@ -226,7 +262,8 @@ def train_batches(net, rows, state, team, barriers, step, record):
         step += 1
         sizes = step_sizes(rule, hyper, step, real)
         penalties = penalty_factors(hyper, scale, real)
-        here = Step(chunk_inputs(net, rows, start, 0), Block(0, 0, count), n_groups, rule, sizes, penalties)
+        X = chunk_inputs(net, rows.X, rows.sparse, rows.order, start, 0)
+        here = Step(X, Block(0, 0, count), n_groups, rule, sizes, penalties)
         if hyper.clip_norm == 0.0:
             take_part(net, here, team, dropout)
         else:

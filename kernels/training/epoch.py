@@ -12,6 +12,7 @@ from ..checks import (
     check_loss,
     check_parameters,
     check_rows,
+    check_sparse_rows,
     check_team,
     check_training,
     check_workspace,
@@ -23,8 +24,9 @@ from ..state import State
 from ..tiny.epoch import fits_registers, train_in_registers
 from ..workspace import Workspace
 from .barrier import team_of, wait_for_all
-from .batches import Rows, barriers_of_a_step, rows_of, train_batches
+from .batches import Rows, barriers_of_a_step, rows_of, sparse_rows_of, train_batches
 from .codes import RUNNING
+from .step import clear_sums
 
 
 @leaf
@@ -51,13 +53,24 @@ def unpack_training(net, theta, state):
 
 
 @leaf
+def check_inputs(net, dense, sparse, T, weight):
+    """The inputs fit the network and the targets. dense, sparse: of `Rows`."""
+    if dense is not None:
+        check_rows(net, dense, T, weight)
+        if net.header.sparse:
+            raise ValueError("work was made for sparse rows; make a workspace without sparse=True")
+    if sparse is not None:
+        check_sparse_rows(net, sparse, T, weight)
+
+
+@leaf
 def check_epoch(plan, net, theta, state, rows, epochs):
     check_workspace(plan, net)
     check_parameters(net, theta, theta)
     check_loss(plan, net)
-    check_rows(net, rows.X, rows.T, rows.weight)
-    check_training(state, theta.size, rows.order, rows.X.shape[0], epochs.size)
-    n = rows.order.size if rows.order.size else rows.X.shape[0]
+    check_inputs(net, rows.X, rows.sparse, rows.T, rows.weight)
+    check_training(state, theta.size, rows.order, rows.T.shape[0], epochs.size)
+    n = rows.order.size if rows.order.size else rows.T.shape[0]
     for epoch in range(epochs.size):
         check_begin(epochs[epoch].begin, n, net.header.batch_rows, epochs.size)
     check_team(net.header)
@@ -67,19 +80,20 @@ def check_epoch(plan, net, theta, state, rows, epochs):
 def rows_of_epoch(rows, epoch, epochs):
     """The rows with the order of one of several epochs, whose orders stand one after the other."""
     m = rows.order.size // epochs
-    return Rows(rows.X, rows.T, rows.weight, span(rows.order, epoch * m, m))
+    return Rows(rows.X, rows.T, rows.weight, span(rows.order, epoch * m, m), rows.sparse)
 
 
 @leaf
 def epochs_in_memory(net, theta, state, rows, records):
     """This thread's part of all epochs of a call, through the workspace's panels; the last one's mean loss."""
     counters, team = state.counters[0], team_of(net)
-    n = rows.order.size // records.size if rows.order.size else rows.X.shape[0]
+    n = rows.order.size // records.size if rows.order.size else rows.T.shape[0]
     n_batches = (n + net.header.batch_rows - 1) // net.header.batch_rows
     barriers = barriers_of_a_step(state.hyperparameters[0]) * n_batches
     mode = flush_subnormals()
     if team.thread == 0:
         pack_training(net, theta, state)
+        clear_sums(net, rows.sparse)
     wait_for_all(team, 1)
     loss, status, position, step = 0.0, RUNNING, 0, counters.step
     for epoch in range(records.size):
@@ -238,6 +252,15 @@ def train_step(plan, theta, state, X, T, weight, work):
 def epoch_in_memory(plan, theta, state, X, T, weight, order, work):
     """`train_epoch` for any network."""
     rows, net = rows_of(X, T, weight, order), Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    check_epoch(plan, net, theta, state, rows, work.epochs)
+    return epochs_in_memory(net, theta, state, rows, work.epochs)
+
+
+@kernel(read_only="T weight order", written="theta")
+def train_sparse_epoch(plan, theta, state, sparse_X, T, weight, order, work):
+    """`train_epoch` for SparseRows: they go to the first layer's products as they are. work: may be made with sparse=True."""
+    net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
+    rows = sparse_rows_of(sparse_X, T, weight, order)
     check_epoch(plan, net, theta, state, rows, work.epochs)
     return epochs_in_memory(net, theta, state, rows, work.epochs)
 

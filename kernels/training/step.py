@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..compiler.jit import leaf
-from ..llvm import column_sums, lanes_of, panel_width, span
+from ..inputs import Inputs, add_inputs_gradient, no_operand
+from ..llvm import column_sums, copy, lanes_of, panel_width, span
 from ..matrices import ByRows, Operand, set_product_panel, transposed
-from ..passes import Block, Into, add_gradient, layer_input, refresh_transposed, rows_at, rows_at_a_time
+from ..passes import Block, Into, layer_input, refresh_transposed, rows_at, rows_at_a_time, weights_at
+from ..sparse_rows import add_outer_products, clear, clear_touched
 from ..workspace import SCRATCH_ROWS
 from .barrier import is_ours, share
 from .codes import SGD
@@ -25,7 +27,7 @@ WHOLE_AT_ONCE = 1 << 15
 class Step(NamedTuple):
     """One step. X, block: the batch's rows where they are one chunk; n_groups: of gradients to add up, where they are not."""
 
-    X: Operand
+    X: Inputs
     block: Block
     n_groups: int
     rule: int
@@ -107,7 +109,7 @@ def penalise_layer(net, layer, penalties):
 def set_gradient(net, step, team, dropout):
     """This thread's rows of the gradient of a batch that is one chunk, in the sums."""
     into = Into(net.header.sums, net.memory.dtype.type(1.0), False)
-    add_gradient(net, step.X, step.block, step.block.memory, into, team, dropout)
+    add_inputs_gradient(net, step.X.dense, step.X.sparse, step.block, step.block.memory, into, team, dropout)
 
 
 @leaf
@@ -146,11 +148,11 @@ def take_part_from_sums(net, step, n_groups, team):
 
 
 @leaf
-def step_by_pieces(net, step, l, team, dropout):
-    """A step for this thread's rows of a layer's weights, with a piece of their gradient at a time."""
+def step_by_pieces(net, step, X, l, team, dropout):
+    """A step for this thread's rows of a layer's weights, with a piece of their gradient at a time. X: of dense inputs."""
     header, memory, layer = net.header, net.memory, net.layers[l]
     lanes, rows = lanes_of(memory), step.block.rows
-    D, A = rows_at(layer.deltas, layer, step.block), transposed(layer_input(net, step.X, step.block, l))
+    D, A = rows_at(layer.deltas, layer, step.block), transposed(layer_input(net, X, step.block, l))
     factor = kept_factor(net.layers, l - 1, dropout, memory.dtype.type)
     scratch = header.scratch + team.thread * SCRATCH_ROWS * 3 * lanes
     first, last = share(team, layer.n_in, lanes)
@@ -169,6 +171,49 @@ def step_by_pieces(net, step, l, team, dropout):
 
 
 @leaf
+def step_sparse_by_pieces(net, step, X, team):
+    """A step for this thread's rows of the first layer's weights, from the inputs' SparseBatch X.
+
+    Their gradient is made in the sums, which are zero before and after; the step goes through copies of its pieces, since the
+    penalties' gradients are added to these.
+    """
+    header, memory, layer = net.header, net.memory, net.layers[0]
+    lanes, sums = lanes_of(memory), weights_at(layer, header.sums)
+    scratch = header.scratch + team.thread * SCRATCH_ROWS * 3 * lanes
+    first, last = share(team, layer.n_in, lanes)
+    add_outer_products(memory, X, rows_at(layer.deltas, layer, step.block), sums, first, last, memory.dtype.type(1.0))
+    column = 0
+    while column < layer.width:
+        columns = panel_width(layer.width - column, lanes)
+        for row in range(first, last, SCRATCH_ROWS):
+            here = layer.weights + layer.panel_rows * column + row * columns
+            count = min(SCRATCH_ROWS, last - row) * columns
+            copy(memory, scratch, memory, header.sums + here, count)
+            step_stretch(net, step, step.penalties, here, scratch, count)
+        column += columns
+    clear_touched(memory, X, step.block.rows, sums, first, last)
+
+
+@leaf
+def step_weights(net, step, dense, sparse, l, team, dropout):
+    """A step for this thread's rows of a layer's weights. dense, sparse: of `step.X`."""
+    if dense is not None:
+        step_by_pieces(net, step, dense, l, team, dropout)
+    if sparse is not None:
+        if l == 0:
+            step_sparse_by_pieces(net, step, sparse, team)
+        else:
+            step_by_pieces(net, step, no_operand(net), l, team, dropout)
+
+
+@leaf
+def clear_sums(net, sparse):
+    """What `step_sparse_by_pieces` begins with. sparse: `rows.sparse`."""
+    if sparse is not None:
+        clear(net.memory, weights_at(net.layers[0], net.header.sums), 0, net.layers[0].n_in)
+
+
+@leaf
 def step_biases(net, step, layer):
     """A step for a layer's biases, whose gradient is made in the sums."""
     memory, gradient = net.memory, net.header.sums + layer.biases
@@ -184,7 +229,7 @@ def take_part_by_pieces(net, step, team, dropout):
         layer = net.layers[l]
         if layer.frozen:
             continue
-        step_by_pieces(net, step, l, team, dropout)
+        step_weights(net, step, step.X.dense, step.X.sparse, l, team, dropout)
         if net.header.biased and is_ours(team, l):
             step_biases(net, step, layer)
         if l > 0:
@@ -196,7 +241,8 @@ def take_part_by_pieces(net, step, team, dropout):
 def take_part_of_sgd(net, step, team, dropout):
     """This thread's part of a step of plain SGD, without a gradient of its own."""
     at, rate = net.header.parameters, step.sizes.size
-    add_gradient(net, step.X, step.block, step.block.memory, Into(at, -rate, True), team, dropout)
+    into = Into(at, -rate, True)
+    add_inputs_gradient(net, step.X.dense, step.X.sparse, step.block, step.block.memory, into, team, dropout)
     for l in range(1, net.header.n_layers):
         layer = net.layers[l]
         if not layer.frozen:

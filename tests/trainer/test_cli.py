@@ -97,7 +97,7 @@ def test_training_again_takes_a_new_folder(here, capsys):
         assert main(["train", "xor", "--epochs", "1", "--no-report"]) == 0
     assert sorted(path.name for path in (here / "runs").iterdir()) == ["xor", "xor-2"]
     assert "exists already" in error(capsys_cleared(capsys), "train", "xor", "--out", "runs/xor")
-    assert main(["train", "xor", "--epochs", "1", "--out", "runs/xor", "--overwrite"]) == 0
+    assert main(["train", "xor", "--epochs", "1", "--no-report", "--out", "runs/xor", "--overwrite"]) == 0
 
 
 def capsys_cleared(capsys):
@@ -120,7 +120,10 @@ def test_ignore_may_be_repeated(here, capsys):
     assert "column 'city' holds text ('Oslo')" in refused
     assert "--ignore 'city'" in refused
     for ignored in (["--ignore", "city", "--ignore", "id"], ["--ignore", "city,id"]):
-        assert main(["train", "t.csv", "--target", "y", *ignored, "--epochs", "1", "--out", "o", "--overwrite"]) == 0
+        assert (
+            main(["train", "t.csv", "--target", "y", *ignored, "--epochs", "1", "--no-report", "--out", "o", "--overwrite"])
+            == 0
+        )
         assert TrainedModel.load(here / "o" / "model.safetensors").recipe.column_names == ("a",)
 
 
@@ -196,7 +199,7 @@ def test_a_full_disk(here, capsys, monkeypatch):
     lines = capsys.readouterr().err.splitlines()
     assert "model.safetensors: No space left on device" in lines[-2]
     assert lines[-1] == "tileprop: go on with it: tileprop train --resume runs/xor"
-    assert main(["train", "--resume", "runs/xor"]) == 0
+    assert main(["train", "--resume", "runs/xor", "--no-report"]) == 0
 
 
 def test_too_large_for_memory(capsys, monkeypatch):
@@ -357,7 +360,7 @@ def test_an_interrupted_training_keeps_its_model(here, monkeypatch, capsys, numb
         return fit(network, *data, callbacks=[*callbacks, send], **options)
 
     monkeypatch.setattr(Network, "fit", interrupted)
-    assert main(["train", "spirals", "--epochs", "60", "--hidden", "4"]) == status
+    assert main(["train", "spirals", "--epochs", "60", "--hidden", "4", "--no-report"]) == status
     output, errors = capsys.readouterr()
     run = here / "runs" / "spirals"
     assert errors.splitlines()[-2:] == [
@@ -370,7 +373,7 @@ def test_an_interrupted_training_keeps_its_model(here, monkeypatch, capsys, numb
     assert (run / "fit.checkpoint").is_file()
     assert len((run / "history.csv").read_text().splitlines()) == 4
     monkeypatch.setattr(Network, "fit", fit)
-    assert main(["train", "spirals", "--epochs", "3", "--hidden", "4", "--out", "three"]) == 0
+    assert main(["train", "spirals", "--epochs", "3", "--hidden", "4", "--no-report", "--out", "three"]) == 0
     interrupted_model, whole_model = (TrainedModel.load(path / "model.safetensors") for path in (run, here / "three"))
     assert interrupted_model.network.theta.tobytes() == whole_model.network.theta.tobytes()
 

@@ -75,8 +75,10 @@ def pieces_of(dtype: np.dtype[Any]) -> Iterator[Piece]:
     from ... import kernels
     from ...kernels.activations import activation_registry
     from ...kernels.compiler.jit import is_kernel
+    from ...kernels.derivatives.loss_and_grad import sparse_loss_and_grad
     from ...kernels.losses import loss_registry
-    from ...kernels.training.epoch import epoch_in_memory, epoch_in_registers
+    from ...kernels.predict import predict_sparse
+    from ...kernels.training.epoch import epoch_in_memory, epoch_in_registers, train_sparse_epoch
 
     for activation in activation_registry.entries():
         yield activation.name, functools.partial(_compile_activation, activation, dtype)
@@ -84,7 +86,8 @@ def pieces_of(dtype: np.dtype[Any]) -> Iterator[Piece]:
         yield loss.name, functools.partial(_compile_loss, loss, dtype)
     public = [getattr(kernels, name) for name in kernels.__all__]
     whole = [kernel for kernel in public if is_kernel(kernel) and (kernel.read_only or kernel.written)]
-    for kernel in (*whole, epoch_in_memory, epoch_in_registers):
+    sparse = train_sparse_epoch, predict_sparse, sparse_loss_and_grad
+    for kernel in (*whole, epoch_in_memory, epoch_in_registers, *sparse):
         yield kernel.py_func.__name__, functools.partial(_call, kernel, dtype)
     yield "levenberg_marquardt", functools.partial(_compile_solver, dtype)
 
@@ -118,6 +121,7 @@ def _compile_loss(loss: Any, dtype: np.dtype[Any]) -> None:
 def _arguments(kernel: Any, dtype: np.dtype[Any]) -> list[Any]:
     """Arguments that fit, by their names, for a network of one input, one output and one neuron in between."""
     from ...kernels import make_plan, make_state, make_workspace
+    from ...kernels.sparse_rows import make_sparse_rows
 
     plan = make_plan([1, 1, 1], "tanh", "identity")
     n = plan.n_parameters
@@ -125,6 +129,7 @@ def _arguments(kernel: Any, dtype: np.dtype[Any]) -> list[Any]:
         "plan": plan,
         "state": make_state(plan, "sgd", dtype),
         "work": make_workspace(plan, 1, dtype, curvature=True),
+        "sparse_X": make_sparse_rows(np.zeros(1, dtype), np.zeros(1, np.int32), np.arange(2)),
         "order": np.zeros(0, np.int64),
         "weight": np.zeros(0, dtype),
         "G": np.zeros((1, n), dtype),

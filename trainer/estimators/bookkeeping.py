@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..fit.callbacks import RunningFit
 from ..fit.checkpoints import bits_of
 from ..fit.fingerprints import fingerprints
+from .inputs import as_rows
 from .validation import Validation
 
 # Of the estimator; those that are None are not kept.
@@ -158,8 +159,7 @@ class Bookkeeping:
         if self._validation is None:
             return {}
         X, _, weight, targets = self._validation
-        dense = X.toarray() if hasattr(X, "toarray") else X
-        return fingerprints({"X": np.asarray(dense), "targets": np.asarray(targets), "weight": weight})
+        return fingerprints({"X": as_rows(X), "targets": np.asarray(targets), "weight": weight})
 
 
 def arguments_of(estimator: Any) -> dict[str, str]:

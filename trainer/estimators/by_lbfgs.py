@@ -18,6 +18,7 @@ from ..network import Network
 from ..solvers.answers import Answers, OtherWay
 from ..threads.team import SecondInterrupt
 from .bookkeeping import arguments_of
+from .inputs import as_rows
 
 NOT_FOR_LBFGS = ("optimizer", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "schedule")
 
@@ -127,8 +128,8 @@ class ByLBFGS:
         if self._validation is not None:
             raise ValueError("X_val needs solver='sgd' or 'adam'; solver='lbfgs' does not look at a validation set")
         sample_weight = self._with_class_weight(sample_weight, y)
-        network, dense = self._linked(anew=True), X.toarray() if hasattr(X, "toarray") else X
-        data: Data = {"X": dense, "T": self._targets(y), "sample_weight": sample_weight}
+        network, rows = self._linked(anew=True), as_rows(X)
+        data: Data = {"X": rows, "T": self._targets(y), "sample_weight": sample_weight}
         evaluations = self._evaluations = Evaluations(self, network, data, self._resumed)
         at = 0
         for view in (*self.coefs_, *self.intercepts_):
@@ -136,7 +137,7 @@ class ByLBFGS:
             at += view.size
         try:
             # Not scikit-learn's sizes, which in a warm start have one output for each target whatever the loss.
-            super()._fit_lbfgs(dense, y, sample_weight, *rest[:-1], network.plan.sizes)  # type: ignore[misc]
+            super()._fit_lbfgs(rows, y, sample_weight, *rest[:-1], network.plan.sizes)  # type: ignore[misc]
         except SecondInterrupt:
             raise
         except KeyboardInterrupt:

@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 
 from ..arrays import as_real
 from ..errors import InputError
+from ..sparse_inputs import SparseInputs
 
 
 def in_dtype(name: str, X: Any, dtype: DTypeLike) -> Any:
@@ -28,6 +29,11 @@ def in_dtype(name: str, X: Any, dtype: DTypeLike) -> Any:
             f"{name} holds {X.data[wrong][0]}, which is no finite {wanted.name}; scale {name}, or fit with dtype='float64'"
         )
     return converted
+
+
+def as_rows(X: Any) -> Any:
+    """Validated X as a fit takes it; sparse columns become sparse rows."""
+    return SparseInputs(X.tocsr()) if issparse(X) else X
 
 
 def as_given_targets(estimator: Any, name: str, y: Any) -> Any:

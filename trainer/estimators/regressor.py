@@ -19,72 +19,195 @@ from .training import CompiledTraining
 
 
 class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # type: ignore[misc]
-    """scikit-learn's MLPRegressor, trained by tileprop.
+    """Multi-layer perceptron regressor: scikit-learn's MLPRegressor, trained by compiled code.
 
-    All arguments, methods and fitted attributes are scikit-learn's, with the same meaning and defaults, and
-    with the same `random_state` the same weights up to rounding. Beyond them:
+    It is a subclass of scikit-learn's class. Arguments, methods and fitted attributes have the same meaning and the same
+    defaults, and the same `random_state` gives the same weights up to rounding. Arguments marked (+) are additions.
 
     Parameters
     ----------
     loss : str, default="squared_error"
-        Also "poisson", "mae", "huber", "quantile", "gaussian_nll" (a normal distribution whose mean and variance are both
-        learned) or a registered one.
+        Loss to minimise: "squared_error" or "poisson"; (+) "mae", "huber", "quantile", "gaussian_nll" (a normal distribution
+        whose mean and variance are both learned), or the name of a registered loss.
+
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Number of units of each hidden layer.
+
+    activation : str or list of str, default="relu"
+        Activation of the hidden layers: "identity", "logistic", "tanh" or "relu"; (+) "leaky_relu", "elu", "silu", "gelu",
+        "softplus", "exp", or the name of a registered activation. (+) A list gives one name for each hidden layer.
+
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        How the weights are found: Adam or stochastic gradient descent, which step after each batch, or L-BFGS, which takes all
+        rows in every step.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty: alpha / 2 times the sum of the squared weights, divided by the number of rows.
+
+    batch_size : int or "auto", default="auto"
+        Number of rows of a batch. "auto": 200, or all rows if there are fewer. Not used by "lbfgs".
+
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        With solver="sgd": keep the learning rate, divide it by t ** power_t after t rows, or divide it by 5 whenever two
+        epochs in a row do not improve the loss by tol.
+
+    learning_rate_init : float, default=0.001
+        Learning rate of "sgd" and "adam".
+
+    power_t : float, default=0.5
+        Exponent of learning_rate="invscaling".
+
+    max_iter : int, default=200
+        Largest number of epochs; with solver="lbfgs", of iterations.
+
+    shuffle : bool, default=True
+        Take the rows in a new random order in each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the order of the rows and the validation split. An int gives the same result each time.
+
+    tol : float, default=1e-4
+        Smallest improvement that counts. Training stops after more than n_iter_no_change epochs without one.
+
+    verbose : bool, default=False
+        Print the loss after each epoch.
+
+    warm_start : bool, default=False
+        Begin `fit` with the weights of the previous fit.
+
+    momentum : float, default=0.9
+        Momentum of solver="sgd", from 0 to 1.
+
+    nesterovs_momentum : bool, default=True
+        Use Nesterov's momentum with solver="sgd".
+
+    early_stopping : bool, default=False
+        Stop when the score on validation data does not improve, and keep the best weights. The validation data are a part of
+        the training data, or X_val and y_val of `fit`.
+
+    validation_fraction : float, default=0.1
+        Part of the training data that early_stopping sets aside, between 0 and 1.
+
+    beta_1 : float, default=0.9
+        Decay rate of Adam's mean of the gradients, from 0 to below 1.
+
+    beta_2 : float, default=0.999
+        Decay rate of Adam's mean of the squared gradients, from 0 to below 1.
+
+    epsilon : float, default=1e-8
+        Small number that keeps Adam from dividing by zero.
+
+    n_iter_no_change : int, default=10
+        Epochs without an improvement by tol before training stops.
+
+    max_fun : int, default=15000
+        With solver="lbfgs": largest number of evaluations of the loss.
 
     quantile : float or list of float, default=0.5
-        With loss="quantile": the level, or several, rising; `predict` then gives the middle one (of an even number, the upper
-        of two), `predict_interval` the outermost.
+        (+) With loss="quantile": the level, above 0 and below 1, or a rising list of levels. `predict` returns the middle
+        one (the upper of two), `predict_interval` the outermost.
 
     delta : float, default=1.0
-        With loss="huber": differences up to this count by their squares.
+        (+) With loss="huber": errors up to this size count by their squares, in the unit of the targets.
 
-    activation : str or list of str
-        One name for all hidden layers, or one for each.
-
-    optimizer : an optimizer or a solver of `tileprop.trainer`, default=None
-        SGD, Adam, Nadam, RMSprop, Rprop, LBFGS or LevenbergMarquardt, used in place of solver (which must not be "lbfgs"),
-        learning_rate_init, momentum, beta_1, ... The last two take all rows in every step; an epoch is one such step.
+    optimizer : optimizer or solver of `tileprop.trainer`, default=None
+        (+) SGD, Adam, Nadam, RMSprop, Rprop, LBFGS or LevenbergMarquardt, used instead of solver (which must not be "lbfgs"),
+        learning_rate_init, momentum, beta_1 and so on. LBFGS and LevenbergMarquardt take all rows in every step, and an
+        epoch is one step.
 
     l1 : float, default=0.0
-        Strength of the penalty on the weights' magnitudes, divided by the sample size like alpha's.
+        (+) Strength of the L1 penalty: l1 times the sum of the weights' absolute values, divided by the number of rows.
 
     weight_decay : float, default=0.0
-        Weights shrink by the learning rate times this before each step (AdamW).
+        (+) Decoupled weight decay (AdamW): weights shrink by the learning rate times this before each step.
 
-    clip_norm : float, default=None
-        Gradients longer than this are shortened to it.
+    clip_norm : float or None, default=None
+        (+) Largest length of the gradient; longer ones are shortened to it.
 
-    frozen_layers : list of int, default=None
-        Layers, from 0, whose weights and biases stay as they are.
+    frozen_layers : list of int or None, default=None
+        (+) Layers, counted from 0, whose weights and biases do not change.
 
     dropout : float or list of float, default=0.0
-        The rate at which hidden units are left out of a step, at random; one for all hidden layers or one for each.
+        (+) Rate at which hidden units are left out of a step at random, for all hidden layers or a list with one for each.
 
     scoring : str, callable or None, default=None
-        What early stopping looks at: a scorer, "loss" for the validation loss, or None for the estimator's own score.
+        (+) Score that early stopping looks at: a scorer of scikit-learn or a callable (estimator, X, y), "loss" for the
+        validation loss, or None for the estimator's own `score`.
 
-    schedule : a schedule of `tileprop.trainer.fit.schedules`, default=None
-        By what the learning rate is multiplied in each epoch.
+    schedule : schedule of `tileprop.trainer` or None, default=None
+        (+) Per-epoch multiplier of the learning rate, such as Cosine() or StepDecay().
 
     keep_optimizer : bool, default=False
-        Whether a warm start goes on with the optimizer's state, too.
+        (+) Keep the optimizer's moments on warm_start.
 
-    callbacks : list of callables, default=None
-        Called after each epoch with a `tileprop.trainer.fit.callbacks.RunningFit`; one that returns True ends the fit.
+    callbacks : list of callable or None, default=None
+        (+) Functions called after each epoch with a RunningFit; one that returns True ends the fit.
 
-    dtype : {"float32", "float64"}, default=None
-        What to compute in. None: in the dtype of X.
+    dtype : {"float32", "float64"} or None, default=None
+        (+) Floating-point type used in training. None: that of X.
 
-    n_threads : int, default=None
-        Threads to train with. None: as many of the processors at hand as have enough to do. Their number changes no bit of
-        the result.
+    n_threads : int or None, default=None
+        (+) Largest number of training threads. None: as many as are faster. Results are bit-identical for any value.
 
-    checkpoint : path, default=None
-        A file that `fit` is written to once a minute and when it ends, for `resume` to go on from.
+    checkpoint : path or None, default=None
+        (+) File that `fit` is written to once a minute and at its end. `resume` continues from it.
 
     Attributes
     ----------
     network_ : Network
-        What was trained. `coefs_` and `intercepts_` are views of its parameters.
+        (+) The trained network. `coefs_` and `intercepts_` are views of its parameters.
+
+    coefs_ : list of ndarray
+        Weights of each layer, of shape (units below, units of the layer).
+
+    intercepts_ : list of ndarray
+        Biases of each layer, of shape (units of the layer,).
+
+    loss_ : float
+        Training loss of the last epoch, penalties included.
+
+    loss_curve_ : list of float
+        Training loss of each epoch.
+
+    best_loss_ : float or None
+        Lowest training loss; None with early_stopping.
+
+    validation_scores_ : list of float or None
+        Score on the validation data after each epoch; None without early_stopping.
+
+    best_validation_score_ : float or None
+        Best of these scores; None without early_stopping.
+
+    validation_loss_curve_ : list of float
+        (+) Loss on the validation data after each epoch, where X_val is given or scoring="loss".
+
+    n_iter_ : int
+        Number of epochs.
+
+    t_ : int
+        Number of rows trained on, over all epochs.
+
+    n_features_in_ : int
+        Number of columns of X.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where X has names that are all strings.
+
+    n_layers_, n_outputs_ : int
+        Number of layers, input and output included, and of outputs.
+
+    out_activation_ : str
+        Activation of the output layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tileprop.trainer import MLPRegressor
+    >>> X = np.random.default_rng(0).normal(size=(200, 2))
+    >>> y = X[:, 0] - 2 * X[:, 1]
+    >>> model = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.99)
+    True
     """
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
@@ -224,7 +347,7 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         >>> import numpy as np
         >>> from tileprop.trainer import MLPRegressor
         >>> X = np.linspace(-1, 1, 60)[:, None]
-        >>> model = MLPRegressor(loss="gaussian_nll", max_iter=5, tol=0, random_state=0, solver="lbfgs").fit(X, X[:, 0])
+        >>> model = MLPRegressor(loss="gaussian_nll", solver="lbfgs", random_state=0).fit(X, X[:, 0])
         >>> mean, std = model.predict(X, return_std=True)
         >>> mean.shape, std.shape, bool((std > 0).all())
         ((60,), (60,), True)
@@ -239,7 +362,41 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         return _as_predicted(middle(plan, Y)), _as_predicted(deviation(plan, Y))
 
     def predict_interval(self, X: Any, coverage: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper bounds, each shaped like what `predict` returns; see `Network.predict_interval`."""
+        """Predict intervals that are to hold the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+
+        coverage : float, default=None
+            With loss="gaussian_nll": share of the targets that the intervals are to hold, above 0 and below 1; None means 0.9.
+            With loss="quantile" and several levels, these give it, and it need not be given.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Bounds in the unit of the targets.
+
+        Raises
+        ------
+        InputError
+            For another loss, and for a coverage that is out of range or not that of the quantiles.
+
+        Notes
+        -----
+        Quantiles that cross are put in order (Chernozhukov, Fernandez-Val, Galichon 2010).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tileprop.trainer import MLPRegressor
+        >>> X = np.linspace(-1, 1, 60)[:, None]
+        >>> model = MLPRegressor(loss="gaussian_nll", solver="lbfgs", random_state=0).fit(X, X[:, 0])
+        >>> lower, upper = model.predict_interval(X, coverage=0.5)
+        >>> bool((lower < upper).all())
+        True
+        """
         check_is_fitted(self)
         Y = self._forward_pass_fast(X)
         lower, upper = interval(self.network_.plan, Y, coverage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from scipy.sparse import issparse
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from ...kernels import make_plan
@@ -21,10 +22,15 @@ class Stepping:
     the steps, and None for a solver.
     """
 
-    def _steps_of(self: Any, network: Network, n: int, goes_on: bool, resumed: Resumed | None) -> dict[str, Any]:
-        """Options of a fit to n rows that say how to step. goes_on: with the state of the last fit, where there is one."""
+    def _steps_of(self: Any, network: Network, X: Any, goes_on: bool, resumed: Resumed | None) -> dict[str, Any]:
+        """Options of a fit to X that say how to step. goes_on: with the state of the last fit, where there is one."""
         batch_size = self.batch_size
         if isinstance(self.optimizer, Solver):
+            if issparse(X):
+                raise InputError(
+                    f"X is sparse; {type(self.optimizer).__name__}() takes dense rows: give X.toarray(), or train with "
+                    "solver='adam', 'sgd' or 'lbfgs'"
+                )
             self._optimizer, self._state = AdamOptimizer([]), None
             return {"optimizer": self.optimizer, "batch_size": None if batch_size == "auto" else batch_size, "shuffle": True}
         theirs, optimizer = self._chosen_optimizer()
@@ -35,7 +41,7 @@ class Stepping:
             self._state.hyperparameters[0].learning_rate = theirs.learning_rate
         if resumed is not None:
             self._state = resumed.state()
-        return {"optimizer": self._state, "batch_size": min(200 if batch_size == "auto" else batch_size, n)}
+        return {"optimizer": self._state, "batch_size": min(200 if batch_size == "auto" else batch_size, X.shape[0])}
 
     def _chosen_optimizer(self: Any) -> tuple[Any, Optimizer]:
         """What the arguments say: scikit-learn's optimizer, and ours."""

@@ -16,22 +16,17 @@ from ..errors import DivergenceError, InputError
 from ..fit.loop import fit
 from ..fit.options import FitOptions
 from ..fit.resuming import Resumed, read_checkpoint
-from ..model import PREDICT_ROWS
 from ..network import Network
+from ..sparse_inputs import SparseInputs
 from ..threads.team import SecondInterrupt
 from .bookkeeping import Bookkeeping, Orders, state_of, with_state
 from .by_lbfgs import ByLBFGS
 from .callback_protocol import WithCallbacks
 from .going_on import check_goes_on
-from .inputs import as_given_targets, in_dtype
+from .inputs import as_given_targets, as_rows, in_dtype
 from .linking import LinkedNetwork
 from .stepping import Stepping
 from .validation import Validating
-
-
-def _dense(X: Any) -> np.ndarray:
-    dense: np.ndarray = X.toarray() if hasattr(X, "toarray") else X
-    return dense
 
 
 def _of_estimator(resumed: Resumed, network: Network) -> dict[str, Any]:
@@ -74,10 +69,44 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> Any:
-        """Fit to X (n_samples, n_features) and y (n_samples,) or (n_samples, n_outputs).
+        """Train on X and y.
 
-        X_val, y_val, sample_weight_val: what to validate on after each epoch (`validation_loss_curve_`), and, with
-        early_stopping, instead of a part of X.
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows. Sparse rows are trained without a dense copy.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets: class labels, or numbers.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss.
+
+        X_val, y_val : like X and y, default=None
+            Validation data. Their loss after each epoch is kept in `validation_loss_curve_`, and early_stopping looks at them
+            instead of a part of X.
+
+        sample_weight_val : array-like, default=None
+            Weights of the validation rows.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            For arguments or data that do not fit, and where training diverges. InputError is one of these.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tileprop.trainer import MLPRegressor
+        >>> X = np.linspace(-1, 1, 60)[:, None]
+        >>> model = MLPRegressor(early_stopping=True, random_state=0).fit(X[::2], X[::2, 0], X_val=X[1::2], y_val=X[1::2, 0])
+        >>> len(model.validation_loss_curve_) == model.n_iter_
+        True
         """
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together; one of them is missing")
@@ -102,10 +131,29 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> Any:
-        """Go on with the fit that was written to `checkpoint`, to the same bits as if it had never stopped; returns self.
+        """Continue the fit that was written to `checkpoint`. Results are bit-identical to a fit that never stopped.
 
-        Data and arguments must be those of that fit: what differs is named. `random_state` need not be given, and `n_threads`
-        may be another.
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            The data of that fit; see `fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        InputError
+            Where there is no checkpoint, or the data or arguments are not those of that fit. `random_state` need not be given,
+            and `n_threads` may differ.
+        ModelFormatError
+            Where the checkpoint cannot be read.
+
+        Notes
+        -----
+        Needs the extra `files`.
         """
         if self.checkpoint is None:
             raise ValueError("resume needs the argument checkpoint of the estimator: the file that the fit was written to")
@@ -144,13 +192,10 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = self._linked()
         X = in_dtype("X", X, network.dtype)
-        # A few rows at a time, where they are sparse.
-        blocks = [X]
-        if hasattr(X, "toarray"):
-            X = X.tocsr()
-            blocks = [X[start : start + PREDICT_ROWS].toarray() for start in range(0, X.shape[0], PREDICT_ROWS)]
-        outputs = [network.outputs(np.ascontiguousarray(rows, network.dtype)) for rows in blocks]
-        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        rows = as_rows(X)
+        if isinstance(rows, SparseInputs):
+            return rows.outputs(network.plan, network.theta, len(rows) * network.seconds_a_row)
+        return network.outputs(np.ascontiguousarray(rows, network.dtype))
 
     def _fit_stochastic(
         self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, *scratch_and_incremental: Any
@@ -198,12 +243,12 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
             "progress": False,
             "n_threads": self.n_threads,
             "checkpoint": None if incremental else self.checkpoint,
-            **self._steps_of(network, n, goes_on, resumed),
+            **self._steps_of(network, X, goes_on, resumed),
         }
-        validation_data = (_dense(validation[0]), self._targets(validation[3], "y_val"), validation[2]) if validates else None
+        validation_data = (as_rows(validation[0]), self._targets(validation[3], "y_val"), validation[2]) if validates else None
         try:
             tasks.begin_epoch()
-            fit(network, _dense(X), self._targets(y), sample_weight, validation_data, FitOptions(**options), resumed)
+            fit(network, as_rows(X), self._targets(y), sample_weight, validation_data, FitOptions(**options), resumed)
         except SecondInterrupt:
             raise
         except KeyboardInterrupt:

@@ -11,9 +11,10 @@ import numpy as np
 
 from ...kernels import Plan, State, Workspace
 from ...kernels.training.codes import DIVERGED, STOPPED
-from ...kernels.training.epoch import choose_epoch
+from ...kernels.training.epoch import choose_epoch, train_sparse_epoch
 from ..errors import InputError
 from ..model import Model
+from ..sparse_inputs import SparseInputs
 from ..threads.team import Team
 from .choice import ThreadChoice
 from .divergence import Divergence, finite
@@ -45,7 +46,7 @@ class Epochs:
         model: Model,
         plan: Plan,
         state: State,
-        X: np.ndarray,
+        X: np.ndarray | SparseInputs,
         T: np.ndarray,
         weight: np.ndarray,
         shuffle: Shuffle,
@@ -56,7 +57,8 @@ class Epochs:
         self.model, self.plan, self.state, self.work, self.team, self.choice = model, plan, state, work, team, choice
         self.X, self.T, self.weight, self.shuffle = X, T, weight, shuffle
         self.position, self.whole = 0, True
-        self._kernel = choose_epoch(state, weight, work)
+        self._rows: Any = X.rows if isinstance(X, SparseInputs) else X
+        self._kernel = train_sparse_epoch if isinstance(X, SparseInputs) else choose_epoch(state, weight, work)
         # Fields of the state's counters: as attributes of a record they take 4 us each.
         self._position, self._status = (np.asarray(state.counters[name]) for name in ("position", "status"))
         self._begun = model.theta.copy()  # theta before the epoch under way
@@ -67,7 +69,7 @@ class Epochs:
         # and the memory that holds the orders, which the next call takes again.
         self._made: list[np.ndarray] = []
         self._carried = [np.asarray(array) for array in (model.theta, *state)]
-        self._before = [array.copy() for array in self._carried]
+        self._before = [np.empty_like(array) for array in self._carried]  # takes memory when it is first used
         self._together = np.empty(0, np.int64)
         self._drawn_from: Any = {}
 
@@ -215,7 +217,7 @@ class Epochs:
 
     def _call(self, work: Workspace, order: np.ndarray, expected: float, limit: float | None) -> float:
         """The seconds that a call of `train_epoch` took."""
-        call = functools.partial(self._kernel, self.plan, self.model.theta, self.state, self.X, self.T, self.weight, order)
+        call = functools.partial(self._kernel, self.plan, self.model.theta, self.state, self._rows, self.T, self.weight, order)
         self._position[0] = NOWHERE
         started = time.perf_counter()
         self.team.run(call, work, expected, self.choice.size, limit)
@@ -249,7 +251,8 @@ class Epochs:
             where = f"by step {step}, in the weights of layer {broken[0] + 1}"
             return Divergence(epoch, step, broken[0] + 1, where, "from before this epoch")
         rows = slice(done, done + batch)
-        outputs = model.activations(self.X[order[rows] if self.shuffle else rows])
+        X: Any = self.X[order[rows] if self.shuffle else rows]
+        outputs = X.activations(model.plan, model.theta) if isinstance(X, SparseInputs) else model.activations(X)
         layer = next((i for i, A in enumerate(outputs) if not finite(A)), len(outputs) - 1) + 1
         step = done // batch + 1
         return Divergence(epoch, step, layer, f"in step {step}, at the output of layer {layer}", "of the step before")

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..sparse_inputs import SparseInputs, parts_of
 from . import schedules
 from .options import FitOptions
 
 HASHED_AT_ONCE = 1 << 24  # bytes
 
 # What is trained and validated on, by the names of arguments; None where it is not given.
-Data = dict[str, np.ndarray | None]
+Data = dict[str, np.ndarray | SparseInputs | None]
 
 # Settings that decide about the result. The others, as n_threads, may be others when a fit goes on.
 _SETTINGS = (
@@ -63,10 +64,12 @@ def fingerprints(data: Data) -> dict[str, Any]:
     return {name: None if array is None else [list(array.shape), _hash(array)] for name, array in data.items()}
 
 
-def _hash(array: np.ndarray) -> str:
-    numbers, digest = np.ascontiguousarray(array).reshape(-1).view(np.uint8), blake2b(digest_size=16)
-    for start in range(0, numbers.size, HASHED_AT_ONCE):  # so that Ctrl-C is answered
-        digest.update(numbers[start : start + HASHED_AT_ONCE].data)
+def _hash(array: Any) -> str:
+    digest = blake2b(digest_size=16)
+    for part in parts_of(array):
+        numbers = np.ascontiguousarray(part).reshape(-1).view(np.uint8)
+        for start in range(0, numbers.size, HASHED_AT_ONCE):  # so that Ctrl-C is answered
+            digest.update(numbers[start : start + HASHED_AT_ONCE].data)
     return digest.hexdigest()
 
 

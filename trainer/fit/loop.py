@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..labels import classes_in
 from ..model import Model
 from ..solvers import Log, Problem, Solver, solve
+from ..sparse_inputs import SparseInputs
 from ..threads.number import choose_threads, step_seconds
 from ..threads.team import Team
 from .callbacks import RunningFit, begin, finish
@@ -87,7 +88,7 @@ def fit(
     first, most = choose_threads(options.n_threads, plan, batch_size, len(X), itemsize)
     cut = seconds_of_a_cut(plan, itemsize, 1 + sum(vector.size > 0 for vector in (state.velocity, state.mean_square)), len(X))
     choice = ThreadChoice(most, first, step_seconds(plan, batch_size, itemsize), cut)
-    work = make_workspace(plan, batch_size, model.dtype, most)
+    work = make_workspace(plan, batch_size, model.dtype, most, sparse=isinstance(X, SparseInputs))
     rates: Any = options.dropout  # one for each hidden layer, as `checked_for` leaves them
     work = work.frozen(options.frozen_layers).dropping(rates)
     with Team(most) as team, reporter(options.progress, options.epochs, len(X)) as report:

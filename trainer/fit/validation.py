@@ -10,6 +10,7 @@ import numpy as np
 from ...kernels import Plan, loss_and_grad, make_workspace
 from ..errors import InputError
 from ..model import Model
+from ..sparse_inputs import SparseInputs
 from ..threads.long_calls import answering
 from .fingerprints import Data
 
@@ -73,10 +74,14 @@ def validator(model: Model, rows: Rows | None) -> tuple[Validate | None, Data]:
     if rows is None:
         return None, dict.fromkeys(names)
     plan, X, T, weight = rows
-    work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
     no_gradient = np.empty(0, model.dtype)
+    arrays: Data = dict(zip(names, (X, T, weight if weight.size else None), strict=True))
+    if isinstance(X, SparseInputs):
+        sparse, seconds = X, len(X) * model.seconds_a_row
+        return lambda: sparse.loss_and_grad(plan, model.theta, T, weight, no_gradient, seconds), arrays
+    work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
 
     def validate() -> float:
         return answering(len(X) * model.seconds_a_row, work, loss_and_grad, plan, model.theta, X, T, weight, no_gradient)
 
-    return validate, dict(zip(names, (X, T, weight if weight.size else None), strict=True))
+    return validate, arrays

@@ -135,7 +135,7 @@ def stopping(monkeypatch):
 def test_a_time_that_is_up(here, capsys, stopping):
     """It stops the run, which is no error, and can go on."""
     stopping(lambda: True)
-    assert main(["train", "xor", "--epochs", "5", "--hidden", "2", "--max-seconds", "0.1"]) == 0
+    assert main(["train", "xor", "--epochs", "5", "--hidden", "2", "--no-report", "--max-seconds", "0.1"]) == 0
     assert capsys.readouterr().err.splitlines()[-2:] == [
         "tileprop: stopped after 2 of 5 epochs; the model of epoch 2, the best so far, is in runs/xor",
         "tileprop: go on with it: tileprop train --resume runs/xor",
@@ -180,7 +180,7 @@ def test_warnings_are_one_line(here, capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tileprop.trainer.fit.checkpoints.save_network", no_space)
-    assert main(["train", "xor", "--epochs", "2", "--hidden", "2", "--no-early-stopping"]) == 0
+    assert main(["train", "xor", "--epochs", "2", "--hidden", "2", "--no-report", "--no-early-stopping"]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "tileprop: note: the run folder is runs/xor"
     assert lines[1].startswith("tileprop: warning: the checkpoint ")
@@ -217,18 +217,18 @@ def test_the_summary_of_regression(here, capsys):
 def test_a_model_that_is_no_better_than_the_baseline(here, capsys):
     rng = np.random.default_rng(0)
     np.savez("noise.npz", X=rng.normal(size=(300, 20)), y=rng.normal(size=300))
-    assert main(["train", "noise.npz", "--epochs", "60", "--no-early-stopping"]) == 0
+    assert main(["train", "noise.npz", "--epochs", "60", "--no-report", "--no-early-stopping"]) == 0
     errors = capsys.readouterr().err
     assert "warning: on the held-out rows the model is no better than the baseline, which looks at no column\n" in errors
 
 
 def test_no_early_stopping_without_validation_rows(here, capsys):
     note = "note: no early stopping without validation rows: all 4 epochs are made"
-    assert main(["train", "xor", "--epochs", "4", "--validation-size", "0"]) == 0
+    assert main(["train", "xor", "--epochs", "4", "--no-report", "--validation-size", "0"]) == 0
     output, errors = capsys.readouterr()
     assert note in errors
     assert " 4 epochs, batches" in output
-    assert main(["train", "xor", "--epochs", "4", "--validation-size", "0", "--no-early-stopping"]) == 0
+    assert main(["train", "xor", "--epochs", "4", "--no-report", "--validation-size", "0", "--no-early-stopping"]) == 0
     assert note not in capsys.readouterr().err
     assert main(["train", "xor", "--validation-size", "0", "--early-stopping"]) == 2
     assert "early_stopping needs validation rows" in capsys.readouterr().err

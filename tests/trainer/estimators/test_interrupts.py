@@ -215,14 +215,15 @@ def test_sparse_rows_and_words(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("Estimator", "dtype", "most"),
+    "setting",
     by_default(
         list(itertools.product([MLPClassifier, MLPRegressor], ["float32", "float64"], [None, 7])),
         [(MLPClassifier, "float32", None), (MLPRegressor, "float64", 7)],
     ),
 )
-def test_lbfgs(tmp_path, monkeypatch, Estimator, dtype, most):
+def test_lbfgs(tmp_path, monkeypatch, setting):
     """Interrupted three times, the second time before it has come to what is new."""
+    Estimator, dtype, most = setting
     path, y = tmp_path / "fit", LABELS if Estimator is MLPClassifier else VALUES
     if most:  # answers that are kept
         monkeypatch.setattr(answers, "MOST_BYTES", 0)

@@ -112,21 +112,6 @@ def test_coefs_are_views_of_the_network(Estimator):
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
-def test_sparse_rows_are_dense_rows(Estimator, solver):
-    y = LABELS if Estimator is MLPClassifier else VALUES
-    dense = Estimator(max_iter=5, random_state=0, solver=solver, tol=0)
-    thin = clone(dense)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        dense.fit(X, y)
-        for convert in (sparse.csr_matrix, sparse.csc_matrix):
-            thin.fit(convert(X), y)
-            np.testing.assert_array_equal(thin.coefs_[0], dense.coefs_[0])
-            np.testing.assert_array_equal(thin.predict(convert(X)), dense.predict(X))
-
-
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_datas_dtype_is_the_weights(Estimator, dtype):
     y = LABELS if Estimator is MLPClassifier else VALUES

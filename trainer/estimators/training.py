@@ -135,8 +135,23 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
 
         Parameters
         ----------
-        X, y, sample_weight, X_val, y_val, sample_weight_val
-            The data of that fit; see `fit`.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs of that fit.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets of that fit.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of that fit.
+
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Inputs to validate on of that fit.
+
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets to validate on of that fit.
+
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights to validate on of that fit.
 
         Returns
         -------

@@ -54,6 +54,15 @@ class LossCurveDisplay:
     lines_ : list of matplotlib Line2D
         Training loss, validation loss and validation scores, those that are given: solid, dashed and dotted, each in a
         colour of its own.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from tileprop import LossCurveDisplay, Network
+    >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=3)
+    >>> len(LossCurveDisplay.from_history(history).lines_)
+    1
     """
 
     ax_: Any

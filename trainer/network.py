@@ -486,7 +486,7 @@ class Network(Model):
         Returns
         -------
         callable
-            f(theta, X) gives the outputs (n, n_out).
+            A function of theta and X that gives the outputs (n, n_out).
 
         Raises
         ------
@@ -690,8 +690,17 @@ class Network(Model):
         path : str or path-like
             The checkpoint that `fit(..., checkpoint=path)` wrote.
 
-        X, T, sample_weight, validation_data
-            Those of the fit.
+        X : array-like of shape (n, n_in)
+            Inputs of the fit.
+
+        T : array-like of shape (n,) or (n, n_targets)
+            Its targets.
+
+        sample_weight : array-like of shape (n,), default=None
+            Its weights of the rows.
+
+        validation_data : tuple, default=None
+            Its validation data.
 
         callbacks : sequence of callables, default=()
             New callbacks like those of the fit. EarlyStopping gets back what it had seen.

@@ -37,9 +37,9 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """Layers, loss and size of a network; printed, or shown by a notebook, it is a table.
+    """Layers, loss and size of a network, made by `Network.summary`. Printed, or shown by a notebook, it is a table.
 
-    Attributes
+    Parameters
     ----------
     layers : list of LayerSummary
         The layers, from inputs to outputs.
@@ -53,6 +53,13 @@ class Summary:
         Memory that they take.
     classes : tuple or None
         Names of the classes, where the network has such.
+
+    Examples
+    --------
+    >>> from tileprop import Network
+    >>> summary = Network([4, 8, 3], "relu", "softmax", "log_loss").summary()
+    >>> summary.n_parameters, summary.layers[0].activation
+    (67, 'relu')
     """
 
     layers: list[LayerSummary]

@@ -135,8 +135,23 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
 
         Parameters
         ----------
-        X, y, sample_weight, X_val, y_val, sample_weight_val
-            The data of that fit; see `fit`.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Inputs of that fit.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Its targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Its sample weights.
+
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Its validation inputs.
+
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Its validation targets.
+
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Its weights of the validation rows.
 
         Returns
         -------

@@ -144,6 +144,7 @@ class History:
 
         Examples
         --------
+        >>> from tileprop import History
         >>> history = History(n_samples=10)
         >>> history.record(0.5, 0.75, 0.25)
         >>> history.to_frame().columns.tolist()

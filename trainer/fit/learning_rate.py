@@ -32,7 +32,7 @@ SAFE = 0.1
 class LearningRates:
     """What `find_learning_rate` found: losses against learning rates, and a suggestion.
 
-    Attributes
+    Parameters
     ----------
     rates : ndarray of shape (n,)
         Learning rates that were tried, rising.
@@ -42,6 +42,12 @@ class LearningRates:
 
     suggestion : float
         A learning rate to begin with: a tenth of the one at the lowest loss.
+
+    Examples
+    --------
+    >>> from tileprop import Network, find_learning_rate
+    >>> find_learning_rate(Network([1, 1]), [[0], [1]], [0, 1], steps=10)
+    LearningRates(suggestion=1, 10 rates from 1e-06 to 10)
     """
 
     rates: np.ndarray

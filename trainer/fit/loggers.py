@@ -81,6 +81,12 @@ class TensorBoard:
     ------
     MissingExtraError
         Without tensorboardX.
+
+    Examples
+    --------
+    >>> import tensorboardX
+    >>> from tileprop import Network, TensorBoard
+    >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=3, callbacks=[TensorBoard("logs/first")])
     """
 
     folder: str | PathLike[str]
@@ -123,6 +129,12 @@ class MLflow:
     ------
     MissingExtraError
         Without MLflow.
+
+    Examples
+    --------
+    >>> import mlflow
+    >>> from tileprop import MLflow, Network
+    >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=3, callbacks=[MLflow("first")])
     """
 
     run_name: str | None = None

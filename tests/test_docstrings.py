@@ -47,16 +47,17 @@ def test_everything_is_described(name):
 @pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("name", PUBLIC)
 def test_examples_run(name, tmp_path, monkeypatch):
-    """Of the docstring and of its methods', each by itself."""
+    """Of the docstring, and of its methods', which have what the class's example has imported and made."""
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
-    printed = []
+    printed, names = [], {}
     for where, thing in [(name, PUBLIC[name]), *methods_of(PUBLIC[name])]:
         text = inspect.getdoc(thing) or ""
         if any(find_spec(package) is None for package in re.findall(r"^>>> import (\w+)", text, re.MULTILINE)):
             continue
-        test = doctest.DocTestParser().get_doctest(text, {}, where, None, 0)
-        runner.run(test, out=printed.append)
+        test = doctest.DocTestParser().get_doctest(text, names, where, None, 0)
+        runner.run(test, out=printed.append, clear_globs=False)
+        names = names or test.globs
     assert printed == []
 
 

@@ -498,7 +498,7 @@ class Network(Model):
         Returns
         -------
         callable
-            Function f(theta, X) of the parameters and the inputs, which gives the outputs (n, n_out).
+            A function of theta and X that gives the outputs (n, n_out).
 
         Raises
         ------
@@ -706,13 +706,13 @@ class Network(Model):
             Inputs of the fit.
 
         T : array-like of shape (n,) or (n, n_targets)
-            Targets of the fit.
+            Its targets.
 
         sample_weight : array-like of shape (n,), default=None
-            Weights of the fit.
+            Its weights of the rows.
 
         validation_data : tuple, default=None
-            Validation data of the fit.
+            Its validation data.
 
         callbacks : sequence of callables, default=()
             New callbacks like those of the fit. EarlyStopping gets back what it had seen.

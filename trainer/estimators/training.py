@@ -135,23 +135,23 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Inputs of that fit.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets of that fit.
+            Its targets.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of that fit.
+            Its sample weights.
 
-        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
-            Inputs to validate on of that fit.
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Its validation inputs.
 
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
-            Targets to validate on of that fit.
+            Its validation targets.
 
         sample_weight_val : array-like of shape (n_val,), default=None
-            Weights to validate on of that fit.
+            Its weights of the validation rows.
 
         Returns
         -------

@@ -5,7 +5,7 @@ import { connect } from "./connection.js";
 import { showFixed, showOptions } from "./form.js";
 import { readFrame } from "./frames.js";
 import { addLoss, clearLosses, describeLosses, drawLosses, recolorLosses } from "./losses.js";
-import { drawNetwork, onNetworkChange, showNetwork, showUnit } from "./network.js";
+import { drawLinks, drawUnits, onNetworkChange, showNetwork, showUnit } from "./network.js";
 import { drawPlane, drawPoints, onPointClick, shadeOf, showPlane } from "./plane.js";
 import { chooseRow, clearExplanation, onExplain, showExplanation } from "./steps.js";
 
@@ -40,7 +40,9 @@ function draw() {
   window.tileprop.epoch = frame.epoch;
   for (; undrawn; undrawn--) send({ do: "drawn" });
   drawPlane(frame, colors);
-  drawNetwork(frame, colors, shadeOf(frame, colors));
+  drawUnits(frame, colors, shadeOf(frame, colors));
+  // Lines take as long as everything else, and move less.
+  if (!runs || window.tileprop.drawn % 2) drawLinks(frame, colors);
   const now = performance.now();
   if (!runs || now - updated > SLOW) {
     updated = now;

@@ -104,8 +104,8 @@ function select(layer, unit) {
   diagram.dispatchEvent(new Event("selected"));
 }
 
-/** Draw a frame. shadeOutput(k, i): the colour of output k at a point of the grid. */
-export function drawNetwork(frame, colors, shadeOutput) {
+/** Draw the units of a frame. shadeOutput(k, i): the colour of output k at a point of the grid. */
+export function drawUnits(frame, colors, shadeOutput) {
   const { sizes, shape } = described;
   nodes.forEach((layer, l) =>
     layer.forEach((node, unit) => {
@@ -114,10 +114,10 @@ export function drawNetwork(frame, colors, shadeOutput) {
       paint(node.context, node.image, shape, shade);
     }),
   );
-  drawLinks(frame, colors);
 }
 
-function drawLinks(frame, colors) {
+/** Draw the weights of a frame. */
+export function drawLinks(frame, colors) {
   pen.clearRect(0, 0, links.width, links.height);
   frame.layers.forEach(({ weights }, l) => {
     const to = nodes[l];

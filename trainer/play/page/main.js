@@ -25,7 +25,10 @@ let counted = { at: performance.now(), drawn: 0 };
 // What a test, or a curious reader, looks at: pictures drawn since the page was opened, and the epoch of the last one.
 window.tileprop = { drawn: 0, epoch: 0 };
 
-const figure = (value) => (Number.isNaN(value) ? "–" : value.toPrecision(4));
+function figure(value) {
+  if (Number.isNaN(value)) return "–";
+  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(4);
+}
 const whole = (value) => (Number.isNaN(value) ? "–" : Math.round(value).toLocaleString("en"));
 
 function drawSoon() {

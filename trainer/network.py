@@ -121,6 +121,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> network = Network([1, 1], random_state=0)
         >>> network.theta = [1.0, 0.0]
         >>> network.predict_classes([[-2.0], [2.0]]).tolist()
@@ -156,6 +157,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> network = Network([1, 1], output_activation="identity")
         >>> network.theta = [2.0, 0.0]
         >>> network.score([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0])
@@ -173,6 +175,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> Network([4, 8, 3], "relu", "softmax", "log_loss").summary()
         layer  inputs  outputs  activation  parameters
         ----------------------------------------------
@@ -206,6 +209,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> network = Network([1, 2], output_activation="identity", loss="quantile", quantile=[0.1, 0.9])
         >>> lower, upper = network.predict_interval([[1.0], [2.0]])
         >>> lower.shape
@@ -241,6 +245,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> Network([3, 2]).input_gradient([[1.0, 2.0, 3.0]], [[0.0, 1.0]]).shape
         (1, 3)
         """
@@ -272,6 +277,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> Network([3, 2]).target_gradient([[1.0, 2.0, 3.0]], [[0.0, 1.0]]).shape
         (1, 2)
         """
@@ -303,6 +309,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> Network([3, 2]).sample_gradients([[1.0, 2.0, 3.0]], [[0.0, 1.0]]).shape
         (1, 8)
         """
@@ -328,6 +335,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> Network([3, 2]).input_jacobian([[1.0, 2.0, 3.0]]).shape
         (1, 2, 3)
         """
@@ -353,6 +361,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> Network([3, 2]).parameter_jacobian([[1.0, 2.0, 3.0]]).shape
         (1, 2, 8)
         """
@@ -383,6 +392,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> grad, dX = Network([3, 2]).vjp([[1.0, 2.0, 3.0]], [[1.0, 0.0]])
         >>> grad.shape, dX.shape
         ((8,), (1, 3))
@@ -418,6 +428,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> Network([3, 2]).hessian_vector([[1.0, 2.0, 3.0]], [[0.0, 1.0]], [1.0] * 8).shape
         (8,)
         """
@@ -457,6 +468,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> Network([3, 2]).gauss_newton_vector([[1.0, 2.0, 3.0]], [[0.0, 1.0]], [1.0] * 8).shape
         (8,)
         """
@@ -486,7 +498,7 @@ class Network(Model):
         Returns
         -------
         callable
-            A function of theta and X that gives the outputs (n, n_out).
+            Function f(theta, X) of the parameters and the inputs, which gives the outputs (n, n_out).
 
         Raises
         ------
@@ -640,7 +652,7 @@ class Network(Model):
 
         Examples
         --------
-        >>> from tileprop import Adam
+        >>> from tileprop import Adam, Network
         >>> network = Network([2, 8, 1], "tanh")
         >>> X, T = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
         >>> history = network.fit(X, T, epochs=300, batch_size=4, optimizer=Adam(learning_rate=0.1))
@@ -694,13 +706,13 @@ class Network(Model):
             Inputs of the fit.
 
         T : array-like of shape (n,) or (n, n_targets)
-            Its targets.
+            Targets of the fit.
 
         sample_weight : array-like of shape (n,), default=None
-            Its weights of the rows.
+            Weights of the fit.
 
         validation_data : tuple, default=None
-            Its validation data.
+            Validation data of the fit.
 
         callbacks : sequence of callables, default=()
             New callbacks like those of the fit. EarlyStopping gets back what it had seen.
@@ -747,6 +759,7 @@ class Network(Model):
 
         Examples
         --------
+        >>> from tileprop import Network
         >>> import tempfile
         >>> network, path = Network([2, 1]), tempfile.mkdtemp() + "/network.safetensors"
         >>> network.save(path)

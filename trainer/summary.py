@@ -17,14 +17,17 @@ HEADINGS = ("layer", "inputs", "outputs", "activation", "parameters")
 class LayerSummary:
     """One dense layer.
 
-    Attributes
+    Parameters
     ----------
     n_in : int
         Number of inputs.
+
     n_out : int
         Number of outputs.
+
     activation : str
         Name of the activation.
+
     n_parameters : int
         Number of weights and biases.
     """
@@ -37,29 +40,33 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """Layers, loss and size of a network, made by `Network.summary`. Printed, or shown by a notebook, it is a table.
+    """Layers, loss and size of a network; printed, or shown by a notebook, it is a table.
 
     Parameters
     ----------
     layers : list of LayerSummary
         The layers, from inputs to outputs.
+
     loss : str
         Name of the loss.
+
     dtype : str
         "float32" or "float64".
     n_parameters : int
         Number of all weights and biases.
+
     n_bytes : int
         Memory that they take.
-    classes : tuple or None
+
+    classes : tuple, default=None
         Names of the classes, where the network has such.
 
     Examples
     --------
     >>> from tileprop import Network
-    >>> summary = Network([4, 8, 3], "relu", "softmax", "log_loss").summary()
+    >>> summary = Network([4, 8, 3]).summary()
     >>> summary.n_parameters, summary.layers[0].activation
-    (67, 'relu')
+    (67, 'sigmoid')
     """
 
     layers: list[LayerSummary]

@@ -56,6 +56,7 @@ reveal_type(MLPClassifier(hidden_layer_sizes=(3,)).fit(X, T))
 reveal_type(MLPClassifier().fit(X, T).predict(X))
 reveal_type(MLPClassifier().fit(X, T).predict_proba(X))
 reveal_type(MLPRegressor().fit(X, T))
+reveal_type(MLPRegressor().fit(X, T).predict(X))
 reveal_type(TableRecipe().fit(X))
 reveal_type(TableRecipe().fit(X).transform(X))
 """
@@ -63,7 +64,7 @@ ARRAY = "numpy.ndarray[tuple[Any, ...], numpy.dtype[Any]]"
 REVEALED = (
     "tileprop.trainer.fit.history.History", ARRAY, ARRAY,
     "tileprop.trainer.estimators.classifier.MLPClassifier", ARRAY, ARRAY,
-    "tileprop.trainer.estimators.regressor.MLPRegressor",
+    "tileprop.trainer.estimators.regressor.MLPRegressor", ARRAY,
     "tileprop.trainer.estimators.table_recipe.TableRecipe", ARRAY,
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 import sklearn.neural_network
@@ -311,6 +311,12 @@ class MLPRegressor(CompiledTraining, sklearn.neural_network.MLPRegressor):  # ty
         self.dtype = dtype
         self.n_threads = n_threads
         self.checkpoint = checkpoint
+
+    @overload
+    def predict(self, X: Any, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: Any, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
 
     def predict(self, X: Any, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict the targets of X; with loss="gaussian_nll", their standard deviations too.

@@ -86,7 +86,7 @@ class TensorBoard:
     --------
     >>> import tensorboardX
     >>> from tileprop import Network, TensorBoard
-    >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=3, callbacks=[TensorBoard("logs/first")])
+    >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=3, callbacks=[TensorBoard("runs/first")])
     """
 
     folder: str | PathLike[str]
@@ -133,8 +133,8 @@ class MLflow:
     Examples
     --------
     >>> import mlflow
-    >>> from tileprop import MLflow, Network
-    >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=3, callbacks=[MLflow("first")])
+    >>> from tileprop import MLflow
+    >>> callbacks = [MLflow(run_name="first")]
     """
 
     run_name: str | None = None

@@ -57,12 +57,10 @@ class LossCurveDisplay:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
-    >>> from tileprop import LossCurveDisplay, Network
-    >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=3)
-    >>> len(LossCurveDisplay.from_history(history).lines_)
-    1
+    >>> from tileprop import LossCurveDisplay
+    >>> display = LossCurveDisplay(loss_curve=[0.9, 0.5, 0.4], validation_loss_curve=[0.8, 0.6, 0.7]).plot()
+    >>> [line.get_label() for line in display.lines_]
+    ['training loss', 'validation loss']
     """
 
     ax_: Any

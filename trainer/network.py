@@ -498,7 +498,7 @@ class Network(Model):
         Returns
         -------
         callable
-            A function of theta and X that gives the outputs (n, n_out).
+            Function f(theta, X) of the parameters and the inputs, which gives the outputs (n, n_out).
 
         Raises
         ------
@@ -706,13 +706,13 @@ class Network(Model):
             Inputs of the fit.
 
         T : array-like of shape (n,) or (n, n_targets)
-            Its targets.
+            Targets of the fit.
 
         sample_weight : array-like of shape (n,), default=None
-            Its weights of the rows.
+            Weights of the fit.
 
         validation_data : tuple, default=None
-            Its validation data.
+            Validation data of the fit.
 
         callbacks : sequence of callables, default=()
             New callbacks like those of the fit. EarlyStopping gets back what it had seen.

@@ -40,7 +40,7 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """Layers, loss and size of a network, made by `Network.summary`. Printed, or shown by a notebook, it is a table.
+    """Layers, loss and size of a network; printed, or shown by a notebook, it is a table.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ class Summary:
     Examples
     --------
     >>> from tileprop import Network
-    >>> summary = Network([4, 8, 3], "relu", "softmax", "log_loss").summary()
+    >>> summary = Network([4, 8, 3]).summary()
     >>> summary.n_parameters, summary.layers[0].activation
-    (67, 'relu')
+    (67, 'sigmoid')
     """
 
     layers: list[LayerSummary]

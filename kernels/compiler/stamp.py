@@ -44,7 +44,7 @@ def _modules(path: Iterable[str], package: str) -> Iterator[tuple[str, bytes]]:
     """All modules below a package, by name, with what they are stamped by. Nothing is imported."""
     for finder, name, is_package in sorted(pkgutil.iter_modules(path), key=lambda module: module.name):
         module = f"{package}.{name}"
-        spec: Any = finder.find_spec(module, None)  # type: ignore[call-arg, unused-ignore]
+        spec: Any = finder.find_spec(module, None)
         yield module, _content(spec, module)
         if is_package:
             yield from _modules(spec.submodule_search_locations, module)
@@ -52,7 +52,7 @@ def _modules(path: Iterable[str], package: str) -> Iterator[tuple[str, bytes]]:
 
 def _content(spec: Any, module: str) -> bytes:
     """A module's source, or its bytecode; empty where its loader gives neither."""
-    loader = getattr(spec, "loader", None)
+    loader: Any = getattr(spec, "loader", None)
     source = loader.get_source(module) if hasattr(loader, "get_source") else None
     if source is not None:
         return str(source).encode()

@@ -135,23 +135,23 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Inputs of that fit.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Its targets.
+            Targets of that fit.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Its sample weights.
+            Weights of that fit.
 
-        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
-            Its validation inputs.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Inputs to validate on of that fit.
 
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
-            Its validation targets.
+            Targets to validate on of that fit.
 
         sample_weight_val : array-like of shape (n_val,), default=None
-            Its weights of the validation rows.
+            Weights to validate on of that fit.
 
         Returns
         -------

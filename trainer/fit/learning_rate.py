@@ -45,9 +45,10 @@ class LearningRates:
 
     Examples
     --------
-    >>> from tileprop import Network, find_learning_rate
-    >>> find_learning_rate(Network([1, 1]), [[0], [1]], [0, 1], steps=10)
-    LearningRates(suggestion=1, 10 rates from 1e-06 to 10)
+    >>> import numpy as np
+    >>> from tileprop import LearningRates
+    >>> LearningRates(np.array([0.01, 0.1, 1.0]), np.array([0.9, 0.5, 0.8]), suggestion=0.01)
+    LearningRates(suggestion=0.01, 3 rates from 0.01 to 1)
     """
 
     rates: np.ndarray

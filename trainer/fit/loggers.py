@@ -86,7 +86,7 @@ class TensorBoard:
     --------
     >>> import tensorboardX
     >>> from tileprop import Network, TensorBoard
-    >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=3, callbacks=[TensorBoard("logs/first")])
+    >>> history = Network([1, 1]).fit([[0], [1]], [0, 1], epochs=3, callbacks=[TensorBoard("runs/first")])
     """
 
     folder: str | PathLike[str]

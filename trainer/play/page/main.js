@@ -5,7 +5,7 @@ import { connect } from "./connection.js";
 import { showFixed, showOptions } from "./form.js";
 import { readFrame } from "./frames.js";
 import { addLoss, clearLosses, describeLosses, drawLosses, recolorLosses } from "./losses.js";
-import { drawNetwork, onNetworkChange, showNetwork, showUnit } from "./network.js";
+import { drawLinks, drawUnits, onNetworkChange, showNetwork, showUnit } from "./network.js";
 import { drawPlane, drawPoints, onPointClick, shadeOf, showPlane } from "./plane.js";
 import { chooseRow, clearExplanation, onExplain, showExplanation } from "./steps.js";
 
@@ -25,7 +25,10 @@ let counted = { at: performance.now(), drawn: 0 };
 // What a test, or a curious reader, looks at: pictures drawn since the page was opened, and the epoch of the last one.
 window.tileprop = { drawn: 0, epoch: 0 };
 
-const figure = (value) => (Number.isNaN(value) ? "–" : value.toPrecision(4));
+function figure(value) {
+  if (Number.isNaN(value)) return "–";
+  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(4);
+}
 const whole = (value) => (Number.isNaN(value) ? "–" : Math.round(value).toLocaleString("en"));
 
 function drawSoon() {
@@ -40,7 +43,9 @@ function draw() {
   window.tileprop.epoch = frame.epoch;
   for (; undrawn; undrawn--) send({ do: "drawn" });
   drawPlane(frame, colors);
-  drawNetwork(frame, colors, shadeOf(frame, colors));
+  drawUnits(frame, colors, shadeOf(frame, colors));
+  // Lines take as long as everything else, and move less.
+  if (!runs || window.tileprop.drawn % 2) drawLinks(frame, colors);
   const now = performance.now();
   if (!runs || now - updated > SLOW) {
     updated = now;

@@ -7,7 +7,7 @@ const links = document.getElementById("links");
 const box = document.getElementById("unit");
 const pen = penOf(links);
 
-const SIZE = { largest: 46, smallest: 18, gap: 6, top: 26, side: 10, input: 92, narrow: 46, least: 40 };
+const SIZE = { largest: 46, smallest: 18, gap: 6, top: 26, side: 10, input: 92, narrow: 72, least: 40 };
 const MOST_INPUTS = 10; // more are drawn as one
 
 let described = null;
@@ -51,7 +51,7 @@ function layOut() {
   const label = (text, x, top, className, extra = {}) => {
     const element = document.createElement("span");
     element.className = className;
-    element.textContent = text;
+    element.textContent = element.title = text;
     Object.assign(element.style, { left: `${x}px`, top: `${top}px`, ...extra });
     parts.push(element);
   };
@@ -60,7 +60,7 @@ function layOut() {
   inputs = shown.map((name, i) => {
     const at = y(shown.length, i);
     const room = Math.min(42, (height - SIZE.top) / shown.length);
-    label(name, SIZE.side, at - room / 2, "input", { width: `${input - 10}px`, height: `${room}px` });
+    label(name, SIZE.side, at, "input", { width: `${input - 10}px`, maxHeight: `${room}px` });
     return { x: SIZE.side + input - 6, y: at, from: few ? i : 0, to: few ? i + 1 : sizes[0] };
   });
 
@@ -104,8 +104,8 @@ function select(layer, unit) {
   diagram.dispatchEvent(new Event("selected"));
 }
 
-/** Draw a frame. shadeOutput(k, i): the colour of output k at a point of the grid. */
-export function drawNetwork(frame, colors, shadeOutput) {
+/** Draw the units of a frame. shadeOutput(k, i): the colour of output k at a point of the grid. */
+export function drawUnits(frame, colors, shadeOutput) {
   const { sizes, shape } = described;
   nodes.forEach((layer, l) =>
     layer.forEach((node, unit) => {
@@ -114,10 +114,10 @@ export function drawNetwork(frame, colors, shadeOutput) {
       paint(node.context, node.image, shape, shade);
     }),
   );
-  drawLinks(frame, colors);
 }
 
-function drawLinks(frame, colors) {
+/** Draw the weights of a frame. */
+export function drawLinks(frame, colors) {
   pen.clearRect(0, 0, links.width, links.height);
   frame.layers.forEach(({ weights }, l) => {
     const to = nodes[l];

@@ -8,8 +8,7 @@ const legend = document.getElementById("legend");
 const RADIUS = 3.4;
 
 let described = null;
-let small = null; // the grid, one pixel a point
-let image = null;
+let image = null; // the grid, one pixel a point
 
 const isLine = () => described.low.length === 1;
 const isNumber = () => described.classes.length === 0;
@@ -24,9 +23,7 @@ function scaled(value) {
 /** Prepare for new data. */
 export function showPlane(given, colors) {
   described = given;
-  small = document.createElement("canvas");
-  [small.height, small.width] = described.shape;
-  image = penOf(small).createImageData(small.width, small.height);
+  image = new ImageData(described.shape[1], described.shape[0]);
   const [x, y] = isLine() ? [described.axes[0], described.target] : described.axes;
   document.getElementById("axis-x").textContent = x;
   document.getElementById("axis-y").textContent = y;
@@ -66,18 +63,16 @@ export function shadeOf(frame, colors, soft = false) {
 
 /** Draw a frame. */
 export function drawPlane(frame, colors) {
-  const side = sized(plane);
-  const pen = penOf(plane);
   if (isLine()) {
-    drawLine(pen, side, frame, colors);
+    drawLine(penOf(plane), sized(plane), frame, colors);
     return;
   }
+  // The browser makes it large, smoothly.
+  if (plane.width !== image.width) [plane.width, plane.height] = [image.width, image.height];
   const shade = shadeOf(frame, colors, true);
   const several = described.classes.length > 2;
   const shadeAt = several ? (i) => ofSurest(frame, colors, i) : (i) => shade(0, i);
-  paint(penOf(small), image, described.shape, shadeAt);
-  pen.imageSmoothingEnabled = true;
-  pen.drawImage(small, 0, 0, side, side);
+  paint(penOf(plane), image, described.shape, shadeAt);
 }
 
 function ofSurest(frame, colors, i) {

@@ -42,10 +42,11 @@ def as_real(name: str, values: ArrayLike | Given, dtype: np.dtype[Any], first_ro
     array = contiguous(given.array, dtype)
     if not all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise InputError(
-            f"{name} holds {np.atleast_1d(given.array)[where]!s} at {given.place(where, first_row)}, which is no finite {dtype}"
-            "; remove or fill such entries"
-        )
+        entry = np.atleast_1d(given.array)[where]
+        told = f"{name} contains {entry!s} at {given.place(where, first_row)}"
+        if np.isfinite(entry):
+            raise InputError(f"{told}, which is too large for {dtype}; scale {name}, or give dtype='float64'")
+        raise InputError(f"{told}; remove or fill such entries")
     return array
 
 

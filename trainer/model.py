@@ -205,7 +205,7 @@ class Model:
         Raises
         ------
         InputError
-            For inputs of another shape, and for entries that are no finite numbers.
+            For inputs of another shape, and where they contain NaN or infinity.
 
         Examples
         --------

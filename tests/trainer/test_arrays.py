@@ -58,7 +58,7 @@ def test_what_is_not_aligned_is_copied():
 def test_entries_that_are_not_finite_are_named(bad):
     values = np.ones((3, 2))
     values[2, 1] = bad
-    with pytest.raises(InputError, match=r"X holds -?(nan|inf) at \[2, 1\]"):
+    with pytest.raises(InputError, match=r"X contains -?(nan|inf) at \[2, 1\]"):
         as_inputs(values, 2, REALS[1])
 
 
@@ -75,7 +75,7 @@ def test_all_finite(size):
 
 
 def test_entries_beyond_float32_are_named():
-    with pytest.raises(InputError, match=r"X holds 1e\+300 at \[0, 0\], which is no finite float32"):
+    with pytest.raises(InputError, match=r"X contains 1e\+300 at \[0, 0\], which is too large for float32"):
         as_inputs([[1e300]], 1, REALS[0])
 
 
@@ -139,7 +139,7 @@ def test_targets_of_losses_with_several_outputs_for_each(loss):
     for wrong in (np.ones((3, 1)), np.ones(3), np.ones((3, SEVERAL[loss].sizes[-1]))):
         with pytest.raises(InputError, match=r"T has shape .*; the network takes \(3, 2\)$"):
             as_targets(wrong, SEVERAL[loss], 3, REALS[1])
-    with pytest.raises(InputError, match=r"T holds nan at \[1, 0\], which is no finite float64"):
+    with pytest.raises(InputError, match=r"T contains nan at \[1, 0\]; remove or fill"):
         as_targets([[1, 2], [np.nan, 2], [1, 2]], SEVERAL[loss], 3, REALS[1])
 
 

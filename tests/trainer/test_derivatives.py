@@ -124,12 +124,12 @@ def test_what_does_not_fit_is_named():
     X, T = np.ones((5, 3)), np.ones((5, 2))
     for message, call in {
         r"X has shape \(5, 2\)": lambda: network.input_jacobian(X[:, :2]),
-        r"X holds nan": lambda: network.parameter_jacobian(X * np.nan),
+        r"X contains nan": lambda: network.parameter_jacobian(X * np.nan),
         r"T has 4 rows": lambda: network.input_gradient(X, T[:4]),
         r"T has shape": lambda: network.sample_gradients(X, T[:, :1]),
         r"sample_weight has shape": lambda: network.target_gradient(X, T, np.ones(4)),
         r"v has shape \(3,\); it must be \(26,\)": lambda: network.hessian_vector(X, T, np.ones(3)),
-        r"v holds inf": lambda: network.gauss_newton_vector(X, T, np.full(26, np.inf)),
+        r"v contains inf": lambda: network.gauss_newton_vector(X, T, np.full(26, np.inf)),
         r"dY has shape \(5, 3\); it must be \(5, 2\)": lambda: network.vjp(X, X),
         r"dY has shape \(5,\)": lambda: network.vjp(X, X[:, 0]),
     }.items():

@@ -52,7 +52,7 @@ def test_fit_and_predict_take_frames():
         (["Rome", "Oslo", "Rome"], "column 'b' of X holds 'Rome' in row 0, which is no number; encode the column as numbers"),
         ([1.5, None, "x"], "column 'b' of X holds 'x' in row 2"),
         ([datetime.date(2020, 1, 2)] * 3, r"column 'b' of X holds datetime.date\(2020, 1, 2\) in row 0"),
-        ([1.5, None, 2], r"X holds nan at \[1, 1\] \(column 'b'\), which is no finite float32; remove or fill"),
+        ([1.5, None, 2], r"X contains nan at \[1, 1\] \(column 'b'\); remove or fill"),
         ([1, 2, 10**400], "column 'b' of X holds a number too large for float64"),
     ],
 )
@@ -93,5 +93,5 @@ def test_the_column_is_named_far_down(monkeypatch):
     monkeypatch.setattr(model, "WORK_AT_A_TIME", 0)
     frame = pandas.DataFrame(np.ones((300, 2)), columns=["a", "b"])
     frame.loc[200, "b"] = np.nan
-    with pytest.raises(InputError, match=r"X holds nan at \[200, 1\] \(column 'b'\)"):
+    with pytest.raises(InputError, match=r"X contains nan at \[200, 1\] \(column 'b'\)"):
         Network([2, 1]).predict(frame)

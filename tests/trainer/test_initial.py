@@ -68,7 +68,7 @@ def test_parameters_in_place_of_a_scheme():
     [
         (np.ones(8), r"initial has shape \(8,\); a parameter vector of this network is \(9,\)"),
         (np.ones((3, 3)), r"initial has shape \(3, 3\)"),
-        (np.full(9, np.nan), "initial holds nan"),
+        (np.full(9, np.nan), "initial contains nan"),
         (np.full(9, "a"), "initial has dtype <U1"),
     ],
 )

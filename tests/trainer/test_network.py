@@ -137,7 +137,7 @@ def test_theta_must_fit():
     network = Network([2, 1])
     with pytest.raises(InputError, match=r"theta has shape \(2,\); this network's is \(3,\)"):
         network.theta = [1, 2]
-    with pytest.raises(InputError, match="theta holds nan"):
+    with pytest.raises(InputError, match="theta contains nan"):
         network.theta = [1, np.nan, 2]
     with pytest.raises(ValueError, match=r"vector has shape \(2,\)"):
         network.unflatten(np.zeros(2))
@@ -155,5 +155,5 @@ def test_predictions_of_many_rows_are_those_of_few(monkeypatch):
     assert calls == [128] * 7 + [104]
     assert np.array_equal(Y, outputs(network, X.astype(np.float32)))
     X[500, 2] = np.nan
-    with pytest.raises(InputError, match=r"X holds nan at \[500, 2\]"):
+    with pytest.raises(InputError, match=r"X contains nan at \[500, 2\]"):
         network.predict(X)

@@ -70,7 +70,11 @@ MISTAKES = {
     ),
     "NaN among the inputs": (
         lambda: regression().fit(changed(X, (7, 2), np.nan), PRICES),
-        "X holds nan at [7, 2], which is no finite float32; remove or fill such entries",
+        "X contains nan at [7, 2]; remove or fill such entries",
+    ),
+    "numbers too large for the dtype": (
+        lambda: regression().predict(changed(X, (7, 2), 1e39)),
+        "X contains 1e+39 at [7, 2], which is too large for float32; scale X, or give dtype='float64'",
     ),
     "text in a column": (
         lambda: regression().fit([[1.0, 2.0, 3.0, "Rome"]], [1.0]),

@@ -26,7 +26,7 @@ def in_dtype(name: str, X: Any, dtype: DTypeLike) -> Any:
     wrong = ~np.isfinite(converted.data)
     if wrong.any():
         raise InputError(
-            f"{name} holds {X.data[wrong][0]}, which is no finite {wanted.name}; scale {name}, or fit with dtype='float64'"
+            f"{name} contains {X.data[wrong][0]}, which is too large for {wanted.name}; scale {name}, or give dtype='float64'"
         )
     return converted
 

@@ -194,7 +194,7 @@ def test_class_labels(x, t):
         ([1, 2, 3], [1, 0], r"x has shape \(3,\); the network takes \(n, 2\)"),
         ([1, 2], [[1, 0, 0]], r"t has shape \(1, 3\); the network takes \(1, 2\)"),
         ([[1, 2], [3, 4]], [[1, 0]], "t has 1 rows and X has 2"),
-        ([1, np.nan], [1, 0], "x holds nan"),
+        ([1, np.nan], [1, 0], "x contains nan"),
         (["a", "b"], [1, 0], "x has dtype"),
         (np.empty((0, 2)), np.empty((0, 2)), "x has no rows"),
         ([1, 2], [0.5, 0.6], "t must hold a distribution in each row"),

@@ -1,6 +1,6 @@
 """`tileprop bench`: races against peers, the chart of crossovers, activations for every input, the micro benchmarks.
 
-Nothing is timed before every digit that the documents print is reproduced.
+First every digit that the documents print is checked.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Names:
         names = [name.strip() for name in text.split(",") if name.strip()]
         for name in names:
             if name not in self.known:
-                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(self.known)}")
+                raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(self.known)}")
         if not names:
             raise argparse.ArgumentTypeError(f"give at least one of {', '.join(self.known)}")
         return list(dict.fromkeys(names))
@@ -74,14 +74,14 @@ def sizes(text: str) -> list[int]:
     except ValueError:
         numbers = []
     if not numbers or min(numbers) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be whole numbers from 1 on, separated by commas")
+        raise argparse.ArgumentTypeError(f"{text!r} must be positive whole numbers, separated by commas")
     return list(dict.fromkeys(numbers))
 
 
 def count(text: str) -> int:
     """An argparse type: a whole number from 1 on."""
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a positive whole number")
     return int(text)
 
 
@@ -90,7 +90,7 @@ def add_bench_command(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "bench",
         help="measure: a race against other libraries, and micro benchmarks",
-        description="Measure training. Nothing is timed before every digit that the documents print is reproduced.",
+        description="Measure training. First every digit that the documents print is checked.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -99,11 +99,13 @@ def add_bench_command(subparsers: Any) -> None:
 
     runs = kinds.add_parser(
         "race",
-        help="an epoch beside the same epoch in NumPy, scikit-learn, PyTorch and JAX",
-        description="Time an epoch beside the same epoch in other libraries, once all have come to the same weights.",
+        help="time of an epoch beside NumPy, scikit-learn, PyTorch and JAX",
+        description="Time an epoch in this and other libraries, once all have reached the same weights.",
         allow_abbrev=False,
     )
-    runs.add_argument("--problems", type=Names(PROBLEMS), metavar="NAMES", help=f"of {','.join(PROBLEMS)} (default: all)")
+    runs.add_argument(
+        "--problems", type=Names(PROBLEMS), metavar="NAMES", help=f"problems: some of {','.join(PROBLEMS)} (default: all)"
+    )
     runs.add_argument("--dtype", choices=("float32", "float64", "both"), help="default: both; float32 with --quick")
     runs.add_argument(
         "--threads",
@@ -112,7 +114,7 @@ def add_bench_command(subparsers: Any) -> None:
         choices=(1, 2),
         default=[1],
         metavar="N",
-        help="of every side: 1, 2 or both (default: 1)",
+        help="number of threads of every library: 1, 2 or both (default: 1)",
     )
     runs.add_argument(
         "--draw",
@@ -121,31 +123,33 @@ def add_bench_command(subparsers: Any) -> None:
         const=COUNT,
         default=0,
         metavar="N",
-        help=f"also problems drawn with a fixed seed ({COUNT} of them), each with a dtype and threads of its own",
+        help=f"also time N problems drawn with a fixed seed (default: {COUNT}), each with its own dtype and threads",
     )
     runs.add_argument(
         "--peers",
         type=Names(PEERS),
         default=list(DEFAULT_PEERS),
         metavar="NAMES",
-        help=f"of {','.join(PEERS)} (default: {','.join(DEFAULT_PEERS)})",
+        help=f"other libraries: some of {','.join(PEERS)} (default: {','.join(DEFAULT_PEERS)})",
     )
-    runs.add_argument("--quick", action="store_true", help=f"few rounds, problems {','.join(QUICK_PROBLEMS)}: under a minute")
+    runs.add_argument(
+        "--quick", action="store_true", help=f"few rounds and the problems {','.join(QUICK_PROBLEMS)}: less than a minute"
+    )
     runs.add_argument("--out", type=Path, metavar="DIR", help="write race.json, race.md and, with matplotlib, race.png here")
 
     exact = kinds.add_parser(
         "exact",
-        help="float32 sigmoid, tanh and exp for every finite input",
+        help="error of float32 sigmoid, tanh and exp for every finite input",
         description="Compare float32 sigmoid, tanh and exp with float64 for every finite input, in a few minutes. Status 1 "
-        "where an error is above 2 units in the last place, a value is NaN, or sigmoid or tanh leave their range.",
+        "if an error is above 2 units in the last place, a value is NaN, or sigmoid or tanh leave their range.",
         allow_abbrev=False,
     )
-    exact.add_argument("--sample", type=int, metavar="N", help="about so many inputs, at random, in place of all")
+    exact.add_argument("--sample", type=int, metavar="N", help="check about N random inputs instead of all")
 
     crossover = kinds.add_parser(
         "crossover",
-        help="where a peer overtakes ours: time over width and batch size",
-        description="Time an n-n-n network over its width and the batch size, beside the peers: float32, one thread.",
+        help="where another library is faster: time by width and batch size",
+        description="Time an n-n-n network for many widths and batch sizes, beside other libraries: float32, one thread.",
         allow_abbrev=False,
     )
     crossover.add_argument("--widths", type=sizes, default=WIDTHS, metavar="N,N", help="default: powers of 2 up to 512")
@@ -155,13 +159,13 @@ def add_bench_command(subparsers: Any) -> None:
 
     estimators = kinds.add_parser(
         "estimators",
-        help="our MLPClassifier and MLPRegressor beside scikit-learn's",
-        description="Time fit and single-row predict of our estimators beside scikit-learn's, defaults unchanged. Status 1 "
-        "where both do not end at the same loss.",
+        help="MLPClassifier and MLPRegressor beside scikit-learn's",
+        description="Time fit and predict for one row beside scikit-learn's estimators, with the default settings. Status 1 "
+        "if the two do not reach the same loss.",
         allow_abbrev=False,
     )
     estimators.add_argument(
-        "--tables", type=Names(TABLES), default=list(TABLES), metavar="NAMES", help=f"of {','.join(TABLES)}"
+        "--tables", type=Names(TABLES), default=list(TABLES), metavar="NAMES", help=f"tables: some of {','.join(TABLES)}"
     )
 
     sparse = kinds.add_parser(
@@ -185,64 +189,82 @@ def add_bench_command(subparsers: Any) -> None:
     others = kinds.add_parser(
         "derivatives",
         help="Jacobians, per-sample gradients, Hessian-vector products beside PyTorch and JAX",
-        description="Time derivatives other than the gradient beside PyTorch and JAX: one thread, results compared first.",
+        description="Time derivatives beside PyTorch and JAX, on one thread, after comparing the results.",
         allow_abbrev=False,
     )
     quantities, problems, peers = derivatives.QUANTITIES, derivatives.NAMES, derivatives.PEERS
     others.add_argument(
-        "--quantities", type=Names(quantities), default=list(quantities), metavar="NAMES", help=",".join(quantities)
+        "--quantities",
+        type=Names(quantities),
+        default=list(quantities),
+        metavar="NAMES",
+        help=f"quantities: some of {','.join(quantities)}",
     )
     others.add_argument(
-        "--problems", type=Names(problems), default=list(problems), metavar="NAMES", help=f"of {','.join(problems)}"
+        "--problems",
+        type=Names(problems),
+        default=list(problems),
+        metavar="NAMES",
+        help=f"problems: some of {','.join(problems)}",
     )
     others.add_argument("--batches", type=sizes, default=derivatives.BATCHES, metavar="N,N", help="default: 1,10,100,1000")
     others.add_argument("--dtype", choices=("float32", "float64", "both"), default="both")
-    others.add_argument("--peers", type=Names(peers), default=list(peers), metavar="NAMES", help=f"of {','.join(peers)}")
+    others.add_argument(
+        "--peers", type=Names(peers), default=list(peers), metavar="NAMES", help=f"other libraries: some of {','.join(peers)}"
+    )
     others.add_argument("--quick", action="store_true", help="few short rounds")
     others.add_argument("--out", type=Path, metavar="DIR", help="write derivatives.json and derivatives.md here")
 
     solvers = kinds.add_parser(
         "solvers",
         help="Levenberg-Marquardt beside Adam, L-BFGS and SciPy's least_squares",
-        description="Time fits of small networks until they are as good as they are to be, on one thread: smooth functions to "
-        "a mean squared error of 1e-8, measured data to the best validation loss of Adam with five learning rates. Peers are "
-        "stopped at 20 times our time. Status 1 where ours does not get there.",
+        description="Time fits of small networks until they reach a target, on one thread: for smooth functions a mean squared "
+        "error of 1e-8, for measured data the best validation loss of Adam with five learning rates. Other methods are "
+        "stopped after 20 times the time of Levenberg-Marquardt. Status 1 if that does not reach the target.",
         allow_abbrev=False,
     )
-    solvers.add_argument("--fits", type=Names(FITS), default=list(FITS), metavar="NAMES", help=f"of {','.join(FITS)}")
-    solvers.add_argument("--seeds", type=count, default=3, metavar="N", help="initial weights for each fit (default: 3)")
+    solvers.add_argument(
+        "--fits", type=Names(FITS), default=list(FITS), metavar="NAMES", help=f"fits: some of {','.join(FITS)}"
+    )
+    solvers.add_argument(
+        "--seeds", type=count, default=3, metavar="N", help="number of initial weights for each fit (default: 3)"
+    )
 
     latency = kinds.add_parser(
         "latency",
-        help="one row through a small network beside NumPy, PyTorch and scikit-learn; blocks of rows in a loop of one's own",
-        description="Time one row through 8-32-32-1 by every way in, and blocks of rows in a compiled loop of one's own beside "
-        "`predict`, one thread. Status 1 where a way comes to another output.",
+        help="time to predict one row, beside NumPy, PyTorch and scikit-learn; and blocks of rows in a compiled loop",
+        description="Time the prediction of one row of an 8-32-32-1 network in every possible way, and blocks of rows in a "
+        "compiled loop beside `predict`, on one thread. Status 1 if the outputs differ.",
         allow_abbrev=False,
     )
     latency.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
 
     threads = kinds.add_parser(
         "threads",
-        help="the number of threads that is measured while training, beside one thread and two throughout",
-        description="Time fits that may take two threads beside fits with one and with two throughout, on small problems and "
-        "on drawn ones. Status 1 where a fit is more than 3%% slower than one thread, or than the better.",
+        help="automatic number of threads beside one thread and two threads",
+        description="Time fits that choose between one and two threads, beside fits with one and with two, on small problems "
+        "and on drawn ones. Status 1 if a fit is more than 3%% slower than one thread, or than the better number.",
         allow_abbrev=False,
     )
-    threads.add_argument("--draw", type=count, default=30, metavar="N", help="drawn problems (default: 30)")
-    threads.add_argument("--busy", action="store_true", help="while another process computes on one of the two processors")
+    threads.add_argument("--draw", type=count, default=30, metavar="N", help="number of drawn problems (default: 30)")
+    threads.add_argument("--busy", action="store_true", help="time while another process uses one of the two processors")
     watching = kinds.add_parser(
         "watching",
-        help="what progress, checkpoints, Ctrl-C and divergence checks cost a fit",
-        description="Time fits that are watched beside bare kernel epochs, one thread. Status 1 where it costs more than 2%%.",
+        help="cost of progress, checkpoints, Ctrl-C and divergence checks",
+        description="Time fits beside the kernels' epochs alone, on one thread. Status 1 if a fit takes more than 2%% longer.",
         allow_abbrev=False,
     )
     watching.add_argument(
-        "--problems", type=Names(PROBLEMS), default=list(WATCHED), metavar="NAMES", help=f"default: {','.join(WATCHED)}"
+        "--problems",
+        type=Names(PROBLEMS),
+        default=list(WATCHED),
+        metavar="NAMES",
+        help=f"problems (default: {','.join(WATCHED)})",
     )
     for kind, rounds, seconds in ((threads, 3, 1.0), (watching, 5, 2.0)):
-        kind.add_argument("--rounds", type=count, default=rounds, metavar="N", help=f"default: {rounds}")
+        kind.add_argument("--rounds", type=count, default=rounds, metavar="N", help=f"number of rounds (default: {rounds})")
         kind.add_argument(
-            "--seconds", type=float, default=seconds, metavar="S", help=f"of each way in a round (default: {seconds:g})"
+            "--seconds", type=float, default=seconds, metavar="S", help=f"seconds of each fit in a round (default: {seconds:g})"
         )
 
     playing = kinds.add_parser(
@@ -256,20 +278,20 @@ def add_bench_command(subparsers: Any) -> None:
 
     chosen = kinds.add_parser(
         "defaults",
-        help="held-out losses of `train` with its defaults beside scikit-learn, LightGBM and a linear model",
-        description="Train each side with its defaults on made and real tables, and compare held-out losses and times: medians "
-        "over the seeds, each of which holds out other rows. Needs the extra `bench`.",
+        help="held-out losses of `tileprop train` beside scikit-learn, LightGBM and a linear model",
+        description="Train each library with its defaults on generated and real tables, and compare held-out losses and times: "
+        "medians over the seeds, each of which holds out other rows. Needs the extra `bench`.",
         allow_abbrev=False,
     )
     defaults.add_options(chosen)
 
     micro = kinds.add_parser(
         "micro",
-        help="every public kernel by itself",
-        description="Time every public kernel by itself, checked against NumPy first. Needs pytest-benchmark.",
+        help="time of every public kernel",
+        description="Time every public kernel, after checking it against NumPy. Needs pytest-benchmark.",
         allow_abbrev=False,
     )
-    micro.add_argument("--only", metavar="EXPRESSION", help="benchmarks whose names match, as pytest's -k")
+    micro.add_argument("--only", metavar="EXPRESSION", help="run the benchmarks whose names match, as pytest's -k")
     micro.add_argument("--out", type=Path, metavar="DIR", help="write micro.json here")
 
 

@@ -26,6 +26,6 @@ def as_sklearn(problem: Problem) -> Problem:
     if problem.loss == "log_loss" and n_out == 2:
         raise CannotError("with two classes it has one sigmoid output, not two of softmax")
     if problem.loss == "log_loss" and problem.n_rows < n_out:
-        raise CannotError("it takes no rows that lack one of the classes")
+        raise CannotError("it does not take rows without one of the classes")
     outputs = "softmax" if problem.loss == "log_loss" else "identity"
     return replace(problem, output_activation=outputs, epsilon_hat=problem.optimizer == "adam")

@@ -24,7 +24,10 @@ def check_same_rows(Y, T, outputs_per_target):
     outputs, targets = Y.size // max(Y.shape[0], 1), T.size // max(T.shape[0], 1)
     if Y.shape[0] != T.shape[0] or outputs != outputs_per_target * targets:
         raise ValueError(
-            "Y and T differ in rows, or in columns (Y's, T's, outputs for each target)", outputs, targets, outputs_per_target
+            "Y and T do not have the same rows, or their columns do not fit (of Y, of T, outputs per target)",
+            outputs,
+            targets,
+            outputs_per_target,
         )
 
 
@@ -61,7 +64,7 @@ def check_workspace(plan, net):
     if not fits:
         raise ValueError("work was made for another plan; make a workspace for this one")
     if net.memory.size < net.header.size:
-        raise ValueError("work.numbers is shorter than it was made (given, needed)", net.memory.size, net.header.size)
+        raise ValueError("work.numbers has been shortened (given, needed)", net.memory.size, net.header.size)
 
 
 @leaf
@@ -71,12 +74,12 @@ def check_loss(plan, net):
     if ours.loss != theirs.loss:
         raise ValueError("work was made for another plan's loss; make a workspace for this one")
     if ours.n_targets != theirs.n_targets:
-        raise ValueError("work was made for another plan (its columns of T, needed)", ours.n_targets, theirs.n_targets)
+        raise ValueError("work was made for another plan (columns of T: given, needed)", ours.n_targets, theirs.n_targets)
     if ours.n_loss_parameters != theirs.n_loss_parameters:
-        raise ValueError("work was made for other parameters of the loss; make a workspace for this plan")
+        raise ValueError("work was made for another parameter of the loss; make a workspace for this plan")
     for k in range(theirs.n_loss_parameters):
         if net.memory[ours.loss_parameters + k] != net.memory.dtype.type(plan.header[k].loss_parameter):
-            raise ValueError("work was made for other parameters of the loss; make a workspace for this plan")
+            raise ValueError("work was made for another parameter of the loss; make a workspace for this plan")
 
 
 @leaf
@@ -102,7 +105,7 @@ def check_rows(net, X, T, weight):
     if T.shape[1] != n_targets:
         raise ValueError("T has the wrong number of columns for this plan (given, needed)", T.shape[1], n_targets)
     if weight.size != 0 and weight.size != X.shape[0]:
-        raise ValueError("weight needs one entry for each row of X, or none at all (given, needed)", weight.size, X.shape[0])
+        raise ValueError("weight needs one entry for each row of X, or must be empty (given, needed)", weight.size, X.shape[0])
 
 
 @leaf
@@ -186,7 +189,7 @@ def check_kept(rows, most):
     """The workspace keeps the activations of so many rows."""
     if rows > most:
         raise ValueError(
-            "X has more rows than work keeps activations of (given, most); make_workspace with derivatives=True, or use vjp",
+            "work cannot keep the activations of this many rows (given, at most); make it with derivatives=True, or use vjp",
             rows,
             most,
         )
@@ -196,30 +199,30 @@ def check_kept(rows, most):
 def check_derivatives(net):
     """The workspace has room for derivatives to inputs and targets, and of single rows."""
     if not net.header.has_derivatives:
-        raise ValueError("work has no room for such derivatives; give make_workspace derivatives=True")
+        raise ValueError("work has no room for these derivatives; make it with derivatives=True")
 
 
 @leaf
 def check_targets(net, class_indices):
     """The loss's derivative to the targets is known. class_indices: whether T holds those."""
     if class_indices:
-        raise ValueError("T holds class indices, which have no derivative; give T a column for each output")
+        raise ValueError("T holds class numbers, which have no derivative; give T one column for each output")
     if not net.header.loss_has_targets:
-        raise ValueError("the loss has no derivative to its targets; give register_loss a target_gradient")
+        raise ValueError("the loss has no derivative to its targets; register it with a target_gradient")
 
 
 @leaf
 def check_like(X, dX):
     """A derivative to X, or to T, is like it."""
     if X.shape != dX.shape:
-        raise ValueError("dX, or dT, needs the shape of X, or T (given, needed)", dX.shape, X.shape)
+        raise ValueError("dX needs the shape of X, and dT that of T (given, needed)", dX.shape, X.shape)
 
 
 @leaf
 def check_row_gradients(G, rows, n_parameters):
     if G.shape[0] != rows or G.shape[1] != n_parameters:
         raise ValueError(
-            "G needs a row for each of X's, and a column for each parameter (given, needed)", G.shape, (rows, n_parameters)
+            "G needs a row for each row of X, and a column for each parameter (given, needed)", G.shape, (rows, n_parameters)
         )
 
 
@@ -234,20 +237,20 @@ def check_jacobian(J, Y, columns):
 def check_normal(N, size, jacobian_rows, width):
     """N has room for the normal equations of `size` parameters, and for some rows of J."""
     if N.shape[0] < size + 1 + jacobian_rows or N.shape[1] < width:
-        raise ValueError("N is too small for this plan (its shape); make_normal_equations makes it", N.shape)
+        raise ValueError("N is too small for this plan (its shape); make_normal_equations makes a larger one", N.shape)
 
 
 @leaf
 def check_tangents(net):
     """The workspace has room for second derivatives, and all are known."""
     if not net.header.has_tangents:
-        raise ValueError("work has no room for second derivatives; give make_workspace curvature=True")
+        raise ValueError("work has no room for second derivatives; make it with curvature=True")
     if not net.header.loss_has_tangent:
-        raise ValueError("the loss has no second derivative; give register_loss a bend")
+        raise ValueError("the loss has no second derivative; register it with a bend")
     for l in range(net.header.n_layers):
         layer = net.layers[l]
         if not layer.is_identity and not layer.has_tangent:
-            raise ValueError("an activation has no second derivative (its layer); give register_activation a bend", l)
+            raise ValueError("an activation has no second derivative (its layer); register it with a bend", l)
 
 
 @leaf
@@ -256,20 +259,22 @@ def check_state(state, n_parameters):
     rule = state.counters[0].rule
     one, two = rule != SGD, rule != SGD and rule != MOMENTUM and rule != NESTEROV
     if state.velocity.size != (n_parameters if one else 0) or state.mean_square.size != (n_parameters if two else 0):
-        raise ValueError("state was made for another plan (its vectors' length, needed)", state.velocity.size, n_parameters)
+        raise ValueError(
+            "state was made for another plan (length of its vectors: given, needed)", state.velocity.size, n_parameters
+        )
 
 
 @leaf
 def check_gradient(theta, grad):
     if grad.size != theta.size:
-        raise ValueError("grad needs one entry for each of theta's (given, needed)", grad.size, theta.size)
+        raise ValueError("grad needs the length of theta (given, needed)", grad.size, theta.size)
 
 
 @leaf
 def check_training(state, n_parameters, order, n_rows, epochs):
     """The state fits the plan, and order names rows of X, as many for each epoch."""
     if epochs == 0 or order.size % epochs != 0:
-        raise ValueError("order needs as many rows for each epoch as for another (rows, epochs)", order.size, epochs)
+        raise ValueError("order needs the same number of rows for each epoch (rows, epochs)", order.size, epochs)
     check_state(state, n_parameters)
     for i in range(order.size):
         if order[i] < 0 or order[i] >= n_rows:
@@ -288,4 +293,4 @@ def check_team(header):
     """The workspace has room for so many threads."""
     most, thread, threads = header.n_threads, header.thread, header.threads
     if thread < 0 or thread >= threads or threads > most:
-        raise ValueError("work was made for fewer threads (given, most); give make_workspace more n_threads", threads, most)
+        raise ValueError("work was made for fewer threads (given, at most); make it with a larger n_threads", threads, most)

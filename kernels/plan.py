@@ -233,4 +233,4 @@ def check_plan(plan: Plan) -> None:
         offset, width = ends + (n_out if header.biased else 0), n_out
     agree &= 0 < header.n_targets and header.n_parameters == offset and len(layers) > 0
     if not agree:
-        raise ValueError("the plan's sizes and offsets do not agree; make_plan makes one whose do")
+        raise ValueError("the plan's sizes and offsets contradict each other; make it with make_plan")

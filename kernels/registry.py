@@ -59,7 +59,7 @@ class Registry(Generic[E]):
         """The entry with this code. Raises ValueError for one that is not registered in this process."""
         if code not in self._entries:
             raise ValueError(
-                f"there is no {self.kind} with the code {code}; register_{self.kind} it under the name that it had"
+                f"there is no {self.kind} with the code {code}; call register_{self.kind} with its name and formulas first"
             )
         return self._entries[code]
 
@@ -69,7 +69,7 @@ class Registry(Generic[E]):
     def check_new_name(self, name: Any) -> None:
         """Raise ValueError where `name` is no identifier, or a built-in entry's."""
         if not isinstance(name, str) or not name.isidentifier() or self.is_builtin(name):
-            raise ValueError(f"name is {name!r}; it must be an identifier, and not that of a built-in {self.kind}")
+            raise ValueError(f"name is {name!r}; it must be an identifier that no built-in {self.kind} has")
 
     def register(self, name: str, formulas: tuple[Any, ...], make: Callable[[str, int], E]) -> None:
         """Add the entry make(name, code) of a user's formulas; it takes the place of the one that had this name.
@@ -82,7 +82,7 @@ class Registry(Generic[E]):
         if code in self._entries:
             known = self._entries[code].name
             if known != name:
-                raise ValueError(f"name is {name!r}, whose code {known!r} has; choose another name")
+                raise ValueError(f"name is {name!r}, which has the same code as {known!r}; choose another name")
             if self._formulas[code] == formulas:
                 return
         self._entries[code] = make(name, code)
@@ -91,7 +91,7 @@ class Registry(Generic[E]):
     def forget(self, name: str) -> None:
         """Take out what a user registered. Plans that have its code are of no use until the name is registered again."""
         if self.is_builtin(name):
-            raise ValueError(f"{self.kind} {name!r} is built in; it cannot be taken out")
+            raise ValueError(f"{self.kind} {name!r} is built in; it cannot be removed")
         code = self[name].code
         del self._entries[code], self._formulas[code]
 

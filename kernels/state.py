@@ -147,7 +147,7 @@ def make_state(
     given |= {"alpha": alpha, "l1": l1, "weight_decay": weight_decay, "clip_norm": clip_norm}
     given = {name: real_number(name, value) for name, value in given.items()}
     if not isinstance(rule, str):
-        raise TypeError(f"rule is {rule!r}; it must be a name, as 'sgd'")
+        raise TypeError(f"rule is {rule!r}; it must be a name, such as 'sgd'")
     if rule in ADAPTIVE_RULES:
         code, vectors = ADAPTIVE_RULES[rule], 2
     elif rule == "sgd":

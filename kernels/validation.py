@@ -41,7 +41,7 @@ def real_number(name: str, value: Any) -> float:
     except OverflowError:
         number = math.nan
     if math.isnan(number):
-        raise ValueError(f"{name} is {value!r}; it must be a number that a float holds")
+        raise ValueError(f"{name} is {value!r}; it must be a number within the range of a float")
     return number
 
 
@@ -67,10 +67,10 @@ def real_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 def layer_sizes(sizes: Sequence[int]) -> list[int]:
     if isinstance(sizes, (str, bytes)) or not np.iterable(sizes):
-        raise TypeError(f"sizes is {sizes!r}; it must be a list of layer widths, as [2, 2, 1]")
+        raise TypeError(f"sizes is {sizes!r}; it must be a list of layer widths, such as [2, 2, 1]")
     widths = [positive_integer(f"sizes[{i}]", n) for i, n in enumerate(sizes)]
     if len(widths) < 2:
-        raise ValueError(f"sizes is {widths}; it needs at least an input and an output width, as [2, 1]")
+        raise ValueError(f"sizes is {widths}; it needs at least an input and an output width, such as [2, 1]")
     parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(widths))
     if parameters > MOST_PARAMETERS:
         raise ValueError(f"sizes make {parameters} parameters; at most {MOST_PARAMETERS} are possible")
@@ -80,10 +80,10 @@ def layer_sizes(sizes: Sequence[int]) -> list[int]:
 def activation_names(activation: str | Sequence[str], output_activation: str, n_layers: int) -> list[str]:
     """One name for each layer."""
     if not np.iterable(activation):
-        raise TypeError(f"activation is {activation!r}; it must be a name, as 'tanh', or a list of names")
+        raise TypeError(f"activation is {activation!r}; it must be a name, such as 'tanh', or a list of names")
     hidden = [activation] * (n_layers - 1) if isinstance(activation, str) else list(activation)
     if len(hidden) != n_layers - 1:
-        raise ValueError(f"activation names {len(hidden)} layers; there are {n_layers - 1} hidden layers")
+        raise ValueError(f"activation has {len(hidden)} names, but there are {n_layers - 1} hidden layers")
     arguments = [("activation", name) for name in [activation] if isinstance(name, str)]
     arguments += [("activation", name) for name in hidden] + [("output_activation", output_activation)]
     for argument, name in arguments:

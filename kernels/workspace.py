@@ -166,7 +166,7 @@ class Workspace(NamedTuple):
         return memory.view(CONTROL).view(np.recarray)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Workspace cannot be pickled or deep-copied; make_workspace makes another one")
+        raise TypeError("a Workspace cannot be pickled or deep-copied; make another one with make_workspace")
 
     def member(self, thread: int, threads: int) -> Workspace:
         """Return the same memory for one of several threads that make one call of `train_epoch` together.
@@ -324,8 +324,8 @@ def make_workspace(
         numbers = aligned_zeros(count, real)
     except MemoryError:
         raise MemoryError(
-            f"batch_size is {batch}; a workspace for it takes {count * real.itemsize / 2**30:.1f} GiB, which cannot be had. "
-            "Give fewer rows"
+            f"batch_size is {batch}; a workspace for it takes {count * real.itemsize / 2**30:.1f} GiB, more than there is. "
+            "Give a smaller batch_size"
         ) from None
     numbers[top.loss_parameters : top.loss_parameters + len(plan.loss_parameters)] = plan.loss_parameters
     return Workspace(header, layers, numbers, make_records(1, EPOCH))

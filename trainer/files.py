@@ -74,7 +74,7 @@ def _serialized(
         tensors |= {name: np.array(tensor, order="C") for name, tensor in _tensors(network.plan, network.theta).items()}
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES.values() or not all_finite(tensor):
-            raise InputError(f"{name} ({tensor.dtype}) cannot be saved: all its entries must be real, finite numbers")
+            raise InputError(f"{name} ({tensor.dtype}) cannot be saved: all its entries must be finite real numbers")
     plan = {**network.plan.arguments, "dtype": network.dtype.name}
     metadata = {"format": FORMAT, "plan": json.dumps(plan), "notes": json.dumps(notes or {})}
     if network.classes is not None:
@@ -108,7 +108,7 @@ def load_network(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyMo
         metadata = file.metadata
         if metadata.get("format") != FORMAT:
             found = reprlib.repr(metadata.get("format"))
-            raise ModelFormatError(f"{path} is no tileprop network: its format is {found}, not {FORMAT!r}")
+            raise ModelFormatError(f"{path} is not a tileprop network: its format is {found}, not {FORMAT!r}")
         unknown = [name for name in metadata if name not in METADATA]
         if unknown:
             raise ModelFormatError(f"{path} holds unknown metadata: {', '.join(reprlib.repr(name) for name in unknown[:5])}")
@@ -121,7 +121,7 @@ def load_network(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[AnyMo
             file.read(name, parameters)
         extra = {name: file.read(name) for name in file.tensors if name.startswith("extra.")}
     if "checksum" in metadata and metadata["checksum"] != _checksum(metadata, {**_tensors(plan, theta), **extra}):
-        raise ModelFormatError(f"{path} is damaged: its checksum is not that of what it holds")
+        raise ModelFormatError(f"{path} is damaged: its checksum does not fit its content")
     network = kind(**described, initial=theta)
     try:
         network.classes = classes
@@ -162,17 +162,17 @@ def _tells_a_network(described: Any) -> bool:
 def _checked_plan(described: Any, tensors: dict[str, Tensor], path: str | PathLike[str]) -> tuple[Plan, np.dtype[Any]]:
     """The plan and dtype that are described. The tensors are those of the plan, and fit."""
     if not _tells_a_network(described):
-        raise ModelFormatError(f"{path}: the plan is {reprlib.repr(described)}; it must tell {', '.join(FIELDS)}")
+        raise ModelFormatError(f"{path}: the plan is {reprlib.repr(described)}; it must contain {', '.join(FIELDS)}")
     if described["dtype"] not in REALS:
         raise ModelFormatError(f"{path}: dtype is {reprlib.repr(described['dtype'])}; it must be {' or '.join(REALS)}")
     sizes, dtype = described["sizes"], np.dtype(described["dtype"])
     # Before a table is made of them.
     if not all(type(n) is int for n in sizes) or len(sizes) - 1 != sum(name.startswith("weights.") for name in tensors):
-        raise ModelFormatError(f"{path}: sizes are {reprlib.repr(sizes)}, which are not those of the weights that are there")
+        raise ModelFormatError(f"{path}: sizes are {reprlib.repr(sizes)}, but the weights have other sizes")
     try:
         plan = make_plan(**{name: value for name, value in described.items() if name != "dtype"})
     except (TypeError, ValueError) as error:
-        raise ModelFormatError(f"{path} describes no network: {shortened(error)}") from error
+        raise ModelFormatError(f"{path} does not describe a network: {shortened(error)}") from error
     shapes: dict[str, tuple[int, ...]] = {}
     for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         shapes[f"weights.{i}"] = (n_in, n_out)

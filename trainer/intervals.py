@@ -41,11 +41,13 @@ def interval(plan: Plan, Y: np.ndarray, coverage: float | None) -> tuple[np.ndar
         return Y[:, :k] - half, Y[:, :k] + half
     if plan.loss != "quantile" or len(plan.loss_parameters) < 2:
         raise InputError(
-            "this network's loss learns no interval; train with loss='gaussian_nll', or loss='quantile' with several levels"
+            "this network's loss gives no intervals; train with loss='gaussian_nll', or loss='quantile' with several levels"
         )
     learned = float(plan.loss_parameters[-1] - plan.loss_parameters[0])
     if coverage is not None and abs(coverage - learned) > 1e-9:
-        raise InputError(f"coverage is {coverage!r}; the outermost quantiles that were learned hold {learned:g}, leave it out")
+        raise InputError(
+            f"coverage is {coverage!r}; the outermost trained quantiles contain {learned:g} of the targets; leave coverage out"
+        )
     # Learned apart, quantiles may cross: put in order they are never worse (Chernozhukov et al. 2010).
     quantiles = Y.reshape(len(Y), len(plan.loss_parameters), k)
     return quantiles.min(axis=1), quantiles.max(axis=1)

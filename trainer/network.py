@@ -15,8 +15,8 @@ from . import derivatives, files
 from .extras import require
 from .fit.callbacks import Callback
 from .fit.epochs import Shuffle
+from .fit.fitting import fit
 from .fit.history import History
-from .fit.loop import fit
 from .fit.optimizers import Optimizer
 from .fit.options import FitOptions
 from .fit.resuming import read_checkpoint

@@ -43,7 +43,7 @@ class Scaling:
         broken = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(scale)))
         if broken.size:
             name = repr(names[broken[0]]) if names else str(broken[0])
-            raise InputError(f"column {name} holds numbers too large to be standardised; give it in a larger unit")
+            raise InputError(f"column {name} holds numbers too large to be standardised; use a larger unit")
         return cls(mean, scale)
 
     def apply(self, X: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ class TensorFile:
         if not Path(path).exists():
             raise InputError(f"there is no file {path}")
         if not Path(path).is_file():  # to open a pipe might never end
-            raise ModelFormatError(f"{path} is a folder or a device; give a model's file")
+            raise ModelFormatError(f"{path} is a folder or a device; give a model file")
         self._file = open(path, "rb")  # noqa: SIM115, closed by __exit__
         try:
             size = os.fstat(self._file.fileno()).st_size
@@ -75,30 +75,32 @@ class TensorFile:
         array = np.empty(tensor.shape, tensor.dtype) if out is None else out
         self._file.seek(self._data_at + tensor.begin)
         if array.size and self._file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:
-            raise ModelFormatError(f"{self.path} ends within tensor {name!r}")
+            raise ModelFormatError(f"{self.path} ends in the middle of tensor {name!r}")
         if not all_finite(array):
-            raise ModelFormatError(f"{self.path}: tensor {name!r} holds numbers that are not finite")
+            raise ModelFormatError(f"{self.path}: tensor {name!r} contains NaN or infinity")
         return array
 
     def _header(self, size: int) -> tuple[dict[str, str], dict[str, Tensor], int]:
         """Metadata, tensors, and where their numbers begin, in a file of `size` bytes."""
         length = int.from_bytes(self._file.read(8), "little")
         if size < 8 or length > size - 8:
-            raise ModelFormatError(f"{self.path} is no safetensors file, or is cut short: it has {size} bytes")
+            raise ModelFormatError(f"{self.path} is not a safetensors file, or is incomplete: it has {size} bytes")
         if length > MOST_HEADER:
-            raise ModelFormatError(f"{self.path} has a header of {length} bytes; at most {MOST_HEADER} are read")
+            raise ModelFormatError(f"{self.path} has a header of {length} bytes; at most {MOST_HEADER} are allowed")
         header = read_json(self._file.read(length), f"the header of {self.path}")
         metadata = header.pop("__metadata__", {}) if isinstance(header, dict) else None
         if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-            raise ModelFormatError(f"{self.path} has no header as safetensors files have")
+            raise ModelFormatError(f"{self.path} does not have the header of a safetensors file")
         tensors = {name: self._tensor(name, described) for name, described in header.items()}
         end = 0
         for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
             if tensor.begin != end:
-                raise ModelFormatError(f"{self.path}: tensor {reprlib.repr(name)} does not begin where the one before it ends")
+                raise ModelFormatError(
+                    f"{self.path}: tensor {reprlib.repr(name)} does not begin where the previous tensor ends"
+                )
             end = tensor.end
         if end != size - 8 - length:
-            raise ModelFormatError(f"{self.path} has {size - 8 - length} bytes of tensors; its header tells of {end}")
+            raise ModelFormatError(f"{self.path} has {size - 8 - length} bytes of tensors, but its header describes {end}")
         return metadata, tensors, 8 + length
 
     def _tensor(self, name: str, described: Any) -> Tensor:
@@ -110,7 +112,7 @@ class TensorFile:
                 if 0 <= begin <= end and end - begin == dtype.itemsize * math.prod(shape):
                     return Tensor(dtype, tuple(shape), begin, end)
         raise ModelFormatError(
-            f"{self.path}: the header's entry of tensor {reprlib.repr(name)} is none: {reprlib.repr(described)}"
+            f"{self.path}: tensor {reprlib.repr(name)} has a malformed entry in the header: {reprlib.repr(described)}"
         )
 
 
@@ -120,10 +122,10 @@ def read_json(text: str | bytes, what: str, most_brackets: int = MOST_BRACKETS) 
         decoded = text.decode() if isinstance(text, bytes) else text
         brackets = decoded.count("[") + decoded.count("{")
         if brackets > most_brackets:
-            raise ValueError(f"there are {brackets} lists and objects; at most {most_brackets} are read")
+            raise ValueError(f"there are {brackets} lists and objects; at most {most_brackets} are allowed")
         return json.loads(decoded, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise ModelFormatError(f"{what} is not JSON that can be read: {shortened(error)}") from error
+        raise ModelFormatError(f"{what} is not valid JSON: {shortened(error)}") from error
 
 
 def shortened(error: Exception) -> str:
@@ -134,5 +136,5 @@ def shortened(error: Exception) -> str:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     unique = dict(pairs)
     if len(unique) < len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name occurs twice")
     return unique

@@ -39,7 +39,7 @@ def declared_read_only(kernel: str, name: str, given: Any) -> Any:
 def check_writable(kernel: str, name: str, given: Any) -> None:
     """Raise TypingError for an array that cannot be written to: machine code would do it all the same."""
     if isinstance(given, types.Array) and not given.mutable:
-        raise TypingError(f"{kernel}: argument {name} is read-only, and is to be written to; give a copy of it")
+        raise TypingError(f"{kernel}: argument {name} is read-only, but the kernel writes to it; give a copy")
 
 
 def check_arguments(kernel: str, given: Mapping[str, Any], read_only: Set[str], written: Set[str]) -> None:
@@ -53,7 +53,7 @@ def check_arguments(kernel: str, given: Mapping[str, Any], read_only: Set[str], 
             continue
         tuple_type = given[name]
         if not isinstance(tuple_type, types.NamedTuple) or tuple_type.instance_class.__name__ != kind:
-            raise TypingError(f"{kernel}: argument {name} is {tuple_type}; {maker} makes what it must be")
+            raise TypingError(f"{kernel}: argument {name} is {tuple_type}; it must come from {maker}")
         if field:
             made_for[name] = tuple_type.types[tuple_type.fields.index(field)].dtype
     for name, array in given.items():

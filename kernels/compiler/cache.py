@@ -50,8 +50,8 @@ def cache_folder() -> Path | None:
                 _remove_unused(parent)
             return folder
     warnings.warn(
-        "tileprop can keep compiled kernels nowhere, so that each process compiles them anew, for several seconds; "
-        "set TILEPROP_CACHE to a folder that can be written to, or to 0, which silences this",
+        "tileprop has no folder for compiled kernels, so each process compiles them again, for several seconds; "
+        "set TILEPROP_CACHE to a writable folder, or to 0 to silence this warning",
         stacklevel=2,
     )
     return None

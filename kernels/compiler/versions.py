@@ -46,8 +46,8 @@ def newer_than_tested() -> bool:
 def warn_of_the_stock_way(reason: str) -> None:
     """One line, where the stock way is taken without having been asked for."""
     warnings.warn(
-        f"numba {numba.__version__} {reason}: tileprop compiles in its stock way, which takes about five times as long and "
-        "gives the same results; a newer tileprop may know this numba, and TILEPROP_STOCK_JIT=1 silences this warning",
+        f"numba {numba.__version__} {reason}: tileprop compiles in its stock way: the same results, but about five times as "
+        "long to compile. Update tileprop, or silence this warning with TILEPROP_STOCK_JIT=1",
         stacklevel=2,
     )
 

@@ -64,17 +64,17 @@ def test_defaults():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("race --problems tiny,huge", "'huge' is none of tiny, small"),
-        ("race --peers tensorflow", "'tensorflow' is none of numpy"),
+        ("race --problems tiny,huge", "'huge' is not one of tiny, small"),
+        ("race --peers tensorflow", "'tensorflow' is not one of numpy"),
         ("race --peers ,", "give at least one of"),
         ("race --threads 3", "invalid choice"),
         ("race --dtype float16", "invalid choice"),
         ("crossover --widths 2,x", "whole numbers"),
         ("crossover --batches 0", "whole numbers"),
-        ("derivatives --quantities hessian", "'hessian' is none of input_gradient"),
-        ("derivatives --problems tiny", "'tiny' is none of small, mid"),
-        ("solvers --fits cosine", "'cosine' is none of sine, runge"),
-        ("solvers --seeds 0", "'0' must be a whole number from 1 on"),
+        ("derivatives --quantities hessian", "'hessian' is not one of input_gradient"),
+        ("derivatives --problems tiny", "'tiny' is not one of small, mid"),
+        ("solvers --fits cosine", "'cosine' is not one of sine, runge"),
+        ("solvers --seeds 0", "'0' must be a positive whole number"),
         ("", "required"),
     ],
 )

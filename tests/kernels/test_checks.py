@@ -159,7 +159,7 @@ LOSSES_APART = {
 @pytest.mark.parametrize("what", LOSSES_APART)
 def test_a_workspace_for_other_parameters_of_the_loss_is_refused(what, kernel):
     sizes, own, others = LOSSES_APART[what]
-    with pytest.raises(ValueError, match="work was made for other parameters of the loss"):
+    with pytest.raises(ValueError, match="work was made for another parameter of the loss"):
         loss_of(make_plan(sizes, **own), make_plan(sizes, **others), kernel)
     assert np.isfinite(loss_of(make_plan(sizes, **own), make_plan(sizes, **own), kernel))
 
@@ -170,7 +170,7 @@ def test_a_workspace_for_other_columns_of_targets_is_refused(kernel):
     options = {"output_activation": "identity", "loss": "quantile"}
     two, four = make_plan([3, 4], quantile=[0.25, 0.5], **options), make_plan([3, 4], quantile=0.25, **options)
     assert (two.n_targets, four.n_targets) == (2, 4)
-    with pytest.raises(ValueError, match=r"work was made for another plan \(its columns of T") as caught:
+    with pytest.raises(ValueError, match=r"work was made for another plan \(columns of T") as caught:
         loss_of(two, four, kernel)
     assert caught.value.args[1:] == (4, 2)
 

@@ -143,7 +143,7 @@ def test_a_plan_that_was_changed_by_hand_is_refused(change):
 def test_a_workspace_whose_numbers_were_cut_is_refused():
     plan = make_plan([3, 4, 2], "tanh", "identity")
     work = make_workspace(plan, 5)
-    with pytest.raises(ValueError, match=r"work\.numbers is shorter than it was made"):
+    with pytest.raises(ValueError, match=r"work\.numbers has been shortened"):
         predict(
             plan, np.zeros(plan.n_parameters), np.zeros((5, 3)), np.zeros((5, 2)), work._replace(numbers=work.numbers[:100])
         )

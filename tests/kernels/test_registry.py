@@ -70,7 +70,7 @@ def test_other_formulas_make_another_entry_and_the_same_ones_do_not(shapes):
 def test_a_code_that_another_name_has(shapes, monkeypatch):
     monkeypatch.setattr(zlib, "crc32", lambda data: 7)
     shapes.register("first", (), Shape)
-    with pytest.raises(ValueError, match="name is 'second', whose code 'first' has; choose another name"):
+    with pytest.raises(ValueError, match="name is 'second', which has the same code as 'first'; choose another name"):
         shapes.register("second", (), Shape)
 
 
@@ -89,7 +89,7 @@ def test_what_is_taken_out(shapes):
     assert "own" not in shapes
     with pytest.raises(KeyError, match="there is no shape 'own'"):
         shapes.forget("own")
-    with pytest.raises(ValueError, match="shape 'circle' is built in; it cannot be taken out"):
+    with pytest.raises(ValueError, match="shape 'circle' is built in; it cannot be removed"):
         shapes.forget("circle")
 
 

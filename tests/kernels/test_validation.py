@@ -28,8 +28,8 @@ REFUSED: list[tuple[list[Any], dict[str, Any], type[Exception], str]] = [
     ([[2, 1]], {"activation": "nothing"}, ValueError, "activation is 'nothing'; it must be one of"),
     ([[2, 3, 1]], {"output_activation": "softmin"}, ValueError, "output_activation is 'softmin'; it must be one of"),
     ([[2, 3, 4, 1]], {"activation": ["tanh", "step"]}, ValueError, "activation is 'step'; it must be one of"),
-    ([[2, 3, 4, 1]], {"activation": ["tanh"]}, ValueError, "activation names 1 layers; there are 2 hidden layers"),
-    ([[2, 1]], {"activation": ["tanh"]}, ValueError, "activation names 1 layers; there are 0 hidden layers"),
+    ([[2, 3, 4, 1]], {"activation": ["tanh"]}, ValueError, "activation has 1 names, but there are 2 hidden layers"),
+    ([[2, 1]], {"activation": ["tanh"]}, ValueError, "activation has 1 names, but there are 0 hidden layers"),
     (
         [[2, 1]],
         {"loss": "mape"},

@@ -200,7 +200,9 @@ def test_workspaces_are_not_copied(copy_of):
     """They hold addresses of machine code, which are another process's."""
     work = make_workspace(make_plan([2, 3, 1]), 4)
     for made in (work, work.member(0, 1), work.frozen([0])):
-        with pytest.raises(TypeError, match="a Workspace cannot be pickled or deep-copied; make_workspace makes another one"):
+        with pytest.raises(
+            TypeError, match="a Workspace cannot be pickled or deep-copied; make another one with make_workspace"
+        ):
             copy_of(made)
 
 

@@ -96,7 +96,7 @@ def test_training_again_takes_a_new_folder(here, capsys):
     for _ in range(2):
         assert main(["train", "xor", "--epochs", "1", "--no-report"]) == 0
     assert sorted(path.name for path in (here / "runs").iterdir()) == ["xor", "xor-2"]
-    assert "exists already" in error(capsys_cleared(capsys), "train", "xor", "--out", "runs/xor")
+    assert "already exists" in error(capsys_cleared(capsys), "train", "xor", "--out", "runs/xor")
     assert main(["train", "xor", "--epochs", "1", "--no-report", "--out", "runs/xor", "--overwrite"]) == 0
 
 
@@ -131,10 +131,10 @@ def test_ignore_may_be_repeated(here, capsys):
     ("content", "target", "message"),
     [
         ("a,y\n" + "1,2.5\ninf,3.5\n" * 9, "y", "column 'a' holds infinite numbers in"),
-        ("a,y\n1,2\n", "Y", "target is 'Y', and there is no such column; did you mean 'y'?"),
+        ("a,y\n1,2\n", "Y", "target is 'Y', but there is no such column; did you mean 'y'?"),
         ("", "y", "t.csv cannot be read: it is empty"),
         ("a,y\n" + "x,u\nx,v\n" * 9, "y", "no column is left to learn from: 'a' (all its entries are 'x')"),
-        ("a,y\n1,u\n2,u\n", "y", "the single class 'u'"),
+        ("a,y\n1,u\n2,u\n", "y", "only the class 'u'"),
         ("a,y\n1,u\n2,v\n", "y", "class 'u' has a single row"),
     ],
 )
@@ -157,17 +157,17 @@ def test_tables_that_do_not_fit(here, capsys, content, target, message):
         (["xor", "--out", ""], "out is ''; give the name of a folder"),
         (["xor", "--out", "/", "--overwrite"], "out is '/'; give the name of a folder"),
         (["xor", "--checkpoint-every", "0"], "checkpoint_every is 0"),
-        (["xor", "--checkpoint-every", "2", "--no-checkpoint"], "--checkpoint-every does not go with --no-checkpoint"),
+        (["xor", "--checkpoint-every", "2", "--no-checkpoint"], "--checkpoint-every cannot be combined with --no-checkpoint"),
         (["xor", "--max-seconds", "0"], "max_seconds is 0.0; it must be above 0"),
         (["xor", "--max-seconds", "nan"], "max_seconds is nan"),
         (["--resume", "runs/xor"], "there is no run folder runs/xor"),
-        (["--resume", "."], ". is no run folder: it holds no run.json"),
-        (["--resume", "/"], "/ is no run folder: it holds no run.json"),
-        (["--resume", ".", "--overwrite"], "--overwrite does not go with --resume"),
+        (["--resume", "."], ". is not a run folder: it has no run.json"),
+        (["--resume", "/"], "/ is not a run folder: it has no run.json"),
+        (["--resume", ".", "--overwrite"], "--overwrite cannot be combined with --resume"),
         (["xor", "--epochs", "0"], "epochs is 0"),
         (["xor", "--learning-rate", "nan"], "learning_rate is nan"),
         (["xor", "--hidden", "8,0"], "hidden is 0"),
-        (["xor", "--out", ".", "--overwrite"], "is no run folder"),
+        (["xor", "--out", ".", "--overwrite"], "is not a run folder"),
         (["diabetes", "--optimizer", "sgd", "--learning-rate", "1e9", "--activation", "relu"], "training diverged in epoch 1"),
     ],
 )

@@ -186,7 +186,7 @@ def rewritten(saved, change_tensors=lambda tensors: None, **metadata):
         (lambda tensors: tensors.pop("biases.0"), "biases.0 is missing"),
         (lambda tensors: tensors.update({"weights.0": np.zeros((4, 3), "f4")}), r"weights.0 is float32 \(4, 3\)"),
         (lambda tensors: tensors.update({"weights.0": np.zeros((3, 4))}), "weights.0 is float64"),
-        (lambda tensors: tensors.update({"biases.1": np.full(2, np.nan, "f4")}), "not finite"),
+        (lambda tensors: tensors.update({"biases.1": np.full(2, np.nan, "f4")}), "NaN or infinity"),
         (lambda tensors: tensors.update({"other": np.zeros(2)}), "unknown tensors: 'other'"),
     ],
 )

@@ -78,13 +78,15 @@ def test_other_losses_predict_with_all_their_outputs():
 def test_intervals_that_were_not_learned():
     Y = np.zeros((2, 2))
     for options in ({"loss": "mse"}, {"loss": "quantile"}, {"loss": "quantile", "quantile": 0.9}):
-        with pytest.raises(InputError, match="learns no interval; train with loss='gaussian_nll', or loss='quantile' with"):
+        with pytest.raises(InputError, match="gives no intervals; train with loss='gaussian_nll', or loss='quantile' with"):
             interval(make_plan([1, 2], **options), Y, None)
     for coverage in (0, 1, -0.5, 1.5, np.nan, "0.9", [0.9]):
         for options, width in ((GAUSSIAN, 2), (LEVELS, 3)):
             with pytest.raises(InputError, match=r"coverage is .*; it must be a number above 0 and below 1"):
                 interval(make_plan([1, width], **options), Y, coverage)
-    with pytest.raises(InputError, match=r"coverage is 0\.8; the outermost quantiles that were learned hold 0\.9, leave"):
+    with pytest.raises(
+        InputError, match=r"coverage is 0\.8; the outermost trained quantiles contain 0\.9 of the targets; leave"
+    ):
         interval(make_plan([1, 3], **LEVELS), np.zeros((2, 3)), 0.8)
 
 

@@ -121,7 +121,7 @@ def test_gradient_is_a_new_vector_each_time():
         (dict(sizes=[3, 0]), r"sizes\[1\] is 0; it must be at least 1"),
         (dict(sizes=[3, 2.5]), r"sizes\[1\] is 2.5; it must be a whole number"),
         (dict(sizes=[3, 2], output_activation="swish"), "output_activation is 'swish'; it must be one of"),
-        (dict(sizes=[3, 4, 2], activation=["tanh", "tanh"]), "names 2 layers; there are 1 hidden layers"),
+        (dict(sizes=[3, 4, 2], activation=["tanh", "tanh"]), "activation has 2 names, but there are 1 hidden layers"),
         (dict(sizes=[3, 2], loss="mape"), "loss is 'mape'; it must be one of"),
         (dict(sizes=[3, 2], loss="log_loss", output_activation="tanh"), "needs output_activation 'softmax' or 'sigmoid'"),
         (dict(sizes=[3, 2], dtype="float16"), "dtype is float16; it must be float32 or float64"),

@@ -68,46 +68,49 @@ def test_what_safetensors_writes(tmp_path_factory, tensors, metadata):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ("", "not JSON"),
-        ("[]", "no header as safetensors files have"),
-        ("7", "no header as safetensors files have"),
-        (b'{"a\xff": 1}', "not JSON"),
-        ('{"a":{"dtype":"F32"', "not JSON"),
-        ('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{}}', "a name is there twice"),
-        ('{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}', "a name is there twice"),
+        ("", "not valid JSON"),
+        ("[]", "does not have the header of a safetensors file"),
+        ("7", "does not have the header of a safetensors file"),
+        (b'{"a\xff": 1}', "not valid JSON"),
+        ('{"a":{"dtype":"F32"', "not valid JSON"),
+        ('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{}}', "a name occurs twice"),
+        ('{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}', "a name occurs twice"),
         ('{"a":' + "[" * 30_000 + "]" * 30_000 + "}", "maximum recursion depth"),
-        ('{"a":' * 5000 + "1" + "}" * 5000, "not JSON"),
-        ({"__metadata__": {"a": 1}, "a": F32}, "no header as safetensors files have"),
-        ({"__metadata__": [], "a": F32}, "no header as safetensors files have"),
-        ({"a": []}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"dtype": "F31"}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"dtype": "BF16"}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"shape": [3]}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"shape": [True, 2]}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"shape": [2.0]}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"shape": [-1, -2]}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"shape": [1] * 70 + [2]}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"shape": [10**4000] * 30}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"shape": [2**32, 2**32, 2**62]}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"data_offsets": [0, 8, 8]}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"data_offsets": [8, 0]}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"data_offsets": [-8, 0]}}, "entry of tensor 'a' is none"),
-        ({"a": F32 | {"more": 1}}, "entry of tensor 'a' is none"),
-        ({"a" * 10**6: F32 | {"data_offsets": [0, 4]}}, "entry of tensor 'aaaaaaaaaaaa"),
+        ('{"a":' * 5000 + "1" + "}" * 5000, "not valid JSON"),
+        ({"__metadata__": {"a": 1}, "a": F32}, "does not have the header of a safetensors file"),
+        ({"__metadata__": [], "a": F32}, "does not have the header of a safetensors file"),
+        ({"a": []}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"dtype": "F31"}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"dtype": "BF16"}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"shape": [3]}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"shape": [True, 2]}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"shape": [2.0]}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"shape": [-1, -2]}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"shape": [1] * 70 + [2]}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"shape": [10**4000] * 30}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"shape": [2**32, 2**32, 2**62]}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"data_offsets": [0, 8, 8]}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"data_offsets": [8, 0]}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"data_offsets": [-8, 0]}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a": F32 | {"more": 1}}, "tensor 'a' has a malformed entry in the header"),
+        ({"a" * 10**6: F32 | {"data_offsets": [0, 4]}}, "tensor 'aaaaaaaaaaaa"),
         ({"a": F32, "b": F32}, "'b' does not begin where"),
         ({"a": F32 | {"data_offsets": [1, 9]}}, "'a' does not begin where"),
-        ({"a": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}}, "8 bytes of tensors; its header tells"),
-        ({}, "8 bytes of tensors; its header tells of 0"),
-        ('{"a":[' + "[]," * 340_000 + "[]]}", "lists and objects; at most 32768 are read"),
-        ('{"a":[' + ("[" * 500 + "]" * 500 + ",") * 1000 + "[]]}", "lists and objects; at most 32768 are read"),
-        ('{"a":[' + '{"":0},' * 140_000 + "[]]}", "lists and objects; at most 32768 are read"),
-        ('{"a":[' + "[]," * 32_000 + "[]]}", "entry of tensor 'a' is none"),
-        ('{"a":[' + ("[" * 500 + "]" * 500 + ",") * 60 + "[]]}", "entry of tensor 'a' is none"),
-        ('{"a":[' + '{"":0},' * 32_000 + "[]]}", "entry of tensor 'a' is none"),
-        ('{"a":[' + "1.5," * 250_000 + "1]}", "entry of tensor 'a' is none"),
-        ("{" + ",".join(f'"{i}":1' for i in range(90_000)) + "}", "entry of tensor '0' is none"),
-        ('{"a":0.' + "1" * 10**6 + "}", "entry of tensor 'a' is none"),
-        ('{"a":' + "1" * 10**6 + "}", "not JSON"),
+        (
+            {"a": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}},
+            "8 bytes of tensors, but its header describes",
+        ),
+        ({}, "8 bytes of tensors, but its header describes 0"),
+        ('{"a":[' + "[]," * 340_000 + "[]]}", "lists and objects; at most 32768 are allowed"),
+        ('{"a":[' + ("[" * 500 + "]" * 500 + ",") * 1000 + "[]]}", "lists and objects; at most 32768 are allowed"),
+        ('{"a":[' + '{"":0},' * 140_000 + "[]]}", "lists and objects; at most 32768 are allowed"),
+        ('{"a":[' + "[]," * 32_000 + "[]]}", "tensor 'a' has a malformed entry in the header"),
+        ('{"a":[' + ("[" * 500 + "]" * 500 + ",") * 60 + "[]]}", "tensor 'a' has a malformed entry in the header"),
+        ('{"a":[' + '{"":0},' * 32_000 + "[]]}", "tensor 'a' has a malformed entry in the header"),
+        ('{"a":[' + "1.5," * 250_000 + "1]}", "tensor 'a' has a malformed entry in the header"),
+        ("{" + ",".join(f'"{i}":1' for i in range(90_000)) + "}", "tensor '0' has a malformed entry in the header"),
+        ('{"a":0.' + "1" * 10**6 + "}", "tensor 'a' has a malformed entry in the header"),
+        ('{"a":' + "1" * 10**6 + "}", "not valid JSON"),
         (" " * MOST_HEADER + "{}", "header of 1048578 bytes; at most 1048576"),
     ],
     ids=lambda value: str(value)[:40],
@@ -129,21 +132,21 @@ def test_many_tensors_in_little_time(tmp_path):
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
 def test_numbers_that_are_not_finite(tmp_path, value, dtype):
     save_file({"a": np.array([1, 2, value], dtype)}, tmp_path / "file")
-    refused(tmp_path / "file", "tensor 'a' holds numbers that are not finite")
+    refused(tmp_path / "file", "tensor 'a' contains NaN or infinity")
 
 
 @pytest.mark.parametrize("size", [0, 7, 8, 20])
 def test_files_that_are_cut_short(tmp_path, size):
     save_file({"a": np.ones(3)}, tmp_path / "file")
     os.truncate(tmp_path / "file", size)
-    refused(tmp_path / "file", f"cut short: it has {size} bytes")
+    refused(tmp_path / "file", f"incomplete: it has {size} bytes")
 
 
 def test_a_file_that_is_cut_short_meanwhile(tmp_path):
     save_file({"a": np.ones(10_000)}, tmp_path / "file")
     with TensorFile(tmp_path / "file") as file:
         os.truncate(tmp_path / "file", 4096)
-        with pytest.raises(ModelFormatError, match="ends within tensor 'a'"):
+        with pytest.raises(ModelFormatError, match="ends in the middle of tensor 'a'"):
             file.read("a")
 
 
@@ -165,5 +168,5 @@ def test_a_large_tensor_takes_its_own_size(tmp_path):
 
 def test_read_json():
     assert read_json('{"ä": [1, 2.5, null]}'.encode(), "a") == {"ä": [1, 2.5, None]}
-    with pytest.raises(ModelFormatError, match="the plan is not JSON that can be read"):
+    with pytest.raises(ModelFormatError, match="the plan is not valid JSON"):
         read_json("{'a'}", "the plan")

@@ -50,16 +50,12 @@ class _PullBack(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *slopes: Any) -> Any:
-        raise RuntimeError(
-            "a network has no derivatives of derivatives in PyTorch; Network.hessian_vector has those of the loss"
-        )
+        raise RuntimeError("second derivatives through PyTorch are not available; Network.hessian_vector has those of the loss")
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
     if tensor.device.type != "cpu":
-        raise ValueError(
-            f"the network computes on the CPU, and was given a tensor on {tensor.device}; move it there with .cpu()"
-        )
+        raise ValueError(f"the network computes on the CPU, but the tensor is on {tensor.device}; move it with .cpu()")
     array: np.ndarray = tensor.detach().contiguous().numpy()
     return array
 

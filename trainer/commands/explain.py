@@ -50,37 +50,43 @@ def add_explain_command(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "explain",
-        help="work a sample through a network by hand",
-        description="Work a sample, or a small batch, through a network: forward pass, loss, chain rule and one step of "
-        "gradient descent, every figure with its formula. The network is that of one of the two documents, or any small one.",
+        help="show backpropagation by hand, with every number",
+        description="Show one step of gradient descent by hand: forward pass, loss, chain rule and the new parameters, each "
+        "number with its formula. The network is one of the two documents', a trained one, or any small one.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--document", type=int, choices=(1, 2), help="the example of document 1 or 2, beside what it prints")
-    parser.add_argument("--run", metavar="RUN", help="the trained network of a run folder, or of a model's file")
-    parser.add_argument("--sizes", metavar="N,N,...", help="widths from the inputs to the outputs")
     parser.add_argument(
-        "--x", metavar="X,X,...", help="the inputs of a sample, or of several, row by row; a run's in its own units"
+        "--document", type=int, choices=(1, 2), help="show the example of document 1 or 2, beside the numbers that it prints"
+    )
+    parser.add_argument("--run", metavar="RUN", help="use the trained network of a run folder or a model file")
+    parser.add_argument("--sizes", metavar="N,N,...", help="layer widths from the inputs to the outputs")
+    parser.add_argument(
+        "--x", metavar="X,X,...", help="inputs of one sample, or of several row by row; for a run in the units of its data"
     )
     parser.add_argument(
         "--t",
         metavar="T,T,...",
-        help="its targets; or a class, by its name in a run, or counted from 0, for log_loss over softmax",
+        help="targets of the samples; for a classifier the class: its name in a run, otherwise its number from 0",
     )
     # The defaults are filled in later, so that what was given is known.
     network = parser.add_argument_group("network")
     network.add_argument(
-        "--activation", metavar="NAME,...", help="of the hidden layers, one or one for each (default: sigmoid)"
+        "--activation", metavar="NAME,...", help="activation of the hidden layers: one, or one for each (default: sigmoid)"
     )
-    network.add_argument("--output-activation", metavar="NAME", help=f"{', '.join(activation_registry)} (default: sigmoid)")
-    network.add_argument("--loss", metavar="NAME", help=f"{', '.join(loss_registry)} (default: mse)")
-    network.add_argument("--quantile", metavar="Q,...", help="of the loss quantile: a level, or several (default: 0.5)")
-    network.add_argument("--delta", type=float, metavar="X", help="of the loss huber (default: 1)")
+    network.add_argument(
+        "--output-activation",
+        metavar="NAME",
+        help=f"activation of the outputs: {', '.join(activation_registry)} (default: sigmoid)",
+    )
+    network.add_argument("--loss", metavar="NAME", help=f"loss: {', '.join(loss_registry)} (default: mse)")
+    network.add_argument("--quantile", metavar="Q,...", help="level of the loss quantile, or several levels (default: 0.5)")
+    network.add_argument("--delta", type=float, metavar="X", help="delta of the loss huber (default: 1)")
     network.add_argument("--no-bias", action="store_true", default=None, help="leave out the biases")
-    network.add_argument("--seed", type=int, metavar="N", help="of the initial weights (default: 0)")
-    network.add_argument("--learning-rate", type=float, metavar="X", help="of the step (default: 0.1)")
-    parser.add_argument("--format", choices=("text", "markdown"), default="text", help="default: text")
+    network.add_argument("--seed", type=int, metavar="N", help="seed of the initial weights (default: 0)")
+    network.add_argument("--learning-rate", type=float, metavar="X", help="learning rate of the step (default: 0.1)")
+    parser.add_argument("--format", choices=("text", "markdown"), default="text", help="format of the page (default: text)")
 
 
 def run_explain(args: argparse.Namespace) -> int:
@@ -95,7 +101,7 @@ def _document(args: argparse.Namespace) -> Explanation:
 
     for name in ("run", *NEEDED, *DEFAULTS):
         if getattr(args, name) is not None:
-            raise InputError(f"{_option(name)} does not go with --document, which has a network and a sample of its own")
+            raise InputError(f"{_option(name)} cannot be combined with --document, which has its own network and sample")
     return explain_document(args.document)
 
 
@@ -109,7 +115,7 @@ def _saved(args: argparse.Namespace) -> Explanation:
 
     for name in ("sizes", *DEFAULTS):
         if name != "learning_rate" and getattr(args, name) is not None:
-            raise InputError(f"{_option(name)} does not go with --run, which has a network of its own")
+            raise InputError(f"{_option(name)} cannot be combined with --run, which has its own network")
     for name in ("x", "t"):
         if getattr(args, name) is None:
             raise InputError(f"{_option(name)} is missing: --run needs --x and --t")
@@ -163,7 +169,7 @@ def _classes(model: TrainedModel, text: str) -> Any:
             return _numbers("t", text)  # targets of a network of another loss than log_loss, or an error
         else:
             meant = did_you_mean(part, model.class_names) or ";"
-            raise InputError(f"--t is {part!r}, which is no class{meant} the classes are {listed(model.class_names, 20)}")
+            raise InputError(f"--t is {part!r}, which is not a class{meant} the classes are {listed(model.class_names, 20)}")
     return found
 
 
@@ -215,7 +221,7 @@ def _numbers(name: str, text: str) -> Any:
         except ValueError:
             raise InputError(f"{_option(name)} is {text!r}; it must be a list of numbers, such as 0.5,-1") from None
     if len({len(row) for row in rows}) > 1:
-        raise InputError(f"{_option(name)} is {text!r}; its rows must be of one length")
+        raise InputError(f"{_option(name)} is {text!r}; its rows must have the same length")
     if len(rows) == 1:
         return rows[0]
     return [row[0] for row in rows] if len(rows[0]) == 1 and name == "t" else rows

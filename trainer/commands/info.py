@@ -30,17 +30,17 @@ def add_info_command(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "info",
-        help="show a model, or this installation",
-        description="Show what a run folder or a model's file holds; without one, versions, processor and cache.",
+        help="show a model, or versions and cache",
+        description="Show the model and results of a run folder or a model file. Without one: versions, processor and cache.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("model", metavar="MODEL", nargs="?", help="a run folder, or a model's file")
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="a run folder or a model file")
     parser.add_argument(
         "--fingerprint",
         action="store_true",
-        help="what the bits of a result depend on; of a run, its data and settings, too",
+        help="show what the exact bits of a result depend on; for a run also its data and settings",
     )
 
 

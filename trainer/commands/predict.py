@@ -35,28 +35,28 @@ def add_predict_command(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "predict",
         help="predict for the rows of a file",
-        description="Predict for the rows of a table, an .npy or an .npz file, prepared as in training.",
+        description="Predict for the rows of a table, an .npy or an .npz file, with the same preparation as in training.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("run", metavar="RUN", help="a run folder, or a model's file")
+    parser.add_argument("run", metavar="RUN", help="a run folder or a model file")
     parser.add_argument("data", metavar="DATA", help="a .csv, .tsv, .txt, .parquet, .npy or .npz file, or - for standard input")
     parser.add_argument(
-        "-o", "--out", metavar="FILE", default="-", help="the CSV or Parquet file to write (default: CSV to standard output)"
+        "-o", "--out", metavar="FILE", default="-", help="CSV or Parquet file to write (default: CSV to standard output)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace FILE where it exists")
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
     parser.add_argument(
         "--keep", metavar="A,B", type=names, action=AppendNames, help="columns of DATA to write before the predictions"
     )
-    parser.add_argument("--proba", action="store_true", help="write the probability of each class too")
+    parser.add_argument("--proba", action="store_true", help="also write the probability of each class")
     parser.add_argument(
         "--interval",
         nargs="?",
         type=float,
         const=0.9,
         metavar="SHARE",
-        help="write an interval that holds this share of the targets (default: 0.9), by the errors on the validation rows",
+        help="also write an interval that contains this share of the targets (default: 0.9)",
     )
     add_reading_options(parser)
 
@@ -72,7 +72,7 @@ def run_predict(args: argparse.Namespace) -> int:
     if out is not None and out.is_dir():
         raise InputError(f"{out} is a folder; give the file to write")
     if out is not None and os.path.lexists(out) and not args.overwrite:
-        raise InputError(f"{out} exists already; choose another file, or replace it with --overwrite")
+        raise InputError(f"{out} already exists; choose another file, or replace it with --overwrite")
     model = TrainedModel.load(find_model(Path(args.run)))
     _check_options(model, args)
     rows, kept = _rows(model, args)
@@ -86,16 +86,16 @@ def _check_options(model: TrainedModel, args: argparse.Namespace) -> None:
     from ..data.targets import REGRESSION
 
     if args.proba and model.task == REGRESSION:
-        raise InputError("--proba is for classes, and this model was trained for regression; leave it out, or give --interval")
+        raise InputError("--proba needs classes, but this model was trained for regression; leave it out, or give --interval")
     if args.interval is None:
         return
     if model.task != REGRESSION:
-        raise InputError("--interval is for regression, and this model has classes; leave it out, or give --proba")
+        raise InputError("--interval needs regression, but this model has classes; leave it out, or give --proba")
     if not 0.0 < args.interval < 1.0:
-        raise InputError(f"--interval is {args.interval}; it must be a share between 0 and 1, as 0.9")
+        raise InputError(f"--interval is {args.interval}; it must be between 0 and 1, for example 0.9")
     if model.errors is None:
         raise InputError(
-            "--interval needs the errors on validation rows, and this model was trained without; train it with them"
+            "--interval needs the errors on validation rows, but this model has none; train it with --validation-size"
         )
 
 
@@ -111,7 +111,7 @@ def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str,
     reading = {name: getattr(args, name) for name in READING if getattr(args, name) is not None}
     if path.suffix.lower() in array_files.SUFFIXES:
         for option in [*reading, *(["keep"] if keep else [])]:
-            raise InputError(f"--{option.replace('_', '-')} is for tables, and {path} is none; leave it out")
+            raise InputError(f"--{option.replace('_', '-')} is for tables, and {path} is not a table; leave it out")
         X, known = array_files.read_features(path), model.recipe.column_names
         if X.shape[1] != len(known):
             raise InputError(f"{path}: X has {X.shape[1]} columns; the model takes {len(known)}")
@@ -119,7 +119,7 @@ def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str,
     if not is_table(path):
         existing_file(path)
         raise InputError(
-            f"{path} is a file of unknown kind; known are {', '.join((*SUFFIXES, '.csv.gz', *array_files.SUFFIXES))}"
+            f"{path} is a file of unknown type; known types are {', '.join((*SUFFIXES, '.csv.gz', *array_files.SUFFIXES))}"
         )
     if isinstance(model.recipe, Recipe) and kind_of(path) not in PARQUET_SUFFIXES:
         reading.setdefault("na", model.recipe.missing)  # as in training
@@ -131,7 +131,7 @@ def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str,
     for name in keep:
         if name not in there:
             raise InputError(
-                f"--keep is {name!r}, and there is no such column{did_you_mean(name, there) or f'; there are {listed(there)}'}"
+                f"--keep is {name!r}, but there is no such column{did_you_mean(name, there) or f'; there are {listed(there)}'}"
             )
     try:
         check_columns(known, there)
@@ -183,4 +183,4 @@ def _write(columns: dict[str, Any], out: Path | None) -> None:
         with whole_file(out) as file:
             write(columns, file)
     except FileNotFoundError as error:
-        raise InputError(f"there is no folder {out.parent}; make it, or write elsewhere") from error
+        raise InputError(f"there is no folder {out.parent}; create it, or choose another place") from error

@@ -26,22 +26,24 @@ class AppendNames(argparse.Action):
 def add_column_options(group: Any) -> None:
     """What becomes of the columns of a table."""
     group.add_argument("--ignore", metavar="A,B", type=names, action=AppendNames, help="leave out columns of a table")
-    group.add_argument("--categorical", metavar="A,B", type=names, action=AppendNames, help="take columns as categories")
-    group.add_argument("--numeric", metavar="A,B", type=names, action=AppendNames, help="take columns as numbers")
+    group.add_argument("--categorical", metavar="A,B", type=names, action=AppendNames, help="treat columns as categories")
+    group.add_argument("--numeric", metavar="A,B", type=names, action=AppendNames, help="treat columns as numbers")
     group.add_argument(
-        "--no-encode", dest="encode", action="store_false", default=None, help="refuse text, dates and missing entries"
+        "--no-encode",
+        dest="encode",
+        action="store_false",
+        default=None,
+        help="accept numbers only: text, dates and missing entries are errors",
     )
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """How a text file with a table is read."""
-    group = parser.add_argument_group("text files (what is not given is guessed from the first lines)")
-    group.add_argument("--sep", metavar="C", help="what separates the columns, as ';', or the word tab")
+    group = parser.add_argument_group("text files (guessed from the first lines unless given)")
+    group.add_argument("--sep", metavar="C", help="column separator, for example ';', or the word tab")
     group.add_argument("--decimal", metavar="C", help="decimal mark of numbers: . or ,")
     group.add_argument("--thousands", metavar="C", help="mark between groups of three digits, as in 1,900,915")
-    group.add_argument("--encoding", metavar="NAME", help="encoding of the text, as utf-8, utf-16 or cp1252")
-    group.add_argument("--na", metavar="A,B", type=names, help="entries that stand for a missing value, as '?,NA,-'")
-    group.add_argument("--skip-rows", type=int, metavar="N", help="leave out this number of lines before the header")
-    group.add_argument(
-        "--header", action=argparse.BooleanOptionalAction, help="whether the first line holds the names of the columns"
-    )
+    group.add_argument("--encoding", metavar="NAME", help="text encoding, for example utf-8, utf-16 or cp1252")
+    group.add_argument("--na", metavar="A,B", type=names, help="entries that mean a missing value, for example '?,NA,-'")
+    group.add_argument("--skip-rows", type=int, metavar="N", help="number of lines to skip before the header")
+    group.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether the first line has the column names")

@@ -74,93 +74,110 @@ def add_train_command(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train a network on a dataset or a file, and write a run folder",
-        description="Train a network. A part of the rows is held out, and the result on them is shown at the end. The run "
-        "folder holds the model, the history, pictures, and run.json with settings, versions and results. It is there from the "
-        "beginning, with a checkpoint about once a minute: a run that was interrupted or killed goes on with --resume.",
+        description="Train a network. Some rows are held out, and the results on them are shown at the end. The run folder "
+        "holds the model, the history, pictures, a report, and run.json with settings, versions and results. A checkpoint is "
+        "written about once a minute, so that --resume can continue a run that was interrupted or killed.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     _declare(parser)
     parser.add_argument(
-        "--resume", metavar="RUN", help="go on with a run that was interrupted or killed, with its own settings and data"
+        "--resume", metavar="RUN", help="continue a run that was interrupted or killed, with its own settings and data"
     )
     parser.add_argument(
-        "--again", metavar="RUN", help="train anew with the settings and data of that run; other options given change them"
+        "--again", metavar="RUN", help="train again with the settings and data of that run; options given here replace its own"
     )
     parser.add_argument(
-        "--config", metavar="FILE", help="options from a TOML file, whose keys are their long names; the command line wins"
+        "--config",
+        metavar="FILE",
+        help="read options from a TOML file with their long names as keys; options given here replace them",
     )
 
 
 def _declare(parser: argparse.ArgumentParser) -> None:
     """Declare the options that a file may hold, too."""
-    parser.add_argument("source", metavar="DATA", nargs="?", help="the name of a dataset, or a file")
+    parser.add_argument("source", metavar="DATA", nargs="?", help="name of a dataset, or a file")
     data = parser.add_argument_group("data")
     data.add_argument(
-        "--target", metavar="NAME", help="column of a table, or several: a,b; array of an .npz file, or second .npy file"
+        "--target",
+        metavar="NAME",
+        help="target column of a table (several: a,b), target array of an .npz file, or a second .npy file",
     )
-    data.add_argument("--task", help="classification, regression, or multilabel for several targets (default: by the targets)")
+    data.add_argument("--task", help="classification, regression, or multilabel (default: decided by the targets)")
     add_column_options(data)
-    data.add_argument("--n-samples", type=int, metavar="N", help="rows of generated data (default: 500)")
+    data.add_argument("--n-samples", type=int, metavar="N", help="number of rows of generated data (default: 500)")
     data.add_argument("--noise", type=float, metavar="X", help="standard deviation of the noise on generated data")
-    data.add_argument("--test-size", type=float, metavar="SHARE", help="share of the rows to hold out (default: 0.2)")
+    data.add_argument("--test-size", type=float, metavar="SHARE", help="share of the rows that are held out (default: 0.2)")
     data.add_argument(
-        "--validation-size", type=float, metavar="SHARE", help="share of the other rows to validate on (default: 0.15)"
+        "--validation-size", type=float, metavar="SHARE", help="share of the other rows for validation (default: 0.15)"
     )
-    data.add_argument("--seed", type=int, metavar="N", help="of generated data, split, initial weights and order (default: 0)")
+    data.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="seed of generated data, split, initial weights and order of the rows (default: 0)",
+    )
     add_reading_options(parser)
     network = parser.add_argument_group("network")
     network.add_argument(
-        "--hidden", type=_widths, metavar="N,N,...", help="widths of the hidden layers, or none (default: 64,64)"
+        "--hidden", type=_widths, metavar="N,N,...", help="widths of the hidden layers, or the word none (default: 64,64)"
     )
-    network.add_argument("--activation", help=f"of the hidden layers: {_names(HIDDEN_ACTIVATIONS, 'silu')}")
+    network.add_argument("--activation", help=f"activation of the hidden layers: {_names(HIDDEN_ACTIVATIONS, 'silu')}")
     network.add_argument(
-        "--loss", help=f"{', '.join(LOSSES)} (default: log_loss for classification, squared_error for regression)"
+        "--loss", help=f"loss: {', '.join(LOSSES)} (default: log_loss for classification, squared_error for regression)"
     )
     network.add_argument(
-        "--dropout", type=float, metavar="X", help="share of the hidden units left out of a step (default: 0.2)"
+        "--dropout", type=float, metavar="X", help="share of the hidden units that each step leaves out (default: 0.2)"
     )
-    network.add_argument("--dtype", help=_names(DTYPES, "float32"))
+    network.add_argument("--dtype", help=f"floating-point type used in training: {_names(DTYPES, 'float32')}")
     training = parser.add_argument_group("training")
     training.add_argument(
         "--early-stopping", action=argparse.BooleanOptionalAction, default=None,
-        help="keep the epoch with the lowest validation loss, and stop where it no longer falls (default: on)",
+        help="keep the epoch with the lowest validation loss, and stop when it no longer falls (default: on)",
     )  # fmt: skip
     training.add_argument(
-        "--patience", type=int, metavar="N", help=f"epochs without improvement to wait for (default: {PATIENCE})"
+        "--patience", type=int, metavar="N", help=f"epochs without improvement before stopping (default: {PATIENCE})"
     )
-    training.add_argument("--epochs", type=int, metavar="N", help=f"most passes over the training rows (default: {EPOCHS})")
+    training.add_argument("--epochs", type=int, metavar="N", help=f"largest number of epochs (default: {EPOCHS})")
     training.add_argument(
-        "--batch-size", type=int, metavar="N", help="rows of a step (default: about a fiftieth of the training rows, 16 to 256)"
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="rows per step (default: about a fiftieth of the training rows, from 16 to 256)",
     )
-    training.add_argument("--optimizer", help=_names(OPTIMIZERS, "adam"))
+    training.add_argument("--optimizer", help=f"optimizer: {_names(OPTIMIZERS, 'adam')}")
     rates = ", ".join(f"{rate:g} for {name}" for name, (_, rate) in OPTIMIZERS.items())
-    training.add_argument("--learning-rate", type=float, metavar="X", help=f"default: {rates}")
-    training.add_argument("--momentum", type=float, metavar="X", help="of sgd (default: 0.9)")
-    training.add_argument("--schedule", help=f"of the learning rate: {_names(SCHEDULES, 'constant')}")
-    training.add_argument("--weight-decay", type=float, metavar="X", help="as in AdamW (default: 0)")
+    training.add_argument("--learning-rate", type=float, metavar="X", help=f"learning rate (default: {rates})")
+    training.add_argument("--momentum", type=float, metavar="X", help="momentum of sgd (default: 0.9)")
+    training.add_argument("--schedule", help=f"schedule of the learning rate: {_names(SCHEDULES, 'constant')}")
+    training.add_argument("--weight-decay", type=float, metavar="X", help="decoupled weight decay, as in AdamW (default: 0)")
     training.add_argument(
-        "--class-weight", help=f"{_names(CLASS_WEIGHTS, NONE)}; balanced: rare classes count as much as frequent ones"
+        "--class-weight",
+        help=f"{_names(CLASS_WEIGHTS, NONE)}; balanced gives rare classes the same total weight as frequent ones",
     )
     training.add_argument(
-        "--label-smoothing", type=float, metavar="X", help="part of each target spread over all classes (default: 0)"
+        "--label-smoothing", type=float, metavar="X", help="part of each target that is spread over all classes (default: 0)"
     )
     training.add_argument(
-        "--max-seconds", type=float, metavar="X", help="stop the training after this time; it can go on with --resume"
+        "--max-seconds", type=float, metavar="X", help="stop the training after this many seconds; --resume continues it"
     )
     output = parser.add_argument_group("output")
-    output.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME, or runs/NAME-2 and so on)")
-    output.add_argument("--overwrite", action="store_true", help="replace the run folder where it exists, at the end")
+    output.add_argument(
+        "--out", metavar="DIR", help="run folder (default: runs/NAME, or runs/NAME-2 if that exists, and so on)"
+    )
+    output.add_argument(
+        "--overwrite", action="store_true", help="replace an existing run folder, once the training has finished"
+    )
     output.add_argument(
         "--checkpoint-every", type=int, metavar="N", help="write a checkpoint after every N epochs (default: once a minute)"
     )
-    output.add_argument("--no-checkpoint", dest="checkpoint", action="store_false", help="write none")
+    output.add_argument("--no-checkpoint", dest="checkpoint", action="store_false", help="write no checkpoints")
     output.add_argument(
         "--no-report",
         dest="report",
         action="store_false",
-        help="write no pictures and no report.html, which take seconds",
+        help="write no pictures and no report.html, which saves some seconds",
     )
 
 
@@ -174,7 +191,7 @@ def _widths(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(width) for width in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of widths, such as 64,64, and not none") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths such as 64,64, or the word none") from None
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -183,13 +200,13 @@ def run_train(args: argparse.Namespace) -> int:
 
     for option in ("config", "again"):
         if args.resume is not None and getattr(args, option) is not None:
-            raise InputError(f"--{option} does not go with --resume, which goes on with the settings of its run")
+            raise InputError(f"--{option} cannot be combined with --resume, which uses the settings of its run")
     if args.config is not None:
         with_config(args, _declare)
     if args.checkpoint_every is not None:
         check_whole("checkpoint_every", args.checkpoint_every, 1)
         if not args.checkpoint:
-            raise InputError("--checkpoint-every does not go with --no-checkpoint")
+            raise InputError("--checkpoint-every cannot be combined with --no-checkpoint")
     check_within("max_seconds", args.max_seconds, 0.0, above=True, or_none=True)
     given = {name: value for name, value in vars(args).items() if value is not None and name not in KEEPING}
     require("safetensors", "saving the model")
@@ -224,7 +241,7 @@ def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
         ("--no-checkpoint", not args.checkpoint),
     ):
         if is_given:
-            raise InputError(f"{option} does not go with --resume, which goes on in the run's own folder")
+            raise InputError(f"{option} cannot be combined with --resume, which uses the run's own folder")
     _tell_what_is_missing()
     return resumed_run(Path(args.resume), given, _note, args.report, **_options(args))
 

@@ -34,13 +34,13 @@ def add_warm_command(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "warm",
-        help="compile everything ahead",
-        description="Compile all kernels, activations and losses ahead, and keep them in the cache.",
+        help="compile all kernels now",
+        description="Compile all kernels, activations and losses now, and keep them in the cache.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--only", choices=DTYPES, help="for one dtype (default: for both)")
+    parser.add_argument("--only", choices=DTYPES, help="compile for this dtype alone (default: for both)")
 
 
 def run_warm(args: argparse.Namespace) -> int:
@@ -49,12 +49,12 @@ def run_warm(args: argparse.Namespace) -> int:
     from ...kernels.compiler.jit import JIT_DISABLED, STOCK
 
     if JIT_DISABLED:
-        raise InputError("nothing is compiled with NUMBA_DISABLE_JIT; unset it")
+        raise InputError("NUMBA_DISABLE_JIT is set, so nothing can be compiled; unset it")
     folder = cache_folder()
     if folder is None:
         raise InputError(
-            "there is no folder to keep compiled kernels in: TILEPROP_CACHE is 0, or no folder can be written; "
-            "set TILEPROP_CACHE to a folder that you can write to"
+            "there is no folder for compiled kernels: TILEPROP_CACHE is 0, or no folder is writable; "
+            "set TILEPROP_CACHE to a writable folder"
         )
     dtypes = DTYPES if args.only is None else (args.only,)
     pieces = [(f"{dtype} {name}", build) for dtype in dtypes for name, build in pieces_of(np.dtype(dtype))]

@@ -29,7 +29,7 @@ def read_arrays(path: Path, target: str | None) -> tuple[np.ndarray, np.ndarray,
         X, values = _features(arrays, path), arrays[name]
     else:
         if target is None:
-            raise InputError(f"{path} holds the features alone; name the file of the targets, as in --target y.npy")
+            raise InputError(f"{path} holds only the features; name the file with the targets, for example --target y.npy")
         X, values, name = _features(_load(path), path), _load_npy(Path(target)), Path(target).stem
     if values.ndim not in (1, 2) or values.size == 0 or values.dtype.kind not in "biufUS":
         raise InputError(
@@ -105,7 +105,7 @@ def _load_npz(path: Path) -> dict[str, np.ndarray]:
 def _load_npy(path: Path) -> np.ndarray:
     loaded = _load(path)
     if not isinstance(loaded, np.ndarray):
-        raise InputError(f"{path} holds several arrays; an .npy file with one was expected")
+        raise InputError(f"{path} has several arrays; an .npy file with one array was expected")
     return loaded
 
 

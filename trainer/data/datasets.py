@@ -172,7 +172,7 @@ def _from_table(path: Path, target: str | None, task: str | None, choices: Colum
     columns = table.column_names
     if target is None:
         raise InputError(
-            f"{path}: say which column is the target, as in --target {shlex.quote(columns[-1])}; it has {listed(columns)}"
+            f"{path}: say which column is the target, for example --target {shlex.quote(columns[-1])}; it has {listed(columns)}"
         )
     # A column's own name may hold a comma.
     targets = (target,) if target in columns else tuple(name.strip() for name in target.split(","))
@@ -181,12 +181,12 @@ def _from_table(path: Path, target: str | None, task: str | None, choices: Colum
     for argument, names in given:
         for name in names:
             if name not in known:
-                raise InputError(f"{path}: {argument} is {name!r}, and there is no such column{_meant(name, columns)}")
+                raise InputError(f"{path}: {argument} is {name!r}, but there is no such column{_meant(name, columns)}")
     if len(set(targets)) < len(targets):
-        raise InputError(f"{path}: target is {target!r}, which names a column twice; name each once")
+        raise InputError(f"{path}: target is {target!r}, which names a column twice; name each column once")
     for name in targets:
         if name in choices.ignore:
-            raise InputError(f"{path}: column {name!r} is both the target and to be ignored; drop one of the two")
+            raise InputError(f"{path}: column {name!r} is both the target and ignored; leave out one of the two")
     features = [name for name in columns if name not in targets]
     if not set(features) - set(choices.ignore):
         raise InputError(f"{path} has no columns besides the target {target!r}; a network needs at least one feature")
@@ -213,7 +213,7 @@ def _of_one_kind(arrays: list[np.ndarray], targets: Sequence[str], path: Path) -
     if any(texts) and not all(texts):
         two = [len(np.unique(array)) == 2 for array in arrays]
         if not all(two):
-            raise InputError(f"{path}: targets {listed(targets)} are text and numbers; give targets of one kind")
+            raise InputError(f"{path}: targets {listed(targets)} are partly text and partly numbers; give targets of one kind")
         return [array.astype(str) for array in arrays]
     return arrays
 

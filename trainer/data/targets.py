@@ -59,7 +59,7 @@ def as_classes(values: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ..
     classes, y = np.unique(values, return_inverse=True)
     names = tuple(f"{c:.0f}" if values.dtype.kind == "f" else str(c) for c in classes)
     if len(names) < 2:
-        raise InputError(f"{what} has the single class {names[0]!r}; at least two are needed")
+        raise InputError(f"{what} has only the class {names[0]!r}; at least two are needed")
     return y.astype(np.int64), names
 
 
@@ -69,7 +69,7 @@ def as_labels(values: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ...
     Raises InputError, beginning with `what`.
     """
     if values.ndim != 2:
-        raise InputError(f"{what} is a single column; multilabel needs several, as --target a,b")
+        raise InputError(f"{what} is a single column; multilabel needs several, for example --target a,b")
     labels, names = np.empty(values.shape, np.int64), list[str]()
     for i, column in enumerate(values.T):
         found, labels[:, i] = np.unique(column, return_inverse=True)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from ..arrays import refuse_masked
 from ..errors import DivergenceError, InputError
-from ..fit.loop import fit
+from ..fit.fitting import fit
 from ..fit.options import FitOptions
 from ..fit.resuming import Resumed, read_checkpoint
 from ..network import Network

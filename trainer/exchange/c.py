@@ -129,11 +129,11 @@ def export_c(network: Model, path: str | PathLike[str], prefix: str = "tileprop"
 
 def _parts(network: Model, prefix: str) -> Iterator[str]:
     if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", prefix):
-        raise InputError(f"prefix is {prefix!r}; it must be a name in C: letters, digits and _, a letter first")
+        raise InputError(f"prefix is {prefix!r}; it must be a name in C: a letter, then letters, digits and _")
     sizes, names = network.plan.sizes, network.plan.activations
     for name in names:
         if name not in WHOLE:
-            raise InputError(f"activation {name!r} has no form in C; these have: {', '.join(WHOLE)}")
+            raise InputError(f"activation {name!r} cannot be written in C; these can: {', '.join(WHOLE)}")
     single = network.dtype == np.float32
     real, suffix = ("float", "f") if single else ("double", "")
 

@@ -68,7 +68,7 @@ def add_layers(op: Graph, network: Model, x: str, dtype: np.dtype[Any]) -> str:
     table = ACTIVATIONS if dtype == np.float32 else ACTIVATIONS_OF_DOUBLE
     for i, (W, b, name) in enumerate(zip(network.weights, network.biases, network.plan.activations, strict=True)):
         if name not in table:
-            raise InputError(f"activation {name!r} of layer {i} has no form in ONNX; these have: {', '.join(table)}")
+            raise InputError(f"activation {name!r} of layer {i} cannot be written in ONNX; these can: {', '.join(table)}")
         parameters = [op.constant(f"weights.{i}", W)] + ([op.constant(f"biases.{i}", b)] if b.size else [])
         x = table[name](op, op("Gemm", x, *parameters))
     return x
@@ -122,7 +122,7 @@ def to_onnx(network: Model) -> Any:
     ['Gemm', 'Relu', 'Gemm', 'Sigmoid']
     """
     if network.theta.nbytes > MOST_BYTES:
-        raise InputError(f"the network has {network.theta.nbytes} bytes of parameters; ONNX files hold {MOST_BYTES}")
+        raise InputError(f"the network has {network.theta.nbytes} bytes of parameters; an ONNX file holds at most {MOST_BYTES}")
     onnx = require("onnx", "exporting to ONNX")
     op = _Nodes(network.dtype)
     add_layers(op, network, "X", network.dtype)

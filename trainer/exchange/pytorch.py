@@ -48,7 +48,7 @@ def to_state_dict(network: Network, names: Sequence[str] | None = None) -> dict[
     torch = require("torch", "to_state_dict")
     names = [str(2 * i) for i in range(len(network.weights))] if names is None else names
     if len(names) != len(network.weights):
-        raise InputError(f"names are {len(names)}; the network has {len(network.weights)} layers")
+        raise InputError(f"names has {len(names)} entries, but the network has {len(network.weights)} layers")
     state = {}
     for name, W, b in zip(names, network.weights, network.biases, strict=True):
         state[_key(name, "weight")] = torch.tensor(np.ascontiguousarray(W.T))
@@ -115,9 +115,9 @@ def from_state_dict(
     if names is None:
         names = _in_order(list(layers))
     elif sorted(names) != sorted(layers):
-        raise InputError(f"names are {list(names)}; the layers of the state_dict are {list(layers)}")
+        raise InputError(f"names is {list(names)}, but the layers of the state_dict are {list(layers)}")
     if not names:
-        raise InputError("state_dict is empty; it must have the weight of one linear layer at least")
+        raise InputError("state_dict is empty; it must have the weight of at least one linear layer")
     bias = any("bias" in layer for layer in layers.values())
     sizes: list[int] = []
     parameters: list[np.ndarray] = []
@@ -133,7 +133,7 @@ def from_state_dict(
     dtypes = sorted({array.dtype.name for array in parameters})
     if dtypes not in (["float32"], ["float64"]):
         raise InputError(
-            f"state_dict holds {', '.join(dtypes)}; all of it must be float32, or all of it float64 (see nn.Module.float)"
+            f"state_dict holds {', '.join(dtypes)}; all must be float32, or all float64 (nn.Module.float() converts them)"
         )
     theta = np.concatenate(parameters)
     return Network(
@@ -151,15 +151,15 @@ def _layers(state_dict: Mapping[str, ArrayLike]) -> dict[str, dict[str, np.ndarr
     for key, values in state_dict.items():
         name, _, kind = key.rpartition(".")
         if kind not in ("weight", "bias"):
-            raise InputError(f"state_dict has {key!r}; a network has nothing but the weight and bias of linear layers")
+            raise InputError(f"state_dict has {key!r}; only the weight and bias of linear layers can be taken")
         # A parameter knows its gradient, and may be on another device.
         tensor: Any = values.detach().cpu() if hasattr(values, "detach") else values
         try:
             array = np.ascontiguousarray(tensor)
         except (TypeError, ValueError) as error:
-            raise InputError(f"state_dict's {key!r} is no array of float32 or float64: {error}") from error
+            raise InputError(f"state_dict's {key!r} is not an array of float32 or float64: {error}") from error
         if array.dtype.kind != "f" or not all_finite(array):
-            raise InputError(f"state_dict's {key!r} ({array.dtype}) holds what are no finite numbers")
+            raise InputError(f"state_dict's {key!r} ({array.dtype}) does not hold finite numbers of float32 or float64")
         layers.setdefault(name, {})[kind] = array
     return layers
 

@@ -100,4 +100,4 @@ def estimator_from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
 
 def _check_fitted(estimator: Any) -> None:
     if not hasattr(estimator, "coefs_"):
-        raise InputError(f"estimator is {estimator!r:.80}; it must be an MLPClassifier or MLPRegressor that is fitted")
+        raise InputError(f"estimator is {estimator!r:.80}; it must be a fitted MLPClassifier or MLPRegressor")

@@ -114,7 +114,7 @@ def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     else:
         numbers = classes.astype(np.int64)
         if (numbers != classes).any():
-            raise InputError(f"the classes are {list(classes)}; ONNX has whole numbers and texts for classes")
+            raise InputError(f"the classes are {list(classes)}; classes in ONNX must be whole numbers or text")
         names = op.constant("classes", numbers, INT64)
     op("Gather", names, op("ArgMax", probabilities, axis=1, keepdims=0), output=labels)
 

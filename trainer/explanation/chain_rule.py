@@ -156,7 +156,7 @@ def check_gradient(steps: Steps, targets: np.ndarray) -> None:
     for name, given, wanted in (("loss", steps.loss, loss), ("gradient", steps.backward.grad, grad)):
         allowed = np.sqrt(eps) * np.abs(wanted).max() + rounding
         if np.isfinite(allowed) and not np.abs(given - wanted).max() <= allowed:
-            raise StepsDisagreeError(f"the stepwise {name} is not that of loss_and_grad: {given} and {wanted}")
+            raise StepsDisagreeError(f"the {name} of the steps differs from that of loss_and_grad: {given} and {wanted}")
 
 
 def largest_term(steps: Steps) -> float:

@@ -31,7 +31,7 @@ LEAST_EPOCHS, LEAST_STEPS, STILL_FALLS = 20, 500, 0.1
 # A column counts as standardised where its mean is at most this many standard deviations, and these lie within the bounds.
 STANDARDISED = 5.0, 0.1, 10.0
 ROWS = 4096
-# From `warnings.warn` to the caller of `Network.fit`: through two functions here, `fit.loop.fit`, `Network.fit`, and what
+# From `warnings.warn` to the caller of `Network.fit`: through two functions here, `fit.fitting.fit`, `Network.fit`, and what
 # looks at its keywords.
 CALLER = 6
 

@@ -16,7 +16,7 @@ from ..extras import require
 from ..labels import classes_in
 from ..model import Model
 from ..solvers import Solver
-from .loop import fit
+from .fitting import fit
 from .optimizers import SGD, Optimizer, Rprop
 from .options import BATCH_SIZE, FitOptions, optimizer_named
 

@@ -13,7 +13,7 @@ from ..bounds import check_whole
 from ..explanation.documents import document
 from ..explanation.explain import explain, explain_document
 from ..explanation.page import Explanation
-from ..fit.loop import fit
+from ..fit.fitting import fit
 from ..fit.optimizers import Optimizer
 from ..fit.options import FitOptions
 from ..network import Network

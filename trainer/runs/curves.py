@@ -44,7 +44,7 @@ class Curves:
                     f"{name} has {len(getattr(self, name))} entries; it must have {n}, one for each epoch, or none"
                 )
         if self.kept is not None and not 1 <= self.kept <= n:
-            raise InputError(f"kept is {self.kept}; it must be the number of an epoch, 1 to {n}")
+            raise InputError(f"kept is {self.kept}; it must be the number of an epoch, from 1 to {n}")
 
 
 def plot_curves(figure: Any, curves: Curves) -> None:

@@ -25,7 +25,7 @@ def find_run(run: Path) -> RunRecord:
     if record is not None:
         return record
     if run.is_dir():
-        raise InputError(f"{run} is no run folder: it holds no {RECORD}")
+        raise InputError(f"{run} is not a run folder: it has no {RECORD}")
     raise InputError(_no_run(run))
 
 
@@ -43,8 +43,8 @@ def find_model(run: Path) -> Path:
     if (run / MODEL).is_file():
         return run / MODEL
     if record is not None and record.can_go_on:
-        raise InputError(f"the run in {run} has not finished, and has no model yet; {go_on(run)}")
-    raise InputError(f"{run} holds no {MODEL}; give a run folder or a model's file")
+        raise InputError(f"the run in {run} has not finished, so it has no model yet; {go_on(run)}")
+    raise InputError(f"{run} has no {MODEL}; give a run folder or a model file")
 
 
 def _no_run(run: Path) -> str:

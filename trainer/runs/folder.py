@@ -61,9 +61,9 @@ class RunFolder:
         if folder._numbered or not os.path.lexists(folder.path):
             return folder
         if not overwrite:
-            raise InputError(f"{shown} exists already; choose another folder, or replace it with --overwrite")
+            raise InputError(f"{shown} already exists; choose another folder, or replace it with --overwrite")
         if not is_run_or_empty(folder.path):
-            raise InputError(f"{shown} is no run folder (it holds no {RECORD}), so it is not overwritten; choose another")
+            raise InputError(f"{shown} is not a run folder (it has no {RECORD}), so it is not overwritten; choose another")
         folder._check_free()
         folder._replaces = folder.path.name
         folder._move_to(folder._replaces + NEW)
@@ -71,7 +71,9 @@ class RunFolder:
         if os.path.lexists(folder.path):
             there = record_of(folder.path)
             if there is None or replaced_by(folder.path, there) is None:
-                raise InputError(f"{folder.shown}, where the new run would be until it has finished, exists already; move it")
+                raise InputError(
+                    f"{folder.shown} is needed for the new run until it has finished, but it already exists; move it away"
+                )
         return folder
 
     @classmethod
@@ -84,7 +86,7 @@ class RunFolder:
         if there is not None and (replaces := replaced_by(path, there)):
             recover(path.with_name(replaces))
             if not path.exists():
-                raise InputError(f"the run in {run} has finished already; it is {folder._shown_as(replaces)} now")
+                raise InputError(f"the run in {run} has already finished; it is {folder._shown_as(replaces)} now")
         _check_can_go_on(find_run(run), run)  # first of all, since taking the lock writes to the folder
         try:
             folder._take_lock()
@@ -112,7 +114,7 @@ class RunFolder:
                 self._take_lock()
         except OSError as error:
             raise InputError(
-                f"the run folder {self.shown} cannot be made: {error.strerror}; choose another with --out"
+                f"the run folder {self.shown} cannot be created: {error.strerror}; choose another with --out"
             ) from error
         finally:
             remove(unfinished)
@@ -140,7 +142,7 @@ class RunFolder:
             there = record_of(path)
             if there is not None and there.can_go_on and not at_work(path):
                 self.left.append(self._shown_as(name))
-        raise InputError(f"{self.shown} was made by someone else meanwhile; choose another folder")
+        raise InputError(f"{self.shown} was created by another process in the meantime; choose another folder")
 
     def _names(self) -> Iterator[str]:
         yield self.path.name
@@ -157,12 +159,14 @@ class RunFolder:
 
     def _check_free(self) -> None:
         if at_work(self.path):
-            raise InputError(f"another process is training in {self.shown}; wait for its end, or choose another folder")
+            raise InputError(
+                f"another process is training in {self.shown}; wait until it has finished, or choose another folder"
+            )
 
     def _take_lock(self) -> None:
         lock = RunLock(self.path)
         if not lock.take():
-            raise InputError(f"another process is training in {self.shown}; wait for its end")
+            raise InputError(f"another process is training in {self.shown}; wait until it has finished")
         self._lock = lock
 
     @property
@@ -214,7 +218,9 @@ class RunFolder:
 
 def _check_can_go_on(record: RunRecord, run: Path) -> RunRecord:
     if record.state == DIVERGED:
-        raise InputError(f"the training in {run} diverged, and would again; start another with a smaller --learning-rate")
+        raise InputError(
+            f"the training in {run} diverged, and would diverge again; start a new one with a smaller --learning-rate"
+        )
     if not record.can_go_on:
-        raise InputError(f"the run in {run} has finished already: there is nothing to go on with")
+        raise InputError(f"the run in {run} has already finished: there is nothing to resume")
     return record

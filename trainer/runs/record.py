@@ -101,11 +101,11 @@ class RunRecord:
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
-            raise InputError(f"the format is {self.format!r}, and this version of tileprop reads {FORMAT!r}")
+            raise InputError(f"the format is {self.format!r}, but this version of tileprop reads {FORMAT!r}")
         if self.state not in STATES:
             raise InputError(f"the state is {self.state!r}; it must be one of {', '.join(STATES)}")
         if self.state != TRAINING and self.results is None:
-            raise InputError(f"the state is {self.state!r}, and there are no results")
+            raise InputError(f"the state is {self.state!r}, but there are no results")
 
     @property
     def can_go_on(self) -> bool:
@@ -174,7 +174,7 @@ def read_record(folder: Path) -> RunRecord | None:
     if not path.is_file():
         return None
     if path.stat().st_size > MOST_BYTES:
-        raise InputError(f"{path} has {path.stat().st_size} bytes; at most {MOST_BYTES} are read")
+        raise InputError(f"{path} has {path.stat().st_size} bytes; at most {MOST_BYTES} are allowed")
     record: RunRecord = from_json(RunRecord, read_json(path.read_bytes(), str(path)), str(path))
     return record
 

@@ -31,7 +31,9 @@ def replace(new: Path, place: Path) -> None:
     with HeldSignals():
         if os.path.lexists(place):
             if not is_run_or_empty(place) or at_work(place):
-                raise InputError(f"{place} is no run folder that may be replaced any more; the new run is in {new}")
+                raise InputError(
+                    f"{place} can no longer be replaced, since it is not a run folder now; the new run is in {new}"
+                )
             with contextlib.suppress(FileNotFoundError):  # another process goes on for this one: see `recover`
                 place.rename(old)
         try:

@@ -132,18 +132,20 @@ class Settings:
         check_within("label_smoothing", self.label_smoothing, 0.0, 1.0)
         check_within("weight_decay", self.weight_decay, 0.0)
         if self.dropout and not self.hidden:
-            raise InputError(f"dropout is {self.dropout!r}, and there are no hidden layers; leave it out")
+            raise InputError(f"dropout is {self.dropout!r}, but there are no hidden layers; leave it out")
         if self.patience is not None:
             check_whole("patience", self.patience, 1)
         if self.early_stopping and self.validation_size == 0:
             raise InputError(
-                "early_stopping needs validation rows, and validation_size is 0; give a larger validation_size, or switch "
+                "early_stopping needs validation rows, but validation_size is 0; give a larger validation_size, or switch "
                 "early stopping off"
             )
         if self.patience is not None and not self.stops_early:
-            raise InputError(f"patience is {self.patience}, and early stopping is off; leave patience out")
+            raise InputError(f"patience is {self.patience}, but early stopping is off; leave patience out")
         if self.momentum is not None and self.optimizer != "sgd":
-            raise InputError(f"momentum is {self.momentum!r}, which is for sgd; leave it out, or choose the optimizer sgd")
+            raise InputError(
+                f"momentum is {self.momentum!r}, but only sgd has a momentum; leave it out, or choose the optimizer sgd"
+            )
         self.make_optimizer()
 
     @property
@@ -207,16 +209,16 @@ class Settings:
     def loss_for(self, task: str) -> str:
         """The loss, given or usual. Raises InputError where it, or what goes with it, is not for this task."""
         if task != CLASSIFICATION and self.class_weight != NONE:
-            raise InputError(f"class_weight is {self.class_weight!r}, which is for classification; leave it out")
+            raise InputError(f"class_weight is {self.class_weight!r}, but this is not a classification; leave it out")
         if task == REGRESSION and self.loss == "log_loss":
             raise InputError(
-                "loss is 'log_loss', which is for classification; regression takes "
+                "loss is 'log_loss', but this is a regression; its losses are "
                 + ", ".join(name for name in LOSSES if name != "log_loss")
             )
         loss = self.loss or ("squared_error" if task == REGRESSION else "log_loss")
         if self.label_smoothing and loss != "log_loss":
             raise InputError(
-                f"label_smoothing is {self.label_smoothing:g}, which is for the loss log_loss; this is {loss}, so leave it out"
+                f"label_smoothing is {self.label_smoothing:g}, but the loss is {loss}, and only log_loss takes it; leave it out"
             )
         return loss
 

@@ -88,7 +88,7 @@ class TrainedModel:
     def probabilities(self, Y: np.ndarray) -> np.ndarray:
         """What `predict_proba` gives for outputs Y (n, n_out) of the network."""
         if self.task == REGRESSION:
-            raise InputError("predict_proba is for classification; this model was trained for regression")
+            raise InputError("predict_proba needs a classification, but this model was trained for regression")
         Y = Y.astype(np.float64)
         if self.task == CLASSIFICATION:
             Y /= np.maximum(Y.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
@@ -101,13 +101,15 @@ class TrainedModel:
         raised for their number. The width is the same for all rows. Raises InputError where the errors are too few.
         """
         if self.errors is None:
-            raise InputError("this model has no errors on rows that were not trained on; an interval needs them")
+            raise InputError(
+                "an interval needs errors on validation rows, but this model has none; train it with validation rows"
+            )
         errors = self.errors[target]
         outside = (1.0 - share) / 2 * (len(errors) + 1)
         if outside < 1.0:
             raise InputError(
-                f"an interval of {share:g} needs errors on at least {math.ceil(2 / (1 - share)) - 1} rows that were not "
-                f"trained on; there are {len(errors)}. Hold out more rows, or ask for a smaller share"
+                f"an interval of {share:g} needs errors on at least {math.ceil(2 / (1 - share)) - 1} validation "
+                f"rows; there are {len(errors)}. Use more validation rows, or a smaller share"
             )
         at = math.floor(outside) - 1
         return float(errors[at]), float(errors[len(errors) - 1 - at])
@@ -128,7 +130,9 @@ class TrainedModel:
         lost = np.flatnonzero(~np.isfinite(Y).all(axis=1))
         if lost.size:
             number = lost[0] if rows is None else rows[lost[0]]
-            raise InputError(f"row {number + 1} is so far from the training rows that the network's output is not finite")
+            raise InputError(
+                f"the network's output for row {number + 1} is infinite or NaN, as the row is too far from the training rows"
+            )
         return Y
 
     def prepare(self, samples: Any, rows: np.ndarray | None = None) -> np.ndarray:
@@ -186,7 +190,7 @@ class TrainedModel:
     ) -> TrainedModel:
         """A model from what `load_network` gives. `path` names it in errors."""
         if not isinstance(notes, dict) or "task" not in notes:
-            raise ModelFormatError(f"{path} holds a network without the scaling and names of a model; Network.load reads it")
+            raise ModelFormatError(f"{path} has a network without the scaling and names of a model; Network.load reads it")
         task, n_in, n_out = notes["task"], network.plan.sizes[0], network.plan.sizes[-1]
         if task not in TASKS:
             raise ModelFormatError(f"{path}: task is {reprlib.repr(task)}; it must be one of {', '.join(TASKS)}")
@@ -232,7 +236,7 @@ def _names(path: str | PathLike[str], notes: dict[str, Any], key: str, count: in
 def _scaling(path: str | PathLike[str], arrays: dict[str, np.ndarray], name: str, count: int) -> Scaling:
     mean, scale = (_vector(path, arrays, f"{name}.{part}", count) for part in ("mean", "scale"))
     if np.any(scale <= 0):
-        raise ModelFormatError(f"{path}: {name}.scale holds numbers that are not positive")
+        raise ModelFormatError(f"{path}: {name}.scale has numbers that are not positive")
     return Scaling(mean, scale)
 
 

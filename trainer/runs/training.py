@@ -74,7 +74,7 @@ def resumed_run(run: Path, given: dict[str, Any], tell: Tell, report: bool = Tru
     with folder:
         settings = _same_settings(record, given, run)
         if record.state == INTERRUPTED and not folder.has_checkpoint:
-            raise InputError(f"{run} holds no checkpoint to go on from; train anew")
+            raise InputError(f"{run} has no checkpoint to resume from; start a new run")
         experiment = prepare(settings)
         here = beginning(experiment)
         _check_same_data(here, record, run)
@@ -115,20 +115,20 @@ def write_run(outcome: Outcome, record: RunRecord, folder: Path, report: bool = 
 def _same_settings(record: RunRecord, given: dict[str, Any], run: Path) -> Settings:
     """The run's settings, with the places where the files are now."""
     if record.settings.fingerprint() != record.fingerprints.settings:
-        raise InputError(f"the settings in {run} are not those that the run began with; put them back, or train anew")
+        raise InputError(f"the settings in {run} differ from those that the run started with; restore them, or start a new run")
     for name, value in given.items():
         kept = getattr(record.settings, name)
         if name not in PLACES and value != kept:
-            raise InputError(f"{name} is {value!r}; the run in {run} has {kept!r}. Give the same, or leave it out")
+            raise InputError(f"{name} is {value!r}, but the run in {run} has {kept!r}. Give the same value, or leave it out")
     settings = dataclasses.replace(record.settings, **{name: value for name, value in given.items() if name in PLACES})
     if settings.source == STANDARD_INPUT:
         raise InputError(
-            f"the run in {run} read its data from standard input; save them in a file: tileprop train --resume RUN FILE"
+            f"the run in {run} read its data from standard input; save them to a file: tileprop train --resume RUN FILE"
         )
     if settings.source not in NAMES and not Path(settings.source).exists():
         raise InputError(
-            f"there is no file {settings.source} here, which the run in {run} began with; go on from the folder where it "
-            "began, or say where the file is: tileprop train --resume RUN DATA"
+            f"the run in {run} started with {settings.source}, but there is no such file here; resume from the folder where "
+            "the run was started, or say where the file is: tileprop train --resume RUN DATA"
         )
     return settings
 
@@ -139,6 +139,6 @@ def _check_same_data(here: RunRecord, began: RunRecord, run: Path) -> None:
     sizes = [f"{record.data.rows} rows of {record.data.columns} columns" for record in (here, began)]
     differs = f"they have {sizes[0]}, and had {sizes[1]}" if sizes[0] != sizes[1] else "other numbers or names"
     raise InputError(
-        f"the data in {here.settings.source} are not those that the run in {run} began with: {differs}. "
-        "Give the same data, or train anew"
+        f"the data in {here.settings.source} differ from those that the run in {run} started with: {differs}. "
+        "Give the same data, or start a new run"
     )

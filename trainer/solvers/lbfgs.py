@@ -134,8 +134,8 @@ class LBFGS:
                 pass
             except OtherWay:
                 warnings.warn(
-                    "L-BFGS goes another way here than the fit has gone: with another SciPy, or on another processor. It goes "
-                    "on from the checkpoint's parameters, without its memory: not to the same bits",
+                    "L-BFGS takes other steps here than in the first fit: SciPy or the processor is different. The "
+                    "fit continues from the checkpoint's parameters, without past steps: not to the same bits",
                     stacklevel=2,
                 )
                 theta = log.network.theta.astype(np.float64)

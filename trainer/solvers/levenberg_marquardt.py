@@ -76,13 +76,13 @@ class LevenbergMarquardt:
         """Raise InputError for networks that it cannot train."""
         if squares_factor(plan) is None:
             raise InputError(
-                "LevenbergMarquardt needs a loss that sums squares, mse, squared_error or sum_squared_error; this network's "
-                f"is {plan.loss!r}. LBFGS() descends any loss"
+                "LevenbergMarquardt needs one of the losses mse, squared_error and sum_squared_error; this network has "
+                f"{plan.loss!r}. LBFGS() takes any loss"
             )
         if plan.n_parameters > MOST_PARAMETERS:
             raise InputError(
-                f"LevenbergMarquardt solves equations for all parameters, {MOST_PARAMETERS} at most; this network has "
-                f"{plan.n_parameters}. LBFGS() or Adam() takes any number"
+                f"LevenbergMarquardt takes at most {MOST_PARAMETERS} parameters; this network has {plan.n_parameters}. "
+                "LBFGS() and Adam() take any number"
             )
 
     def run(self, problem: Problem, theta: np.ndarray, log: Log) -> None:

@@ -26,8 +26,8 @@ def check_options(solver: Any, plan: Plan, **options: Any) -> None:
     for name, value in options.items():
         if value is not None and np.any(value):
             raise InputError(
-                f"{name} is {value!r}; {type(solver).__name__} takes all rows in every step and does not know it. Leave it "
-                "out, or train with an optimizer that goes from batch to batch, as Adam()"
+                f"{name} is {value!r}; {type(solver).__name__} uses all rows in every step and does not take it. Leave it "
+                "out, or train with an optimizer that takes batches, such as Adam()"
             )
 
 
@@ -73,6 +73,6 @@ def check_finite(*numbers: Any) -> None:
     """Raise DivergenceError where what an iteration starts from is not finite."""
     if not all(np.isfinite(number).all() for number in numbers):
         raise DivergenceError(
-            "training cannot go on: the loss or its derivatives are not finite at the parameters that the network holds; "
+            "training cannot continue: the loss or its derivatives are infinite or NaN at the network's parameters; "
             "scale X and T to about 1, or start from smaller weights"
         )

@@ -44,11 +44,11 @@ class ReadingOptions:
 
     def __post_init__(self) -> None:
         if self.sep is not None and self.sep != "tab" and (len(self.sep) != 1 or self.sep in '"\r\n'):
-            raise InputError(f"sep is {self.sep!r}; it must be one character, as ';', or the word tab")
+            raise InputError(f"sep is {self.sep!r}; it must be one character, such as ';', or the word tab")
         if self.decimal not in (None, ".", ","):
             raise InputError(f"decimal is {self.decimal!r}; it must be '.' or ','")
         if self.thousands is not None and (len(self.thousands) != 1 or self.thousands.isalnum()):
-            raise InputError(f"thousands is {self.thousands!r}; it must be one character that is no letter and no digit")
+            raise InputError(f"thousands is {self.thousands!r}; it must be one character, not a letter or a digit")
         if self.thousands is not None and self.thousands == (self.decimal or "."):
             raise InputError(f"thousands and decimal are both {self.thousands!r}; give different characters")
         if self.skip_rows is not None and self.skip_rows < 0:
@@ -119,7 +119,7 @@ def guess_dialect(sample: bytes, whole: bool, options: ReadingOptions) -> Dialec
         text = codecs.getincrementaldecoder(encoding)("replace" if options.encoding is None else "strict").decode(sample, whole)
     except UnicodeDecodeError as error:
         raise InputError(
-            f"encoding is {encoding!r}, and byte {error.start + 1} is not text of it; give another encoding"
+            f"encoding is {encoding!r}, but byte {error.start + 1} is not valid in it; give another encoding"
         ) from error
     lines = text.removeprefix("\ufeff").splitlines(keepends=True)
     if not whole and len(lines) > 1:

@@ -132,7 +132,7 @@ def _as_number(name: str, column: Any, choices: ColumnChoices, notes: list[str])
     known = without_missing(column, choices.missing).drop_null()
     style, fits = guess_style(known, choices.decimal, choices.thousands, LEAST_ASKED)
     if style is None:
-        raise UnfitColumn(f"is to be numeric, and {1 - fits:.0%} of its entries are no numbers ({_first_text(known)})")
+        raise UnfitColumn(f"should be numeric, but {1 - fits:.0%} of its entries are not numbers ({_first_text(known)})")
     _note_unreadable(name, known, style, fits, notes)
     return Number.fit(name, without_missing(column, choices.missing), style, choices.ranges)
 
@@ -166,7 +166,7 @@ def _first_text(known: Any) -> str:
 def _plain_type(column: Any) -> Any:
     types = require("pyarrow.types", "preparing a table")
     if types.is_nested(column.type) or types.is_binary(column.type):
-        raise UnfitColumn(f"is to be categorical, and holds values of type {column.type}")
+        raise UnfitColumn(f"should be categorical, but holds values of type {column.type}")
     return column
 
 

@@ -58,7 +58,7 @@ def read_table(path: Path, options: ReadingOptions | None = None) -> ReadTable:
     kind = kind_of(path)
     if kind in PARQUET_SUFFIXES:
         if options.given():
-            raise InputError(f"{options.given()[0]} is given, but {path} is no text file; leave it out")
+            raise InputError(f"{options.given()[0]} is given, but {path} is not a text file; leave it out")
         read = _read(path, lambda: ReadTable(_read_parquet(existing_file(path))))
     else:
         if kind == ".tsv" and options.sep is None:
@@ -87,7 +87,7 @@ def _read(path: Path, reader: Any) -> ReadTable:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         if isinstance(error, UnicodeError):
-            raise InputError(f"{path} is not text of the encoding that was given or guessed; give --encoding NAME") from error
+            raise InputError(f"{path} is not text in the given or guessed encoding; give --encoding NAME") from error
         raise InputError(f"{path} cannot be read: {str(error).strip().splitlines()[0][:200]}") from error
     return read
 
@@ -96,7 +96,7 @@ def _named(table: Any, notes: tuple[str, ...], path: Path) -> tuple[Any, tuple[s
     """Without empty columns that have no name, and with names for others. Raises InputError for repeated names."""
     names, columns = list(table.column_names), table.columns
     if any("\0" in name for name in names):
-        raise InputError(f"{path} is not text; if it is text of another encoding, give --encoding NAME")
+        raise InputError(f"{path} is not text; if it is text in another encoding, give --encoding NAME")
     empty = [i for i, name in enumerate(names) if not name.strip() and _is_empty(columns[i])]
     unnamed = sorted({i for i, name in enumerate(names) if not name.strip()} - set(empty))
     for i in unnamed:
@@ -242,7 +242,7 @@ def as_table(frame: Any) -> Any:
             return arrow.table(frame)
     except (arrow.ArrowException, TypeError, ValueError) as error:
         raise InputError(f"X cannot be read as a table: {str(error).splitlines()[0][:200]}") from error
-    raise InputError(f"X is {type(frame).__name__}; it must be a table with named columns: of pandas, polars or pyarrow")
+    raise InputError(f"X is {type(frame).__name__}; it must be a table of pandas, polars or pyarrow, with named columns")
 
 
 def _from_pandas(frame: Any, arrow: Any) -> Any:

@@ -139,7 +139,7 @@ class Recipe:
     def from_json(cls, text: bytes, where: str) -> Recipe:
         """What `to_json` gave, in UTF-8. Raises ModelFormatError, which begins with `where`, for anything else."""
         if len(text) > MOST_BYTES:
-            raise ModelFormatError(f"{where} has {len(text)} bytes; at most {MOST_BYTES} are read")
+            raise ModelFormatError(f"{where} has {len(text)} bytes; at most {MOST_BYTES} are allowed")
         content = read_json(text, where, MOST_BRACKETS)
         if not isinstance(content, dict) or content.get("version") != VERSION or not isinstance(content.get("columns"), list):
             raise ModelFormatError(f"{where} is not a recipe of version {VERSION}")
@@ -172,7 +172,7 @@ def check_columns(used: Sequence[str], there: Collection[str]) -> None:
     if len(missing) == len(used):
         raise InputError(
             f"the table has none of the {len(used)} columns that the model needs: {listed(used)}; it has {listed(there)}. "
-            "Is it a table of another kind?"
+            "Is it another table?"
         )
     known = set(used)
     hint = did_you_mean(missing[0], [name for name in there if name not in known], COLUMN_LIKENESS).replace(
@@ -192,7 +192,7 @@ def _within_memory(treatments: list[Treatment], n_rows: int) -> list[Treatment]:
 def _treatment(content: Any, where: str) -> Treatment:
     kind = content.pop("kind", None) if isinstance(content, dict) else None
     if kind not in TREATMENTS:
-        raise ModelFormatError(f"{where} has no known kind")
+        raise ModelFormatError(f"{where} has an unknown kind")
     treatment: Treatment = from_json(TREATMENTS[kind], content, where)
     return treatment
 
@@ -203,7 +203,7 @@ def _check_choices(names: Sequence[str], choices: ColumnChoices) -> None:
         for name in getattr(choices, argument):
             if name not in there:
                 meant = did_you_mean(name, names) or f"; it has {listed(names)}"
-                raise InputError(f"{argument} is {name!r}, and there is no such column{meant}")
+                raise InputError(f"{argument} is {name!r}, but there is no such column{meant}")
             if seen.setdefault(name, argument) != argument:
                 raise InputError(f"column {name!r} is given to both {seen[name]} and {argument}; drop one of the two")
 

@@ -56,7 +56,7 @@ class Standard:
             filled = np.where(np.isnan(values), fill, values)
             center, scale = float(filled.mean()), float(filled.std())
         if not (math.isfinite(center) and math.isfinite(scale)):
-            raise UnfitColumn("holds numbers too large to be standardised; give it in a larger unit")
+            raise UnfitColumn("holds numbers too large to be standardised; use a larger unit")
         if known.min() == known.max():
             center, scale = float(known[0]), 1.0
         return cls(fill, center, scale or 1.0, find_knots(known, ranges) if ranges else ())

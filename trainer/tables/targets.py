@@ -49,8 +49,8 @@ def target_values(column: Any, name: str, where: str, missing: tuple[str, ...] |
         return texts
     if style.symbol and not numeric:
         raise InputError(
-            f"{what} holds text that looks like money or percentages, as {known[0].as_py()!r}; remove the signs, "
-            f"or take it as numbers with --numeric {name!r}"
+            f"{what} holds text that looks like money or percentages, such as {known[0].as_py()!r}; remove the signs, "
+            f"or treat it as numbers with --numeric {name!r}"
         )
     return to_numbers(texts, style)[0]
 

@@ -32,7 +32,7 @@ def number_values(column: Any, style: NumberStyle) -> tuple[np.ndarray, int]:
         # Whole numbers beyond 2^53 are rounded.
         values: np.ndarray = column.cast("float64", safe=False).to_numpy()
     except (arrow.ArrowException, NotImplementedError):
-        raise UnfitColumn(f"holds values of type {column.type}, which are no numbers") from None
+        raise UnfitColumn(f"holds values of type {column.type}, which are not numbers") from None
     infinite = np.isinf(values)
     if infinite.any():
         raise UnfitColumn(f"holds infinite numbers in {infinite.sum()} rows", int(infinite.argmax()))

@@ -253,7 +253,7 @@ def test_bad_names(registries, name):
 def test_names_with_one_code(registries):
     with mock.patch.object(zlib, "crc32", return_value=7):
         register_activation("first", *OWN["tanh"])
-        with pytest.raises(ValueError, match="name is 'second', whose code 'first' has; choose another name"):
+        with pytest.raises(ValueError, match="name is 'second', which has the same code as 'first'; choose another name"):
             register_activation("second", *OWN["tanh"])
 
 
@@ -303,7 +303,7 @@ def test_networks_on_disk(tmp_path):
     )  # fmt: skip
     lines = run.stdout.splitlines()
     assert lines[0] == "ValueError: the network has an activation 'own_tanh'; register_activation it before unpickling"
-    assert lines[1].startswith(f"{ModelFormatError.__name__}: network.safetensors describes no network")
+    assert lines[1].startswith(f"{ModelFormatError.__name__}: network.safetensors does not describe a network")
     assert "activation is 'own_tanh'; it must be one of identity, " in lines[1]
     assert lines[1].endswith("or a registered one")
     assert lines[2:] == [str(network.predict(np.array([[0.5, -1.0]])).tolist())] * 2

@@ -314,7 +314,7 @@ def test_a_home_that_cannot_be_written_sends_the_cache_to_the_temporary_folder(i
 @posix_only
 def test_a_chosen_place_that_cannot_be_written_is_done_without(user, monkeypatch):
     monkeypatch.setenv("TILEPROP_CACHE", str(user / "blocked"))
-    with pytest.warns(UserWarning, match="keep compiled kernels nowhere"):
+    with pytest.warns(UserWarning, match="no folder for compiled kernels"):
         assert place_now() is None
 
 
@@ -334,7 +334,7 @@ def test_a_temporary_folder_that_is_not_private_is_not_used(user, monkeypatch, o
     else:
         private.mkdir()
         private.chmod(0o777)
-    with pytest.warns(UserWarning, match="keep compiled kernels nowhere"):
+    with pytest.warns(UserWarning, match="no folder for compiled kernels"):
         assert place_now() is None
 
 

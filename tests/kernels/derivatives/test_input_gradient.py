@@ -129,7 +129,7 @@ def test_what_does_not_fit_is_refused():
         "T needs as many rows": (plan, theta, X, T[1:], weight, dX, work),
         "T has the wrong number of columns": (plan, theta, X, T[:, :1].copy(), weight, dX, work),
         "weight needs one entry": (plan, theta, X, T, weight[1:], dX, work),
-        "dX, or dT, needs the shape": (plan, theta, X, T, weight, dX[1:], work),
+        "dX needs the shape of X, and dT that of T": (plan, theta, X, T, weight, dX[1:], work),
         "another plan": (make_plan([3, 5, 2]), np.zeros(32), X, T, weight, dX, work),
         "another plan's loss": (make_plan([3, 4, 2], "tanh", loss="mae"), theta, X, T, weight, dX, work),
     }.items():

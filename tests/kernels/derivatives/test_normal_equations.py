@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_refused():
         "columns": (fewer.X, case.T, case.weight, 1.0, N, work),
         "T needs as many rows": (case.X, case.T[:3], case.weight, 1.0, N, work),
         "weight needs one": (case.X, case.T, case.weight[:3], 1.0, N, work),
-        "more rows than work keeps": (case.X, case.T, case.weight, 1.0, N, few),
+        "cannot keep the activations of this many rows": (case.X, case.T, case.weight, 1.0, N, few),
         "another plan": (case.X, case.T, case.weight, 1.0, N, other),
     }.items():
         with pytest.raises(ValueError, match=message):

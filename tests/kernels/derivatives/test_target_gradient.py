@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_refused():
         "X has no rows": (plan, theta, X[:0], T[:0], weight[:0], dT[:0], work),
         "T needs as many rows": (plan, theta, X, T[1:], weight, dT, work),
         "weight needs one entry": (plan, theta, X, T, weight[1:], dT, work),
-        "dX, or dT, needs the shape": (plan, theta, X, T, weight, dT[1:], work),
+        "dX needs the shape of X, and dT that of T": (plan, theta, X, T, weight, dT[1:], work),
         "another plan's loss": (make_plan([3, 4, 2], "tanh", loss="mae"), theta, X, T, weight, dT, work),
     }.items():
         with pytest.raises(ValueError, match=message):
@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_refused():
 @pytest.mark.plain
 def test_class_indices_are_refused():
     case = make_case([3, 4], ["softmax"], "label_log_loss", rows=4)
-    with pytest.raises(ValueError, match=r"T holds class indices.*a column for each output"):
+    with pytest.raises(ValueError, match=r"T holds class numbers.*one column for each output"):
         target_gradient(case.plan, case.theta, case.X, case.T, case.weight, case.empty(4, 1), case.workspace(derivatives=True))
 
 
@@ -124,7 +124,7 @@ def test_a_users_loss(quartic_loss, dtype):
     plan = make_plan([3, 2], output_activation="tanh", loss="quartic")
     theta = rng.normal(size=plan.n_parameters).astype(dtype)
     dT = np.empty_like(T)
-    with pytest.raises(ValueError, match="register_loss a target_gradient"):
+    with pytest.raises(ValueError, match="register it with a target_gradient"):
         target_gradient(plan, theta, X, T, weight, dT, make_workspace(plan, 2, dtype, derivatives=True))
     quartic_loss(target_gradient=quartic_target_gradient)
     target_gradient(plan, theta, X, T, weight, dT, make_workspace(plan, 2, dtype, derivatives=True))

@@ -397,7 +397,7 @@ def test_names_that_are_taken(registries):
 def test_names_with_one_code(registries, monkeypatch):
     monkeypatch.setattr(zlib, "crc32", lambda data: 7)
     register_loss("first", *OWN["mae"])
-    with pytest.raises(ValueError, match="name is 'second', whose code 'first' has; choose another name"):
+    with pytest.raises(ValueError, match="name is 'second', which has the same code as 'first'; choose another name"):
         register_loss("second", *OWN["mae"])
 
 

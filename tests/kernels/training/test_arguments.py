@@ -162,7 +162,7 @@ def test_a_workspace_for_other_parameters_of_the_loss_is_refused():
     training = make_training(loss="huber", delta=0.5)
     before = training.theta.copy()
     training.work = make_workspace(make_plan([3, 5, 2], "tanh", loss="huber", delta=0.25), 5)
-    with pytest.raises(ValueError, match="work was made for other parameters of the loss"):
+    with pytest.raises(ValueError, match="work was made for another parameter of the loss"):
         training.run()
     assert np.array_equal(training.theta, before)
 

@@ -189,7 +189,7 @@ def test_steps_are_pytorchs(name, torch):
 @pytest.mark.plain
 def test_what_does_not_fit_is_refused_and_nothing_is_changed():
     other = make_plan([1, 1])
-    for plan, grad, message in ((PLAN, np.ones(N - 1), "grad needs one entry"), (other, np.ones(N), "another plan")):
+    for plan, grad, message in ((PLAN, np.ones(N - 1), "grad needs the length of theta"), (other, np.ones(N), "another plan")):
         theta, state = np.zeros(N), make_state(plan, "adam")
         with pytest.raises(ValueError, match=message):
             apply_gradient(theta, grad, state)

@@ -99,7 +99,7 @@ def test_a_divergence_in_a_later_pass_is_told():
 def test_an_order_that_is_not_as_long_for_every_epoch():
     training = make_training(order="permutation")
     training.work = training.work.for_epochs(3)
-    with pytest.raises(ValueError, match="order needs as many rows for each epoch"):
+    with pytest.raises(ValueError, match="order needs the same number of rows for each epoch"):
         training.run()
 
 

@@ -67,7 +67,7 @@ def test_the_command_line_wins(here, asked):
         ("overwrite = 'yes'", "c.toml: overwrite is 'yes'; it must be true or false"),
         ("[training]\nepochs = 5", "c.toml: there is no option 'training'"),
         ("hidden = [[1]]", "c.toml: hidden is [[1]]; it must be text, a number, true, false, or a list of these"),
-        ("hidden = ['a']", "c.toml: hidden: 'a' is no list of widths"),
+        ("hidden = ['a']", "c.toml: hidden: 'a' is not a list of widths"),
         ("activation = 'rellu'\ndata = 'xor'", "activation is 'rellu'"),
         ("epochs =", "c.toml is not a TOML file"),
         ("a = 1\na = 2", "c.toml is not a TOML file"),
@@ -113,8 +113,8 @@ def test_again_comes_to_the_same_model_in_a_new_folder(here):
     ("arguments", "message"),
     [
         (["--again", "runs/no"], "there is no run folder runs/no"),
-        (["--resume", "runs/x", "--again", "runs/x"], "--again does not go with --resume"),
-        (["--resume", "runs/x", "--config", "c.toml"], "--config does not go with --resume"),
+        (["--resume", "runs/x", "--again", "runs/x"], "--again cannot be combined with --resume"),
+        (["--resume", "runs/x", "--config", "c.toml"], "--config cannot be combined with --resume"),
     ],
 )
 def test_what_does_not_go_together(here, capsys, arguments, message):

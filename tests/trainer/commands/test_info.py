@@ -85,7 +85,7 @@ def test_states(run, capsys):
     assert "interrupted; go on with it" in shown()
     write_record(run, vary(read_record(run), state="finished"))
     assert main(["info", str(run)]) == 2
-    assert "holds no model.safetensors" in capsys.readouterr().err
+    assert "has no model.safetensors" in capsys.readouterr().err
 
 
 def test_results_beside_the_baseline(run, capsys):

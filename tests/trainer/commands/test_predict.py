@@ -153,7 +153,7 @@ def test_several_targets(here):
 def test_overwrites_when_asked(here, runs, capsys):
     (here / "new.csv").write_text("a,b\n1,2\n")
     (here / "out.csv").write_text("precious")
-    assert "out.csv exists already" in error(capsys, "predict", runs / "values", "new.csv", "-o", "out.csv")
+    assert "out.csv already exists" in error(capsys, "predict", runs / "values", "new.csv", "-o", "out.csv")
     assert (here / "out.csv").read_text() == "precious"
     assert main(["predict", str(runs / "values"), "new.csv", "-o", "out.csv", "--overwrite"]) == 0
     assert (here / "out.csv").read_text() != "precious"
@@ -171,11 +171,11 @@ def test_overwrites_when_asked(here, runs, capsys):
         ("array", "x0,x1\n1,\n1,2\n", [], "column 'x1' has missing entries in 1 of 2 rows"),
         ("values", "a,b\n1,2\n", ["-o", "."], ". is a folder"),
         ("values", "a,b\n1,2\n", ["-o", "nowhere/out.csv"], "there is no folder nowhere"),
-        ("values", "a,b\n1,2\n", ["--keep", "c"], "--keep is 'c', and there is no such column; there are 'a', 'b'"),
-        ("values", "a,b\n1,2\n", ["--proba"], "--proba is for classes"),
-        ("kinds", "a,b b\n1,2\n", ["--interval"], "--interval is for regression"),
-        ("values", "a,b\n1,2\n", ["--interval", "2"], "--interval is 2.0; it must be a share between 0 and 1"),
-        ("values", "a,b\n1,2\n", ["--interval", "0.99"], "an interval of 0.99 needs errors on at least 199 rows"),
+        ("values", "a,b\n1,2\n", ["--keep", "c"], "--keep is 'c', but there is no such column; there are 'a', 'b'"),
+        ("values", "a,b\n1,2\n", ["--proba"], "--proba needs classes"),
+        ("kinds", "a,b b\n1,2\n", ["--interval"], "--interval needs regression"),
+        ("values", "a,b\n1,2\n", ["--interval", "2"], "--interval is 2.0; it must be between 0 and 1"),
+        ("values", "a,b\n1,2\n", ["--interval", "0.99"], "an interval of 0.99 needs errors on at least 199 validation rows"),
         ("values", "a,b\n1,2\n", ["--sep", ";;"], "sep is ';;'"),
     ],
 )
@@ -202,13 +202,13 @@ def test_files_that_are_no_models(here, runs, capsys):
     (here / "new.csv").write_text("a,b\n1,2\n")
     whole = (runs / "values" / "model.safetensors").read_bytes()
     (here / "cut").write_bytes(whole[:-4])
-    assert "bytes of tensors; its header tells of" in error(capsys, "predict", "cut", "new.csv")
-    assert "bytes of tensors; its header tells of" in error(capsys, "info", "cut")
-    assert "new.csv is no safetensors file, or is cut short" in error(capsys, "info", "new.csv")
-    assert "holds no model.safetensors" in error(capsys, "info", here)
+    assert "bytes of tensors, but its header describes" in error(capsys, "predict", "cut", "new.csv")
+    assert "bytes of tensors, but its header describes" in error(capsys, "info", "cut")
+    assert "new.csv is not a safetensors file, or is incomplete" in error(capsys, "info", "new.csv")
+    assert "has no model.safetensors" in error(capsys, "info", here)
     assert "there is no file new.txt" in error(capsys, "predict", runs / "values", "new.txt")
     (here / "new.doc").write_text("x")
-    assert "new.doc is a file of unknown kind" in error(capsys, "predict", runs / "values", "new.doc")
+    assert "new.doc is a file of unknown type" in error(capsys, "predict", runs / "values", "new.doc")
     Network([2, 1]).save("net")
     assert "without the scaling and names" in error(capsys, "predict", "net", "new.csv")
 

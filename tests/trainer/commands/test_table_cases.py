@@ -219,7 +219,7 @@ def test_19_classes_by_name_in_explain(train, capsys):
         assert main(["explain", "--run", "o", "--x", "3.5,red", "--t", t]) == 0
         pages.append(capsys.readouterr().out)
     assert pages[0] == pages[1]
-    assert "--t is 'maybe', which is no class; the classes are 'no', 'yes'" in refusal(
+    assert "--t is 'maybe', which is not a class; the classes are 'no', 'yes'" in refusal(
         capsys, "explain", "--run", "o", "--x", "3.5,red", "--t", "maybe"
     )
     message = refusal(capsys, "explain", "--run", "o", "--x", "3.5", "--t", "no")

@@ -33,7 +33,7 @@ def test_npy_pair(tmp_path):
     assert found.dtype == np.float32
     assert values.tolist() == ["a", "b", "b", "a"]
     assert name == "labels"
-    with pytest.raises(InputError, match="the features alone; name the file of the targets"):
+    with pytest.raises(InputError, match="only the features; name the file with the targets"):
         read_arrays(tmp_path / "X.npy", None)
 
 

@@ -111,7 +111,7 @@ def test_targets_that_look_like_classes_or_money(table):
     assert "--task classification" in dataset.notes[-1]
     assert load_dataset(table, "y", task="classification").class_names == ("0", "1")
     write(table, "a,y\n" + "".join(f"{i},$1{i}.50\n" for i in range(5)))
-    with pytest.raises(InputError, match=r"text that looks like money or percentages, as '\$10.50'.*--numeric 'y'"):
+    with pytest.raises(InputError, match=r"text that looks like money or percentages, such as '\$10.50'.*--numeric 'y'"):
         load_dataset(table, "y")
     assert load_dataset(table, "y", choices=ColumnChoices(numeric=("y",))).y.tolist() == [10.5, 11.5, 12.5, 13.5, 14.5]
 
@@ -152,16 +152,16 @@ def test_arrays(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "say which column is the target, as in --target zone; it has 'rooms', 'city', 'price', 'zone'"),
-        ({"target": "Price"}, "target is 'Price', and there is no such column; did you mean 'price'"),
+        ({}, "say which column is the target, for example --target zone; it has 'rooms', 'city', 'price', 'zone'"),
+        ({"target": "Price"}, "target is 'Price', but there is no such column; did you mean 'price'"),
         ({"target": "tax"}, "there is no such column; it has 'rooms'"),
         ({"target": "price", "choices": ColumnChoices(ignore=("citi",))}, "ignore is 'citi'.*did you mean 'city'"),
-        ({"target": "price", "choices": ColumnChoices(ignore=("price",))}, "both the target and to be ignored"),
+        ({"target": "price", "choices": ColumnChoices(ignore=("price",))}, "both the target and ignored"),
         ({"target": "price", "choices": ColumnChoices(ignore=("rooms", "city", "zone"))}, "no columns besides the target"),
-        ({"target": "price,zone"}, "targets 'price', 'zone' are text and numbers"),
+        ({"target": "price,zone"}, "targets 'price', 'zone' are partly text and partly numbers"),
         ({"target": "zone,zone"}, "names a column twice"),
         ({"target": "zone", "choices": ColumnChoices(numeric=("rom",))}, "numeric is 'rom'.*did you mean 'rooms'"),
-        ({"target": "city"}, "target 'city' has the single class 'Oslo'"),
+        ({"target": "city"}, "target 'city' has only the class 'Oslo'"),
         ({"target": "city", "task": "regression"}, "holds text; regression needs numbers"),
         ({"target": "price", "task": "classification"}, "holds fractions"),
         ({"target": "price", "n_samples": 5}, "n_samples is 5"),

@@ -48,7 +48,7 @@ def test_classes(values, y, names):
 @pytest.mark.parametrize(
     ("convert", "values", "message"),
     [
-        (as_classes, np.array(["a", "a"]), "the single class 'a'"),
+        (as_classes, np.array(["a", "a"]), "only the class 'a'"),
         (as_classes, np.array([0.5, 1.0]), "holds fractions"),
         (as_classes, np.ones((2, 2)), "has 2 columns"),
         (as_numbers, np.array(["1", "2"]), "holds text"),

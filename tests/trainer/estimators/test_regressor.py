@@ -275,7 +275,7 @@ def test_intervals_need_a_fit_and_a_loss_that_learns_them():
     with pytest.raises(NotFittedError):
         unfitted("gaussian_nll").predict_interval(X)
     for kind in ("squared_error", "mae", "quantile"):
-        with pytest.raises(InputError, match="learns no interval; train with loss='gaussian_nll'"):
+        with pytest.raises(InputError, match="gives no intervals; train with loss='gaussian_nll'"):
             fitted(kind, max_iter=2).predict_interval(X)
     estimator = fitted("gaussian_nll", max_iter=2)
     with pytest.raises(InputError, match=r"coverage is 2; it must be a number above 0 and below 1"):

@@ -77,7 +77,7 @@ def test_what_does_not_fit():
         TableRecipe().transform(FRAME)
     with pytest.raises(ValueError, match="'encode' parameter of TableRecipe"):
         TableRecipe(encode="no").fit(FRAME)
-    with pytest.raises(InputError, match="ignore is 'agee', and there is no such column; did you mean 'age'"):
+    with pytest.raises(InputError, match="ignore is 'agee', but there is no such column; did you mean 'age'"):
         TableRecipe(ignore=["agee"]).fit(FRAME)
     with pytest.raises(InputError, match="lacks 1 of the"):
         TableRecipe().fit(FRAME).transform(FRAME.drop(columns="age"))

@@ -272,7 +272,7 @@ def test_bad_validation_data():
 def test_every_layer_may_have_an_activation_of_its_own():
     network = fitted(MLPRegressor, hidden_layer_sizes=(5, 4), activation=["tanh", "logistic"]).network_
     assert network.plan.activations == ["tanh", "sigmoid", "identity"]
-    with pytest.raises(ValueError, match="activation names 1 layers; there are 2 hidden layers"):
+    with pytest.raises(ValueError, match="activation has 1 names, but there are 2 hidden layers"):
         fitted(MLPRegressor, hidden_layer_sizes=(5, 4), activation=["tanh"])
 
 

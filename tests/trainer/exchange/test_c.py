@@ -163,5 +163,5 @@ def test_prefixes_that_are_no_names(tmp_path, prefix):
 @pytest.mark.plain
 def test_what_has_no_form(tmp_path, monkeypatch):
     monkeypatch.delitem(WHOLE, "gelu")
-    with pytest.raises(InputError, match="activation 'gelu' has no form in C; these have: identity, sigmoid"):
+    with pytest.raises(InputError, match="activation 'gelu' cannot be written in C; these can: identity, sigmoid"):
         export_c(Network([1, 2, 3], "tanh", "gelu"), tmp_path / "net.h")

@@ -78,12 +78,14 @@ def test_file(tmp_path):
 @pytest.mark.plain
 def test_what_has_no_form(monkeypatch):
     monkeypatch.delitem(ACTIVATIONS, "gelu")
-    with pytest.raises(InputError, match="activation 'gelu' of layer 1 has no form in ONNX; these have: identity, sigmoid"):
+    with pytest.raises(
+        InputError, match="activation 'gelu' of layer 1 cannot be written in ONNX; these can: identity, sigmoid"
+    ):
         to_onnx(Network([1, 2, 3], "tanh", "gelu"))
 
 
 @pytest.mark.plain
 def test_more_than_protocol_buffers_hold(monkeypatch):
     monkeypatch.setattr("tileprop.trainer.exchange.onnx.MOST_BYTES", 35)
-    with pytest.raises(InputError, match="the network has 36 bytes of parameters; ONNX files hold 35"):
+    with pytest.raises(InputError, match="the network has 36 bytes of parameters; an ONNX file holds at most 35"):
         to_onnx(Network([2, 3]))

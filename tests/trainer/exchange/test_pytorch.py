@@ -74,7 +74,7 @@ def test_tensors_of_their_own():
     state["hidden.bias"][:] = 7
     assert not (network.biases[0] == 7).any()
     assert list(to_state_dict(Network([2, 3]), [""])) == ["weight", "bias"]
-    with pytest.raises(InputError, match="names are 1; the network has 2 layers"):
+    with pytest.raises(InputError, match="names has 1 entries, but the network has 2 layers"):
         to_state_dict(network, ["hidden"])
 
 
@@ -123,18 +123,21 @@ def test_biases_that_are_missing_are_zero():
         ({}, "state_dict is empty"),
         (
             {"0.weight": W, "1.running_mean": B},
-            "'1.running_mean'; a network has nothing but the weight and bias of linear layers",
+            "'1.running_mean'; only the weight and bias of linear layers can be taken",
         ),
         ({"0.bias": B}, "has '0.bias', but no '0.weight'"),
         ({"0.weight": B}, r"'0.weight' has shape \(3,\); it must be \(any, any\)"),
         ({"0.weight": W[None]}, r"'0.weight' has shape \(1, 3, 2\)"),
         ({"0.weight": W, "0.bias": B[:2]}, r"'0.bias' has shape \(2,\); it must be \(3\)"),
         ({"0.weight": W, "2.weight": W}, r"'2.weight' has shape \(3, 2\); it must be \(any, 3\)"),
-        ({"0.weight": W.astype(int)}, r"'0.weight' \(int64\) holds what are no finite numbers"),
-        ({"0.weight": W / np.float32(np.inf) * np.float32(np.nan)}, "'0.weight' .float32. holds what are no finite numbers"),
-        ({"0.weight": W, "0.bias": B.astype("f8")}, "holds float32, float64; all of it must be float32, or all of it float64"),
+        ({"0.weight": W.astype(int)}, r"'0.weight' \(int64\) does not hold finite numbers of float32 or float64"),
+        (
+            {"0.weight": W / np.float32(np.inf) * np.float32(np.nan)},
+            "'0.weight' .float32. does not hold finite numbers of float32 or float64",
+        ),
+        ({"0.weight": W, "0.bias": B.astype("f8")}, "holds float32, float64; all must be float32, or all float64"),
         ({"0.weight": W.astype("f2")}, "holds float16"),
-        ({"0.weight": [[1.0], [1.0, 2.0]]}, "'0.weight' is no array of float32 or float64"),
+        ({"0.weight": [[1.0], [1.0, 2.0]]}, "'0.weight' is not an array of float32 or float64"),
     ],
 )
 def test_what_does_not_fit(state, message):
@@ -151,7 +154,7 @@ def test_losses_with_parameters():
 
 @pytest.mark.plain
 def test_arguments_that_do_not_fit():
-    with pytest.raises(InputError, match=r"names are \['1'\]; the layers of the state_dict are \['0'\]"):
+    with pytest.raises(InputError, match=r"names is \['1'\], but the layers of the state_dict are \['0'\]"):
         from_state_dict({"0.weight": W}, "tanh", "identity", names=["1"])
-    with pytest.raises(ValueError, match="activation names 2 layers; there are 0 hidden layers"):
+    with pytest.raises(ValueError, match="activation has 2 names, but there are 0 hidden layers"):
         from_state_dict({"0.weight": W}, ["tanh", "tanh"], "identity")

@@ -114,5 +114,5 @@ def test_training_goes_on(keep_optimizer):
 @pytest.mark.parametrize("convert", [from_sklearn, estimator_from_sklearn])
 def test_what_is_not_fitted(convert):
     for estimator in (theirs.MLPClassifier(), MLPRegressor(), "model"):
-        with pytest.raises(InputError, match="it must be an MLPClassifier or MLPRegressor that is fitted"):
+        with pytest.raises(InputError, match="it must be a fitted MLPClassifier or MLPRegressor"):
             convert(estimator)

@@ -145,5 +145,5 @@ def test_the_model_is_valid():
 def test_classes_that_are_no_whole_numbers():
     model = MLPClassifier(**ARGUMENTS).fit(X, np.array(["0.5", "1", "2"])[K])
     model.classes_ = np.array([0.5, 1.0, 2.0])
-    with pytest.raises(InputError, match="ONNX has whole numbers and texts for classes"):
+    with pytest.raises(InputError, match="classes in ONNX must be whole numbers or text"):
         converted(model)

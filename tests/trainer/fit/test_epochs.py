@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tileprop.kernels import make_workspace
 from tileprop.trainer import SGD, Adam, Cosine, DivergenceError, InputError, Network
-from tileprop.trainer.fit import loop
+from tileprop.trainer.fit import fitting, loop
 from tileprop.trainer.fit.epochs import Epochs, Trained
 from tileprop.trainer.threads.team import Team
 
@@ -65,10 +65,10 @@ class Steady(Changing):
     ids=lambda options: ", ".join(options),
 )
 def test_a_number_of_threads_that_changes_within_epochs_changes_no_bit(monkeypatch, options):
-    monkeypatch.setattr(loop, "choose_threads", lambda *arguments: (1, 3))
+    monkeypatch.setattr(fitting, "choose_threads", lambda *arguments: (1, 3))
     results = []
     for choice, worth in ((Steady, 10.0), (Changing, 0.0), (Changing, 0.005)):
-        monkeypatch.setattr(loop, "ThreadChoice", choice)
+        monkeypatch.setattr(fitting, "ThreadChoice", choice)
         monkeypatch.setattr(loop, "WORTH_A_CALL", worth)
         network = Network([3, 8, 2], dtype="float64")
         history = network.fit(X, T, epochs=6, **options)
@@ -102,7 +102,7 @@ def test_several_epochs_that_take_too_long_are_ended_and_made_again(shuffle):
 def test_networks_that_are_trained_in_registers_can_be_cut(monkeypatch):
     expected = Network([2, 2, 1], dtype="float64")
     history = expected.fit(X[:, :2], T[:, :1], epochs=2, batch_size=1)
-    monkeypatch.setattr(loop, "ThreadChoice", Changing)
+    monkeypatch.setattr(fitting, "ThreadChoice", Changing)
     cut = Network([2, 2, 1], dtype="float64")
     assert cut.fit(X[:, :2], T[:, :1], epochs=2, batch_size=1).loss == history.loss
     assert cut.theta.tobytes() == expected.theta.tobytes()
@@ -182,8 +182,8 @@ def test_divergence_in_a_call_of_several_epochs_is_told_like_that_in_one(monkeyp
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_divergence_is_told_the_same_where_epochs_are_in_pieces(monkeypatch, shuffle):
     expected = diverged(shuffle)
-    monkeypatch.setattr(loop, "choose_threads", lambda *arguments: (1, 3))
-    monkeypatch.setattr(loop, "ThreadChoice", Changing)
+    monkeypatch.setattr(fitting, "choose_threads", lambda *arguments: (1, 3))
+    monkeypatch.setattr(fitting, "ThreadChoice", Changing)
     alone(monkeypatch)
     message, theta = diverged(shuffle)
     assert message == expected[0]

@@ -137,7 +137,7 @@ def test_the_loss_of_what_is_kept_counts():
 
 
 def test_hints_change_nothing(unscaled):
-    from tileprop.trainer.fit.loop import fit
+    from tileprop.trainer.fit.fitting import fit
     from tileprop.trainer.fit.options import FitOptions
 
     told, silent = regression(), regression()

@@ -24,11 +24,11 @@ def test_what_is_there(run, make_record):
 
 
 def test_what_is_missing(run, tmp_path):
-    with pytest.raises(InputError, match=r"holds no model.safetensors; give a run folder"):
+    with pytest.raises(InputError, match=r"has no model.safetensors; give a run folder"):
         find_model(tmp_path)
     with pytest.raises(InputError, match=r"there is no run folder .*nothing"):
         find_model(tmp_path / "nothing")
-    with pytest.raises(InputError, match=r"is no run folder: it holds no run\.json"):
+    with pytest.raises(InputError, match=r"is not a run folder: it has no run\.json"):
         find_run(tmp_path)
     with pytest.raises(InputError, match=r"there is no run folder .*a rum; did you mean 'a run'"):
         find_run(tmp_path / "a rum")
@@ -49,8 +49,10 @@ def test_a_run_that_has_no_model_yet(run, make_record):
 
 def test_a_damaged_record(run):
     (run / "run.json").write_text("[")
-    with pytest.raises(InputError, match=r"run\.json is not JSON .*; give .*model.safetensors to use the model without it"):
+    with pytest.raises(
+        InputError, match=r"run\.json is not valid JSON.*; give .*model.safetensors to use the model without it"
+    ):
         find_model(run)
     (run / "model.safetensors").unlink()
-    with pytest.raises(InputError, match=r"run\.json is not JSON [^;]*$"):
+    with pytest.raises(InputError, match=r"run\.json is not valid JSON[^;]*$"):
         find_model(run)

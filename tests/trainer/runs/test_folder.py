@@ -86,7 +86,7 @@ def test_a_run_that_has_finished_has_no_checkpoint(here, write):
 
 def test_an_existing_folder_is_refused(here, write):
     assert write(out="mine") == "mine"
-    with pytest.raises(InputError, match="mine exists already; choose another folder, or replace it with --overwrite"):
+    with pytest.raises(InputError, match="mine already exists; choose another folder, or replace it with --overwrite"):
         RunFolder.for_new("digits", "mine")
 
 
@@ -130,7 +130,7 @@ def test_an_unfinished_replacement_is_replaced(here, write, make_record):
 def test_a_folder_in_the_way_of_a_replacement(here, write):
     write(out="mine", content="old")
     write(out="mine.new", content="of someone else")
-    with pytest.raises(InputError, match=r"mine\.new, where the new run would be .*, exists already; move it"):
+    with pytest.raises(InputError, match=r"mine\.new is needed for the new run .*, but it already exists; move it away"):
         RunFolder.for_new("digits", "mine", overwrite=True)
 
 
@@ -149,7 +149,7 @@ def test_only_run_folders_are_overwritten(here):
     (here / "papers" / "thesis").write_text("x")
     (here / "file").write_text("x")
     for out in ("papers", "file", "."):
-        with pytest.raises(InputError, match=r"is no run folder .*, so it is not overwritten"):
+        with pytest.raises(InputError, match=r"is not a run folder .*, so it is not overwritten"):
             RunFolder.for_new("digits", out, overwrite=True)
     assert (here / "papers" / "thesis").read_text() == "x"
 
@@ -157,7 +157,7 @@ def test_only_run_folders_are_overwritten(here):
 def test_made_by_someone_else_meanwhile(here, make_record):
     with RunFolder.for_new("digits", "mine") as folder:
         (here / "mine").mkdir()
-        with pytest.raises(InputError, match="made by someone else"):
+        with pytest.raises(InputError, match="created by another process"):
             folder.make(make_record())
     with RunFolder.for_new("digits") as folder:
         (here / "runs" / "digits").mkdir(parents=True)
@@ -177,9 +177,11 @@ def test_two_runs_at_once_are_told_apart(here, make_record):
 def test_what_is_being_trained_is_neither_resumed_nor_overwritten(here, make_record):
     with RunFolder.for_new("digits", "mine") as folder:
         folder.make(make_record())
-        with pytest.raises(InputError, match="another process is training in mine; wait for its end"):
+        with pytest.raises(InputError, match="another process is training in mine; wait until it has finished"):
             RunFolder.of_run(here.joinpath("mine").relative_to(here))
-        with pytest.raises(InputError, match="another process is training in mine; wait for its end, or choose another"):
+        with pytest.raises(
+            InputError, match="another process is training in mine; wait until it has finished, or choose another"
+        ):
             RunFolder.for_new("digits", "mine", overwrite=True)
 
 
@@ -195,8 +197,8 @@ def test_runs_that_have_not_finished_are_named(here, write, make_record):
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ("finished", "has finished already"),
-        ("diverged", "diverged, and would again; start another with a smaller --learning-rate"),
+        ("finished", "has already finished"),
+        ("diverged", "diverged, and would diverge again; start a new one with a smaller --learning-rate"),
     ],
 )
 def test_nothing_to_go_on_with(here, write, state, message):
@@ -209,7 +211,7 @@ def test_nothing_to_go_on_with(here, write, state, message):
 
 def test_no_run(here):
     (here / "empty").mkdir()
-    with pytest.raises(InputError, match=r"empty is no run folder: it holds no run\.json"):
+    with pytest.raises(InputError, match=r"empty is not a run folder: it has no run\.json"):
         RunFolder.of_run(here / "empty")
     with pytest.raises(InputError, match=r"there is no run folder .*emty; did you mean 'empty'"):
         RunFolder.of_run(here / "emty")
@@ -219,11 +221,11 @@ def test_a_place_that_cannot_be_written(here, make_record):
     (here / "file").write_text("x")
     with (
         RunFolder.for_new("d", "file/x") as folder,
-        pytest.raises(InputError, match=r"the run folder .*x cannot be made: .*; choose another with --out"),
+        pytest.raises(InputError, match=r"the run folder .*x cannot be created: .*; choose another with --out"),
     ):
         folder.make(make_record())
     with (
-        pytest.raises(InputError, match="cannot be made: File name too long"),
+        pytest.raises(InputError, match="cannot be created: File name too long"),
         RunFolder.for_new("d", "new/" + "x" * 300) as folder,
     ):
         folder.make(make_record())

@@ -116,9 +116,9 @@ def test_a_very_long_one(tmp_path):
     ("change", "message"),
     [
         ({"results": {}}, "run.json.results has no entry losses"),
-        ({"results": None}, "run.json: the state is 'finished', and there are no results"),
+        ({"results": None}, "run.json: the state is 'finished', but there are no results"),
         ({"state": "asleep"}, "run.json: the state is 'asleep'; it must be one of training, interrupted, diverged, finished"),
-        ({"format": "tileprop-run-2"}, "run.json: the format is 'tileprop-run-2', and this version of tileprop reads"),
+        ({"format": "tileprop-run-2"}, "run.json: the format is 'tileprop-run-2', but this version of tileprop reads"),
         ({"settings": {"source": "xor", "epochs": 0}}, "run.json.settings: epochs is 0"),
         ({"settings": {"source": "xor", "epochs": "9"}}, "run.json.settings.epochs is '9'; it must be a whole number"),
         ({"settings": {"source": "xor", "rate": 1}}, "run.json.settings has an entry 'rate'"),

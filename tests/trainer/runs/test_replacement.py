@@ -103,7 +103,7 @@ def test_a_failed_replacement_puts_the_old_run_back(runs, monkeypatch):
 
 def test_what_is_no_run_any_more_is_not_replaced(runs):
     (runs / "a" / "run.json").unlink()
-    with pytest.raises(InputError, match=r"a is no run folder that may be replaced any more; the new run is in .*a\.new"):
+    with pytest.raises(InputError, match=r"a can no longer be replaced, .*; the new run is in .*a\.new"):
         replace(runs / "a.new", runs / "a")
     recover(runs / "a")
     assert names(runs) == ["a", "a.new"]

@@ -35,10 +35,10 @@ def test_early_stopping_needs_validation_rows():
     assert Settings("xor", patience=3).make_early_stopping() == EarlyStopping(3, tol=0.0)
     assert Settings("xor", validation_size=0.0).make_early_stopping() is None
     assert Settings("xor", early_stopping=False).make_early_stopping() is None
-    with pytest.raises(InputError, match="early_stopping needs validation rows, and validation_size is 0"):
+    with pytest.raises(InputError, match="early_stopping needs validation rows, but validation_size is 0"):
         Settings("xor", early_stopping=True, validation_size=0.0)
     for settings in ({"early_stopping": False}, {"validation_size": 0.0}):
-        with pytest.raises(InputError, match="patience is 3, and early stopping is off; leave patience out"):
+        with pytest.raises(InputError, match="patience is 3, but early stopping is off; leave patience out"):
             Settings("xor", patience=3, **settings)
 
 
@@ -49,17 +49,17 @@ def test_changed():
     after = before.changed(source="digits", optimizer="adam", early_stopping=False)
     assert after == Settings("digits", optimizer="adam", early_stopping=False, epochs=7)
     assert before.changed(optimizer="adam", learning_rate=0.01).learning_rate == 0.01
-    with pytest.raises(InputError, match=r"momentum is 0\.1, which is for sgd"):
+    with pytest.raises(InputError, match=r"momentum is 0\.1, but only sgd has a momentum"):
         before.changed(optimizer="adam", momentum=0.1)
 
 
 @pytest.mark.parametrize(
     ("settings", "task", "message"),
     [
-        ({"class_weight": "balanced"}, "regression", "class_weight is 'balanced', which is for classification"),
-        ({"label_smoothing": 0.1}, "regression", "label_smoothing is 0.1, .*; this is squared_error"),
-        ({"label_smoothing": 0.1, "loss": "mse"}, "classification", "label_smoothing is 0.1, .*; this is mse"),
-        ({"loss": "log_loss"}, "regression", "loss is 'log_loss', which is for classification"),
+        ({"class_weight": "balanced"}, "regression", "class_weight is 'balanced', but this is not a classification"),
+        ({"label_smoothing": 0.1}, "regression", "label_smoothing is 0.1, but the loss is squared_error"),
+        ({"label_smoothing": 0.1, "loss": "mse"}, "classification", "label_smoothing is 0.1, but the loss is mse"),
+        ({"loss": "log_loss"}, "regression", "loss is 'log_loss', but this is a regression"),
     ],
 )
 def test_what_is_not_for_the_task(settings, task, message):
@@ -68,7 +68,7 @@ def test_what_is_not_for_the_task(settings, task, message):
 
 
 def test_dropout_needs_hidden_layers():
-    with pytest.raises(InputError, match=r"dropout is 0\.5, and there are no hidden layers"):
+    with pytest.raises(InputError, match=r"dropout is 0\.5, but there are no hidden layers"):
         Settings("xor", hidden=(), dropout=0.5)
 
 

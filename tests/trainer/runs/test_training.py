@@ -124,7 +124,7 @@ def test_interrupted_twice_to_the_same_file(here, train, resume, stop, monkeypat
     assert ended.outcome.history.loss == whole.outcome.history.loss
     assert ended.outcome.scores == whole.outcome.scores
     assert names(run) == names(here / "whole")
-    with pytest.raises(InputError, match="the run in runs/moons has finished already"):
+    with pytest.raises(InputError, match="the run in runs/moons has already finished"):
         resume()
 
 
@@ -225,7 +225,7 @@ def test_without_a_checkpoint_the_model_is_kept(here, train, resume, stop):
     ended = train(checkpoint=False, checkpoint_every=None)
     assert (ended.state, ended.go_on) == ("interrupted", None)
     assert names(here / "runs" / "moons") == ["history.csv", "model.safetensors", "run.json"]
-    with pytest.raises(InputError, match="runs/moons holds no checkpoint to go on from; train anew"):
+    with pytest.raises(InputError, match="runs/moons has no checkpoint to resume from; start a new run"):
         resume()
 
 
@@ -235,7 +235,7 @@ def test_a_late_divergence_keeps_the_last_finite_model(here, train, resume, stop
     assert (ended.state, ended.go_on, ended.outcome.losses) == ("diverged", None, {})
     assert TrainedModel.load(here / "runs/moons/model.safetensors").network.plan.sizes == [2, 4, 2]
     assert read_record(here / "runs/moons").results.epochs == 4
-    with pytest.raises(InputError, match="diverged, and would again"):
+    with pytest.raises(InputError, match="diverged, and would diverge again"):
         resume()
 
 
@@ -253,7 +253,7 @@ def test_what_stops_before_the_first_epoch_leaves_nothing(here, train, monkeypat
 def test_the_settings_must_be_the_same(here, train, resume, stop):
     stop(1, KeyboardInterrupt())
     train()
-    with pytest.raises(InputError, match=r"epochs is 9; the run in runs/moons has 6. Give the same, or leave it out"):
+    with pytest.raises(InputError, match=r"epochs is 9, but the run in runs/moons has 6. Give the same value, or leave it out"):
         resume(epochs=9)
     with pytest.raises(InputError, match=r"hidden is \(5,\); the run in runs/moons has \(4,\)"):
         resume(epochs=6, hidden=(5,))
@@ -261,7 +261,7 @@ def test_the_settings_must_be_the_same(here, train, resume, stop):
     content = json.loads(path.read_text())
     content["settings"]["learning_rate"] = 0.5
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="the settings in runs/moons are not those that the run began with"):
+    with pytest.raises(InputError, match="the settings in runs/moons differ from those that the run started with"):
         resume()
 
 
@@ -281,7 +281,7 @@ def test_the_data_must_be_the_same(here, train, resume, stop, table):
     stop(1, KeyboardInterrupt())
     train("t.csv", target="y", epochs=4)
     stop(0, None)
-    began = r"the data in t.csv are not those that the run in runs/t began with: "
+    began = r"the data in t.csv differ from those that the run in runs/t started with: "
     for change, message in (
         ({"rows": table.rows[:-1]}, began + "they have 59 rows of 2 columns, and had 60 rows of 2 columns. Give the same"),
         ({"rows": table.rows + 1}, began + "other numbers or names"),
@@ -299,7 +299,9 @@ def test_the_data_may_be_elsewhere(here, train, resume, stop, table):
     train("t.csv", target="y", epochs=4)
     stop(0, None)
     (here / "t.csv").rename(here / "moved.csv")
-    with pytest.raises(InputError, match=r"there is no file t.csv here, .*: tileprop train --resume RUN DATA"):
+    with pytest.raises(
+        InputError, match=r"started with t.csv, but there is no such file here; .*: tileprop train --resume RUN DATA"
+    ):
         resume("runs/t")
     assert resume("runs/t", source="moved.csv").state == "finished"
     assert read_record(here / "runs/t").settings.source == "moved.csv"

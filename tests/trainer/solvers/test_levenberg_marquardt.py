@@ -276,14 +276,14 @@ def test_options_out_of_bounds(options, message):
 @pytest.mark.parametrize("loss", ["mae", "huber"])
 def test_losses_that_sum_no_squares(loss):
     network = Network([1, 2, 1], "tanh", "identity", loss, delta=0.5 if loss == "huber" else None)
-    with pytest.raises(InputError, match=rf"sums squares, mse, .*is '{loss}'.*LBFGS\(\)"):
+    with pytest.raises(InputError, match=rf"needs one of the losses mse, .*has '{loss}'.*LBFGS\(\)"):
         network.fit(*smooth(), optimizer=LevenbergMarquardt())
 
 
 @pytest.mark.plain
 def test_too_many_parameters():
     n = levenberg_marquardt.MOST_PARAMETERS
-    with pytest.raises(InputError, match=f"{n} at most; this network has {n + 1}.*Adam"):
+    with pytest.raises(InputError, match=f"at most {n} parameters; this network has {n + 1}.*Adam"):
         LevenbergMarquardt().check(Network([n, 1], (), "identity").plan)
 
 

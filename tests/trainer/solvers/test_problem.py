@@ -42,7 +42,7 @@ def test_what_a_network_can_hold():
 def test_check_finite():
     check_finite(1.0, np.ones(3))
     for bad in (np.nan, np.inf, np.array([0.0, -np.inf])):
-        with pytest.raises(DivergenceError, match="not finite"):
+        with pytest.raises(DivergenceError, match="infinite or NaN"):
             check_finite(0.0, bad)
 
 
@@ -64,7 +64,7 @@ def test_check_finite():
 def test_what_means_nothing_to_a_solver_is_refused(solver, option):
     network = Network([1, 2, 2, 1], "tanh", "identity")
     before = network.theta.copy()
-    with pytest.raises(InputError, match=f"^{next(iter(option))} is .*{type(solver).__name__} takes all rows"):
+    with pytest.raises(InputError, match=f"^{next(iter(option))} is .*{type(solver).__name__} uses all rows"):
         network.fit(X, T, optimizer=solver, **option)
     np.testing.assert_array_equal(network.theta, before)
 

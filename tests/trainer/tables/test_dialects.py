@@ -145,5 +145,5 @@ def test_options_that_cannot_be(options, message):
 
 
 def test_text_of_another_encoding_than_given():
-    with pytest.raises(InputError, match="encoding is 'utf-8', and byte 3 is not text of it"):
+    with pytest.raises(InputError, match="encoding is 'utf-8', but byte 3 is not valid in it"):
         guess_dialect("a,ä\n".encode("cp1252"), True, ReadingOptions(encoding="utf-8"))

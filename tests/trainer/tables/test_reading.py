@@ -146,7 +146,7 @@ def test_the_index_of_pandas_is_no_column(tmp_path):
 def test_options_are_for_text(tmp_path):
     path = tmp_path / "data.parquet"
     parquet.write_table(pa.table({"a": [1]}), path)
-    with pytest.raises(InputError, match=r"sep is given, but .* is no text file"):
+    with pytest.raises(InputError, match=r"sep is given, but .* is not a text file"):
         read_table(path, ReadingOptions(sep=";"))
 
 
@@ -164,5 +164,5 @@ def test_frames():
         assert as_table(frame).to_pydict() == wanted
     mixed = pandas.DataFrame({"a": [1, "x", None], 5: [1.5, float("nan"), 2.5]})
     assert as_table(mixed).to_pydict() == {"a": ["1", "x", None], "5": [1.5, None, 2.5]}
-    with pytest.raises(InputError, match="X is int; it must be a table with named columns"):
+    with pytest.raises(InputError, match="X is int; it must be a table of pandas, polars or pyarrow"):
         as_table(3)

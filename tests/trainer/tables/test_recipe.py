@@ -223,9 +223,9 @@ def test_bad_columns_are_named_at_once():
     table = {"a": [1.0, float("inf")], "b": [1.0, -float("inf")], "c": [1, 2]}
     with pytest.raises(InputError, match=r"column 'a' holds infinite numbers in 1 rows, first in row 2.*column 'b' holds"):
         Recipe.fit(pa.table(table))
-    with pytest.raises(InputError, match="'a' is to be numeric, and 100% of its entries are no numbers"):
+    with pytest.raises(InputError, match="'a' should be numeric, but 100% of its entries are not numbers"):
         Recipe.fit(pa.table({"a": ["x", "y"]}), ColumnChoices(numeric=("a",)))
-    with pytest.raises(InputError, match="numeric is 'Ab', and there is no such column; did you mean 'ab'"):
+    with pytest.raises(InputError, match="numeric is 'Ab', but there is no such column; did you mean 'ab'"):
         Recipe.fit(pa.table({"ab": [1, 2]}), ColumnChoices(numeric=("Ab",)))
     with pytest.raises(InputError, match=r"'a' is given to both ignore and numeric"):
         Recipe.fit(pa.table({"a": [1, 2]}), ColumnChoices(ignore=("a",), numeric=("a",)))
@@ -268,9 +268,9 @@ def test_a_few_entries_that_are_no_numbers():
     ("change", "message"),
     [
         (lambda t: t.replace('"version":1', '"version":9'), "not a recipe of version 1"),
-        (lambda t: t[:-2], "not JSON"),
+        (lambda t: t[:-2], "not valid JSON"),
         (lambda t: "[]", "not a recipe"),
-        (lambda t: t.replace('"kind":"number"', '"kind":"magic"', 1), "column 0 has no known kind"),
+        (lambda t: t.replace('"kind":"number"', '"kind":"magic"', 1), "column 0 has an unknown kind"),
         (lambda t: t.replace('"missing":0.0', '"missing":"none"', 1), "column 0.missing is 'none'"),
         (lambda t: t.replace('"scale":', '"scale":-', 1), "the scale positive"),
         (lambda t: t.replace('"indicator":', '"indicated":', 1), "has an entry 'indicated'"),

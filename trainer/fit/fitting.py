@@ -88,6 +88,7 @@ def _solved(
     model: Model, rows: Rows, options: FitOptions, validate: Validate | None, data: Data, resumed: Resumed | None
 ) -> History:
     """The fit by a solver, which takes all rows in each step and has a loop of its own."""
+    assert isinstance(options.optimizer, Solver)
     problem = Problem(*rows, options.alpha, options.frozen_layers, model.dtype)
     history = History(n_samples=len(rows.X))
     keeper = Checkpoints(options, model, history, data) if options.checkpoint else None

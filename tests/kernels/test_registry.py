@@ -77,7 +77,7 @@ def test_a_code_that_another_name_has(shapes, monkeypatch):
 @pytest.mark.parametrize("name", ["", "two words", "3d", "a-b", "circle", 3, None])
 def test_names_that_cannot_be_registered(shapes, name):
     for refuse in (lambda: shapes.check_new_name(name), lambda: shapes.register(name, (), Shape)):
-        with pytest.raises(ValueError, match=r"name is .*; it must be an identifier, and not that of a built-in shape"):
+        with pytest.raises(ValueError, match=r"name is .*; it must be an identifier that no built-in shape has"):
             refuse()
     shapes.check_new_name("own")
     assert len(shapes.entries()) == 3

@@ -24,7 +24,7 @@ def check_same_rows(Y, T, outputs_per_target):
     outputs, targets = Y.size // max(Y.shape[0], 1), T.size // max(T.shape[0], 1)
     if Y.shape[0] != T.shape[0] or outputs != outputs_per_target * targets:
         raise ValueError(
-            "Y and T do not have the same rows, or their columns do not fit (of Y, of T, outputs per target)",
+            "Y and T differ in rows, or their columns do not fit (of Y, of T, outputs per target)",
             outputs,
             targets,
             outputs_per_target,

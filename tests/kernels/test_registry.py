@@ -40,7 +40,9 @@ def test_entries_by_name_and_by_code(shapes):
     assert [shapes.with_code(code) for code in (1, 2, 3)] == [CIRCLE, LARGE_CIRCLE, SQUARE]
     with pytest.raises(KeyError, match="there is no shape 'line'"):
         shapes["line"]
-    with pytest.raises(ValueError, match="there is no shape with the code 77; register_shape it under the name that it had"):
+    with pytest.raises(
+        ValueError, match="there is no shape with the code 77; call register_shape with its name and formulas first"
+    ):
         shapes.with_code(77)
 
 
@@ -77,7 +79,7 @@ def test_a_code_that_another_name_has(shapes, monkeypatch):
 @pytest.mark.parametrize("name", ["", "two words", "3d", "a-b", "circle", 3, None])
 def test_names_that_cannot_be_registered(shapes, name):
     for refuse in (lambda: shapes.check_new_name(name), lambda: shapes.register(name, (), Shape)):
-        with pytest.raises(ValueError, match=r"name is .*; it must be an identifier, and not that of a built-in shape"):
+        with pytest.raises(ValueError, match=r"name is .*; it must be an identifier that no built-in shape has"):
             refuse()
     shapes.check_new_name("own")
     assert len(shapes.entries()) == 3

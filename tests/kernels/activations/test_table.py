@@ -109,7 +109,7 @@ def test_the_package_exports_both_halves_of_each():
 
 
 def test_a_code_that_nobody_registered():
-    with pytest.raises(ValueError, match="no activation with the code 77; register_activation it under the name"):
+    with pytest.raises(ValueError, match="no activation with the code 77; call register_activation with its name"):
         activation_registry.with_code(77)
 
 
@@ -246,7 +246,7 @@ def test_codes_follow_from_names(registries):
 
 @pytest.mark.parametrize("name", ["", "two words", "3d", "a-b", *NAMES])
 def test_bad_names(registries, name):
-    with pytest.raises(ValueError, match="it must be an identifier, and not that of a built-in activation"):
+    with pytest.raises(ValueError, match="it must be an identifier that no built-in activation has"):
         register_activation(name, *OWN["tanh"])
 
 

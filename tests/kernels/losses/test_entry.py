@@ -163,7 +163,7 @@ def test_means_are_over_rows_and_where_asked_over_outputs():
 def test_outputs_for_each_target():
     two = made(outputs_per_target=2)
     assert two.value(Y, T[:, :1].copy(), 2.0) == (5 + 10 + 21 + 28)
-    with pytest.raises(ValueError, match="do not have the same rows, or their columns do not fit"):
+    with pytest.raises(ValueError, match="differ in rows, or their columns do not fit"):
         two.value(Y, T, 2.0)
 
 

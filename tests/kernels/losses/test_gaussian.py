@@ -89,6 +89,6 @@ def test_long_sums_keep_their_last_digit():
 def test_columns_that_are_not_two_for_each_target_are_refused():
     for kernel in (kernels.gaussian_nll, kernels.gaussian_nll_backward):
         for columns in (1, 3, 4):
-            with pytest.raises(ValueError, match="do not have the same rows, or their columns do not fit") as caught:
+            with pytest.raises(ValueError, match="differ in rows, or their columns do not fit") as caught:
                 kernel(np.zeros((3, columns)), np.zeros((3, 1)))
             assert caught.value.args[1:] == (columns, 1, 2)

@@ -129,6 +129,6 @@ def test_hubers_parameter_is_one_number(count):
 def test_outputs_that_do_not_fit_the_levels_are_refused():
     for kernel in (kernels.quantile, kernels.quantile_backward):
         for levels in ([0.2, 0.8], []):
-            with pytest.raises(ValueError, match="do not have the same rows, or their columns do not fit") as caught:
+            with pytest.raises(ValueError, match="differ in rows, or their columns do not fit") as caught:
                 kernel(Y, T, levels)
             assert caught.value.args[1:] == (2, 2, len(levels))

@@ -378,7 +378,9 @@ def test_another_one_under_the_same_name(registries):
 
 
 def test_a_code_that_nobody_registered():
-    with pytest.raises(ValueError, match="there is no loss with the code 77; register_loss it under the name that it had"):
+    with pytest.raises(
+        ValueError, match="there is no loss with the code 77; call register_loss with its name and formulas first"
+    ):
         loss_registry.with_code(77)
     plan = make_plan([2, 1])
     set_loss_code(plan, FIRST_USER_CODE + 5)
@@ -390,7 +392,7 @@ def test_a_code_that_nobody_registered():
 def test_names_that_are_taken(registries):
     builtin = [name for name in loss_registry if loss_registry.is_builtin(name)]
     for name in ("", "two words", "3d", None, *builtin):
-        with pytest.raises(ValueError, match="it must be an identifier, and not that of a built-in loss"):
+        with pytest.raises(ValueError, match="it must be an identifier that no built-in loss has"):
             register_loss(name, *OWN["mae"])
 
 

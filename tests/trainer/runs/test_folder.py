@@ -179,9 +179,7 @@ def test_what_is_being_trained_is_neither_resumed_nor_overwritten(here, make_rec
         folder.make(make_record())
         with pytest.raises(InputError, match="another process is training in mine; wait until it has finished"):
             RunFolder.of_run(here.joinpath("mine").relative_to(here))
-        with pytest.raises(
-            InputError, match="another process is training in mine; wait until it has finished, or choose another"
-        ):
+        with pytest.raises(InputError, match="is training in mine; wait until it has finished, or choose another"):
             RunFolder.for_new("digits", "mine", overwrite=True)
 
 

@@ -255,7 +255,7 @@ def test_the_settings_must_be_the_same(here, train, resume, stop):
     train()
     with pytest.raises(InputError, match=r"epochs is 9, but the run in runs/moons has 6. Give the same value, or leave it out"):
         resume(epochs=9)
-    with pytest.raises(InputError, match=r"hidden is \(5,\); the run in runs/moons has \(4,\)"):
+    with pytest.raises(InputError, match=r"hidden is \(5,\), but the run in runs/moons has \(4,\)"):
         resume(epochs=6, hidden=(5,))
     path = here / "runs" / "moons" / "run.json"
     content = json.loads(path.read_text())
@@ -299,9 +299,7 @@ def test_the_data_may_be_elsewhere(here, train, resume, stop, table):
     train("t.csv", target="y", epochs=4)
     stop(0, None)
     (here / "t.csv").rename(here / "moved.csv")
-    with pytest.raises(
-        InputError, match=r"started with t.csv, but there is no such file here; .*: tileprop train --resume RUN DATA"
-    ):
+    with pytest.raises(InputError, match=r"with t.csv, but there is no such file here; .*: tileprop train --resume RUN DATA"):
         resume("runs/t")
     assert resume("runs/t", source="moved.csv").state == "finished"
     assert read_record(here / "runs/t").settings.source == "moved.csv"

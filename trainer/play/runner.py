@@ -15,8 +15,8 @@ from .session import Session
 
 # A message for the page: an object to be sent as JSON, or a frame's bytes.
 Message = dict[str, Any] | bytes
-# Seconds of training between two looks at the requests and the page.
-TURN = 0.02
+# Seconds of training between two looks at the requests and the page: some 25 pictures a second, at 3/4 of the speed of `fit`.
+TURN = 0.03
 # Frames on their way: one is drawn while the next is made.
 MOST_FRAMES = 2
 

@@ -40,7 +40,9 @@ def test_entries_by_name_and_by_code(shapes):
     assert [shapes.with_code(code) for code in (1, 2, 3)] == [CIRCLE, LARGE_CIRCLE, SQUARE]
     with pytest.raises(KeyError, match="there is no shape 'line'"):
         shapes["line"]
-    with pytest.raises(ValueError, match="there is no shape with the code 77; call register_shape with its name and formulas first"):
+    with pytest.raises(
+        ValueError, match="there is no shape with the code 77; call register_shape with its name and formulas first"
+    ):
         shapes.with_code(77)
 
 

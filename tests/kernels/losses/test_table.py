@@ -379,7 +379,9 @@ def test_another_one_under_the_same_name(registries):
 
 
 def test_a_code_that_nobody_registered():
-    with pytest.raises(ValueError, match="there is no loss with the code 77; call register_loss with its name and formulas first"):
+    with pytest.raises(
+        ValueError, match="there is no loss with the code 77; call register_loss with its name and formulas first"
+    ):
         loss_registry.with_code(77)
     plan = make_plan([2, 1])
     set_loss_code(plan, FIRST_USER_CODE + 5)

@@ -130,7 +130,7 @@ def test_errors():
     (dX,) = torch.autograd.grad(module(X).square().sum(), X, create_graph=True)
     with pytest.raises(RuntimeError, match="second derivatives through PyTorch"):
         dX.sum().backward()
-    with pytest.raises(ValueError, match=r"on meta; move it with .cpu\(\)"):
+    with pytest.raises(ValueError, match=r"on meta; move it with \.cpu\(\)"):
         module(torch.zeros(4, 3, device="meta"))
 
 

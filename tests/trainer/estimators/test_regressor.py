@@ -199,13 +199,13 @@ def test_cloned_and_pickled(kind):
 def test_losses_and_their_parameters_in_a_search():
     grid = [
         {"loss": ["mae", "gaussian_nll"]},
-        {"loss": ["quantile"], "quantile": [0.5, np.array(LEVELS)]},
+        {"loss": ["quantile"], "quantile": [0.5, LEVELS, np.array(LEVELS)]},
         {"loss": ["huber"], "delta": [0.1, 10.0]},
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         search = GridSearchCV(unfitted("mae", solver="lbfgs", max_iter=25), grid, cv=2, error_score="raise").fit(X, ONE)
-    assert len(search.cv_results_["params"]) == 6
+    assert len(search.cv_results_["params"]) == 7
     assert (search.cv_results_["mean_test_score"] > 0.5).all()
 
 

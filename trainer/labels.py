@@ -87,7 +87,7 @@ def label_numbers(T: np.ndarray, classes: tuple[Label, ...], name: str = "T") ->
         given = T.tolist()[row]
         near = did_you_mean(given, map(str, classes)) if isinstance(given, str) else ""
         raise InputError(
-            f"{name} holds {given!r} in row {row}, which is none of the network's classes: {listed(classes)}{near}"
+            f"{name} holds {given!r} in row {row}, which is not a class of the network: {listed(classes)}{near}"
         ) from None
 
 

@@ -19,7 +19,9 @@ def test_scikit_learn():
     assert as_sklearn(LABELS) == LABELS
 
 
-@pytest.mark.parametrize(("changed", "message"), [({"sizes": (3, 2)}, "two classes"), ({"sizes": (3, 9)}, "lack one")])
+@pytest.mark.parametrize(
+    ("changed", "message"), [({"sizes": (3, 2)}, "two classes"), ({"sizes": (3, 9)}, "without one of the classes")]
+)
 def test_scikit_learn_cannot(changed, message):
     with pytest.raises(CannotError, match=message):
         as_sklearn(replace(LABELS, **changed))

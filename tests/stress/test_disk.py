@@ -126,7 +126,7 @@ def test_the_folder_is_gone_and_comes_back(interrupted, tmp_path):
         if running.history.epochs == STOP + 1:
             tmp_path.rename(elsewhere)
 
-    with pytest.warns(UserWarning, match="could not be written: No such file or directory"):
+    with pytest.warns(UserWarning, match="could not be written: there is no folder"):
         resumed = Network.resume(
             interrupted, X, T, callbacks=[EarlyStopping(n_iter_no_change=50), move], checkpoint_every=1, **VALIDATION
         )

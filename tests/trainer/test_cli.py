@@ -198,7 +198,7 @@ def test_a_full_disk(here, capsys, monkeypatch):
         assert main(["train", "xor", "--epochs", "1", "--no-report"]) == cli.ERROR
     lines = capsys.readouterr().err.splitlines()
     assert "model.safetensors: No space left on device" in lines[-2]
-    assert lines[-1] == "tileprop: go on with it: tileprop train --resume runs/xor"
+    assert lines[-1] == "tileprop: continue with: tileprop train --resume runs/xor"
     assert main(["train", "--resume", "runs/xor", "--no-report"]) == 0
 
 
@@ -365,7 +365,7 @@ def test_an_interrupted_training_keeps_its_model(here, monkeypatch, capsys, numb
     run = here / "runs" / "spirals"
     assert errors.splitlines()[-2:] == [
         "tileprop: interrupted after 3 of 60 epochs; the model of epoch 3, the best so far, is in runs/spirals",
-        "tileprop: go on with it: tileprop train --resume runs/spirals",
+        "tileprop: continue with: tileprop train --resume runs/spirals",
     ]
     assert "kept epoch 3 of 3, batches of 16" in output
     record = json.loads((run / "run.json").read_text())

@@ -60,7 +60,7 @@ def test_labels_that_are_other_numbers():
     one.classes = [10, 20, 30]
     one.fit(X, 10 * (NUMBERS + 1))
     assert set(one.predict_classes(X)) <= {10, 20, 30}
-    with pytest.raises(InputError, match="T holds 40 in row 1, which is none of the network's classes: 10, 20, 30"):
+    with pytest.raises(InputError, match="T holds 40 in row 1, which is not a class of the network: 10, 20, 30"):
         one.fit(X[:2], [10, 40])
 
 

@@ -137,7 +137,7 @@ class Bookkeeping:
             if kept["arguments"].get(name) != value:
                 raise InputError(f"{name} is {value}; the fit in {estimator.checkpoint} has {kept['arguments'].get(name)}")
         if self._fingerprint() != kept["validation"]:
-            raise InputError(f"what is validated on is not what it was in the fit in {estimator.checkpoint}")
+            raise InputError(f"the validation data are not those of the fit in {estimator.checkpoint}")
         for name in COUNTS:
             setattr(estimator, name, kept[name])
         for name in NUMBERS:

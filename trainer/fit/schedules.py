@@ -273,7 +273,7 @@ class Plateau:
         Multiplier of each change, above 0 and below 1.
 
     patience : int, default=5
-        Epochs without improvement that are waited for.
+        Epochs without improvement before the rate is lowered.
 
     tol : float, default=1e-4
         An epoch counts as an improvement where the loss is lower by more than this.

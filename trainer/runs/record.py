@@ -181,7 +181,7 @@ def read_record(folder: Path) -> RunRecord | None:
 
 def go_on(run: Path) -> str:
     """What to type to go on with a run."""
-    return f"go on with it: tileprop train --resume {shlex.quote(str(run))}"
+    return f"continue with: tileprop train --resume {shlex.quote(str(run))}"
 
 
 def _without_none(items: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ LOSSES: list[tuple[str, str, dict[str, Any]]] = [
 
 @njit
 def weight_of(weight, order, start, stop):
-    return batches.batch_weight(batches.Rows(weight, weight, weight, order), start, stop)
+    return batches.batch_weight(batches.Rows(weight, weight, weight, order, None), start, stop)
 
 
 def random_training(seed: int, grouped: bool) -> Training:

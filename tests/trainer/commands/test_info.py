@@ -76,7 +76,7 @@ def test_states(run, capsys):
         assert main(["info", str(run)]) == 0
         return capsys.readouterr().out
 
-    assert "interrupted; go on with it: tileprop train --resume" in shown()
+    assert "interrupted; continue with: tileprop train --resume" in shown()
     lock = RunLock(run)
     assert lock.take()
     assert "training now" in shown()

@@ -39,7 +39,7 @@ def test_it_opens_the_page_and_serves_it_until_ctrl_c(tmp_path, monkeypatch, cap
         (["--port", "70000"], "--port is 70000; it must be a whole number, at least 0 and at most 65535"),
         (["--target", "y"], "--target is 'y', but FILE is missing"),
         (["nothing.csv", "--target", "y"], "nothing.csv"),
-        (["t.csv"], "say which column is the target, as in --target y"),
+        (["t.csv"], "say which column is the target, for example --target y"),
         (["t.csv", "--target", "y,b"], "the page takes a single target column"),
     ],
 )

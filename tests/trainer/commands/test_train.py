@@ -51,13 +51,13 @@ def test_killed_then_resumed_then_terminated(here, capsys):
     process.communicate()
     assert read_record(here / "runs" / "xor").state == "training"
     assert main(["predict", "runs/xor", "x.npy"]) == 2
-    assert capsys.readouterr().err.endswith("has no model yet; go on with it: tileprop train --resume runs/xor\n")
+    assert capsys.readouterr().err.endswith("has no model yet; continue with: tileprop train --resume runs/xor\n")
     errors = on_a_terminal_until_terminated("--resume", "runs/xor", capsys=capsys)
     assert errors.count(b"\n") >= 2
     # rich hides the cursor for its bar.
     assert errors.rindex(b"\x1b[?25h") > errors.rindex(b"\x1b[?25l")
     assert b"of 100000000 epochs; the model as it was then is in runs/xor\r\n" in errors
-    assert errors.endswith(b"tileprop: go on with it: tileprop train --resume runs/xor\r\n")
+    assert errors.endswith(b"tileprop: continue with: tileprop train --resume runs/xor\r\n")
     assert read_record(here / "runs" / "xor").state == "interrupted"
     assert not (here / "runs" / "xor" / ".lock").exists()
 
@@ -138,7 +138,7 @@ def test_a_time_that_is_up(here, capsys, stopping):
     assert main(["train", "xor", "--epochs", "5", "--hidden", "2", "--no-report", "--max-seconds", "0.1"]) == 0
     assert capsys.readouterr().err.splitlines()[-2:] == [
         "tileprop: stopped after 2 of 5 epochs; the model of epoch 2, the best so far, is in runs/xor",
-        "tileprop: go on with it: tileprop train --resume runs/xor",
+        "tileprop: continue with: tileprop train --resume runs/xor",
     ]
     assert read_record(here / "runs" / "xor").state == "interrupted"
 

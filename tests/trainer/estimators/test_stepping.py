@@ -68,9 +68,9 @@ def test_warm_start_partial_fit_and_resume(solver, tmp_path):
 @pytest.mark.parametrize(
     ("Estimator", "arguments", "message"),
     [
-        (MLPClassifier, {}, "LevenbergMarquardt needs a loss that sums squares"),
-        (MLPRegressor, {"loss": "mae"}, "LevenbergMarquardt needs a loss that sums squares"),
-        (MLPRegressor, {"batch_size": 10}, "batch_size is 10; LevenbergMarquardt takes all rows in every step"),
+        (MLPClassifier, {}, "LevenbergMarquardt needs one of the losses mse, squared_error"),
+        (MLPRegressor, {"loss": "mae"}, "LevenbergMarquardt needs one of the losses mse, squared_error"),
+        (MLPRegressor, {"batch_size": 10}, "batch_size is 10; LevenbergMarquardt uses all rows in every step"),
         (MLPRegressor, {"dropout": 0.5}, "dropout is"),
         (MLPRegressor, {"l1": 0.5}, "l1 is"),
         (MLPRegressor, {"solver": "lbfgs"}, "optimizer needs solver='sgd' or 'adam'"),

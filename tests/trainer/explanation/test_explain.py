@@ -133,7 +133,7 @@ def test_a_wrong_step_is_noticed(monkeypatch, kernel):
         half = {"backward" if kernel.endswith("backward") else "value": wrong}
         entry = dataclasses.replace(loss_registry["mse"], **half)
         monkeypatch.setattr(chain_rule, "loss_registry", Registry("loss", [entry]))
-    with pytest.raises(StepsDisagreeError, match=r"the stepwise (loss|gradient) is not that of loss_and_grad"):
+    with pytest.raises(StepsDisagreeError, match=r"the (loss|gradient) of the steps differs from that of loss_and_grad"):
         explain(network, X, T)
 
 

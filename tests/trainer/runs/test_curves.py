@@ -106,7 +106,7 @@ def test_scores_have_a_panel_of_their_own():
     [
         ({"val_loss": [1.0]}, "val_loss has 1 entries; it must have 2"),
         ({"scores": [1.0] * 3}, "scores has 3 entries; it must have 2"),
-        ({"kept": 0}, "kept is 0; it must be the number of an epoch, 1 to 2"),
+        ({"kept": 0}, "kept is 0; it must be the number of an epoch, from 1 to 2"),
         ({"kept": 3}, "kept is 3"),
     ],
 )

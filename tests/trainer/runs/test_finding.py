@@ -43,7 +43,7 @@ def test_a_run_that_has_no_model_yet(run, make_record):
     write_record(run, make_record("training"))
     assert find_model(run) == run / "model.safetensors"
     (run / "model.safetensors").unlink()
-    with pytest.raises(InputError, match=r"has no model yet; go on with it: tileprop train --resume '.*a run'"):
+    with pytest.raises(InputError, match=r"has no model yet; continue with: tileprop train --resume '.*a run'"):
         find_model(run)
 
 

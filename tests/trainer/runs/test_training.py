@@ -112,7 +112,7 @@ def test_interrupted_twice_to_the_same_file(here, train, resume, stop, monkeypat
     stop(2, KeyboardInterrupt())
     ended = train(**settings)
     run = here / "runs" / "moons"
-    assert (ended.state, ended.go_on) == ("interrupted", "go on with it: tileprop train --resume runs/moons")
+    assert (ended.state, ended.go_on) == ("interrupted", "continue with: tileprop train --resume runs/moons")
     assert (ended.outcome.history.epochs, read_record(run).results.epochs) == (2, 2)
     assert TrainedModel.load(run / "model.safetensors").network.theta.tobytes() == ended.outcome.model.network.theta.tobytes()
     stop(3, KeyboardInterrupt())
@@ -193,7 +193,7 @@ def test_what_could_not_be_written_at_the_end_is_written_later(here, train, resu
         full.setattr(training, "write_record", raise_no_space)
         with pytest.raises(OSError, match="No space") as error:
             train()
-    assert error.value.__notes__ == ["go on with it: tileprop train --resume runs/moons"]
+    assert error.value.__notes__ == ["continue with: tileprop train --resume runs/moons"]
     assert read_record(here / "runs" / "moons").state == "training"
     ended = resume()
     assert (ended.state, ended.outcome.history.epochs) == ("finished", 6)
@@ -343,7 +343,7 @@ def test_an_interrupted_replacement(here, train, resume, stop, told):
     old = train(out="mine", seed=1).outcome.model.network.theta
     stop(2, KeyboardInterrupt())
     ended = train(out="mine", overwrite=True)
-    assert ended.go_on == "go on with it: tileprop train --resume mine.new"
+    assert ended.go_on == "continue with: tileprop train --resume mine.new"
     assert TrainedModel.load(here / "mine" / "model.safetensors").network.theta.tobytes() == old.tobytes()
     stop(0, None)
     assert str(resume("mine.new").folder) == "mine"
@@ -357,6 +357,6 @@ def test_unfinished_runs_are_named(here, train, stop, told):
     stop(0, None)
     train()
     assert told[1:] == [
-        "not finished: runs/moons; go on with it: tileprop train --resume runs/moons",
+        "not finished: runs/moons; continue with: tileprop train --resume runs/moons",
         "the run folder is runs/moons-2",
     ]

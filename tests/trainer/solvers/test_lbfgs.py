@@ -164,5 +164,5 @@ def test_ctrl_c_leaves_the_last_iteration(monkeypatch):
 
 
 def test_bad_input_is_an_input_error():
-    with pytest.raises(InputError, match=r"optimizer is 'lbfgs'.*LBFGS"):
-        small().fit(X, T, optimizer="lbfgs")
+    with pytest.raises(InputError, match=r"optimizer is 'lbfg'.*did you mean 'lbfgs'"):
+        small().fit(X, T, optimizer="lbfg")

@@ -20,21 +20,17 @@ def check_goes_on(estimator: Any, y: np.ndarray) -> None:
     sizes = tuple(np.ravel(estimator.hidden_layer_sizes).tolist())
     if sizes != had:
         raise InputError(
-            f"hidden_layer_sizes is {estimator.hidden_layer_sizes}; the present weights, from which training continues, have hidden layers "
+            f"hidden_layer_sizes is {estimator.hidden_layer_sizes}; the weights to continue from have hidden layers "
             f"of {had}. {_REMEDY}"
         )
     dtype = estimator.coefs_[0].dtype
     if estimator.dtype is not None and dtype != estimator.dtype:
-        raise InputError(
-            f"dtype is {estimator.dtype!r}; the present weights, from which training continues, are {dtype.name}. {_REMEDY}"
-        )
+        raise InputError(f"dtype is {estimator.dtype!r}; the weights to continue from are {dtype.name}. {_REMEDY}")
     if is_classifier(estimator):
         return
     columns = 1 if y.ndim == 1 else y.shape[1]
     if columns != estimator.n_outputs_:
-        raise InputError(
-            f"y has {columns} columns; the present weights, from which training continues, are for {estimator.n_outputs_}"
-        )
+        raise InputError(f"y has {columns} columns; the weights to continue from are for {estimator.n_outputs_}")
     heads, outputs = heads_of(estimator.loss, **loss_parameters(estimator)), estimator.coefs_[-1].shape[1]
     if heads * columns != outputs:
         name = "quantile" if estimator.loss == "quantile" else "loss"

@@ -153,7 +153,8 @@ def _note_unreadable(name: str, known: Any, style: NumberStyle, fits: float, not
         compute = require("pyarrow.compute", "preparing a table")
         others = known.filter(compute.invert(compute.match_substring_regex(known, style.pattern)))
         notes.append(
-            f"column {name!r}: {len(others)} entries that are not numbers, for example {_quoted(others[0].as_py())}, count as missing"
+            f"column {name!r}: {len(others)} entries that are not numbers count as missing, for example "
+            f"{_quoted(others[0].as_py())}"
         )
 
 

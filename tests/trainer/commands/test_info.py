@@ -82,7 +82,7 @@ def test_states(run, capsys):
     assert "training now" in shown()
     lock.release()
     (run / "model.safetensors").unlink()
-    assert "interrupted; go on with it" in shown()
+    assert "interrupted; continue with" in shown()
     write_record(run, vary(read_record(run), state="finished"))
     assert main(["info", str(run)]) == 2
     assert "has no model.safetensors" in capsys.readouterr().err

@@ -254,12 +254,12 @@ def test_more_entries_that_are_no_numbers():
     assert "80% of its entries are numbers; --numeric a takes these" in recipe.notes[0]
     recipe = Recipe.fit(table, ColumnChoices(numeric=("a",)))
     assert recipe.report()[0].missing == 0.2
-    assert "20 entries that are not numbers, for example 'n0', count as missing" in recipe.notes[0]
+    assert "20 entries that are not numbers count as missing, for example 'n0'" in recipe.notes[0]
 
 
 def test_a_few_entries_that_are_no_numbers():
     recipe = Recipe.fit(pa.table({"a": [*map(str, range(99)), "unknown"]}))
-    assert recipe.notes == ("column 'a': 1 entries that are not numbers, for example 'unknown', count as missing",)
+    assert recipe.notes == ("column 'a': 1 entries that are not numbers count as missing, for example 'unknown'",)
     with pytest.raises(InputError, match="holds text in 3 of 4 rows; it held numbers in training"):
         recipe.prepare(pa.table({"a": ["x", "y", "z", "1"]}))
 

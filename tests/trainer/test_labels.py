@@ -119,7 +119,7 @@ def test_labels_that_the_network_does_not_know():
     with pytest.raises(InputError, match=r"has no names of classes yet; fit it to such labels, or set network.classes"):
         one.score(X, NAMES[NUMBERS])
     one.classes = NAMES
-    with pytest.raises(InputError, match=r"T holds 'ceder' in row 0, which is not a class of the network: .*; did you mean 'cedar'"):
+    with pytest.raises(InputError, match=r"'ceder' in row 0, which is not a class of the network: .*; did you mean 'cedar'"):
         one.loss(X[:1], ["ceder"])
 
 

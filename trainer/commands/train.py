@@ -253,12 +253,13 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
 
 def _tell_what_is_missing() -> None:
     from ...kernels.compiler.cache import cache_folder
+    from ...kernels.compiler.jit import JIT_DISABLED
     from ..extras import available
 
     if not available("matplotlib"):
         _note("no pictures without matplotlib: pip install 'tileprop[plot]'")
     cache = cache_folder()
-    if cache is None or not any(cache.iterdir()):
+    if not JIT_DISABLED and (cache is None or not any(cache.iterdir())):
         _note("the kernels are compiled first, which may take half a minute; later runs find them in the cache")
 
 

@@ -184,7 +184,7 @@ class MLPClassifier(CompiledTraining, sklearn.neural_network.MLPClassifier):  # 
     n_features_in_ : int
         Number of columns of X.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X has names that are all strings.
 
     n_layers_, n_outputs_ : int

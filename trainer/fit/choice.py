@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ...kernels import Plan
 
-# Of a first trial, which finds the numbers that are much slower, and of a second one, which decides. Where several threads
-# begin together, the system loses 0.7 ms at the median, and 3 ms at times: too much of a short trial to decide by.
+# Of a first trial, which finds the numbers that are much slower, and of those that decide: a number must win two of them, as
+# the machine's speed may change between two trials. Where several threads begin together, the system loses 0.7 ms at the
+# median, and 3 ms at times: too much of a short trial to decide by.
 TRIAL, DECISION = 5e-3, 20e-3  # seconds
 START = 0.7e-3  # seconds
-# After a first trial in which a number took up to so many times as long for a row, it is given the second one.
+# After a first trial in which a number took up to so many times as long for a row, it is given the longer ones.
 PROMISING = 1.4
 STEPS = 2
 # A call ends after a step, so that it may be a little shorter.
@@ -51,7 +52,8 @@ class ThreadChoice:
         self._rate: float | None = None  # seconds a row, as last measured
         self._comparing = self._warm = False
         self._turn = 0
-        self._promising = 0  # the number that is given a second trial, or none
+        self._promising = 0  # the number that is given longer trials, or none
+        self._won = False  # whether it was faster in one of these
 
     @property
     def limit(self) -> float | None:
@@ -118,13 +120,16 @@ class ThreadChoice:
         self._turn += 1
 
     def _judge(self, rate: float) -> None:
-        """After a trial: the number is given a second one, or is taken, or left."""
+        """After a trial: the number is given a longer one, or is taken after two that it wins, or left."""
         assert self._rate is not None
         if not self._promising and rate < PROMISING * self._rate:
             self._promising, self.size = self.size, self._usual
             return
         faster = rate < (1.0 - GAIN) * self._rate
-        self._promising = 0
+        if faster and not self._won:
+            self._won, self.size = True, self._usual
+            return
+        self._promising, self._won = 0, False
         if faster:
             self._usual, self._rate, self._interval = self.size, rate, INTERVAL * self._trial
         else:

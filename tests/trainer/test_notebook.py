@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+# The bar appears once a fit has lasted a second: 400 epochs take three or more.
 CELLS = (
     """
     import numpy as np
@@ -19,7 +20,7 @@ CELLS = (
     found
     """,
     """
-    history = network.fit(X, labels, epochs=60, optimizer="adam", validation_split=0.2)
+    history = network.fit(X, labels, epochs=400, optimizer="adam", validation_split=0.2)
     history
     """,
     "history.plot();",
@@ -46,9 +47,9 @@ def test_a_notebook_shows_bar_curve_and_summary(tmp_path):
     assert summary[0].data["text/plain"].endswith("loss log_loss, 4,866 parameters of float32 (19.0 KiB)")
     assert any("image/png" in output.get("data", {}) for output in rates)
     bar, history = fit
-    assert re.sub(r"\x1b\[[0-9;]*m", "", bar.data["text/plain"]).startswith("epoch 60/60 ━━━")
+    assert re.sub(r"\x1b\[[0-9;]*m", "", bar.data["text/plain"]).startswith("epoch 400/400 ━━━")
     assert "<span style=" in bar.data["text/html"]
-    assert history.data["text/plain"].startswith("History(60 epochs, 16000 samples, loss ")
+    assert history.data["text/plain"].startswith("History(400 epochs, 16000 samples, loss ")
     assert "image/png" in curve[0].data
     assert "<table" in table[0].data["text/html"]
     assert float(score[0].data["text/plain"]) > 0.9

@@ -61,7 +61,7 @@ def _from_frame(name: str, frame: Any) -> Given:
             remedy = "encode the column as numbers (text as one column of 0 and 1 for each value), or leave it out"
             if name.endswith("T") and len(columns) == 1:
                 remedy = f"class labels go in as a single column, {name}[{column!r}]"
-            raise InputError(f"column {column!r} of {name} holds {example} in row {row}, which is no number; {remedy}")
+            raise InputError(f"column {column!r} of {name} holds {example} in row {row}, which is not a number; {remedy}")
         array[:, i] = entries
     return Given(array, columns)
 

@@ -67,7 +67,7 @@ def classes_in(T: Any, plan: Plan, name: str = "T") -> tuple[Label, ...] | None:
         return None
     found = sorted(set(_texts(array, name)))
     if len(found) != wanted:
-        outputs, remedy = f"{wanted} outputs", f"end sizes in {len(found)}"
+        outputs, remedy = f"{wanted} outputs", f"end sizes with {len(found)}"
         if plan.sizes[-1] == 1:
             outputs, remedy = "one sigmoid output", f"{remedy} and give output_activation='softmax'"
         raise InputError(

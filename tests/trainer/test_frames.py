@@ -49,7 +49,7 @@ def test_fit_and_predict_take_frames():
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (["Rome", "Oslo", "Rome"], "column 'b' of X holds 'Rome' in row 0, which is no number; encode the column as numbers"),
+        (["Rome", "Oslo", "Rome"], "column 'b' of X holds 'Rome' in row 0, which is not a number; encode the column"),
         ([1.5, None, "x"], "column 'b' of X holds 'x' in row 2"),
         ([datetime.date(2020, 1, 2)] * 3, r"column 'b' of X holds datetime.date\(2020, 1, 2\) in row 0"),
         ([1.5, None, 2], r"X contains nan at \[1, 1\] \(column 'b'\); remove or fill"),

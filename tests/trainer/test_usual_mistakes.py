@@ -65,7 +65,7 @@ MISTAKES = {
     ),
     "more classes than outputs": (
         lambda: Network([4, 2], output_activation="softmax", loss="log_loss").fit(X, NAMES),
-        "T holds 3 classes ('ash', 'birch', 'cedar'), and the network with its 2 outputs has 2; end sizes in 3, or set "
+        "T holds 3 classes ('ash', 'birch', 'cedar'), and the network with its 2 outputs has 2; end sizes with 3, or set "
         "network.classes to all that there are",
     ),
     "NaN among the inputs": (

@@ -39,7 +39,7 @@ class Evaluations:
         if resumed is not None:
             kept = resumed.kept()
             if kept.get("solver") != "lbfgs":
-                raise InputError(f"{resumed.path} is no checkpoint of an estimator with solver='lbfgs'")
+                raise InputError(f"{resumed.path} is not a checkpoint of an estimator with solver='lbfgs'")
             resumed.check(self._options(network), data)
             for name, value in self._arguments.items():
                 if kept["arguments"].get(name) != value:

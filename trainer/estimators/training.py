@@ -33,7 +33,7 @@ def _of_estimator(resumed: Resumed, network: Network) -> dict[str, Any]:
     """What an estimator has kept in a checkpoint, which then goes on in this network."""
     kept = resumed.of_last_callback()
     if "before" not in kept:
-        raise InputError(f"{resumed.path} is no checkpoint of an estimator with solver='sgd' or 'adam'")
+        raise InputError(f"{resumed.path} is not a checkpoint of an estimator with solver='sgd' or 'adam'")
     ours, theirs = ({**model.plan.arguments, "dtype": model.dtype.name} for model in (network, resumed.model))
     for name, value in ours.items():
         if theirs.get(name) != value:

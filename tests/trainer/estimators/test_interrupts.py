@@ -312,7 +312,7 @@ def test_other_rows_to_validate_on_are_refused(tmp_path):
 def test_a_networks_checkpoint_is_no_estimators(tmp_path):
     path = tmp_path / "fit"
     Network([4, 7, 1], "relu", "identity", "squared_error", dtype="float64").fit(X, VALUES, checkpoint=path)
-    with pytest.raises(InputError, match="is no checkpoint of an estimator with solver"):
+    with pytest.raises(InputError, match="is not a checkpoint of an estimator with solver"):
         make(MLPRegressor, checkpoint=path).resume(X, VALUES)
     path.write_bytes(b"nothing")
     with pytest.raises(ModelFormatError):

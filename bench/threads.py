@@ -28,6 +28,7 @@ from ..trainer.fit import fitting
 from ..trainer.fit.choice import ThreadChoice
 from ..trainer.fit.epochs import Epochs
 from ..trainer.fit.loop import WORTH_A_CALL
+from ..trainer.fit.validation import Rows
 from ..trainer.threads.team import Team
 from .draw import drawn_events
 from .pinning import choose_cpus, pin
@@ -116,11 +117,11 @@ def fitted(task: Task, threads: int | None, epochs: int, hand_over: HandOver, **
 def throughout(task: Task, threads: int, epochs: int, hand_over: HandOver) -> np.ndarray:
     """By so many threads from begin to end, which `fit` does not promise, with as many epochs in a call as it makes."""
     network = untrained(task)
-    plan, X, T, weight = network.prepared(task.X, task.T, None)
-    work = make_workspace(plan, task.batch_size, network.dtype, threads)
-    state = optimizer(task).state(plan, network.dtype)
+    rows = Rows(*network.prepared(task.X, task.T, None))
+    work = make_workspace(rows.plan, task.batch_size, network.dtype, threads)
+    state = optimizer(task).state(rows.plan, network.dtype)
     with Team(threads) as team:
-        run = Epochs(network, plan, state, X, T, weight, True, work, team, Fixed(threads))
+        run = Epochs(network, rows, state, True, work, team, Fixed(threads))
         done, seconds = 0, 0.0
         while done < epochs:
             count = min(epochs - done, max(1, int(WORTH_A_CALL / seconds))) if done else 1

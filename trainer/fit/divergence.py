@@ -101,9 +101,12 @@ class BestEpoch:
         return {name: array.copy() for name, array in self._arrays().items()}
 
 
-def answer(divergence: Divergence, choice: str, best: BestEpoch | None, running: RunningFit) -> bool:
-    """Do what `on_divergence` says; whether the fit is to go on, with a smaller rate. Raises DivergenceError for "raise"."""
-    what = divergence.what
+def answer(divergence: Divergence, choice: str, best: BestEpoch | None, running: RunningFit, name: str = "") -> bool:
+    """Do what `on_divergence` says; whether the fit is to go on, with a smaller rate. Raises DivergenceError for "raise".
+
+    name: of the fit, with which messages begin.
+    """
+    what = f"{name}: {divergence.what}" if name else divergence.what
     if best is not None:
         best.put_back()
         if choice == RETRY and best.retries < RETRIES:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...kernels import Plan, State, Workspace
+from ...kernels import State, Workspace
 from ...kernels.training.codes import DIVERGED, STOPPED
 from ...kernels.training.epoch import choose_epoch, train_sparse_epoch
 from ..errors import InputError
@@ -18,6 +18,7 @@ from ..sparse_inputs import SparseInputs
 from ..threads.team import Team
 from .choice import ThreadChoice
 from .divergence import Divergence, finite
+from .validation import Rows
 
 # Whether each epoch takes the rows in a new order, or a function that makes the orders: of n rows, their numbers.
 Shuffle = bool | Callable[[int], np.ndarray]
@@ -35,30 +36,28 @@ class Trained(NamedTuple):
 
 
 class Epochs:
-    """Training of one network on one set of rows: X (n, n_in), T (n, n_targets), weight (n) or empty.
+    """Training of one network on one set of rows.
 
-    position: rows that are done of the epoch under way; 0 between two epochs. whole: whether all is as it was after a step, so
-    that a fit can go on from here.
+    n: how many rows. position: rows that are done of the epoch under way; 0 between two epochs. whole: whether all is as it was
+    after a step, so that a fit can go on from here.
     """
 
     def __init__(
         self,
         model: Model,
-        plan: Plan,
+        rows: Rows,
         state: State,
-        X: np.ndarray | SparseInputs,
-        T: np.ndarray,
-        weight: np.ndarray,
         shuffle: Shuffle,
         work: Workspace,
         team: Team,
         choice: ThreadChoice,
     ) -> None:
-        self.model, self.plan, self.state, self.work, self.team, self.choice = model, plan, state, work, team, choice
-        self.X, self.T, self.weight, self.shuffle = X, T, weight, shuffle
+        self.model, self.state, self.work, self.team, self.choice = model, state, work, team, choice
+        self.plan, self.X, self.T, self.weight, self._which = rows
+        self.n, self.shuffle = rows.n, shuffle if callable(shuffle) else bool(shuffle)
         self.position, self.whole = 0, True
-        self._rows: Any = X.rows if isinstance(X, SparseInputs) else X
-        self._kernel = train_sparse_epoch if isinstance(X, SparseInputs) else choose_epoch(state, weight, work)
+        self._rows: Any = self.X.rows if isinstance(self.X, SparseInputs) else self.X
+        self._kernel = train_sparse_epoch if isinstance(self.X, SparseInputs) else choose_epoch(state, self.weight, work)
         # Fields of the state's counters: as attributes of a record they take 4 us each.
         self._position, self._status = (np.asarray(state.counters[name]) for name in ("position", "status"))
         self._begun = model.theta.copy()  # theta before the epoch under way
@@ -128,22 +127,28 @@ class Epochs:
     # What train does ---------------------------------------------------------------------------------------------------------
 
     def _order(self) -> np.ndarray:
+        """Row numbers of the next epoch, empty for all rows as they stand."""
         if not self.shuffle:
-            return np.empty(0, np.int64)
-        n = len(self.X)
-        if not callable(self.shuffle):
-            return self.model.generator.permutation(n)
-        order = np.asarray(self.shuffle(n))
+            return np.empty(0, np.int64) if self._which is None else self._which
+        order = self.model.generator.permutation(self.n) if self.shuffle is True else self._own_order(self.shuffle)
+        return order if self._which is None else self._which[order]
+
+    def _own_order(self, shuffle: Callable[[int], np.ndarray]) -> np.ndarray:
+        """The order that a user's function makes."""
+        order = np.asarray(shuffle(self.n))
         if order.ndim != 1 or order.size == 0 or order.dtype.kind not in "iu":
             raise InputError(
                 f"shuffle returned an order of shape {order.shape} and dtype {order.dtype}; it must be a vector of row numbers"
             )
+        if self._which is not None and not (order.min() >= 0 and order.max() < self.n):
+            wrong = order.min() if order.min() < 0 else order.max()
+            raise InputError(f"shuffle returned the row number {wrong}; it must return numbers from 0 to {self.n - 1}")
         return np.ascontiguousarray(order, np.int64)
 
     def _one(self, first: int, seconds: float, limit: float | None) -> Trained:
         """An epoch, or a piece of one."""
         order, theta = self._orders[0], self.model.theta
-        n, work = order.size or len(self.X), self.work.for_epochs(1)
+        n, work = order.size or self.n, self.work.for_epochs(1)
         if self.position:
             work.epochs[:] = self._record
             work.epochs.begin = self.position
@@ -171,7 +176,7 @@ class Epochs:
     def _several(self, first: int, seconds: float) -> Trained:
         """Several whole epochs, in one call."""
         count, order = len(self._made), self._one_after_another()
-        n, work = self._made[0].size or len(self.X), self.work.for_epochs(count)
+        n, work = self._made[0].size or self.n, self.work.for_epochs(count)
         # Half done in time is better undone than waited for: where a processor is busy, threads take 20 times as long.
         limit = self.choice.limit
         spent = self._call(work, order, seconds * count, None if limit is None else PATIENCE * limit)
@@ -226,8 +231,8 @@ class Epochs:
     def _again(self, order: np.ndarray) -> np.ndarray:
         """After `_go_back`: an epoch, and its record. The generator stands where it has left it."""
         if self.shuffle is True:
-            self.model.generator.permutation(len(self.X))
-        work, n = self.work.for_epochs(1), order.size or len(self.X)
+            self.model.generator.permutation(self.n)
+        work, n = self.work.for_epochs(1), order.size or self.n
         self._call(work, order, 0.0, None)
         while self._position[0] < n and self._status[0] == STOPPED:  # by `Team.stop`, which must not cut this
             work.epochs.begin = self._position[0]
@@ -251,7 +256,7 @@ class Epochs:
             where = f"by step {step}, in the weights of layer {broken[0] + 1}"
             return Divergence(epoch, step, broken[0] + 1, where, "from before this epoch")
         rows = slice(done, done + batch)
-        X: Any = self.X[order[rows] if self.shuffle else rows]
+        X: Any = self.X[order[rows] if order.size else rows]
         outputs = X.activations(model.plan, model.theta) if isinstance(X, SparseInputs) else model.activations(X)
         layer = next((i for i, A in enumerate(outputs) if not finite(A)), len(outputs) - 1) + 1
         step = done // batch + 1

@@ -16,8 +16,8 @@ from .options import FitOptions
 
 HASHED_AT_ONCE = 1 << 24  # bytes
 
-# What is trained and validated on, by the names of arguments; None where it is not given.
-Data = dict[str, np.ndarray | SparseInputs | None]
+# What is trained and validated on, by the names of arguments; None where it is not given. Lists are fingerprints.
+Data = dict[str, np.ndarray | SparseInputs | list[Any] | None]
 
 # Settings that decide about the result. The others, as n_threads, may be others when a fit goes on.
 _SETTINGS = (
@@ -61,7 +61,10 @@ def _described(name: str, value: Any) -> Any:
 
 def fingerprints(data: Data) -> dict[str, Any]:
     """Shape and hash of each array, by its name."""
-    return {name: None if array is None else [list(array.shape), _hash(array)] for name, array in data.items()}
+    return {
+        name: array if array is None or isinstance(array, list) else [list(array.shape), _hash(array)]
+        for name, array in data.items()
+    }
 
 
 def _hash(array: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,9 +25,18 @@ from .hints import warn_of_constant, warn_of_unreachable
 from .history import History
 from .loop import Loop
 from .options import FitOptions
-from .progress import reporter
+from .progress import Report, reporter
 from .resuming import Resumed
-from .validation import Rows, Validate, prepared_validation, split, split_seed, validator
+from .validation import Rows, prepared_validation, split, split_seed, validator
+
+
+class Prepared(NamedTuple):
+    """A fit whose arguments are checked. held: rows to validate on. options: with each default filled in."""
+
+    model: Model
+    rows: Rows
+    held: Rows | None
+    options: FitOptions
 
 
 def fit(
@@ -42,55 +51,92 @@ def fit(
 ) -> History:
     """See `Network.fit`; resumed: the checkpoint that it goes on from. hints: whether to give those of `hints.py`."""
     options = options.checked_for(model)
-    if not all_finite(model.theta):
-        raise InputError("the network's parameters are not finite; make a new network, or give it finite ones")
-    if options.validation_split is not None and validation_data is not None:
-        raise InputError("both validation_split and validation_data are given; give one of them")
+    check_start(model, options, validation_data is not None)
     classes = model.classes or classes_in(T, model.plan)
     rows = Rows(*model.prepared(X, T, sample_weight, classes=classes))
-    held = prepared_validation(model, validation_data, classes)
-    part = options.validation_split
-    if part is not None:
-        seed = split_seed(model.generator) if options.split_seed is None else options.split_seed
-        options = replace(options, split_seed=seed)
-        rows, held = split(rows, part, seed)
-    plan, X, T, weight = rows
-    data: Data = {"X": X, "T": T, "sample_weight": weight if weight.size else None}
-    if options.label_smoothing:
-        plan, T = model.plan, smoothed(T, model.plan, options.label_smoothing)
-    validate, validation = validator(model, held)
-    data.update(validation)
+    prepared = with_split(Prepared(model, rows, prepared_validation(model, validation_data, classes), options))
+    data = data_of(prepared)
     if resumed is not None:
-        resumed.check(options, data)
+        resumed.check(prepared.options, data)
     model.classes = classes
-    hints = hints and not warn_of_unreachable(model, T)  # one warning is enough
+    hints = hints and not warn_of_unreachable(model, rows.T)  # one warning is enough
+    _, rows, _, options = prepared
     if isinstance(options.optimizer, Solver):
-        return _solved(model, Rows(plan, X, T, weight), options, validate, data, resumed)
-    state = _state(model, options)
-    batch_size = min(options.batch_size or len(X), len(X))
-    itemsize = model.dtype.itemsize
-    first, most = choose_threads(options.n_threads, plan, batch_size, len(X), itemsize)
-    cut = seconds_of_a_cut(plan, itemsize, 1 + sum(vector.size > 0 for vector in (state.velocity, state.mean_square)), len(X))
-    choice = ThreadChoice(most, first, step_seconds(plan, batch_size, itemsize), cut)
-    work = make_workspace(plan, batch_size, model.dtype, most, sparse=isinstance(X, SparseInputs))
-    rates: Any = options.dropout  # one for each hidden layer, as `checked_for` leaves them
-    work = work.frozen(options.frozen_layers).dropping(rates)
-    with Team(most) as team, reporter(options.progress, options.epochs, len(X)) as report:
-        epochs = Epochs(model, plan, state, X, T, weight, options.shuffle, work, team, choice)
-        seconds = step_seconds(plan, len(X), itemsize)
-        history = Loop(epochs, options, validate, report, seconds, data).run(resumed)
-    if hints and options.optimizer is not state:  # a state goes on with an earlier fit
-        warn_of_constant(model, plan, X, T, weight, history, batch_size)
+        return _solved(prepared, data, resumed)
+    batch_size = min(options.batch_size or rows.n, rows.n)
+    first, most = choose_threads(options.n_threads, rows.plan, batch_size, rows.n, model.dtype.itemsize)
+    with Team(most) as team, reporter(options.progress, options.epochs, rows.n) as report:
+        history = trained(prepared, team, first, report, data, resumed)
+    if hints and not isinstance(options.optimizer, State):  # a state goes on with an earlier fit
+        warn_of_constant(model, *rows.taken()[:4], history, batch_size)
     return history
 
 
-def _solved(
-    model: Model, rows: Rows, options: FitOptions, validate: Validate | None, data: Data, resumed: Resumed | None
+def check_start(model: Model, options: FitOptions, validation_data: bool) -> None:
+    """Raise InputError where a fit cannot begin. validation_data: whether they are given."""
+    if not all_finite(model.theta):
+        raise InputError("the network's parameters are not finite; make a new network, or give it finite ones")
+    if options.validation_split is not None and validation_data:
+        raise InputError("both validation_split and validation_data are given; give one of them")
+
+
+def with_split(fit: Prepared) -> Prepared:
+    """The fit with the rows of its `validation_split` held out, where it has one."""
+    part = fit.options.validation_split
+    if part is None:
+        return fit
+    seed = split_seed(fit.model.generator) if fit.options.split_seed is None else fit.options.split_seed
+    rows, held = split(fit.rows, part, seed)
+    return Prepared(fit.model, rows, held, replace(fit.options, split_seed=seed))
+
+
+def data_of(fit: Prepared) -> Data:
+    """What is trained and validated on, by the names of arguments."""
+    data: Data = {}
+    for prefix, rows in (("", fit.rows), ("validation_data's ", fit.held)):
+        weight = rows.weight if rows is not None and rows.weight.size else None
+        data |= {f"{prefix}X": rows and rows.X, f"{prefix}T": rows and rows.T, f"{prefix}sample_weight": weight}
+    if fit.rows.which is not None:
+        data["row_subset"] = fit.rows.which
+    if fit.held is not None and fit.held.which is not None:
+        data["validation_subset"] = fit.held.which
+    return data
+
+
+def trained(
+    fit: Prepared,
+    team: Team,
+    first: int,
+    report: Report,
+    data: Data,
+    resumed: Resumed | None = None,
+    name: str = "",
 ) -> History:
+    """The fit by steps of an optimizer. first: threads to begin with. name: of the fit in messages, one of several."""
+    model, rows, _, options = fit
+    plan = rows.plan
+    if options.label_smoothing:
+        plan = model.plan
+        rows = rows._replace(plan=plan, T=smoothed(rows.T, plan, options.label_smoothing))
+    validate = validator(model, fit.held)
+    state = _state(model, options)
+    itemsize, batch_size = model.dtype.itemsize, min(options.batch_size or rows.n, rows.n)
+    cut = seconds_of_a_cut(plan, itemsize, 1 + sum(vector.size > 0 for vector in (state.velocity, state.mean_square)), rows.n)
+    choice = ThreadChoice(team.most, first, step_seconds(plan, batch_size, itemsize), cut)
+    work = make_workspace(plan, batch_size, model.dtype, team.most, sparse=isinstance(rows.X, SparseInputs))
+    rates: Any = options.dropout  # one for each hidden layer, as `checked_for` leaves them
+    work = work.frozen(options.frozen_layers).dropping(rates)
+    epochs = Epochs(model, rows, state, options.shuffle, work, team, choice)
+    return Loop(epochs, options, validate, report, step_seconds(plan, rows.n, itemsize), data, name).run(resumed)
+
+
+def _solved(fit: Prepared, data: Data, resumed: Resumed | None) -> History:
     """The fit by a solver, which takes all rows in each step and has a loop of its own."""
+    model, rows, held, options = fit
+    rows, validate = rows.taken(), validator(model, held)
     assert isinstance(options.optimizer, Solver)
-    problem = Problem(*rows, options.alpha, options.frozen_layers, model.dtype)
-    history = History(n_samples=len(rows.X))
+    problem = Problem(*rows[:4], options.alpha, options.frozen_layers, model.dtype)
+    history = History(n_samples=rows.n)
     keeper = Checkpoints(options, model, history, data) if options.checkpoint else None
     if resumed:
         resumed.put_back(history, options.callbacks)

@@ -36,9 +36,12 @@ class Loop:
         report: Report,
         expected_seconds: float,
         data: Data,
+        name: str = "",
     ) -> None:
+        """name: of the fit, in messages, where it is one of several."""
+        self.name = name
         self.epochs, self.options, self.validate, self.report = epochs, options, validate, report
-        self.running = RunningFit(epochs.model, epochs.state, History(n_samples=len(epochs.X)))
+        self.running = RunningFit(epochs.model, epochs.state, History(n_samples=epochs.n))
         self.history, self.base_rate = self.running.history, self.running.learning_rate
         self.seconds = expected_seconds  # that an epoch takes
         self.spent = 0.0  # seconds, on the epoch under way
@@ -119,7 +122,7 @@ class Loop:
 
     def _diverged(self, divergence: Divergence) -> str:
         self.spent = 0.0
-        if not answer(divergence, self.options.on_divergence, self.best, self.running):
+        if not answer(divergence, self.options.on_divergence, self.best, self.running, self.name):
             return "divergence"
         self.base_rate *= SMALLER
         if self.options.schedule is None:

@@ -12,7 +12,6 @@ from ..errors import InputError
 from ..model import Model
 from ..sparse_inputs import SparseInputs
 from ..threads.long_calls import answering
-from .fingerprints import Data
 
 # Rows that its workspace has room for; more are worked through in blocks.
 VALIDATION_ROWS = 4096
@@ -22,12 +21,28 @@ Validate = Callable[[], float]
 
 
 class Rows(NamedTuple):
-    """Data as kernels take them, see `Model.prepared`, with the plan that they are for."""
+    """Data as kernels take them, see `Model.prepared`, with the plan that they are for.
+
+    which: numbers of the rows that are meant, int64; None for all.
+    """
 
     plan: Plan
     X: np.ndarray
     T: np.ndarray
     weight: np.ndarray
+    which: np.ndarray | None = None
+
+    @property
+    def n(self) -> int:
+        """How many rows are meant."""
+        return len(self.X) if self.which is None else len(self.which)
+
+    def taken(self) -> Rows:
+        """The rows that are meant, copied out of the others."""
+        if self.which is None:
+            return self
+        which = self.which
+        return Rows(self.plan, self.X[which], self.T[which], self.weight[which] if self.weight.size else self.weight)
 
 
 def prepared_validation(model: Model, data: tuple[Any, ...] | None, classes: Any) -> Rows | None:
@@ -42,21 +57,20 @@ def prepared_validation(model: Model, data: tuple[Any, ...] | None, classes: Any
 
 def split(rows: Rows, part: float, seed: int) -> tuple[Rows, Rows]:
     """Rows to train on and rows to validate on, a part of all, drawn by a seed."""
-    n = len(rows.X)
+    n = rows.n
     n_held = round(part * n)
     if not 0 < n_held < n:
         left = "for validation; give a larger part" if n_held == 0 else "to train on; give a smaller part"
         raise InputError(f"validation_split={part:g} of {n} rows leaves none {left}, more rows, or validation_data")
     order = np.random.default_rng(seed).permutation(n)
-    held, trained = np.sort(order[:n_held]), np.sort(order[n_held:])
 
-    def take(which: np.ndarray) -> Rows:
-        weight = rows.weight[which] if rows.weight.size else rows.weight
-        if weight.size and not weight.any():
+    def take(drawn: np.ndarray) -> Rows:
+        which = np.sort(drawn) if rows.which is None else rows.which[np.sort(drawn)]
+        if rows.weight.size and not rows.weight[which].any():
             raise InputError("validation_split leaves only rows whose sample_weight is 0; give validation_data")
-        return Rows(rows.plan, rows.X[which], rows.T[which], weight)
+        return rows._replace(which=which)
 
-    return take(trained), take(held)
+    return take(order[n_held:]), take(order[:n_held])
 
 
 def split_seed(generator: np.random.Generator) -> int:
@@ -68,20 +82,18 @@ def split_seed(generator: np.random.Generator) -> int:
         return 0
 
 
-def validator(model: Model, rows: Rows | None) -> tuple[Validate | None, Data]:
-    """A function that takes the validation loss, or None without validation data; and these by their names."""
-    names = "validation_data's X", "validation_data's T", "validation_data's sample_weight"
+def validator(model: Model, rows: Rows | None) -> Validate | None:
+    """A function that takes the validation loss, or None without validation data."""
     if rows is None:
-        return None, dict.fromkeys(names)
-    plan, X, T, weight = rows
+        return None
+    plan, X, T, weight, _ = rows.taken()
     no_gradient = np.empty(0, model.dtype)
-    arrays: Data = dict(zip(names, (X, T, weight if weight.size else None), strict=True))
     if isinstance(X, SparseInputs):
         sparse, seconds = X, len(X) * model.seconds_a_row
-        return lambda: sparse.loss_and_grad(plan, model.theta, T, weight, no_gradient, seconds), arrays
+        return lambda: sparse.loss_and_grad(plan, model.theta, T, weight, no_gradient, seconds)
     work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
 
     def validate() -> float:
         return answering(len(X) * model.seconds_a_row, work, loss_and_grad, plan, model.theta, X, T, weight, no_gradient)
 
-    return validate, arrays
+    return validate

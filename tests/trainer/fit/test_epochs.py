@@ -6,6 +6,7 @@ from tileprop.kernels import make_workspace
 from tileprop.trainer import SGD, Adam, Cosine, DivergenceError, InputError, Network
 from tileprop.trainer.fit import fitting, loop
 from tileprop.trainer.fit.epochs import Epochs, Trained
+from tileprop.trainer.fit.validation import Rows
 from tileprop.trainer.threads.team import Team
 
 RNG = np.random.default_rng(11)
@@ -84,12 +85,12 @@ def test_several_epochs_that_take_too_long_are_ended_and_made_again(shuffle):
     rows, targets = RNG.normal(size=(20_000, 3)), RNG.uniform(size=(20_000, 2))
     expected, network = (Network([3, 4, 2], dtype="float64", random_state=0) for _ in range(2))
     losses = expected.fit(rows, targets, epochs=3, batch_size=7, optimizer=Adam(), shuffle=shuffle).loss
-    plan, *data = network.prepared(rows, targets, None)
-    state, work = Adam().state(plan, network.dtype), make_workspace(plan, 7, network.dtype, 2)
+    data = Rows(*network.prepared(rows, targets, None))
+    state, work = Adam().state(data.plan, network.dtype), make_workspace(data.plan, 7, network.dtype, 2)
     hasty, steady = Steady(), Steady()
     hasty.size, hasty.limit = 2, 0.0
     with Team(2) as team:
-        epochs = Epochs(network, plan, state, *data, shuffle, work, team, hasty)
+        epochs = Epochs(network, data, state, shuffle, work, team, hasty)
         found = epochs.train(3, 1, 0.0, None).losses["loss"].tolist()
         assert len(found) < 3
         epochs.choice = steady

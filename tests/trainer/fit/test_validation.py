@@ -37,7 +37,7 @@ def test_as_with_these_rows_as_validation_data():
     network, history = trained(sample_weight=WEIGHT)
     apart = Network([3, 4, 2])
     rows = Rows(apart.plan, np.arange(50), np.arange(50), WEIGHT)
-    kept, held = (part.X for part in split(rows, 0.3, split_seed(apart.generator)))
+    kept, held = (part.which for part in split(rows, 0.3, split_seed(apart.generator)))
     assert sorted([*kept, *held]) == list(range(50))
     validation = X[held], T[held], WEIGHT[held]
     expected = apart.fit(X[kept], T[kept], epochs=3, sample_weight=WEIGHT[kept], validation_data=validation)

@@ -25,6 +25,7 @@ from .fit.loggers import CSVLogger, MLflow, TensorBoard
 from .fit.optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from .fit.schedules import Constant, Cosine, ExponentialDecay, InverseScaling, OneCycle, Plateau, StepDecay, WarmUp
 from .gradient_check import check_gradients
+from .many.fit_many import fit_many
 from .network import Network
 from .solvers import LBFGS, LevenbergMarquardt
 from .summary import Summary
@@ -73,6 +74,7 @@ __all__ = [
     "export_c",
     "export_onnx",
     "find_learning_rate",
+    "fit_many",
     "from_sklearn",
     "from_state_dict",
     "register_skl2onnx",

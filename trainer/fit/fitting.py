@@ -31,7 +31,10 @@ from .validation import Rows, prepared_validation, split, split_seed, validator
 
 
 class Prepared(NamedTuple):
-    """A fit whose arguments are checked. held: rows to validate on. options: with each default filled in."""
+    """A fit whose arguments are checked. held: rows to validate on. options: with each default filled in.
+
+    Rows are held out for a `validation_split` by `with_split`.
+    """
 
     model: Model
     rows: Rows
@@ -82,10 +85,10 @@ def check_start(model: Model, options: FitOptions, validation_data: bool) -> Non
 
 def with_split(fit: Prepared) -> Prepared:
     """The fit with the rows of its `validation_split` held out, where it has one."""
-    part = fit.options.validation_split
+    part, seed = fit.options.validation_split, fit.options.split_seed
     if part is None:
         return fit
-    seed = split_seed(fit.model.generator) if fit.options.split_seed is None else fit.options.split_seed
+    seed = split_seed(fit.model.generator) if seed is None else seed
     rows, held = split(fit.rows, part, seed)
     return Prepared(fit.model, rows, held, replace(fit.options, split_seed=seed))
 

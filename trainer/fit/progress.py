@@ -1,4 +1,4 @@
-"""Progress on long fits: a bar on terminals and in notebooks where rich is installed, plain lines otherwise."""
+"""Progress on long work: a bar on terminals and in notebooks where rich is installed, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...kernels.interrupts import HeldSignals
 from ..extras import available
@@ -27,23 +27,54 @@ NARROW = 72
 NOTEBOOK_WIDTH = 32
 
 
+class Standing(NamedTuple):
+    """How far work is. unit: of what is counted. words, short: the rest to show, and the same for a line with little room."""
+
+    unit: str
+    done: int
+    total: int
+    words: str
+    short: str
+    seconds_left: float
+
+    @property
+    def count(self) -> str:
+        return f"{self.unit} {self.done}/{self.total}"
+
+
+# Called with a function that says how far the work is: it takes longer than to find out that nothing is due to be shown.
+Show = Callable[[Callable[[bool], Standing]], None]
+
+
 @contextmanager
 def reporter(progress: bool | None, epochs: int, n_samples: int) -> Iterator[Report]:
-    """A function to call after each epoch. progress: True shows it, False does not, None shows it to a person.
+    """A function to call after each epoch. progress: as for `shown`."""
+    with shown(progress) as show:
+        yield lambda history: show(lambda narrow: _standing(history, epochs, narrow))
+
+
+@contextmanager
+def shown(progress: bool | None) -> Iterator[Show]:
+    """A function to call now and then. progress: True shows it, False does not, None shows it to a person.
 
     That is on a terminal and in a notebook.
     """
     terminal, notebook = sys.stderr.isatty(), in_notebook()
     if progress is False or (progress is None and not terminal and not notebook):
-        yield lambda history: None
+        yield lambda standing: None
         return
     patience = 0.0 if progress else PATIENCE
     if notebook and available("rich"):
-        yield from _notebook_bar(epochs, patience)
+        yield from _notebook_bar(patience)
     elif terminal and available("rich"):
-        yield from _bar(epochs, patience)
+        yield from _bar(patience)
     else:
-        yield _lines(epochs, patience)
+        yield _lines(patience)
+
+
+def _standing(history: History, epochs: int, narrow: bool) -> Standing:
+    short = short_summary(history, speed=not narrow)
+    return Standing("epoch", history.epochs, epochs, summary(history), short, seconds_left(history, epochs))
 
 
 def in_notebook() -> bool:
@@ -115,27 +146,28 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _lines(epochs: int, patience: float) -> Report:
+def _lines(patience: float) -> Show:
     started = time.monotonic()
     shown = float("-inf")
 
-    def report(history: History) -> None:
+    def show(standing: Callable[[bool], Standing]) -> None:
         nonlocal shown
         now = time.monotonic()
-        last = history.epochs == epochs
-        if now - started < patience or (now - shown < LINE_INTERVAL and not last):
+        if now - started < patience:
+            return
+        here = standing(False)
+        if now - shown < LINE_INTERVAL and here.done != here.total:
             return
         shown = now
-        left = f"{seconds_left(history, epochs):.0f} s left"
-        print(f"epoch {history.epochs}/{epochs}  {summary(history)}  {left}", file=sys.stderr, flush=True)
+        print(f"{here.count}  {here.words}  {here.seconds_left:.0f} s left", file=sys.stderr, flush=True)
 
-    return report
+    return show
 
 
 class _Bar:
     """A bar of rich's, with texts on both sides of it."""
 
-    def __init__(self, epochs: int, console: Any, width: int | None) -> None:
+    def __init__(self, first: Standing, console: Any, width: int | None) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
         from rich.table import Column
 
@@ -143,50 +175,49 @@ class _Bar:
         texts = [TextColumn(part, table_column=Column(no_wrap=True)) for part in ("{task.fields[count]}", "{task.description}")]
         bar = BarColumn(bar_width=width)
         self.progress = Progress(texts[0], bar, texts[1], console=console, refresh_per_second=4, expand=width is None)
-        self._epochs, self._task = epochs, self.progress.add_task("", total=epochs, count=f"epoch 0/{epochs}")
+        self._task = self.progress.add_task("", total=first.total, count=first.count)
 
-    def update(self, history: History, speed: bool) -> None:
-        left = f"{_duration(seconds_left(history, self._epochs))} left"
-        words, count = f"{short_summary(history, speed=speed)} {left}", f"epoch {history.epochs}/{self._epochs}"
-        self.progress.update(self._task, completed=history.epochs, description=words, count=count)
+    def update(self, here: Standing) -> None:
+        words = f"{here.short} {_duration(here.seconds_left)} left"
+        self.progress.update(self._task, completed=here.done, description=words, count=here.count)
 
 
-def _bar(epochs: int, patience: float) -> Iterator[Report]:
+def _bar(patience: float) -> Iterator[Show]:
     started = time.monotonic()
     bar: _Bar | None = None
 
-    def report(history: History) -> None:
+    def show(standing: Callable[[bool], Standing]) -> None:
         nonlocal bar
         if bar is None:
             if time.monotonic() - started < patience:
                 return
             from rich.console import Console
 
-            bar = _Bar(epochs, Console(stderr=True), width=None)
+            bar = _Bar(standing(False), Console(stderr=True), width=None)
             with HeldSignals():  # rich cannot stop what it has half started, and would leave the cursor hidden
                 bar.progress.start()
-        bar.update(history, speed=bar.progress.console.width >= NARROW)
+        bar.update(standing(bar.progress.console.width < NARROW))
 
     try:
-        yield report
+        yield show
     finally:
         if bar is not None:
             with HeldSignals():
                 bar.progress.stop()
 
 
-def _notebook_bar(epochs: int, patience: float) -> Iterator[Report]:
+def _notebook_bar(patience: float) -> Iterator[Show]:
     """The same in the output of a notebook's cell. rich's own way needs ipywidgets, and a saved notebook does not keep it."""
     started, shown = time.monotonic(), float("-inf")
     bar: _Bar | None = None
     handle: Any = None
-    latest: History | None = None
+    latest: Callable[[bool], Standing] | None = None
 
-    def show(history: History) -> None:
+    def draw(standing: Callable[[bool], Standing]) -> None:
         nonlocal bar, handle, shown
         shown = time.monotonic()
-        bar = bar or _Bar(epochs, None, NOTEBOOK_WIDTH)
-        bar.update(history, speed=True)
+        bar = bar or _Bar(standing(False), None, NOTEBOOK_WIDTH)
+        bar.update(standing(False))
         if handle is None:
             from IPython.display import display
 
@@ -194,15 +225,15 @@ def _notebook_bar(epochs: int, patience: float) -> Iterator[Report]:
         else:
             handle.update(bar.progress)
 
-    def report(history: History) -> None:
+    def show(standing: Callable[[bool], Standing]) -> None:
         nonlocal latest
-        latest = history
+        latest = standing
         now = time.monotonic()
         if now - started >= patience and now - shown >= LINE_INTERVAL:
-            show(history)
+            draw(standing)
 
     try:
-        yield report
+        yield show
     finally:
         if handle is not None and latest is not None:
-            show(latest)
+            draw(latest)

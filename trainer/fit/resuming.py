@@ -43,10 +43,10 @@ class Resumed:
             given = {**given, "schedule": _schedule(schedule)}
         if kept["shuffle"] == "a function" and "shuffle" not in given:
             raise InputError(f"the fit in {self.path} has a function as shuffle; give it again")
-        optimizer = self._optimizer(given.get("optimizer"))
+        optimizer = self.optimizer(given.get("optimizer"))
         return FitOptions(**{**kept, **given, "optimizer": optimizer})
 
-    def _optimizer(self, given: Any) -> State | Solver:
+    def optimizer(self, given: Any) -> State | Solver:
         """The optimizer's state, or the solver. Raises InputError where another one is given."""
         described = self._notes["optimizer"]
         given = optimizer_named(given) if isinstance(given, str) else given

@@ -55,13 +55,18 @@ def prepared_validation(model: Model, data: tuple[Any, ...] | None, classes: Any
     return Rows(*model.prepared(data[0], data[1], weight, "validation_data's ", classes))
 
 
-def split(rows: Rows, part: float, seed: int) -> tuple[Rows, Rows]:
-    """Rows to train on and rows to validate on, a part of all, drawn by a seed."""
-    n = rows.n
+def held_of(n: int, part: float) -> int:
+    """How many of n rows are held out as a part of all. Raises InputError where that leaves none, or takes none."""
     n_held = round(part * n)
     if not 0 < n_held < n:
         left = "for validation; give a larger part" if n_held == 0 else "to train on; give a smaller part"
         raise InputError(f"validation_split={part:g} of {n} rows leaves none {left}, more rows, or validation_data")
+    return n_held
+
+
+def split(rows: Rows, part: float, seed: int) -> tuple[Rows, Rows]:
+    """Rows to train on and rows to validate on, a part of all, drawn by a seed."""
+    n, n_held = rows.n, held_of(rows.n, part)
     order = np.random.default_rng(seed).permutation(n)
 
     def take(drawn: np.ndarray) -> Rows:

@@ -64,11 +64,10 @@ def step_seconds(plan: Plan, rows: int, itemsize: int) -> float:
     return rows * (3.0 * plan.n_parameters / MULTIPLY_ADDS + sum(widths) / ACTIVATIONS) / lanes
 
 
-def choose_threads(requested: int | None, plan: Plan, batch_size: int, n_rows: int, itemsize: int) -> tuple[int, int]:
-    """The threads to begin training with, by a rough estimate that prefers few, and the most that `ThreadChoice` may try.
+def most_threads(requested: int | None) -> int:
+    """The threads that were requested, here or by `TILEPROP_NUM_THREADS`, or else one for each processor at hand. Never more.
 
-    Never more than requested, here or by `TILEPROP_NUM_THREADS`, nor than the processors at hand: threads that share one would
-    wait for each other by turns. Raises InputError where a request is not a positive whole number.
+    Raises InputError where a request is not a positive whole number.
     """
     if requested is None and os.environ.get(VARIABLE):
         try:
@@ -80,6 +79,16 @@ def choose_threads(requested: int | None, plan: Plan, batch_size: int, n_rows: i
     most = available_processors()
     if requested is not None:
         most = min(positive_integer("n_threads", requested), most)
+    return most
+
+
+def choose_threads(requested: int | None, plan: Plan, batch_size: int, n_rows: int, itemsize: int) -> tuple[int, int]:
+    """The threads to begin training with, by a rough estimate that prefers few, and the most that `ThreadChoice` may try.
+
+    Never more than requested, here or by `TILEPROP_NUM_THREADS`, nor than the processors at hand: threads that share one would
+    wait for each other by turns. Raises InputError where a request is not a positive whole number.
+    """
+    most = most_threads(requested)
     rows = min(batch_size, n_rows)
     step = step_seconds(plan, rows, itemsize)
     most = max(1, min(most, int(step / LEAST_PART)))

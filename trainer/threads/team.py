@@ -37,11 +37,12 @@ class Team:
 
     Where the system starts fewer threads than asked for, or none, the caller's own thread does the work, alone: `most` is
     then 1.
-    stopped: whether `stop` was called.
+    here: whether the caller's own thread makes each call of one member, however long, as another one answers Ctrl-C. stopped:
+    whether `stop` was called.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most, self.stopped = most, False
+    def __init__(self, most: int, here: bool = False) -> None:
+        self.most, self.stopped, self._here = most, False, here
         self._workers: list[_Worker] = []
         self._shared: _Shared | None = None
         # Of the call under way. Stays where an interrupt leaves threads at work.
@@ -94,7 +95,7 @@ class Team:
         if self.stopped:
             control.stop = 1
         size = min(size, self.most)
-        watched = expected >= WORTH_A_THREAD or (limit is not None and expected > limit)
+        watched = (expected >= WORTH_A_THREAD and not self._here) or (limit is not None and expected > limit)
         if not ((size > 1 or watched) and self._start(size)):
             try:
                 return float(call(shared.member(work, 0, 1)))

@@ -1,0 +1,199 @@
+"""What `fit_many` is given, checked for each network before any work starts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...kernels import State
+from ...kernels.validation import seed_number
+from ..errors import InputError
+from ..fit.callbacks import EarlyStopping
+from ..fit.divergence import RAISE, STOP
+from ..fit.fitting import Prepared, check_start
+from ..fit.options import FitOptions
+from ..fit.validation import Rows, held_of, prepared_validation, split_seed
+from ..labels import Label, classes_in
+from ..model import Model
+from ..network import Network
+from ..other_names import refuse_unknown
+from ..solvers import Solver
+
+# Arguments of `Network.fit` that are given for all networks, and those that may be given for each.
+COMMON = (
+    "alpha", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "label_smoothing", "shuffle", "on_divergence",
+)  # fmt: skip
+EACH = (*COMMON, "epochs", "batch_size", "optimizer", "schedule", "callbacks", "validation_split", "max_seconds")
+
+
+class Given(NamedTuple):
+    """The data that a call is given, for all networks."""
+
+    X: Any
+    T: Any
+    sample_weight: Any
+    validation_data: tuple[Any, ...] | None
+
+
+class Fit(NamedTuple):
+    """One network's fit. classes: names that the network takes over. seed: of its generator; None for the one that it has."""
+
+    prepared: Prepared
+    classes: tuple[Label, ...] | None
+    seed: int | None
+
+
+class Shared:
+    """The data as kernels take them, made once for all networks that take them alike."""
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self._rows: dict[Any, tuple[Rows, Rows | None, tuple[Label, ...] | None]] = {}
+
+    def rows_for(self, model: Model) -> tuple[Rows, Rows | None, tuple[Label, ...] | None]:
+        """Rows to train on, to validate on, and names of classes."""
+        plan, given = model.plan, self._given
+        key = (plan.sizes[0], plan.sizes[-1], plan.n_targets, plan.loss, plan.activations[-1], model.dtype, model.classes)
+        if key not in self._rows:
+            classes = model.classes or classes_in(given.T, plan)
+            rows = Rows(*model.prepared(given.X, given.T, given.sample_weight, classes=classes))
+            self._rows[key] = rows, prepared_validation(model, given.validation_data, classes), classes
+        rows, held, classes = self._rows[key]
+        return rows._replace(plan=model.plan_for(rows.T)), held and held._replace(plan=model.plan_for(held.T)), classes
+
+
+def prepared_fits(
+    networks: Sequence[Network],
+    given: Given,
+    common: dict[str, Any],
+    each: dict[str, Any],
+    settings: Sequence[dict[str, Any]] | None,
+    subsets: tuple[Sequence[Any] | None, Sequence[Any] | None],
+    seeds: Sequence[int] | None,
+) -> list[Fit]:
+    """Every network's fit. Raises InputError, which names the network, and changes nothing.
+
+    common: options for all networks. each: those of which there is one for all or a list. settings: options of single networks.
+    subsets: numbers of rows to train on, and to validate on.
+    """
+    networks = _checked(networks)
+    n = len(networks)
+    lists = {name: _for_each(_plural(name), value, n) for name, value in each.items()}
+    given_settings = [{}] * n if settings is None else _list_of("settings", settings, n)
+    row_subsets, validation_subsets = (
+        [None] * n if value is None else _list_of(name, value, n)
+        for name, value in zip(("row_subsets", "validation_subsets"), subsets, strict=True)
+    )
+    each_seed = [None] * n if seeds is None else _list_of("seeds", seeds, n)
+    shared = Shared(given)
+    fits: list[Fit] = []
+    for i, network in enumerate(networks):
+        try:
+            own = {name: values[i] for name, values in lists.items()}
+            options = _options(common, own, given_settings[i])
+            rows, held, classes = shared.rows_for(network)
+            rows = rows._replace(which=_row_numbers("row_subsets", row_subsets[i], rows))
+            if validation_subsets[i] is not None:
+                held = rows._replace(which=_row_numbers("validation_subsets", validation_subsets[i], rows))
+            fits.append(_fit(network, rows, held, options, classes, each_seed[i]))
+        except (InputError, TypeError, ValueError) as error:
+            raise (TypeError if isinstance(error, TypeError) else InputError)(f"network {i}: {error}") from error
+    _check_states(fits)
+    return fits
+
+
+def _checked(networks: Any) -> list[Network]:
+    if isinstance(networks, Model) or not np.iterable(networks):
+        raise InputError(f"networks is {networks!r}; it must be a list of networks")
+    networks = list(networks)
+    for i, network in enumerate(networks):
+        if not isinstance(network, Model):
+            raise InputError(f"networks[{i}] is {network!r}; it must be a Network")
+    if not networks:
+        raise InputError("networks is empty; give at least one network")
+    if len(set(map(id, networks))) < len(networks):
+        first = next(i for i, network in enumerate(networks) if network in networks[:i])
+        raise InputError(f"networks[{first}] is in the list twice; give each network once")
+    return networks
+
+
+def _plural(name: str) -> str:
+    return name if name == "early_stopping" else f"{name}s"
+
+
+def _for_each(name: str, value: Any, n: int) -> list[Any]:
+    """One for each network, of a list or of one for all."""
+    if isinstance(value, str) or not isinstance(value, Sequence) or hasattr(value, "_fields"):
+        return [value] * n
+    return _list_of(name, value, n)
+
+
+def _list_of(name: str, values: Any, n: int) -> list[Any]:
+    if isinstance(values, (str, dict, Iterator)) or not np.iterable(values):
+        raise InputError(f"{name} is {values!r}; it must be a list with one entry for each network")
+    if len(values) != n:
+        raise InputError(f"{name} has {len(values)} entries and there are {n} networks; give one for each network")
+    return list(values)
+
+
+def _options(common: dict[str, Any], own: dict[str, Any], settings: Any) -> FitOptions:
+    """One network's options: its settings go before what is given for each, and that before what is given for all."""
+    if not isinstance(settings, dict):
+        raise InputError(f"its settings are {settings!r}; they must be a dict of arguments of Network.fit")
+    refuse_unknown("settings", settings, EACH)
+    own = dict(own)
+    stopping = own.pop("early_stopping")
+    given = {"on_divergence": STOP, **common, **own, **settings}
+    if stopping is not None:
+        if not isinstance(stopping, EarlyStopping):
+            raise InputError(f"early_stopping is {stopping!r}; it must be an EarlyStopping(...), or None")
+        given["callbacks"] = [*given.get("callbacks", ()), copy.deepcopy(stopping)]
+    if given["on_divergence"] == RAISE:
+        raise InputError("on_divergence is 'raise', which would end the other fits; give 'stop', 'restore' or 'retry'")
+    options = FitOptions(**given)
+    if isinstance(options.optimizer, Solver):
+        raise InputError(f"optimizer is {options.optimizer!r}, a solver; fit_many takes optimizers alone, use Network.fit")
+    return options
+
+
+def _row_numbers(name: str, given: Any, rows: Rows) -> np.ndarray | None:
+    """Numbers of rows, as kernels take them; a mask of rows becomes the numbers of those that it holds."""
+    if given is None:
+        return None
+    numbers = np.asarray(given)
+    if numbers.dtype == bool and numbers.shape == (len(rows.X),):
+        numbers = np.flatnonzero(numbers)
+    if numbers.ndim != 1 or not numbers.size or numbers.dtype.kind not in "iu":
+        raise InputError(f"its {name} are {given!r}; they must be numbers of rows, at least one")
+    if numbers.min() < 0 or numbers.max() >= len(rows.X):
+        wrong = numbers.min() if numbers.min() < 0 else numbers.max()
+        raise InputError(f"its {name} hold {wrong}; X has the rows 0 to {len(rows.X) - 1}")
+    if rows.weight.size and not rows.weight[numbers].any():
+        raise InputError(f"its {name} hold only rows whose sample_weight is 0; give others")
+    return np.ascontiguousarray(numbers, np.int64)
+
+
+def _fit(
+    network: Network, rows: Rows, held: Rows | None, options: FitOptions, classes: tuple[Label, ...] | None, seed: Any
+) -> Fit:
+    options = options.checked_for(network)
+    check_start(network, options, held is not None)
+    if options.validation_split is not None:  # made when the fit begins: the numbers of held rows take memory
+        held_of(rows.n, options.validation_split)
+    if seed is not None:
+        seed = seed_number(seed)
+        options = replace(options, split_seed=split_seed(np.random.default_rng(seed)))
+    return Fit(Prepared(network, rows, held, options), classes, seed)
+
+
+def _check_states(fits: list[Fit]) -> None:
+    """Raise InputError where two networks have the same state of an optimizer."""
+    owners: dict[int, int] = {}
+    for i, fit in enumerate(fits):
+        state = fit.prepared.options.optimizer
+        if isinstance(state, State) and owners.setdefault(id(state), i) != i:
+            raise InputError(f"network {i}: its optimizer is the state that network {owners[id(state)]} has; give each its own")

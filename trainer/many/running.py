@@ -1,0 +1,182 @@
+"""The fits of one call of `fit_many`: made by threads, kept on disk, shown while they run, and put together at the end."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...kernels.validation import positive_integer
+from ..bounds import check_within
+from ..errors import InputError
+from ..extras import require
+from ..fit.fingerprints import fingerprints
+from ..fit.fitting import Prepared, data_of, trained, with_split
+from ..fit.history import History
+from ..fit.progress import Standing, shown
+from ..fit.resuming import Resumed, read_checkpoint
+from ..network import Network
+from ..threads.number import step_seconds
+from ..threads.team import Team
+from .preparation import Fit
+from .workers import ERROR, STOP, Workers
+
+SUFFIX = ".safetensors"
+
+
+class Call(NamedTuple):
+    """How the fits are made; see `fit_many`. n_threads: how many."""
+
+    progress: bool | None
+    n_threads: int
+    checkpoint: str | PathLike[str] | None
+    checkpoint_every: int | None
+    resume: bool
+    max_seconds: float | None
+
+    def run(self, fits: Sequence[Fit]) -> list[History]:
+        """Make the fits. Raises InputError before any begins, and before any network is changed."""
+        check_within("max_seconds", self.max_seconds, 0.0, above=True, or_none=True)
+        ends = math.inf if self.max_seconds is None else time.monotonic() + self.max_seconds
+        resumed = self._resumed(fits)
+        for fit in fits:
+            fit.prepared.model.classes = fit.classes
+            if fit.seed is not None:
+                fit.prepared.model.generator = np.random.default_rng(fit.seed)
+        running = _Running(fits, self, resumed)
+        longest_first = sorted(range(len(fits)), key=lambda i: -_expected_seconds(fits[i].prepared))
+        workers = Workers(running.train, longest_first, self.n_threads)
+        with shown(self.progress) as show:
+            workers.run(lambda: show(running.standing), ends)
+            show(running.standing)
+        return running.histories(workers)
+
+    def _resumed(self, fits: Sequence[Fit]) -> dict[int, Resumed]:
+        """The checkpoints of earlier fits, by the numbers of their networks."""
+        if self.checkpoint is None:
+            if self.resume or self.checkpoint_every is not None:
+                name = "resume" if self.resume else "checkpoint_every"
+                raise InputError(f"{name} is given without checkpoint; give the folder of the checkpoints")
+            return {}
+        require("safetensors", "writing checkpoints")
+        if self.checkpoint_every is not None:
+            positive_integer("checkpoint_every", self.checkpoint_every)
+        folder = Path(self.checkpoint)
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"checkpoint is {str(folder)!r}, a file; give the name of a folder")
+        there = [i for i in range(len(fits)) if any(folder.glob(f"{_file(i)}*"))]
+        if there and not self.resume:
+            raise InputError(f"checkpoint is {str(folder)!r}, which holds checkpoints; give resume=True, or another folder")
+        if self.resume and not there:
+            raise InputError(f"there are no checkpoints in {str(folder)!r}; give resume=False to begin")
+        found = {i: _read(folder / _file(i), fits[i].prepared, i) for i in there}
+        folder.mkdir(parents=True, exist_ok=True)
+        return found
+
+
+class _Running:
+    """What the threads of a call share: the fits, and how far each is."""
+
+    def __init__(self, fits: Sequence[Fit], call: Call, resumed: dict[int, Resumed]) -> None:
+        self._fits, self._call, self._resumed = fits, call, resumed
+        self._begun = time.monotonic()
+        self._latest: dict[int, History] = {}  # of the fits that were begun, by their numbers
+        self._known: dict[int, Any] = {}  # fingerprints of data that several fits share
+
+    def train(self, number: int, team: Team) -> History:
+        """One fit, by the thread that calls this."""
+        prepared = with_split(self._fits[number].prepared)
+        self._latest[number] = History(prepared.rows.n)
+        resumed, data = self._resumed.get(number), {}
+        if self._call.checkpoint is not None:
+            place = Path(self._call.checkpoint) / _file(number)
+            options = replace(prepared.options, checkpoint=place, checkpoint_every=self._call.checkpoint_every)
+            if resumed is not None:
+                options = replace(options, optimizer=resumed.optimizer(options.optimizer))
+            prepared, data = prepared._replace(options=options), self._fingerprints(prepared)
+            if resumed is not None:
+                resumed.check(options, data)
+        return trained(prepared, team, 1, lambda history: self._report(number, history), data, resumed, f"network {number}")
+
+    def histories(self, workers: Workers) -> list[History]:
+        """What the call returns, with a warning of what has gone wrong."""
+        results = []
+        for number, fit in enumerate(self._fits):
+            history = workers.results.get(number) or self._latest.get(number) or History(fit.prepared.rows.n, stopped=STOP)
+            if number in workers.errors:
+                history.stopped = ERROR
+            elif history.stopped == STOP and workers.out_of_time:
+                history.stopped = "max_seconds"
+            results.append(history)
+        for number, error in sorted(workers.errors.items()):
+            _warn(f"network {number}: its fit has failed with {type(error).__name__}: {error}. The other fits are not affected")
+        if workers.interrupted:
+            cut = [number for number, history in enumerate(results) if history.stopped == STOP]
+            done = f"{len(results) - len(cut)} of {len(results)} fits were done"
+            _warn(f"Ctrl-C has ended fit_many: {done}; the networks {cut} hold their parameters after their last step")
+        return results
+
+    def standing(self, narrow: bool) -> Standing:
+        """How far the call is, for `shown`."""
+        latest = dict(self._latest)
+        parts = {i: history.epochs / self._fits[i].prepared.options.epochs for i, history in latest.items()}
+        done = sum(bool(history.stopped) for history in latest.values())
+        expected = [_expected_seconds(fit.prepared) for fit in self._fits]
+        made = sum(expected[i] * (1.0 if latest[i].stopped else part) for i, part in parts.items())
+        left = (time.monotonic() - self._begun) * (sum(expected) / made - 1.0) if made else math.inf
+        words = _best(latest, narrow)
+        return Standing("network", done, len(self._fits), words, words, 0.0 if done == len(self._fits) else left)
+
+    def _report(self, number: int, history: History) -> None:
+        self._latest[number] = history
+
+    def _fingerprints(self, fit: Prepared) -> dict[str, Any]:
+        """Of the fit's data. Those of arrays that other fits have, too, are taken once."""
+        data = data_of(fit)
+        for name, array in data.items():
+            if array is not None and not name.endswith("subset"):
+                key = name, id(array)  # which stays: the fits hold the array
+                if key not in self._known:
+                    self._known[key] = fingerprints({name: array})[name]
+                data[name] = self._known[key]
+        return data
+
+
+def _best(latest: dict[int, History], narrow: bool) -> str:
+    """The lowest loss so far, and whose it is."""
+    lowest = {i: min(history.val_loss or history.loss) for i, history in latest.items() if history.loss}
+    if not lowest:
+        return "none is done yet"
+    best = min(lowest, key=lambda i: lowest[i])
+    name = "val_loss" if latest[best].val_loss else "loss"
+    return f"best {lowest[best]:.4g}" if narrow else f"best {name} {lowest[best]:.6g} (network {best})"
+
+
+def _expected_seconds(fit: Prepared) -> float:
+    return fit.options.epochs * step_seconds(fit.rows.plan, fit.rows.n, fit.model.dtype.itemsize)
+
+
+def _file(number: int) -> str:
+    return f"{number:05}{SUFFIX}"
+
+
+def _read(path: Path, fit: Prepared, number: int) -> Resumed:
+    """A checkpoint for this network, which must be like the one that it is of."""
+    of_file, resumed = read_checkpoint(Network, path)
+    ours, theirs = ({**model.plan.arguments, "dtype": model.dtype.name} for model in (fit.model, of_file))
+    for name, value in ours.items():
+        if theirs.get(name) != value:
+            raise InputError(f"network {number}: its {name} is {value}; that of the fit in {path} is {theirs.get(name)}")
+    resumed.model = fit.model
+    return resumed
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=5)

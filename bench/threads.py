@@ -75,7 +75,7 @@ class Recorded(ThreadChoice):
         self.calls: list[Call] = _way.calls
 
     def record(self, rows: int, seconds: float) -> None:
-        if self._warm or self._most == 1:
+        if self._warm or self.most == 1:
             self.calls.append(Call(self.size, self.size != self._usual, rows, seconds))
         super().record(rows, seconds)
 

@@ -122,6 +122,10 @@ MOST_DOT_ROWS = 3
 # Of a batch. A larger number was mistyped.
 MOST_ROWS = (1 << 31) - 1
 
+# Layouts that were made, for the next workspace of the same kind: to make one takes a millisecond. No more than so many.
+_layouts: dict[Any, tuple[Any, Any]] = {}
+MOST_LAYOUTS = 64
+
 
 class Workspace(NamedTuple):
     """Scratch memory that kernels work in, made by `make_workspace`.
@@ -297,18 +301,41 @@ def make_workspace(
     batch = positive_integer("batch_size", batch_size, MOST_ROWS)
     threads = positive_integer("n_threads", n_threads)
     real = real_dtype(dtype)
-    check_plan(plan)
+    key = plan.header.tobytes(), plan.layers.tobytes(), batch, real, threads, derivatives, curvature, sparse
+    layout = _layouts.get(key)
+    if layout is None:
+        check_plan(plan)
+        layout = _layout(plan, batch, real, threads, (derivatives or curvature, curvature, sparse))
+        if len(_layouts) >= MOST_LAYOUTS:
+            _layouts.clear()
+        _layouts[key] = layout
+    header, layers = layout[0].copy(), layout[1].copy()
+    # `size` of a record is an attribute that each of NumPy's numbers has, too.
+    count, loss_parameters = int(header["size"][0]), int(header[0].loss_parameters)
+    try:
+        numbers = aligned_zeros(count, real)
+    except MemoryError:
+        raise MemoryError(
+            f"batch_size is {batch}; a workspace for it takes {count * real.itemsize / 2**30:.1f} GiB, more than there is. "
+            "Give a smaller batch_size"
+        ) from None
+    numbers[loss_parameters : loss_parameters + len(plan.loss_parameters)] = plan.loss_parameters
+    return Workspace(header, layers, numbers, make_records(1, EPOCH))
+
+
+def _layout(plan: Plan, batch: int, real: np.dtype[Any], threads: int, room: tuple[bool, bool, bool]) -> tuple[Any, Any]:
+    """Sizes and places: the header and the layers' records. room: for derivatives, for curvature, for sparse rows alone."""
     header, layers = make_records(1, HEADER), make_records(plan.n_layers, LAYER)
     copy_fields(plan.header[:1], header)
     copy_fields(plan.layers, layers)
     top = header[0]
     top.n_threads, top.thread, top.threads, top.batch_rows = threads, 0, 1, batch
-    top.has_derivatives, top.has_tangents, top.sparse = derivatives or curvature, curvature, sparse
+    top.has_derivatives, top.has_tangents, top.sparse = room
     _find_kernels(top, layers, real)
     places = Places(CACHE_LINE // real.itemsize)
     _place_parameters(top, layers, places, real)
     kept = sum(int(layer.stride) for layer in layers if activation_registry.with_code(int(layer.activation)).from_input)
-    row_numbers = (0 if sparse else plan.sizes[0]) + plan.n_targets + 1 + 2 * int(layers.stride.sum()) + kept
+    row_numbers = (0 if top.sparse else plan.sizes[0]) + plan.n_targets + 1 + 2 * int(layers.stride.sum()) + kept
     cut_batches(top, row_numbers, int(layers.stride.max()))
     _place_sums(top, layers, places, real)
     top.loss_parameters = places.take(len(plan.loss_parameters))
@@ -317,18 +344,9 @@ def make_workspace(
     top.control = places.take(CONTROL.itemsize // real.itemsize)
     top.outputs = places.take(batch * plan.sizes[-1])
     _place_chunk(top, layers, places)
-
-    top.tangents = places.end if curvature else 0
-    count = top.size = 2 * places.end if curvature else places.end
-    try:
-        numbers = aligned_zeros(count, real)
-    except MemoryError:
-        raise MemoryError(
-            f"batch_size is {batch}; a workspace for it takes {count * real.itemsize / 2**30:.1f} GiB, more than there is. "
-            "Give a smaller batch_size"
-        ) from None
-    numbers[top.loss_parameters : top.loss_parameters + len(plan.loss_parameters)] = plan.loss_parameters
-    return Workspace(header, layers, numbers, make_records(1, EPOCH))
+    top.tangents = places.end if top.has_tangents else 0
+    header["size"] = 2 * places.end if top.has_tangents else places.end
+    return header, layers
 
 
 def _find_kernels(top: Any, layers: Any, real: np.dtype[Any]) -> None:

@@ -4,6 +4,7 @@ Nothing else in the project passes options to Numba.
 
 `leaf`     a function that only kernels call (a scalar formula, an accessor, a piece of the chain); it becomes part of them.
 `kernel`   a function compiled once per dtype and kept in the disk cache.
+`driver`   a function that calls kernels one after another, without a way back to Python in between.
 
 There are two ways of compiling, with the same results: `private` is quick and uses names that are private in Numba, `stock`
 uses its public interface alone.
@@ -102,6 +103,14 @@ def kernel(
         elementwise=elementwise,
         cached=cached,
     )
+
+
+def driver(function: Callable[..., Any]) -> Any:
+    """Compile a function that calls kernels, through the machine code that they have: to the same bits as from Python.
+
+    In the stock way it stays a Python function: Numba would compile the kernels once more, as a part of it.
+    """
+    return function if JIT_DISABLED or STOCK else _way.driver(function, _OPTIONS)
 
 
 def is_kernel(value: Any) -> bool:

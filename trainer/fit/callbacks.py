@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...kernels import State
+from ...kernels.records import make_records
+from ...kernels.training.watched import STOPPING
 from ...kernels.validation import positive_integer
 from ..bounds import check_field_within, check_within
 from ..errors import InputError
@@ -192,6 +194,22 @@ class EarlyStopping:
         if score > self._best:
             self._best, self._theta = score, running.network.theta.copy()
         return self.ended
+
+    def begin_call(self, epochs: int) -> np.recarray[Any, Any]:
+        """What `train_watched` goes on from in a call of several epochs, of which so many were made before."""
+        if epochs == 0:
+            self.__post_init__()
+        stopping = make_records(1, STOPPING)
+        stopping[0].active, stopping[0].patience, stopping[0].tol = True, self.n_iter_no_change, self.tol
+        stopping[0].waited, stopping[0].best = self._waited, self._best
+        return stopping
+
+    def end_call(self, losses: np.ndarray, stopping: np.recarray[Any, Any], best: np.ndarray) -> None:
+        """What has come of it. losses: on the validation rows, of whole epochs. best: theta, where it was written."""
+        self.scores.extend((-losses).tolist())
+        self._waited, self._best = int(stopping[0].waited), float(stopping[0].best)
+        if stopping[0].improved:
+            self._theta = best.copy()
 
     @property
     def ended(self) -> bool:

@@ -41,7 +41,7 @@ class ThreadChoice:
     """
 
     def __init__(self, most: int, first: int, step: float, cut: float) -> None:
-        self.size, self._usual, self._most, self._cut = min(first, most), min(first, most), most, cut
+        self.size, self._usual, self.most, self._cut = min(first, most), min(first, most), most, cut
         self._trial = max(TRIAL, STEPS * step, 5.0 * cut)
         self._decision = max(DECISION, self._trial)
         self._longest = max(LONGEST_CALL, 4.0 * cut / LOST)
@@ -57,7 +57,7 @@ class ThreadChoice:
 
     @property
     def limit(self) -> float | None:
-        if self._most == 1:
+        if self.most == 1:
             return None
         if self._comparing or not self._warm:
             return self._length - self._seconds
@@ -66,7 +66,7 @@ class ThreadChoice:
 
     def record(self, rows: int, seconds: float) -> None:
         """What the last call has done, and how long it took."""
-        if self._most == 1:
+        if self.most == 1:
             return
         if not self._warm:  # kernels may have been compiled, and threads started
             self._warm = True
@@ -115,7 +115,7 @@ class ThreadChoice:
             self.size = self._promising
             return
         usual = self._usual
-        near = [n for n in dict.fromkeys((usual // 2, usual - 1, usual + 1, 2 * usual)) if 1 <= n <= self._most]
+        near = [n for n in dict.fromkeys((usual // 2, usual - 1, usual + 1, 2 * usual)) if 1 <= n <= self.most]
         self.size = near[0 if fewer else self._turn % len(near)]
         self._turn += 1
 

@@ -10,20 +10,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...kernels import State, Workspace
+from ...kernels.records import make_records
 from ...kernels.training.codes import DIVERGED, STOPPED
 from ...kernels.training.epoch import choose_epoch, train_sparse_epoch
+from ...kernels.training.watched import WATCHING, Validation, Watch
+from ...kernels.training.watched import Trained as Training
+from ...kernels.workspace import EPOCH
 from ..errors import InputError
 from ..model import Model
 from ..sparse_inputs import SparseInputs
 from ..threads.team import Team
 from .choice import ThreadChoice
 from .divergence import Divergence, finite
-from .validation import Rows
+from .validation import Rows, read_only_samples
 
 # Whether each epoch takes the rows in a new order, or a function that makes the orders: of n rows, their numbers.
 Shuffle = bool | Callable[[int], np.ndarray]
 # Times its limit, a call of several epochs is waited for.
 PATIENCE = 2.0
+NO_RATES = np.empty(0)
 # What `counters.position` is where a call has not come to its end.
 NOWHERE = -1
 
@@ -33,6 +38,19 @@ class Trained(NamedTuple):
 
     losses: np.ndarray
     divergence: Divergence | None
+
+
+class Meanwhile(NamedTuple):
+    """What is done at each of several epochs of one call. rates: the learning rate of each, or empty.
+
+    validation: what is validated on after each; None for nothing. losses: OUT, of each validation. stopping, best: see `Watch`.
+    """
+
+    rates: np.ndarray
+    validation: Validation | None
+    losses: np.ndarray
+    stopping: Any
+    best: np.ndarray
 
 
 class Epochs:
@@ -57,6 +75,7 @@ class Epochs:
         self.n, self.shuffle = rows.n, shuffle if callable(shuffle) else bool(shuffle)
         self.position, self.whole = 0, True
         self._rows: Any = self.X.rows if isinstance(self.X, SparseInputs) else self.X
+        self._samples = read_only_samples(self._rows, self.T, self.weight) if isinstance(self._rows, np.ndarray) else None
         self._kernel = train_sparse_epoch if isinstance(self.X, SparseInputs) else choose_epoch(state, self.weight, work)
         # Fields of the state's counters: as attributes of a record they take 4 us each.
         self._position, self._status = (np.asarray(state.counters[name]) for name in ("position", "status"))
@@ -70,13 +89,22 @@ class Epochs:
         self._carried = [np.asarray(array) for array in (model.theta, *state)]
         self._before = [np.empty_like(array) for array in self._carried]  # takes memory when it is first used
         self._together = np.empty(0, np.int64)
+        self._rates = NO_RATES  # of the epochs of the last call, or empty
         self._drawn_from: Any = {}
 
-    def train(self, epochs: int, first: int, seconds: float, limit: float | None) -> Trained:
+    @property
+    def watches(self) -> bool:
+        """Whether a call may do something at each of its epochs. That is for one thread, whose time is not compared."""
+        return self.choice.most == 1 and self._kernel in WATCHING
+
+    def train(
+        self, epochs: int, first: int, seconds: float, limit: float | None, meanwhile: Meanwhile | None = None
+    ) -> Trained:
         """Train for some epochs, `first` being the number of the first one, or go on with the one under way.
 
         seconds: that an epoch may take. limit: after so many a call of one epoch ends, after a step, and so it does where
-        threads are to be measured, and by `Team.stop`. Where training diverges, the parameters are left finite.
+        threads are to be measured, and by `Team.stop`. meanwhile: only for several epochs, and where this `watches`. Where
+        training diverges, the parameters are left finite.
         """
         self.whole = False
         if self.position:  # epochs of one call are whole
@@ -90,11 +118,13 @@ class Epochs:
             del orders[1:]
         if not self.position:
             self._begun[:] = self.model.theta
-        self._made = orders
-        if len(orders) > 1:
+        self._made, self._rates = orders, NO_RATES
+        if meanwhile is not None:
+            self._rates = meanwhile.rates
+        if len(orders) > 1 or meanwhile is not None:
             for array, kept in zip(self._carried, self._before, strict=True):
                 kept[:] = array
-            trained = self._several(first, seconds)
+            trained = self._several(first, seconds) if meanwhile is None else self._watched(first, seconds, meanwhile)
         else:
             trained = self._one(first, seconds, limit)
         self.whole = trained.divergence is None
@@ -103,8 +133,8 @@ class Epochs:
     def keep(self, epochs: int) -> None:
         """Undo the last call of `train`, of several epochs, but for its first `epochs`, which are made again, bit for bit."""
         self._go_back()
-        for order in self._made[:epochs]:
-            self._again(order)
+        for i in range(epochs):
+            self._again(i)
         self._orders = self._left(epochs)
 
     def remembered(self) -> dict[str, Any]:
@@ -156,11 +186,8 @@ class Epochs:
         try:
             spent = self._call(work, order, seconds * (1.0 - self.position / n), min(limits, default=None))
         except BaseException:
-            if not self.team.at_work:
-                if not finite(theta):
-                    theta[:] = self._begun
-                elif 0 < self._position[0] < n and self._status[0] != DIVERGED:
-                    self._record[:], self.position, self.whole = work.epochs, int(self._position[0]), True
+            if self._is_finite_or(self._begun) and 0 < self._position[0] < n and self._status[0] != DIVERGED:
+                self._record[:], self.position, self.whole = work.epochs, int(self._position[0]), True
             raise
         done = int(self._position[0])
         if self._status[0] == DIVERGED or not finite(theta):
@@ -179,7 +206,11 @@ class Epochs:
         n, work = self._made[0].size or self.n, self.work.for_epochs(count)
         # Half done in time is better undone than waited for: where a processor is busy, threads take 20 times as long.
         limit = self.choice.limit
-        spent = self._call(work, order, seconds * count, None if limit is None else PATIENCE * limit)
+        try:
+            spent = self._call(work, order, seconds * count, None if limit is None else PATIENCE * limit)
+        except BaseException:
+            self._is_finite_or(self._before[0])
+            raise
         if self._status[0] == DIVERGED or not finite(self.model.theta):
             return self._one_by_one(first)
         done = int(self._position[0])
@@ -189,6 +220,49 @@ class Epochs:
             return Trained(work.epochs[: done // n], None)
         del self._orders[:count]
         return Trained(work.epochs, None)
+
+    def _watched(self, first: int, seconds: float, meanwhile: Meanwhile) -> Trained:
+        """Several whole epochs, in one call that does something at each."""
+        count, order = len(self._made), self._one_after_another()
+        nothing = Validation(self.plan, self._samples, self.model.theta[:0], self.work)
+        records = make_records(count, EPOCH)
+        watch = Watch(meanwhile.rates[:count], records, meanwhile.losses[:count], meanwhile.stopping, meanwhile.best)
+        kernel, validation = WATCHING[self._kernel], meanwhile.validation or nothing
+
+        def call(work: Workspace) -> float:
+            return kernel(Training(self.plan, self.model.theta, self.state, work), self._samples, order, validation, watch)
+
+        try:
+            done = int(self.team.run(call, self.work.for_epochs(1), seconds * count, 1, None))
+        except BaseException:
+            self._is_finite_or(self._before[0])
+            raise
+        if self._status[0] == DIVERGED:
+            return self._one_by_one(first)
+        if meanwhile.stopping[0].stopped:
+            self._rewind(done)
+        elif done < count:  # ended by `Team.stop`
+            self.keep(done)
+        else:
+            del self._orders[:count]
+        return Trained(records[:done], None)
+
+    def _rewind(self, epochs: int) -> None:
+        """The generator, to where it was after the orders of the first `epochs` of the last call."""
+        self.model.generator.bit_generator.state = self._drawn_from
+        if self.shuffle is True:
+            for _ in range(epochs):
+                self.model.generator.permutation(self.n)
+        self._orders = self._left(epochs)
+
+    def _is_finite_or(self, theta: np.ndarray) -> bool:
+        """After an interrupt: whether no call is under way and all parameters are finite. Otherwise they become those given."""
+        if self.team.at_work:
+            return False
+        if not finite(self.model.theta):
+            self.model.theta[:] = theta
+            return False
+        return True
 
     def _one_after_another(self) -> np.ndarray:
         """The orders of a call, in memory of which they are then parts."""
@@ -214,7 +288,7 @@ class Epochs:
         records = self.work.for_epochs(len(self._made)).epochs
         for i, order in enumerate(self._made):
             self._begun[:] = self.model.theta
-            records[i : i + 1] = self._again(order)
+            records[i : i + 1] = self._again(i)
             if self._status[0] == DIVERGED or not finite(self.model.theta):
                 self._orders = self._left(i + 1)
                 return Trained(records[:i], self._divergence(order, first + i))
@@ -228,8 +302,11 @@ class Epochs:
         self.team.run(call, work, expected, self.choice.size, limit)
         return time.perf_counter() - started
 
-    def _again(self, order: np.ndarray) -> np.ndarray:
-        """After `_go_back`: an epoch, and its record. The generator stands where it has left it."""
+    def _again(self, number: int) -> np.ndarray:
+        """After `_go_back`: an epoch of the last call, and its record. The generator stands where it has left it."""
+        order = self._made[number]
+        if self._rates.size:
+            self.state.hyperparameters[0].learning_rate = self._rates[number]
         if self.shuffle is True:
             self.model.generator.permutation(self.n)
         work, n = self.work.for_epochs(1), order.size or self.n

@@ -27,7 +27,7 @@ from .loop import Loop
 from .options import FitOptions
 from .progress import Report, reporter
 from .resuming import Resumed
-from .validation import Rows, prepared_validation, split, split_seed, validator
+from .validation import Rows, Validator, prepared_validation, split, split_seed
 
 
 class Prepared(NamedTuple):
@@ -121,14 +121,15 @@ def trained(
     if options.label_smoothing:
         plan = model.plan
         rows = rows._replace(plan=plan, T=smoothed(rows.T, plan, options.label_smoothing))
-    validate = validator(model, fit.held)
+    validate = None if fit.held is None else Validator(model, fit.held)
     state = _state(model, options)
     itemsize, batch_size = model.dtype.itemsize, min(options.batch_size or rows.n, rows.n)
     cut = seconds_of_a_cut(plan, itemsize, 1 + sum(vector.size > 0 for vector in (state.velocity, state.mean_square)), rows.n)
     choice = ThreadChoice(team.most, first, step_seconds(plan, batch_size, itemsize), cut)
     work = make_workspace(plan, batch_size, model.dtype, team.most, sparse=isinstance(rows.X, SparseInputs))
     rates: Any = options.dropout  # one for each hidden layer, as `checked_for` leaves them
-    work = work.frozen(options.frozen_layers).dropping(rates)
+    if options.frozen_layers or any(rates):
+        work = work.frozen(options.frozen_layers).dropping(rates)
     epochs = Epochs(model, rows, state, options.shuffle, work, team, choice)
     return Loop(epochs, options, validate, report, step_seconds(plan, rows.n, itemsize), data, name).run(resumed)
 
@@ -136,7 +137,7 @@ def trained(
 def _solved(fit: Prepared, data: Data, resumed: Resumed | None) -> History:
     """The fit by a solver, which takes all rows in each step and has a loop of its own."""
     model, rows, held, options = fit
-    rows, validate = rows.taken(), validator(model, held)
+    rows, validate = rows.taken(), None if held is None else Validator(model, held)
     assert isinstance(options.optimizer, Solver)
     problem = Problem(*rows[:4], options.alpha, options.frozen_layers, model.dtype)
     history = History(n_samples=rows.n)

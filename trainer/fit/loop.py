@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from ...kernels.interrupts import HeldSignals
+from ...kernels.records import make_records
+from ...kernels.training.watched import STOPPING
 from ..bounds import check_within
-from .callbacks import RunningFit, begin, finish
+from .callbacks import EarlyStopping, RunningFit, StopHandle, begin, finish
 from .checkpoints import Checkpoints, bits
 from .divergence import RESTORE, RETRY, SMALLER, BestEpoch, Divergence, answer
-from .epochs import Epochs
+from .epochs import NO_RATES, Epochs, Meanwhile
 from .fingerprints import Data
 from .history import History
 from .options import FitOptions
 from .progress import Report
 from .resuming import Resumed
-from .validation import Validate
+from .validation import Validator
 
 # Short epochs are made several in a call: between two of them, with cold caches, some 0.3 ms pass.
 WORTH_A_CALL = 0.04  # seconds
@@ -32,7 +34,7 @@ class Loop:
         self,
         epochs: Epochs,
         options: FitOptions,
-        validate: Validate | None,
+        validate: Validator | None,
         report: Report,
         expected_seconds: float,
         data: Data,
@@ -53,6 +55,14 @@ class Loop:
             or options.schedule is not None
             or self.best is not None
             or not all(getattr(callback, "losses_only", False) for callback in options.callbacks)
+        )
+        self.stopping = next((one for one in options.callbacks if isinstance(one, EarlyStopping)), None)
+        # Whether all of it can be done within a call of several epochs.
+        self.within_calls = (
+            (validate is None or validate.in_a_call is not None)
+            and (options.schedule is None or getattr(options.schedule, "in_advance", False))
+            and self.best is None
+            and all(self._goes_into_calls(callback) for callback in options.callbacks)
         )
         self.checkpoints = None
         if options.checkpoint is not None:
@@ -89,12 +99,13 @@ class Loop:
         """One epoch, a piece of a long one, or several short ones in one call; why the fit is to end, or nothing."""
         self._set_learning_rate()
         count, before, started = self._epochs_in_a_call(), self.history.epochs, time.perf_counter()
-        trained = self.epochs.train(count, before + 1, self.seconds, self._limit())
-        val_loss = self.validate() if self.validate and len(trained.losses) else None
+        meanwhile = self._meanwhile(count) if self.watched and count > 1 else None
+        trained = self.epochs.train(count, before + 1, self.seconds, self._limit(), meanwhile)
+        val_losses = self._validated(len(trained.losses), meanwhile)
         self.spent += time.perf_counter() - started
         if len(trained.losses):
             self.seconds, self.spent = self.spent / len(trained.losses), 0.0
-            if self._record(trained.losses, val_loss):
+            if self._record(trained.losses, val_losses, meanwhile):
                 if self.history.epochs - before < len(trained.losses):
                     self.epochs.keep(self.history.epochs - before)
                 return "callback"
@@ -106,15 +117,44 @@ class Loop:
             return "stop"
         return "max_seconds" if time.monotonic() >= self.ends else ""
 
-    def _record(self, losses: np.ndarray, val_loss: float | None) -> bool:
+    def _goes_into_calls(self, callback: Any) -> bool:
+        """Whether a callback can do without being called after each epoch, before the next one begins."""
+        if callback is self.stopping:
+            return type(callback) is EarlyStopping and callback.score is None and self.validate is not None
+        if self.stopping is not None:  # which has then seen epochs that another one may not want
+            return type(callback) is StopHandle
+        return getattr(callback, "losses_only", False)
+
+    def _meanwhile(self, count: int) -> Meanwhile:
+        """What is to be done at each of so many epochs of one call."""
+        validation, done = self.validate.in_a_call if self.validate else None, self.history.epochs
+        rates = NO_RATES if self.options.schedule is None else np.array([self._rate(done + i) for i in range(count)])
+        losses = np.empty(count if validation else 0)
+        if self.stopping is None:
+            return Meanwhile(rates, validation, losses, make_records(1, STOPPING), self.epochs.model.theta[:0])
+        return Meanwhile(rates, validation, losses, self.stopping.begin_call(done), np.empty_like(self.epochs.model.theta))
+
+    def _validated(self, epochs: int, meanwhile: Meanwhile | None) -> list[float] | None:
+        """The validation losses of the epochs of a call, where there are any."""
+        if self.validate is None or not epochs:
+            return None
+        if meanwhile is None:
+            return [self.validate()]
+        return list(meanwhile.losses[:epochs].tolist())
+
+    def _record(self, losses: np.ndarray, val_losses: list[float] | None, meanwhile: Meanwhile | None) -> bool:
         """Each epoch for itself, up to the one after which a callback ends the fit; whether one does."""
-        stops = False
-        for loss, batch_mean, penalty, *_ in losses.tolist():
-            self.history.record(loss, val_loss, self.seconds, batch_mean, penalty)
-            answers = [bool(callback(self.running)) for callback in self.options.callbacks]  # each is asked
-            stops = any(answers)
-            if stops:
-                break
+        stops, callbacks, whole = False, self.options.callbacks, False
+        if self.stopping is not None and meanwhile is not None:
+            self.stopping.end_call(meanwhile.losses[: len(losses)], meanwhile.stopping, meanwhile.best)
+            callbacks, stops, whole = [one for one in callbacks if one is not self.stopping], self.stopping.ended, True
+        for i, (loss, batch_mean, penalty, *_) in enumerate(losses.tolist()):
+            self.history.record(loss, val_losses and val_losses[i], self.seconds, batch_mean, penalty)
+            answers = [bool(callback(self.running)) for callback in callbacks]  # each is asked
+            if any(answers):
+                stops = True
+                if not whole:
+                    break
         if self.best is not None:
             self.best.look()
         self.report(self.history)
@@ -132,7 +172,7 @@ class Loop:
     def _epochs_in_a_call(self) -> int:
         # The first is alone: it may be slow, where kernels are compiled. And so is the one under way, or one that took so long
         # among several that these were undone.
-        if self.watched or self.history.epochs == 0 or self.spent:
+        if self.history.epochs == 0 or self.spent or (self.watched and not (self.within_calls and self.epochs.watches)):
             return 1
         seconds = min(WORTH_A_CALL, self.epochs.choice.limit or WORTH_A_CALL, self.ends - time.monotonic())
         most = self.options.epochs - self.history.epochs
@@ -147,11 +187,15 @@ class Loop:
         return None if left == math.inf else max(left, 0.0)
 
     def _set_learning_rate(self) -> None:
-        schedule, done = self.options.schedule, self.history.epochs
-        if schedule is not None:
-            factor = schedule.factor(done, self.options.epochs, self.history)
-            check_within(f"the schedule's factor for epoch {done + 1}", factor, 0.0)
-            self.running.learning_rate = self.base_rate * factor
+        if self.options.schedule is not None:
+            self.running.learning_rate = self._rate(self.history.epochs)
+
+    def _rate(self, epoch: int) -> float:
+        """The learning rate that the schedule wants in an epoch, counted from 0."""
+        assert self.options.schedule is not None
+        factor = self.options.schedule.factor(epoch, self.options.epochs, self.history)
+        check_within(f"the schedule's factor for epoch {epoch + 1}", factor, 0.0)
+        return self.base_rate * factor
 
     def _keep_checkpoint(self) -> None:
         """What has come after the last one is in memory at least, where that takes little time, and written where it is due."""

@@ -13,7 +13,10 @@ from .history import History
 
 @runtime_checkable
 class Schedule(Protocol):
-    """Anything with a method `factor`. It keeps nothing of a fit, so that one schedule can serve several."""
+    """Anything with a method `factor`. It keeps nothing of a fit, so that one schedule can serve several.
+
+    One that has a true attribute `in_advance` does not look at the losses, and so lets short epochs be made several at a time.
+    """
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """Multiplier of the learning rate in one epoch.
@@ -50,6 +53,8 @@ class Constant:
     [1.0, 1.0, 1.0, 1.0]
     """
 
+    in_advance = True
+
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """The factor of an epoch, see `Schedule`."""
         return 1.0
@@ -84,6 +89,8 @@ class StepDecay:
     >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
     [1.0, 1.0, 0.5, 0.5]
     """
+
+    in_advance = True
 
     every: int
     gamma: float = 0.1
@@ -124,6 +131,8 @@ class ExponentialDecay:
     [1.0, 0.5, 0.25, 0.125]
     """
 
+    in_advance = True
+
     gamma: float
 
     def __post_init__(self) -> None:
@@ -161,6 +170,8 @@ class Cosine:
     >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
     [1.0, 0.854, 0.5, 0.146]
     """
+
+    in_advance = True
 
     least: float = 0.0
 
@@ -206,6 +217,8 @@ class OneCycle:
     [0.04, 1.0, 0.5, 0.0]
     """
 
+    in_advance = True
+
     peak_at: float = 0.3
     start: float = 0.04
     end: float = 1e-4
@@ -250,6 +263,8 @@ class InverseScaling:
     >>> [round(schedule.factor(epoch, 4, History(1)), 3) for epoch in range(4)]
     [1.0, 0.707, 0.577, 0.5]
     """
+
+    in_advance = True
 
     power: float = 0.5
 
@@ -366,6 +381,11 @@ class WarmUp:
         if isinstance(self.then, type) or not isinstance(self.then, Schedule):
             raise InputError(f"WarmUp: then is {self.then!r}; it must be a schedule, as Cosine()")
         check_field_within(self, "start", 0.0, 1.0, most=True)
+
+    @property
+    def in_advance(self) -> bool:
+        """Whether no factor depends on losses, see `Schedule`."""
+        return getattr(self.then, "in_advance", False) is True
 
     def factor(self, epoch: int, epochs: int, history: History) -> float:
         """The factor of an epoch, see `Schedule`."""

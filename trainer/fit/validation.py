@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...kernels import Plan, loss_and_grad, make_workspace
+from ...kernels.training.watched import Samples, Validation
 from ..errors import InputError
 from ..model import Model
 from ..sparse_inputs import SparseInputs
 from ..threads.long_calls import answering
+from ..threads.team import WORTH_A_THREAD
 
 # Rows that its workspace has room for; more are worked through in blocks.
 VALIDATION_ROWS = 4096
-
-# Takes the validation loss.
-Validate = Callable[[], float]
 
 
 class Rows(NamedTuple):
@@ -87,18 +85,35 @@ def split_seed(generator: np.random.Generator) -> int:
         return 0
 
 
-def validator(model: Model, rows: Rows | None) -> Validate | None:
-    """A function that takes the validation loss, or None without validation data."""
-    if rows is None:
-        return None
-    plan, X, T, weight, _ = rows.taken()
-    no_gradient = np.empty(0, model.dtype)
-    if isinstance(X, SparseInputs):
-        sparse, seconds = X, len(X) * model.seconds_a_row
-        return lambda: sparse.loss_and_grad(plan, model.theta, T, weight, no_gradient, seconds)
-    work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
+class Validator:
+    """Takes the validation loss of a network.
 
-    def validate() -> float:
-        return answering(len(X) * model.seconds_a_row, work, loss_and_grad, plan, model.theta, X, T, weight, no_gradient)
+    in_a_call: what `train_watched` validates on; None where a validation takes long, or X is sparse.
+    """
 
-    return validate
+    def __init__(self, model: Model, rows: Rows) -> None:
+        self._model, self._rows = model, rows.taken()
+        self._seconds = rows.n * model.seconds_a_row
+        self._no_gradient = np.empty(0, model.dtype)
+        self.in_a_call: Validation | None = None
+        if isinstance(rows.X, SparseInputs):
+            return
+        plan, X, T, weight, _ = self._rows
+        self._work = make_workspace(plan, min(len(X), VALIDATION_ROWS), model.dtype)
+        if self._seconds < WORTH_A_THREAD:
+            self.in_a_call = Validation(plan, read_only_samples(X, T, weight), self._no_gradient, self._work)
+
+    def __call__(self) -> float:
+        plan, X, T, weight, _ = self._rows
+        theta = self._model.theta
+        if isinstance(X, SparseInputs):
+            return X.loss_and_grad(plan, theta, T, weight, self._no_gradient, self._seconds)
+        return answering(self._seconds, self._work, loss_and_grad, plan, theta, X, T, weight, self._no_gradient)
+
+
+def read_only_samples(X: np.ndarray, T: np.ndarray, weight: np.ndarray) -> Samples:
+    """The same arrays, declared read-only: one specialisation then takes arrays of either kind."""
+    views = [array.view() for array in (X, T, weight)]
+    for view in views:
+        view.flags.writeable = False
+    return Samples(*views)

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .callers import refer_to
-from .dispatchers import ElementwiseKernel, Kernel, Leaf
+from .dispatchers import Driver, ElementwiseKernel, Kernel, Leaf
 from .leaves import KernelCompiler, LeafCompiler
 from .names import check_names
 
-__all__ = ["Kernel", "kernel", "leaf"]
+__all__ = ["Kernel", "driver", "kernel", "leaf"]
 
 check_names()
 
@@ -46,3 +46,7 @@ def kernel(
     if cached:
         refer_to(dispatcher)
     return dispatcher
+
+
+def driver(function: Callable[..., Any], options: dict[str, Any]) -> Driver:
+    return Driver(function, targetoptions={**options, "nopython": True, "no_cfunc_wrapper": True})

@@ -103,6 +103,16 @@ class Kernel(_Declaring):
         return super()._declared(args)
 
 
+class Driver(CPUDispatcher):
+    """What `driver` makes of a function: it refers to the kernels that it calls by name, as a user's own functions do."""
+
+    def compile(self, sig: Any) -> Any:
+        with compiling():
+            if isinstance(self._cache, NullCache) and cache_folder() is not None:
+                self._cache = KernelCache(self.py_func)
+            return super().compile(sig)
+
+
 class ElementwiseKernel(Kernel):
     """Takes from Python what NumPy's own functions take."""
 

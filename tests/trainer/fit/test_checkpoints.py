@@ -170,7 +170,7 @@ def test_a_fit_that_ends_within_epochs_again_and_again(tmp_path, options):
 @pytest.mark.parametrize("call", [1, 2, 4, 7])
 @pytest.mark.parametrize("on_divergence", ["raise", "retry"])
 def test_an_interrupt_within_an_epoch_costs_no_step(tmp_path, monkeypatch, call, on_divergence):
-    given = dict(validation_data=(X[:20], T[:20]), on_divergence=on_divergence)
+    given = dict(validation_data=(X[:20], T[:20]), on_divergence=on_divergence, schedule=Plateau())  # an epoch in each call
     path, options = tmp_path / "fit", dict(optimizer=Adam(), batch_size=30, **given)
     whole = network()
     expected = bits(whole, whole.fit(X, T, epochs=3, **options))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tileprop.kernels import make_workspace
-from tileprop.trainer import SGD, Adam, Cosine, DivergenceError, InputError, Network
+from tileprop.trainer import SGD, Adam, Cosine, DivergenceError, EarlyStopping, InputError, Network, OneCycle, Plateau, WarmUp
 from tileprop.trainer.fit import fitting, loop
 from tileprop.trainer.fit.epochs import Epochs, Trained
 from tileprop.trainer.fit.validation import Rows
@@ -35,10 +35,53 @@ def test_epochs_in_one_call_have_the_bits_of_one_call_each(monkeypatch, optimize
     assert len(history.seconds) == 40
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(optimizer=Adam(0.01), validation_data=(X[:20], T[:20]), schedule=Cosine()),
+        dict(optimizer=SGD(0.5, momentum=0.9), validation_split=0.3, patience=3),
+        dict(optimizer=SGD(0.5), validation_split=0.3, patience=3, batch_size=1, shuffle=False),
+        dict(optimizer=Adam(), schedule=WarmUp(5, OneCycle()), dropout=0.2, sample_weight=np.linspace(0.5, 2.0, 50)),
+    ],
+    ids=lambda options: ", ".join(options),
+)
+def test_validation_stopping_and_schedules_within_a_call(monkeypatch, options):
+    results, patience = [], options.get("patience")
+    given = {"epochs": 40, "batch_size": 7, "n_threads": 1, **options}
+    given.pop("patience", None)
+    for worth in (10.0, 0.0):
+        monkeypatch.setattr(loop, "WORTH_A_CALL", worth)
+        stopping = [EarlyStopping(patience, tol=0.01)] if patience else []
+        network = Network([3, 4, 2], dtype="float64")
+        history = network.fit(X, T, callbacks=stopping, **given)
+        losses = history.loss, history.val_loss, history.batch_loss, history.penalty, history.restored_epoch, history.stopped
+        seen = [(one.scores, one.best_epoch, one.ended) for one in stopping]
+        results.append((network.theta.tobytes(), losses, seen, network.generator.bit_generator.state))
+    assert results[0] == results[1]
+    if patience:
+        assert history.stopped == "callback"
+        assert 3 < history.epochs < 40
+
+
+@pytest.mark.parametrize("with_validation", [True, False])
+def test_divergence_within_a_call(with_validation):
+    given = dict(validation_data=(X, T)) if with_validation else dict(schedule=Cosine(0.9))
+    results = []
+    for worth in (10.0, 0.0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "WORTH_A_CALL", worth)
+            network = Network([3, 2], output_activation="identity", dtype="float32")
+            with pytest.raises(DivergenceError) as raised:
+                network.fit(X, T, epochs=100, optimizer=SGD(3.0), batch_size=5, n_threads=1, **given)
+            results.append((str(raised.value), network.theta.tobytes()))
+    assert results[0] == results[1]
+    assert raised.value.epoch > 2
+
+
 class Changing:
     """In the place of `ThreadChoice`: another number of threads for each call, which ends after a few steps."""
 
-    limit, size = 0.0, 1
+    limit, size, most = 0.0, 1, 3
 
     def __init__(self, *arguments):
         self.calls = 0
@@ -156,8 +199,16 @@ def test_short_epochs_share_calls(monkeypatch):
     assert calls[0] == 1
     assert len(calls) < 10
     calls.clear()
-    Network([3, 4, 2]).fit(X, T, epochs=5, validation_data=(X, T))
-    assert calls == [1] * 5
+    Network([3, 4, 2]).fit(X, T, epochs=5, validation_data=(X, T), schedule=Cosine(), n_threads=1)
+    assert calls == [1, 4]
+    for given in (
+        dict(on_divergence="retry"),
+        dict(schedule=Plateau()),
+        dict(callbacks=[EarlyStopping(score=lambda model: 0.0)]),
+    ):
+        calls.clear()
+        Network([3, 4, 2]).fit(X, T, epochs=5, validation_data=(X, T), n_threads=1, **given)
+        assert calls == [1] * 5
     calls.clear()
     Network([3, 4, 2]).fit(X, T, epochs=5, callbacks=[lambda running: None])
     assert calls == [1] * 5

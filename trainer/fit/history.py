@@ -133,6 +133,13 @@ class History:
             self.val_loss.append(val_loss)
         self.seconds.append(seconds)
 
+    def extend(self, records: Any, val_losses: list[float] | None, seconds: float) -> None:
+        """Add several epochs, of `Workspace.epochs`. seconds: of each."""
+        for entries, name in ((self.loss, "loss"), (self.batch_loss, "batch_mean"), (self.penalty, "penalty")):
+            entries.extend(records[name].tolist())
+        self.val_loss.extend(val_losses or ())
+        self.seconds.extend([seconds] * len(records))
+
     def to_frame(self) -> Any:
         """The epochs as a pandas DataFrame (needs pandas, extra `frames`).
 

@@ -40,7 +40,7 @@ class Loop:
         data: Data,
         name: str = "",
     ) -> None:
-        """name: of the fit, in messages, where it is one of several."""
+        """name: of the fit, in messages, where it is one of several, which all train alike."""
         self.name = name
         self.epochs, self.options, self.validate, self.report = epochs, options, validate, report
         self.running = RunningFit(epochs.model, epochs.state, History(n_samples=epochs.n))
@@ -148,7 +148,9 @@ class Loop:
         if self.stopping is not None and meanwhile is not None:
             self.stopping.end_call(meanwhile.losses[: len(losses)], meanwhile.stopping, meanwhile.best)
             callbacks, stops, whole = [one for one in callbacks if one is not self.stopping], self.stopping.ended, True
-        for i, (loss, batch_mean, penalty, *_) in enumerate(losses.tolist()):
+        if not callbacks:
+            self.history.extend(losses, val_losses, self.seconds)
+        for i, (loss, batch_mean, penalty, *_) in enumerate(losses.tolist() if callbacks else ()):
             self.history.record(loss, val_losses and val_losses[i], self.seconds, batch_mean, penalty)
             answers = [bool(callback(self.running)) for callback in callbacks]  # each is asked
             if any(answers):
@@ -172,7 +174,9 @@ class Loop:
     def _epochs_in_a_call(self) -> int:
         # The first is alone: it may be slow, where kernels are compiled. And so is the one under way, or one that took so long
         # among several that these were undone.
-        if self.history.epochs == 0 or self.spent or (self.watched and not (self.within_calls and self.epochs.watches)):
+        if self.spent or (self.history.epochs == 0 and not self.name):
+            return 1
+        if self.watched and not (self.within_calls and self.epochs.watches):
             return 1
         seconds = min(WORTH_A_CALL, self.epochs.choice.limit or WORTH_A_CALL, self.ends - time.monotonic())
         most = self.options.epochs - self.history.epochs

@@ -204,25 +204,3 @@ def sides_with(variants: Sequence[dict[str, Any]]) -> dict[str, Side]:
         name = f"{OURS}, " + " ".join(f"{name}={value}" for name, value in settings.items())
         sides[name] = partial(tileprop, **settings)
     return sides
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    parser.add_argument("--tables", choices=tuple(GROUPS), default="made", help="default: made")
-    parser.add_argument("--seeds", type=int, choices=range(1, 65), default=SEEDS, metavar="N", help=f"default: {SEEDS}")
-    parser.add_argument(
-        "--also",
-        type=variant,
-        action="append",
-        default=[],
-        metavar="SETTINGS",
-        help='ours with other settings, besides: --also "dropout=0.3 hidden=(128,128)"; may be given several times',
-    )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write defaults.json here")
-
-
-if __name__ == "__main__":
-    options = argparse.ArgumentParser(prog="python -m tileprop.bench.defaults", description=__doc__)
-    add_options(options)
-    asked = options.parse_args()
-    raise SystemExit(run_defaults(asked.tables, asked.seeds, asked.out, asked.also))

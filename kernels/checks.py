@@ -95,43 +95,48 @@ def check_parameters(net, theta, grad):
 @leaf
 def check_rows(net, X, T, weight):
     """X, T and weight have as many rows, and X and T the network's columns."""
-    n_in, n_targets = net.layers[0].n_in, net.header.n_targets
+    n_in = net.layers[0].n_in
     if X.shape[1] != n_in:
         raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], n_in)
-    if X.shape[0] == 0:
-        raise ValueError("X has no rows; give at least one (given, needed)", 0, 1)
-    if T.shape[0] != X.shape[0]:
-        raise ValueError("T needs as many rows as X (given, needed)", T.shape[0], X.shape[0])
-    if T.shape[1] != n_targets:
-        raise ValueError("T has the wrong number of columns for this plan (given, needed)", T.shape[1], n_targets)
-    if weight.size != 0 and weight.size != X.shape[0]:
-        raise ValueError("weight needs one entry for each row of X, or must be empty (given, needed)", weight.size, X.shape[0])
+    check_target_rows(net, X.shape[0], T, weight)
 
 
 @leaf
 def check_sparse_rows(net, X, T, weight):
     """SparseRows X, T and weight have as many rows, T the network's columns, and X's entries lie within bounds."""
-    n, n_in = X.starts.size - 1, net.layers[0].n_in
+    check_target_rows(net, X.starts.size - 1, T, weight)
+    check_entries(X, net.layers[0].n_in)
+
+
+@leaf
+def check_target_rows(net, n, T, weight):
+    """X has at least one row; T (n, n_targets) and weight (n) or empty fit its n rows."""
+    n_targets = net.header.n_targets
     if n <= 0:
-        raise ValueError("sparse_X is empty; give at least one row (given, needed)", n, 1)
+        raise ValueError("X has no rows; give at least one (given, needed)", n, 1)
     if T.shape[0] != n:
-        raise ValueError("T needs as many rows as sparse_X (given, needed)", T.shape[0], n)
-    if T.shape[1] != net.header.n_targets:
-        raise ValueError("T has the wrong number of columns for this plan (given, needed)", T.shape[1], net.header.n_targets)
+        raise ValueError("T needs as many rows as X (given, needed)", T.shape[0], n)
+    if T.shape[1] != n_targets:
+        raise ValueError("T has the wrong number of columns for this plan (given, needed)", T.shape[1], n_targets)
     if weight.size != 0 and weight.size != n:
-        raise ValueError("weight needs one entry for each row, or none at all (given, needed)", weight.size, n)
-    check_entries(X, n_in)
+        raise ValueError("weight needs one entry for each row of X, or must be empty (given, needed)", weight.size, n)
 
 
 @leaf
 def check_sparse_outputs(net, X, Y):
     """SparseRows X and Y (rows, n_out) fit."""
-    n, n_out = X.starts.size - 1, net.layers[net.header.n_layers - 1].n_out
-    if Y.shape[0] != n:
-        raise ValueError("Y needs as many rows as sparse_X (given, needed)", Y.shape[0], n)
-    if Y.shape[1] != n_out:
-        raise ValueError("Y has the wrong number of columns for this plan (given, needed)", Y.shape[1], n_out)
+    check_output_rows(net, X.starts.size - 1, Y)
     check_entries(X, net.layers[0].n_in)
+
+
+@leaf(inline=True)
+def check_output_rows(net, n, Y):
+    """Y (n, n_out) fits the n rows of X."""
+    n_out = net.layers[net.header.n_layers - 1].n_out
+    if Y.shape[0] != n:
+        raise ValueError("dY or Y needs as many rows as X (given, needed)", Y.shape[0], n)
+    if Y.shape[1] != n_out:
+        raise ValueError("dY or Y has the wrong number of columns for this plan (given, needed)", Y.shape[1], n_out)
 
 
 @leaf
@@ -159,7 +164,7 @@ def check_batch(rows, batch_rows):
 @leaf(inline=True)
 def check_outputs(net, X, Y, most_rows):
     """X has the network's columns and at most so many rows; Y (rows, n_out) fits."""
-    n_in, n_out = net.layers[0].n_in, net.layers[net.header.n_layers - 1].n_out
+    n_in = net.layers[0].n_in
     if X.shape[1] != n_in:
         raise ValueError("X has the wrong number of columns for this plan (given, needed)", X.shape[1], n_in)
     if X.shape[0] > most_rows:
@@ -168,10 +173,7 @@ def check_outputs(net, X, Y, most_rows):
             X.shape[0],
             most_rows,
         )
-    if Y.shape[0] != X.shape[0]:
-        raise ValueError("dY or Y needs as many rows as X (given, needed)", Y.shape[0], X.shape[0])
-    if Y.shape[1] != n_out:
-        raise ValueError("dY or Y has the wrong number of columns for this plan (given, needed)", Y.shape[1], n_out)
+    check_output_rows(net, X.shape[0], Y)
 
 
 @leaf

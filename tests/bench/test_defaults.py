@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from tileprop.bench import defaults
-from tileprop.bench.command import add_bench_command, run_bench
 from tileprop.bench.defaults import GROUPS, Medians, Result, held_out_loss, loss_table, race, side_table, sides_with, variant
 from tileprop.bench.defaults_ours import SidesDiffer, tileprop
 from tileprop.bench.defaults_rows import divided, plain_columns
@@ -192,19 +191,14 @@ def test_variants_that_cannot_be(text, message):
         variant(text)
 
 
-def test_command(monkeypatch, tmp_path, capsys):
+def test_command(run, documents, monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(GROUPS, "made", (Small(),))
     monkeypatch.setattr(defaults, "available", lambda module: True)
-    monkeypatch.setattr("tileprop.trainer.explanation.documents.check_documents", lambda: None)
     monkeypatch.setattr(defaults, "SIDES", {"constant": constant, "tileprop": linear, "HistGradientBoosting": constant})
-    parser = argparse.ArgumentParser()
-    add_bench_command(parser.add_subparsers())
-    assert (
-        run_bench(parser.parse_args(["bench", "defaults", "--seeds", "2", "--out", str(tmp_path), "--also", "epochs=1"])) == 0
-    )
+    assert run("defaults", "--seeds", "2", "--out", str(tmp_path), "--also", "epochs=1") == 0
     assert "1 of 1" in (shown := capsys.readouterr().out)
     assert "tileprop, epochs=1" in shown
     assert len(json.loads((tmp_path / "defaults.json").read_text())) == 8
     monkeypatch.setattr(defaults, "available", lambda module: module != "lightgbm")
-    assert run_bench(parser.parse_args(["bench", "defaults"])) == 2
+    assert run("defaults") == 2
     assert "lightgbm not installed; pip install 'tileprop[bench]'" in capsys.readouterr().err

@@ -111,7 +111,7 @@ def test_entries_in_any_order_and_twice():
         (lambda X: {"starts": X.indptr + 1}, "starts must rise"),
         (lambda X: {"starts": X.indptr - 1}, "starts must rise"),
         (lambda X: {"starts": X.indptr[:-1]}, "as many rows"),
-        (lambda X: {"starts": X.indptr[:1]}, "as many rows|is empty"),
+        (lambda X: {"starts": X.indptr[:1]}, "as many rows|has no rows"),
     ],
 )
 def test_places_out_of_bounds_are_refused_before_anything_is_written(change, message):
@@ -127,6 +127,24 @@ def test_places_out_of_bounds_are_refused_before_anything_is_written(change, mes
         train_sparse_epoch(plan, theta, make_state(plan), rows, T, weight, np.zeros(0, np.int64), work)
     assert np.isnan(Y).all()
     np.testing.assert_array_equal(theta, before)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"T": np.zeros((20, 2))}, "T has the wrong number of columns"),
+        ({"T": np.zeros((19, 1))}, "T needs as many rows as X"),
+        ({"weight": np.ones(19)}, "weight needs one entry for each row"),
+        ({"Y": np.zeros((20, 2))}, "Y has the wrong number of columns"),
+    ],
+)
+def test_what_does_not_fit_the_rows_is_refused(change, message):
+    plan, theta, X, T, weight = drawn([12, 4, 1], 20, "float64", 1.0)
+    given = {"T": T, "weight": weight} | change
+    rows, grad, work = rows_of(X), np.empty_like(theta), make_workspace(plan, 8, sparse=True)
+    kernel, arguments = (predict_sparse, (given["Y"],)) if "Y" in given else (sparse_loss_and_grad, (*given.values(), grad))
+    with pytest.raises(ValueError, match=message):
+        kernel(plan, theta, rows, *arguments, work)
 
 
 def test_a_workspace_without_room_for_dense_rows():

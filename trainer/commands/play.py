@@ -80,8 +80,7 @@ def _table(args: argparse.Namespace) -> Any:
         if args.target is not None:
             raise InputError(f"--target is {args.target!r}, but FILE is missing; give both: tileprop play t.csv --target y")
         return None
-    choices = ColumnChoices(args.ignore or (), args.categorical or (), args.numeric or (), args.encode is None)
-    reading = ReadingOptions(args.sep, args.decimal, args.thousands, args.encoding, args.na, args.skip_rows, args.header)
+    choices, reading = ColumnChoices.of(args), ReadingOptions.of(args)
     dataset = load_dataset(args.source, args.target, task=args.task, choices=choices, reading=reading)
     for note in dataset.notes:
         say(f"note: {note}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from typing import Any
 
-READING = ("sep", "decimal", "thousands", "encoding", "na", "skip_rows", "header")
+from ..tables.dialects import ReadingOptions
+
+READING = tuple(field.name for field in fields(ReadingOptions))
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -106,8 +106,7 @@ class TableRecipe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             The fitted transformer.
         """
         table = _table(X)
-        choices = ColumnChoices(tuple(self.ignore), tuple(self.categorical), tuple(self.numeric), bool(self.encode))
-        self.recipe_ = Recipe.fit(table, choices)
+        self.recipe_ = Recipe.fit(table, ColumnChoices.of(self))
         self.feature_names_in_ = np.array(table.column_names, dtype=object)
         self.n_features_in_ = len(table.column_names)
         return self

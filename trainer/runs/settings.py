@@ -156,12 +156,12 @@ class Settings:
     @property
     def reading_options(self) -> ReadingOptions:
         """How a text file with a table is read."""
-        return ReadingOptions(self.sep, self.decimal, self.thousands, self.encoding, self.na, self.skip_rows, self.header)
+        return ReadingOptions.of(self)
 
     @property
     def column_choices(self) -> ColumnChoices:
         """How the columns of a table are treated."""
-        return ColumnChoices(self.ignore, self.categorical, self.numeric, self.encode)
+        return ColumnChoices.of(self)
 
     def fingerprint(self) -> str:
         """Of all but the places of files, which may be moved: what is in them has a fingerprint of its own."""

@@ -6,7 +6,8 @@ import codecs
 import csv
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from ..errors import InputError
 from .numbers import DECIMAL_COMMA, PLAIN
@@ -58,6 +59,11 @@ class ReadingOptions:
                 codecs.lookup(self.encoding)
             except LookupError:
                 raise InputError(f"encoding is {self.encoding!r}, which Python does not know; try utf-8 or cp1252") from None
+
+    @classmethod
+    def of(cls, given: Any) -> ReadingOptions:
+        """What settings or parsed arguments ask for, by attributes of the same names."""
+        return cls(**{field.name: getattr(given, field.name) for field in fields(cls)})
 
     @property
     def separator(self) -> str | None:

@@ -42,6 +42,13 @@ class ColumnChoices:
     missing: tuple[str, ...] = MISSING
     ranges: int = 8
 
+    @classmethod
+    def of(cls, given: Any) -> ColumnChoices:
+        """What settings, parsed arguments or a transformer ask for, by attributes of the same names; None: the default."""
+        asked = (given.ignore, given.categorical, given.numeric)
+        ignore, categorical, numeric = (() if names is None else tuple(names) for names in asked)
+        return cls(ignore, categorical, numeric, given.encode is None or bool(given.encode))
+
 
 def treatment_for(name: str, column: Any, choices: ColumnChoices, notes: list[str]) -> Treatment:
     """The treatment of a column, fitted to it. notes: takes what the user should know.

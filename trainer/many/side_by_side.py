@@ -12,6 +12,7 @@ from ...kernels.tiny.lanes import is_for_lanes, lanes_of, make_lane_work, train_
 from ...kernels.training.codes import DIVERGED, RUNNING
 from ..fit.divergence import STOP as STOP_ON_DIVERGENCE
 from ..fit.divergence import finite
+from ..fit.epochs import permutations
 from ..fit.fitting import Prepared
 from ..fit.history import History
 from ..fit.optimizers import SGD
@@ -94,9 +95,7 @@ def train_side_by_side(fits: Sequence[Prepared], team: Team, report: Report) -> 
         done, unfinished = (int(work.counters[0][name]) for name in ("epochs", "rows"))
         for i, (model, history, theta) in enumerate(zip(models, histories, thetas, strict=True)):
             model.theta[:] = theta
-            entries = losses[:done, i].tolist()
-            for loss in entries:
-                history.record(loss, None, seconds / len(fits))
+            history.extend(losses[:done, i], seconds / len(fits))
             if status != RUNNING:
                 history.unfinished_rows = unfinished
                 _draw_again(model.generator, states[i], n, done + (unfinished > 0) if shuffle else 0)
@@ -109,20 +108,18 @@ def train_side_by_side(fits: Sequence[Prepared], team: Team, report: Report) -> 
 
 def _orders(fits: Sequence[Prepared], count: int, shuffle: bool) -> np.ndarray:
     """(networks, count n) the rows of so many epochs, or (networks, 0) for all rows in order."""
-    n, named = fits[0].rows.n, fits[0].rows.which is not None
-    if not shuffle and not named:
+    n = fits[0].rows.n
+    if not shuffle and fits[0].rows.which is None:
         return np.empty((len(fits), 0), np.int64)
     orders = np.empty((len(fits), count, n), np.int64)
-    for i, fit in enumerate(fits):
-        for epoch in range(count):
-            order = fit.model.generator.permutation(n) if shuffle else None
-            which = fit.rows.which
-            orders[i, epoch] = order if which is None else which if order is None else which[order]
+    for i, (model, rows, *_) in enumerate(fits):
+        orders[i] = permutations(model.generator, count, n) if shuffle else np.arange(n)
+        if rows.which is not None:
+            orders[i] = rows.which[orders[i]]
     return orders.reshape(len(fits), -1)
 
 
 def _draw_again(generator: np.random.Generator, state: Any, n: int, epochs: int) -> None:
     """The generator as it is after the orders of so many epochs, from the state before them."""
     generator.bit_generator.state = state
-    for _ in range(epochs):
-        generator.permutation(n)
+    permutations(generator, epochs, n)

@@ -26,12 +26,14 @@ from .fit.optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from .fit.schedules import Constant, Cosine, ExponentialDecay, InverseScaling, OneCycle, Plateau, StepDecay, WarmUp
 from .gradient_check import check_gradients
 from .many.fit_many import fit_many
+from .many.sweep import sweep
+from .many.sweep_result import SweepResult
 from .network import Network
 from .solvers import LBFGS, LevenbergMarquardt
 from .summary import Summary
 
 if TYPE_CHECKING:
-    from .estimators import MLPClassifier, MLPRegressor, TableRecipe
+    from .estimators import MLPClassifier, MLPRegressor, MLPSearchCV, TableRecipe
     from .explanation.explain import explain
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "LossCurveDisplay",
     "MLPClassifier",
     "MLPRegressor",
+    "MLPSearchCV",
     "MLflow",
     "MissingExtraError",
     "ModelFormatError",
@@ -64,6 +67,7 @@ __all__ = [
     "StepDecay",
     "StopHandle",
     "Summary",
+    "SweepResult",
     "TableRecipe",
     "TensorBoard",
     "TrainingWarning",
@@ -78,6 +82,7 @@ __all__ = [
     "from_sklearn",
     "from_state_dict",
     "register_skl2onnx",
+    "sweep",
     "to_onnx",
     "to_state_dict",
 ]
@@ -88,7 +93,7 @@ def __getattr__(name: str) -> Any:
         from .explanation.explain import explain
 
         return explain
-    if name in ("MLPClassifier", "MLPRegressor", "TableRecipe"):
+    if name in ("MLPClassifier", "MLPRegressor", "MLPSearchCV", "TableRecipe"):
         require("sklearn", name)
         from . import estimators
 

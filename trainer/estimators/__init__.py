@@ -7,6 +7,7 @@ prepares frames for them.
 
 from .classifier import MLPClassifier
 from .regressor import MLPRegressor
+from .search import MLPSearchCV
 from .table_recipe import TableRecipe
 
-__all__ = ["MLPClassifier", "MLPRegressor", "TableRecipe"]
+__all__ = ["MLPClassifier", "MLPRegressor", "MLPSearchCV", "TableRecipe"]

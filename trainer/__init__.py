@@ -27,12 +27,14 @@ from .fit.schedules import Constant, Cosine, ExponentialDecay, InverseScaling, O
 from .gradient_check import check_gradients
 from .many.cross_val_fit import CrossValidation, cross_val_fit
 from .many.fit_many import fit_many
+from .many.sweep import sweep
+from .many.sweep_result import SweepResult
 from .network import Network
 from .solvers import LBFGS, LevenbergMarquardt
 from .summary import Summary
 
 if TYPE_CHECKING:
-    from .estimators import DeepEnsembleClassifier, DeepEnsembleRegressor, MLPClassifier, MLPRegressor, TableRecipe
+    from .estimators import DeepEnsembleClassifier, DeepEnsembleRegressor, MLPClassifier, MLPRegressor, MLPSearchCV, TableRecipe
     from .explanation.explain import explain
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "LossCurveDisplay",
     "MLPClassifier",
     "MLPRegressor",
+    "MLPSearchCV",
     "MLflow",
     "MissingExtraError",
     "ModelFormatError",
@@ -68,6 +71,7 @@ __all__ = [
     "StepDecay",
     "StopHandle",
     "Summary",
+    "SweepResult",
     "TableRecipe",
     "TensorBoard",
     "TrainingWarning",
@@ -83,6 +87,7 @@ __all__ = [
     "from_sklearn",
     "from_state_dict",
     "register_skl2onnx",
+    "sweep",
     "to_onnx",
     "to_state_dict",
 ]
@@ -93,7 +98,14 @@ def __getattr__(name: str) -> Any:
         from .explanation.explain import explain
 
         return explain
-    if name in ("DeepEnsembleClassifier", "DeepEnsembleRegressor", "MLPClassifier", "MLPRegressor", "TableRecipe"):
+    if name in (
+        "DeepEnsembleClassifier",
+        "DeepEnsembleRegressor",
+        "MLPClassifier",
+        "MLPRegressor",
+        "MLPSearchCV",
+        "TableRecipe",
+    ):
         require("sklearn", name)
         from . import estimators
 

@@ -9,6 +9,7 @@ from .classifier import MLPClassifier
 from .deep_ensemble_classifier import DeepEnsembleClassifier
 from .deep_ensemble_regressor import DeepEnsembleRegressor
 from .regressor import MLPRegressor
+from .search import MLPSearchCV
 from .table_recipe import TableRecipe
 
-__all__ = ["DeepEnsembleClassifier", "DeepEnsembleRegressor", "MLPClassifier", "MLPRegressor", "TableRecipe"]
+__all__ = ["DeepEnsembleClassifier", "DeepEnsembleRegressor", "MLPClassifier", "MLPRegressor", "MLPSearchCV", "TableRecipe"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...kernels import Plan
@@ -21,6 +24,19 @@ LEAST_EPOCH = 500e-6  # seconds
 # Rough speeds, to tell microseconds from milliseconds: multiply-adds a second and lane, activations a second and lane.
 MULTIPLY_ADDS = 2.5e9
 ACTIVATIONS = 0.15e9
+
+# Of the thread that asks.
+_here = threading.local()
+
+
+@contextlib.contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Within, fits that this thread makes train with this thread alone: others make other fits beside it."""
+    before, _here.alone = getattr(_here, "alone", False), True
+    try:
+        yield
+    finally:
+        _here.alone = before
 
 
 def available_processors() -> int:
@@ -79,7 +95,7 @@ def most_threads(requested: int | None) -> int:
     most = available_processors()
     if requested is not None:
         most = min(positive_integer("n_threads", requested), most)
-    return most
+    return 1 if getattr(_here, "alone", False) else most
 
 
 def choose_threads(requested: int | None, plan: Plan, batch_size: int, n_rows: int, itemsize: int) -> tuple[int, int]:

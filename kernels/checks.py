@@ -296,3 +296,28 @@ def check_team(header):
     most, thread, threads = header.n_threads, header.thread, header.threads
     if thread < 0 or thread >= threads or threads > most:
         raise ValueError("work was made for fewer threads (given, at most); make it with a larger n_threads", threads, most)
+
+
+@leaf
+def check_lanes(plan, thetas, rates, X, T, orders, losses):
+    """What `train_lanes` takes: a row of thetas, a rate, a row of orders and a column of losses for each network."""
+    networks, n = thetas.shape[0], X.shape[0]
+    n_in, n_targets, n_parameters = plan.layers[0].n_in, plan.header[0].n_targets, plan.header[0].n_parameters
+    if networks == 0 or thetas.shape[1] != n_parameters:
+        raise ValueError(
+            "thetas needs a row of parameters for each network (given, length of a row)", thetas.shape, n_parameters
+        )
+    if rates.size != networks or orders.shape[0] != networks or losses.shape[1] != networks:
+        raise ValueError("rates, rows of orders and columns of losses must be as many as rows of thetas (given, needed)",
+                         rates.size, orders.shape[0], losses.shape[1], networks)  # fmt: skip
+    if n == 0 or X.shape[1] != n_in:
+        raise ValueError("X needs at least one row, and this plan's number of columns (given, columns)", X.shape, n_in)
+    if T.shape[0] != n or T.shape[1] != n_targets:
+        raise ValueError("T needs as many rows as X, and this plan's columns (given, needed)", T.shape, (n, n_targets))
+    epochs, per_network = losses.shape[0], orders.shape[1]
+    if epochs == 0 or per_network % epochs != 0:
+        raise ValueError("orders needs the same number of rows for each epoch (rows, epochs)", per_network, epochs)
+    for network in range(networks):
+        for i in range(per_network):
+            if orders[network, i] < 0 or orders[network, i] >= n:
+                raise ValueError("orders names a row that X does not have (given, rows)", orders[network, i], n)

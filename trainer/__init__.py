@@ -25,13 +25,14 @@ from .fit.loggers import CSVLogger, MLflow, TensorBoard
 from .fit.optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from .fit.schedules import Constant, Cosine, ExponentialDecay, InverseScaling, OneCycle, Plateau, StepDecay, WarmUp
 from .gradient_check import check_gradients
+from .many.cross_val_fit import CrossValidation, cross_val_fit
 from .many.fit_many import fit_many
 from .network import Network
 from .solvers import LBFGS, LevenbergMarquardt
 from .summary import Summary
 
 if TYPE_CHECKING:
-    from .estimators import MLPClassifier, MLPRegressor, TableRecipe
+    from .estimators import DeepEnsembleClassifier, DeepEnsembleRegressor, MLPClassifier, MLPRegressor, TableRecipe
     from .explanation.explain import explain
 
 __all__ = [
@@ -41,6 +42,9 @@ __all__ = [
     "CSVLogger",
     "Constant",
     "Cosine",
+    "CrossValidation",
+    "DeepEnsembleClassifier",
+    "DeepEnsembleRegressor",
     "DivergenceError",
     "EarlyStopping",
     "ExponentialDecay",
@@ -69,6 +73,7 @@ __all__ = [
     "TrainingWarning",
     "WarmUp",
     "check_gradients",
+    "cross_val_fit",
     "estimator_from_sklearn",
     "explain",
     "export_c",
@@ -88,7 +93,7 @@ def __getattr__(name: str) -> Any:
         from .explanation.explain import explain
 
         return explain
-    if name in ("MLPClassifier", "MLPRegressor", "TableRecipe"):
+    if name in ("DeepEnsembleClassifier", "DeepEnsembleRegressor", "MLPClassifier", "MLPRegressor", "TableRecipe"):
         require("sklearn", name)
         from . import estimators
 

@@ -14,16 +14,19 @@ from numba.core.errors import TypingError
 
 # By their names, which mean the same in every kernel.
 _DIMENSIONS = {
-    **dict.fromkeys("theta grad weight order v Hv Gv x y b db".split(), 1),
-    **dict.fromkeys("X Y T dX dY dT D G N W dW Z".split(), 2),
+    **dict.fromkeys("theta grad weight order v Hv Gv x y b db rates".split(), 1),
+    **dict.fromkeys("X Y T dX dY dT D G N W dW Z thetas orders losses".split(), 2),
     "J": 3,
 }
+# Whose numbers are of one type whatever the network's is.
+_DTYPES = {"order": types.int64, "orders": types.int64, "rates": types.float64, "losses": types.float64}
 # Their class, what makes it, and the field that has the dtype they are made for.
 _TUPLES = {
     "plan": ("Plan", "make_plan", ""),
     "state": ("State", "make_state", "velocity"),
     "work": ("Workspace", "make_workspace", "numbers"),
     "sparse_X": ("SparseRows", "make_sparse_rows", "values"),
+    "lane_work": ("LaneWork", "make_lane_work", "numbers"),
 }
 
 
@@ -64,10 +67,10 @@ def check_arguments(kernel: str, given: Mapping[str, Any], read_only: Set[str], 
             raise TypingError(f"{kernel}: argument {name} has {array.ndim} dimensions; it must have {_DIMENSIONS[name]}")
         if name in written:
             check_writable(kernel, name, array)
-        if name != "order":
+        if name not in _DTYPES:
             made_for[name] = array.dtype
-        elif array.dtype != types.int64:
-            raise TypingError(f"{kernel}: argument order holds {array.dtype}; it must hold int64")
+        elif array.dtype != _DTYPES[name]:
+            raise TypingError(f"{kernel}: argument {name} holds {array.dtype}; it must hold {_DTYPES[name]}")
     for name, dtype in made_for.items():
         first, real = next(iter(made_for.items()))
         if dtype != real or dtype not in (types.float32, types.float64):

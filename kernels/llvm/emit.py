@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
@@ -105,3 +107,32 @@ class LoopOptions(MDValue):
 def not_unrolled(module: ir.Module) -> LoopOptions:
     """Unrolling a tile's loop gains nothing, and costs compile time."""
     return LoopOptions(module, ("llvm.loop.unroll.disable",))
+
+
+@contextmanager
+def loop(builder: Any, count: Any, options: LoopOptions) -> Iterator[Any]:
+    """A loop of `count` turns, at least one; the number of the turn."""
+    before, body, after = builder.basic_block, builder.append_basic_block("turn"), builder.append_basic_block("after")
+    builder.branch(body)
+    builder.position_at_end(body)
+    turn = builder.phi(INDEX)
+    turn.add_incoming(INDEX(0), before)
+    yield turn
+    following = builder.add(turn, INDEX(1))
+    turn.add_incoming(following, builder.basic_block)
+    branch = builder.cbranch(builder.icmp_signed("<", following, count), body, after)
+    branch.set_metadata("llvm.loop", options)
+    builder.position_at_end(after)
+
+
+def local_memory(builder: Any, element: Any, count: int) -> Any:
+    """Memory of the function's own for so many elements, which LLVM keeps in registers where it can."""
+    return cgutils.alloca_once(builder, element, INDEX(count))
+
+
+def prefetch(builder: Any, pointer: Any) -> None:
+    """Have a cache line fetched, to be read soon. It reads nothing, so that it may lie beyond an array's end."""
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, INT, INT, INT])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [builder.bitcast(pointer, byte), INT(0), INT(3), INT(1)])  # for reading, to all caches, of data

@@ -13,7 +13,7 @@ Without hidden units there is one layer, and rows k of w2 are those of the input
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from ..compiler.jit import JIT_DISABLED
-from ..llvm.emit import INDEX, count_of, data_pointer, multiply_add
+from ..llvm.emit import DOUBLE, INDEX, count_of, data_pointer
+from .arithmetic import Formulas, Sample, emit_forward, emit_step, sizes_of
 
 Table = tuple[tuple[int, Any], ...]
 # Where the rates lie, from the begin of the weights on: these take at most (2 + 1) 8 + (8 + 1) numbers.
@@ -44,11 +45,6 @@ class Part(NamedTuple):
     begin: Any
     end: Any
     total: Any
-
-
-def sizes_of(inputs: int, hidden: int, outputs: int) -> tuple[int, int]:
-    """How many weights and how many rates such a network has."""
-    return (inputs + 1) * hidden + ((hidden or inputs) + 1) * outputs, inputs + hidden + 1
 
 
 def make_trainer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: Table) -> Callable[..., Any]:
@@ -179,14 +175,6 @@ def _chosen(builder: Any, code: Any, functions: list[tuple[int, Any]], values: l
     return joined
 
 
-def _emit_dot(builder: Any, left: list[Any], right: list[Any]) -> Any:
-    """Terms in order, as the register tile adds them."""
-    total = builder.fmul(left[0], right[0])
-    for a, b in zip(left[1:], right[1:], strict=True):
-        total = multiply_add(builder, a, b, total)
-    return total
-
-
 def _emit(
     builder: Any, sizes: tuple[int, int, int], activations: list[Any], slopes: list[Any], given: dict[str, Any]
 ) -> tuple[Any, Any, Any]:
@@ -201,7 +189,7 @@ def _emit(
         numbers(given["w"], n_weights),
         [builder.fneg(rate) for rate in numbers(builder.add(given["w"], INDEX(RATES_AT)), n_rates)],
     )
-    real, double, one = start[0].type, ir.DoubleType(), start[0].type(1.0)
+    real = start[0].type
     columns = [
         builder.select(builder.icmp_signed("<", INDEX(k), given["n_in"]), INDEX(k), builder.sub(given["n_in"], INDEX(1)))
         for k in range(inputs)
@@ -211,15 +199,12 @@ def _emit(
     before, loop, after = builder.basic_block, builder.append_basic_block("sample"), builder.append_basic_block("after")
     builder.branch(loop)
     builder.position_at_end(loop)
-    done, total = builder.phi(INDEX), builder.phi(double)
+    done, total = builder.phi(INDEX), builder.phi(DOUBLE)
     done.add_incoming(given["begin"], before)
     total.add_incoming(given["total"], before)
     weights = [builder.phi(real) for _ in start]
     for phi, value in zip(weights, start, strict=True):
         phi.add_incoming(value, before)
-    rest = iter(weights)
-    w1, b1 = _rows(rest, inputs, hidden), _rows(rest, 1, hidden)[0]
-    w2, b2 = _rows(rest, hidden or inputs, outputs), _rows(rest, 1, outputs)[0]
 
     with builder.if_else(ordered) as (by_order, as_they_stand):
         with by_order:
@@ -231,34 +216,15 @@ def _emit(
     row.add_incoming(done, plain_block)
     x_at, t_at = builder.mul(row, given["n_in"]), builder.mul(row, INDEX(outputs))
     x = [builder.load(builder.gep(given["X_data"], [builder.add(x_at, column)])) for column in columns]
-    z = [builder.fadd(_emit_dot(builder, x, [w[j] for w in w1]), b1[j]) for j in range(hidden)]
-    h = _chosen(builder, given["hidden_code"], activations, z, z) if hidden else x
-    last = [builder.fadd(_emit_dot(builder, h, [w[o] for w in w2]), b2[o]) for o in range(outputs)]
-    y = _chosen(builder, given["output_code"], activations, last, last)
-    differences, square = [], double(0.0)
-    for o in range(outputs):
-        target = builder.load(builder.gep(given["T_data"], [builder.add(t_at, INDEX(o))]))
-        differences.append(builder.fsub(y[o], target))
-        wide = differences[-1] if real == double else builder.fpext(differences[-1], double)
-        square = multiply_add(builder, wide, wide, square)
-    reached = builder.fadd(total, square)
+    targets = [builder.load(builder.gep(given["T_data"], [builder.add(t_at, INDEX(o))])) for o in range(outputs)]
+    formulas = Formulas((given["hidden_code"], given["output_code"]), activations, slopes, _chosen)
+    passed = emit_forward(builder, sizes, weights, Sample(x, targets), formulas)
+    reached = builder.fadd(total, passed.square)
     stepping, diverged = builder.append_basic_block("step"), builder.basic_block
-    builder.cbranch(builder.fcmp_ordered("<", square, double(float("inf"))), stepping, after)
+    builder.cbranch(builder.fcmp_ordered("<", passed.square, DOUBLE(float("inf"))), stepping, after)
 
     builder.position_at_end(stepping)
-    output_slopes = _chosen(builder, given["output_code"], slopes, y, [one] * outputs)
-    hidden_slopes = _chosen(builder, given["hidden_code"], slopes, h, [one] * hidden) if hidden else []
-    delta = [
-        builder.fmul(builder.fmul(difference, given["factor"]), slope)
-        for difference, slope in zip(differences, output_slopes, strict=True)
-    ]
-    below = [builder.fmul(_emit_dot(builder, delta, w), slope) for w, slope in zip(w2, hidden_slopes, strict=False)]
-    moves = [(rates[k], builder.fmul(x[k], d)) for k in range(inputs) for d in below]
-    moves += [(rates[-1], d) for d in below]
-    last_rates = rates[inputs:] if hidden else rates
-    moves += [(last_rates[j], builder.fmul(unit, d)) for j, unit in enumerate(h) for d in delta]
-    moves += [(rates[-1], d) for d in delta]
-    moved = [multiply_add(builder, rate, g, w) for (rate, g), w in zip(moves, weights, strict=True)]
+    moved = emit_step(builder, sizes, (weights, rates), x, passed, given["factor"], formulas)
     following = builder.add(done, INDEX(1))
     stepped = builder.basic_block
     stop = builder.icmp_signed("!=", builder.load_atomic(given["stop"], "monotonic", 8), INDEX(0))
@@ -280,7 +246,3 @@ def _emit(
     for k, value in enumerate(results[2:]):
         builder.store(value, builder.gep(s, [builder.add(given["w"], INDEX(k))]))
     return results[1], results[0], finite
-
-
-def _rows(values: Iterator[Any], rows: int, columns: int) -> list[list[Any]]:
-    return [[next(values) for _ in range(columns)] for _ in range(rows)]

@@ -20,44 +20,77 @@ from ..activations.formulas import (
 from ..compiler.jit import leaf
 from ..llvm import copy, span
 from ..losses.codes import MSE, SQUARED_ERROR
+from ..plan import Plan
+from ..state import State
 from ..training.barrier import control_at
 from ..training.codes import DIVERGED, RUNNING, SGD, STOPPED
 from ..training.optimizers import step_sizes
+from ..workspace import Workspace
 from .emitter import RATES_AT, Part, Samples, make_trainer
 
 # The documents' own size, one with two outputs, and one with more hidden units.
 INPUTS, FEW_HIDDEN, MORE_HIDDEN = 2, 2, 8
 # One layer, one output: linear and logistic regression.
 MORE_INPUTS = 8
+NOT_TINY, ONE_LAYER, FEW, FEW_TO_TWO, MORE = -1, 0, 1, 2, 3
 
-_VALUES = ((SIGMOID, sigmoid_scalar), (TANH, tanh_scalar), (RELU, relu_scalar))
-_SLOPES = ((SIGMOID, sigmoid_slope), (TANH, tanh_slope), (RELU, relu_slope))
-_few = make_trainer(INPUTS, FEW_HIDDEN, 1, _VALUES, _SLOPES)
-_few_to_two = make_trainer(INPUTS, FEW_HIDDEN, 2, _VALUES, _SLOPES)
-_one_layer = make_trainer(MORE_INPUTS, 0, 1, _VALUES, _SLOPES)
-_more = make_trainer(INPUTS, MORE_HIDDEN, 1, _VALUES, _SLOPES)
+VALUES = ((SIGMOID, sigmoid_scalar), (TANH, tanh_scalar), (RELU, relu_scalar))
+SLOPES = ((SIGMOID, sigmoid_slope), (TANH, tanh_slope), (RELU, relu_slope))
+_few = make_trainer(INPUTS, FEW_HIDDEN, 1, VALUES, SLOPES)
+_few_to_two = make_trainer(INPUTS, FEW_HIDDEN, 2, VALUES, SLOPES)
+_one_layer = make_trainer(MORE_INPUTS, 0, 1, VALUES, SLOPES)
+_more = make_trainer(INPUTS, MORE_HIDDEN, 1, VALUES, SLOPES)
+
+
+@leaf
+def kind_of(n_layers, loss, sizes, codes):
+    """Which of the sizes above a network fits into, by its number, or `NOT_TINY`.
+
+    sizes: its inputs, the first layer's units, and its outputs; codes: of the first activation and of the last.
+    """
+    n_in, hidden, outputs = sizes
+    if n_layers > 2 or (loss != MSE and loss != SQUARED_ERROR):
+        return NOT_TINY
+    for code in codes:
+        if code != IDENTITY and code != SIGMOID and code != TANH and code != RELU:
+            return NOT_TINY
+    if n_layers == 1:
+        return ONE_LAYER if n_in <= MORE_INPUTS and outputs == 1 else NOT_TINY
+    if n_in > INPUTS or hidden > (MORE_HIDDEN if outputs == 1 else FEW_HIDDEN) or outputs > 2:
+        return NOT_TINY
+    if outputs == 2:
+        return FEW_TO_TWO
+    return FEW if hidden <= FEW_HIDDEN else MORE
+
+
+def tiny_kind(network: Plan | Workspace) -> int:
+    """`kind_of`, for Python: nothing is compiled to ask."""
+    header, first, last = network.header[0], network.layers[0], network.layers[-1]
+    sizes, codes = (first.n_in, first.n_out, last.n_out), (first.activation, last.activation)
+    return int(getattr(kind_of, "py_func", kind_of)(header.n_layers, header.loss, sizes, codes))
+
+
+@leaf
+def steps_plainly(header, state, n_weights):
+    """Whether training is by plain SGD, one row a batch; n_weights: how many sample weights there are."""
+    hyper = state.hyperparameters[0]
+    if header.any_frozen or header.any_dropout or header.batch_rows != 1 or state.counters[0].rule != SGD or n_weights:
+        return False
+    return hyper.alpha == 0.0 and hyper.l1 == 0.0 and hyper.weight_decay == 0.0 and hyper.clip_norm == 0.0
 
 
 @leaf
 def fits_registers(header, layers, state, n_weights):
     """Whether a network and its training are of this kind; n_weights: how many sample weights there are."""
-    hyper, last = state.hyperparameters[0], layers[header.n_layers - 1]
-    if header.any_frozen or header.any_dropout or header.batch_rows != 1:
-        return False
-    if header.n_layers > 2 or state.counters[0].rule != SGD or n_weights:
-        return False
-    if hyper.alpha != 0.0 or hyper.l1 != 0.0 or hyper.weight_decay != 0.0 or hyper.clip_norm != 0.0:
-        return False
-    if header.loss != MSE and header.loss != SQUARED_ERROR:
-        return False
-    for l in range(header.n_layers):
-        code = layers[l].activation
-        if code != IDENTITY and code != SIGMOID and code != TANH and code != RELU:
-            return False
-    n_in, hidden, outputs = layers[0].n_in, layers[0].n_out, last.n_out
-    if header.n_layers == 1:
-        return n_in <= MORE_INPUTS and outputs == 1
-    return n_in <= INPUTS and ((hidden <= MORE_HIDDEN and outputs == 1) or (hidden <= FEW_HIDDEN and outputs == 2))
+    first, last = layers[0], layers[header.n_layers - 1]
+    sizes, codes = (first.n_in, first.n_out, last.n_out), (first.activation, last.activation)
+    return steps_plainly(header, state, n_weights) and kind_of(header.n_layers, header.loss, sizes, codes) != NOT_TINY
+
+
+def is_tiny_training(state: State, weight: np.ndarray, work: Workspace) -> bool:
+    """`fits_registers`, for Python: nothing is compiled to ask."""
+    plainly = getattr(steps_plainly, "py_func", steps_plainly)
+    return bool(plainly(work.header[0], state, weight.size)) and tiny_kind(work) != NOT_TINY
 
 
 @leaf

@@ -21,7 +21,7 @@ from ..compiler.jit import kernel, leaf
 from ..llvm import empty_integers, flush_subnormals, restore_mode, span, unowned
 from ..passes import Net, pack_parameters, refresh_all_transposed, unpack_parameters
 from ..state import State
-from ..tiny.epoch import fits_registers, train_in_registers
+from ..tiny.epoch import fits_registers, is_tiny_training, train_in_registers
 from ..workspace import Workspace
 from .barrier import team_of, wait_for_all
 from .batches import Rows, barriers_of_a_step, rows_of, sparse_rows_of, train_batches
@@ -277,5 +277,4 @@ def epoch_in_registers(plan, theta, state, X, T, weight, order, work):
 
 def choose_epoch(state: State, weight: np.ndarray, work: Workspace) -> Callable[..., float]:
     """The half of `train_epoch` that such calls of it come to."""
-    fits = getattr(fits_registers, "py_func", fits_registers)  # as plain Python: nothing is compiled to ask
-    return epoch_in_registers if fits(work.header[0], work.layers, state, weight.size) else epoch_in_memory
+    return epoch_in_registers if is_tiny_training(state, weight, work) else epoch_in_memory

@@ -45,12 +45,12 @@ def odd_sides(tmp_path, monkeypatch):
 def test_race(odd_sides):
     said = []
     unable = replace(odd_sides[0], name="unable", convention=refusing)
-    peers = [odd_sides[0], PEERS["numpy"], PEERS["sklearn"], unable, *odd_sides[1:]]
+    peers = [odd_sides[0], PEERS["numpy"], unable, *odd_sides[1:]]
     results = race(events(PROBLEMS, ["float64"], [1]), {1: []}, peers, PACE, said.append)
     assert [result.side for result in results] == [OURS, *peers] * 2
     assert [result.problem for result in results] == [problem for problem in PROBLEMS for _ in range(len(peers) + 1)]
     for result in results:
-        if result.side in (OURS, PEERS["numpy"], PEERS["sklearn"]):
+        if result.side in (OURS, PEERS["numpy"]):
             assert not result.error
             assert result.difference < 1e-12
             assert len(result.seconds) == PACE.rounds

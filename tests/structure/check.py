@@ -22,7 +22,13 @@ OTHER_TABLES = {"table", "layout", "codes", "scalars", "passes"}
 TABLES = ONE_RECORD | RECORDS | OTHER_TABLES
 
 # Folders, or files, which may import llvmlite; folders which may import what is not public in Numba.
-LLVM_PLACES = ("kernels/compiler/", "kernels/llvm/", "kernels/tiny/emitter.py")
+LLVM_PLACES = (
+    "kernels/compiler/",
+    "kernels/llvm/",
+    "kernels/tiny/arithmetic.py",
+    "kernels/tiny/emitter.py",
+    "kernels/tiny/lane_emitter.py",
+)
 PRIVATE_PLACES = ("kernels/compiler/", "kernels/llvm/")
 PUBLIC_NUMBA = {"numba", "numba.errors", "numba.extending", "numba.typed", "numba.types"}
 

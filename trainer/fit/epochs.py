@@ -28,9 +28,15 @@ from .validation import Rows, read_only_samples
 Shuffle = bool | Callable[[int], np.ndarray]
 # Times its limit, a call of several epochs is waited for.
 PATIENCE = 2.0
-NO_RATES = np.empty(0)
+NO_RATES, NO_ORDER = np.empty(0), np.empty(0, np.int64)
 # What `counters.position` is where a call has not come to its end.
 NOWHERE = -1
+
+
+def permutations(generator: np.random.Generator, count: int, n: int) -> np.ndarray:
+    """(count, n) what as many calls of `generator.permutation(n)` give, in half the time."""
+    orders = np.tile(np.arange(n), (count, 1))
+    return generator.permuted(orders, axis=1, out=orders)
 
 
 class Trained(NamedTuple):
@@ -111,8 +117,8 @@ class Epochs:
             epochs = 1
         if epochs > 1:
             self._drawn_from = self.model.generator.bit_generator.state
-        while len(self._orders) < epochs:
-            self._orders.append(self._order())
+        if len(self._orders) < epochs:
+            self._orders += self._drawn(epochs - len(self._orders))
         orders = self._orders[:epochs]
         if len({len(order) for order in orders}) > 1:  # and equally long
             del orders[1:]
@@ -156,12 +162,15 @@ class Epochs:
 
     # What train does ---------------------------------------------------------------------------------------------------------
 
-    def _order(self) -> np.ndarray:
-        """Row numbers of the next epoch, empty for all rows as they stand."""
+    def _drawn(self, epochs: int) -> list[np.ndarray]:
+        """Row numbers of the next epochs, empty for all rows as they stand."""
         if not self.shuffle:
-            return np.empty(0, np.int64) if self._which is None else self._which
-        order = self.model.generator.permutation(self.n) if self.shuffle is True else self._own_order(self.shuffle)
-        return order if self._which is None else self._which[order]
+            return [NO_ORDER if self._which is None else self._which] * epochs
+        if self.shuffle is True:
+            orders = permutations(self.model.generator, epochs, self.n)
+        else:
+            orders = [self._own_order(self.shuffle) for _ in range(epochs)]
+        return [order if self._which is None else self._which[order] for order in orders]
 
     def _own_order(self, shuffle: Callable[[int], np.ndarray]) -> np.ndarray:
         """The order that a user's function makes."""
@@ -251,8 +260,7 @@ class Epochs:
         """The generator, to where it was after the orders of the first `epochs` of the last call."""
         self.model.generator.bit_generator.state = self._drawn_from
         if self.shuffle is True:
-            for _ in range(epochs):
-                self.model.generator.permutation(self.n)
+            permutations(self.model.generator, epochs, self.n)
         self._orders = self._left(epochs)
 
     def _is_finite_or(self, theta: np.ndarray) -> bool:
@@ -308,7 +316,7 @@ class Epochs:
         if self._rates.size:
             self.state.hyperparameters[0].learning_rate = self._rates[number]
         if self.shuffle is True:
-            self.model.generator.permutation(self.n)
+            permutations(self.model.generator, 1, self.n)
         work, n = self.work.for_epochs(1), order.size or self.n
         self._call(work, order, 0.0, None)
         while self._position[0] < n and self._status[0] == STOPPED:  # by `Team.stop`, which must not cut this

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
+
+import numpy as np
 
 from ..displays import LossCurveDisplay
 from ..extras import require
@@ -133,12 +135,20 @@ class History:
             self.val_loss.append(val_loss)
         self.seconds.append(seconds)
 
-    def extend(self, records: Any, val_losses: list[float] | None, seconds: float) -> None:
-        """Add several epochs, of `Workspace.epochs`. seconds: of each."""
-        for entries, name in ((self.loss, "loss"), (self.batch_loss, "batch_mean"), (self.penalty, "penalty")):
-            entries.extend(records[name].tolist())
-        self.val_loss.extend(val_losses or ())
-        self.seconds.extend([seconds] * len(records))
+    def extend(
+        self,
+        losses: np.ndarray,
+        seconds: float,
+        val_losses: Sequence[float] = (),
+        batch_losses: np.ndarray | None = None,
+        penalties: np.ndarray | None = None,
+    ) -> None:
+        """Add several epochs, each of which took so many seconds; see `record`."""
+        self.loss.extend(losses.tolist())
+        self.batch_loss.extend((losses if batch_losses is None else batch_losses).tolist())
+        self.penalty.extend([0.0] * len(losses) if penalties is None else penalties.tolist())
+        self.val_loss.extend(val_losses)
+        self.seconds.extend([seconds] * len(losses))
 
     def to_frame(self) -> Any:
         """The epochs as a pandas DataFrame (needs pandas, extra `frames`).

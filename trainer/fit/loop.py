@@ -149,7 +149,8 @@ class Loop:
             self.stopping.end_call(meanwhile.losses[: len(losses)], meanwhile.stopping, meanwhile.best)
             callbacks, stops, whole = [one for one in callbacks if one is not self.stopping], self.stopping.ended, True
         if not callbacks:
-            self.history.extend(losses, val_losses, self.seconds)
+            penalties, batch_means = losses["penalty"], losses["batch_mean"]
+            self.history.extend(losses["loss"], self.seconds, val_losses or (), batch_means, penalties)
         for i, (loss, batch_mean, penalty, *_) in enumerate(losses.tolist() if callbacks else ()):
             self.history.record(loss, val_losses and val_losses[i], self.seconds, batch_mean, penalty)
             answers = [bool(callback(self.running)) for callback in callbacks]  # each is asked

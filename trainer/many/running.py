@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 import warnings
@@ -26,9 +27,12 @@ from ..network import Network
 from ..threads.number import step_seconds
 from ..threads.team import Team
 from .preparation import Fit
-from .workers import ERROR, STOP, Workers
+from .side_by_side import lanes, train_side_by_side
+from .workers import Workers
 
 SUFFIX = ".safetensors"
+# Of `History.stopped`.
+ERROR, STOP = "error", "stop"
 
 
 class Call(NamedTuple):
@@ -51,12 +55,13 @@ class Call(NamedTuple):
             if fit.seed is not None:
                 fit.prepared.model.generator = np.random.default_rng(fit.seed)
         running = _Running(fits, self, resumed)
-        longest_first = sorted(range(len(fits)), key=lambda i: -_expected_seconds(fits[i].prepared))
-        workers = Workers(running.train, longest_first, self.n_threads)
+        numbers = running.tasks(self.n_threads)
+        workers = Workers([functools.partial(running.train, task) for task in numbers], self.n_threads)
         with shown(self.progress) as show:
             workers.run(lambda: show(running.standing), ends)
             show(running.standing)
-        return running.histories(workers)
+        errors = {number: error for place, error in workers.errors.items() for number in numbers[place]}
+        return running.histories(errors, workers)
 
     def _resumed(self, fits: Sequence[Fit]) -> dict[int, Resumed]:
         """The checkpoints of earlier fits, by the numbers of their networks."""
@@ -90,8 +95,23 @@ class _Running:
         self._latest: dict[int, History] = {}  # of the fits that were begun, by their numbers
         self._known: dict[int, Any] = {}  # fingerprints of data that several fits share
 
-    def train(self, number: int, team: Team) -> History:
-        """One fit, by the thread that calls this."""
+    def tasks(self, n_threads: int) -> list[list[int]]:
+        """The fits' numbers, those together that are trained side by side. What takes longest comes first."""
+        together = [] if self._call.checkpoint is not None else lanes(self._fits, n_threads)
+        alone = sorted(set(range(len(self._fits))).difference(*together))
+        return sorted([*together, *([number] for number in alone)], key=lambda task: -sum(map(self._expected, task)))
+
+    def train(self, task: list[int], team: Team) -> None:
+        """One fit, or several side by side, by the thread that calls this."""
+        if len(task) > 1:
+            prepared = [with_split(self._fits[number].prepared) for number in task]
+            if train_side_by_side(prepared, team, lambda i, history: self._report(task[i], history)):
+                return
+        for number in task:
+            if not team.stopped or len(task) == 1:
+                self._train_one(number, team)
+
+    def _train_one(self, number: int, team: Team) -> None:
         prepared = with_split(self._fits[number].prepared)
         self._latest[number] = History(prepared.rows.n)
         resumed, data = self._resumed.get(number), {}
@@ -103,19 +123,20 @@ class _Running:
             prepared, data = prepared._replace(options=options), self._fingerprints(prepared)
             if resumed is not None:
                 resumed.check(options, data)
-        return trained(prepared, team, 1, lambda history: self._report(number, history), data, resumed, f"network {number}")
+        report = functools.partial(self._report, number)
+        self._report(number, trained(prepared, team, 1, report, data, resumed, f"network {number}"))
 
-    def histories(self, workers: Workers) -> list[History]:
+    def histories(self, errors: dict[int, BaseException], workers: Workers) -> list[History]:
         """What the call returns, with a warning of what has gone wrong."""
         results = []
         for number, fit in enumerate(self._fits):
-            history = workers.results.get(number) or self._latest.get(number) or History(fit.prepared.rows.n, stopped=STOP)
-            if number in workers.errors:
+            history = self._latest.get(number) or History(fit.prepared.rows.n, stopped=STOP)
+            if number in errors:
                 history.stopped = ERROR
             elif history.stopped == STOP and workers.out_of_time:
                 history.stopped = "max_seconds"
             results.append(history)
-        for number, error in sorted(workers.errors.items()):
+        for number, error in sorted(errors.items()):
             _warn(f"network {number}: its fit has failed with {type(error).__name__}: {error}. The other fits are not affected")
         if workers.interrupted:
             cut = [number for number, history in enumerate(results) if history.stopped == STOP]
@@ -128,11 +149,16 @@ class _Running:
         latest = dict(self._latest)
         parts = {i: history.epochs / self._fits[i].prepared.options.epochs for i, history in latest.items()}
         done = sum(bool(history.stopped) for history in latest.values())
-        expected = [_expected_seconds(fit.prepared) for fit in self._fits]
+        expected = [self._expected(number) for number in range(len(self._fits))]
         made = sum(expected[i] * (1.0 if latest[i].stopped else part) for i, part in parts.items())
         left = (time.monotonic() - self._begun) * (sum(expected) / made - 1.0) if made else math.inf
         words = _best(latest, narrow)
         return Standing("network", done, len(self._fits), words, words, 0.0 if done == len(self._fits) else left)
+
+    def _expected(self, number: int) -> float:
+        """Seconds that the fit takes, roughly."""
+        fit = self._fits[number].prepared
+        return fit.options.epochs * step_seconds(fit.rows.plan, fit.rows.n, fit.model.dtype.itemsize)
 
     def _report(self, number: int, history: History) -> None:
         self._latest[number] = history
@@ -157,10 +183,6 @@ def _best(latest: dict[int, History], narrow: bool) -> str:
     best = min(lowest, key=lambda i: lowest[i])
     name = "val_loss" if latest[best].val_loss else "loss"
     return f"best {lowest[best]:.4g}" if narrow else f"best {name} {lowest[best]:.6g} (network {best})"
-
-
-def _expected_seconds(fit: Prepared) -> float:
-    return fit.options.epochs * step_seconds(fit.rows.plan, fit.rows.n, fit.model.dtype.itemsize)
 
 
 def _file(number: int) -> str:

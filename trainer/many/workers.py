@@ -1,4 +1,4 @@
-"""Threads that make one fit after another. A fit that fails does not disturb the others, and Ctrl-C ends all after a step."""
+"""Threads that do one task after another. One that fails does not disturb the others, and Ctrl-C ends all after a step."""
 
 from __future__ import annotations
 
@@ -9,35 +9,30 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from ...kernels.interrupts import HeldSignals
-from ..fit.history import History
 from ..threads.team import SecondInterrupt, Team
 
 # The caller's thread looks this often at how far the others are.
 PATIENCE = 0.1  # seconds
-# Of `History.stopped`.
-ERROR, STOP = "error", "stop"
-
-# The fit of this number, made by the thread that calls it, as a team of one.
-Train = Callable[[int, Team], History]
+# A task, done by the thread that calls it, as a team of one.
+Task = Callable[[Team], None]
 
 
 class Workers:
-    """Makes the fits of these numbers, in this order, by several threads.
+    """Does the tasks, in this order, by several threads.
 
-    results, errors: of the fits that are over, by their numbers. interrupted: whether Ctrl-C has ended the work. out_of_time:
+    errors: of the tasks that have failed, by their numbers. interrupted: whether Ctrl-C has ended the work. out_of_time:
     whether its time was up.
     """
 
-    def __init__(self, train: Train, numbers: Iterable[int], n_threads: int) -> None:
-        self.results: dict[int, History] = {}
+    def __init__(self, tasks: Iterable[Task], n_threads: int) -> None:
         self.errors: dict[int, BaseException] = {}
         self.interrupted = self.out_of_time = False
-        self._train, self._waiting, self._n_threads = train, deque(numbers), n_threads
+        self._waiting, self._n_threads = deque(enumerate(tasks)), n_threads
         self._running: dict[int, Team] = {}
         self._stopped = False
 
     def run(self, look: Callable[[], None], ends: float = math.inf) -> None:
-        """Make the fits. look: called now and then. ends: when all are to stop, by `time.monotonic`."""
+        """Do the tasks. look: called now and then. ends: when all are to stop, by `time.monotonic`."""
         signals = HeldSignals(self._stop)
         threads: list[threading.Thread] = []
         try:
@@ -58,7 +53,7 @@ class Workers:
             self.interrupted, self.out_of_time = True, False
 
     def _stop(self) -> None:
-        """Begin no further fit, and end those under way after a step."""
+        """Begin no further task, and end those under way after a step."""
         self._stopped = True
         for team in list(self._running.values()):
             team.stop()
@@ -66,7 +61,7 @@ class Workers:
     def _serve(self) -> None:
         while not self._stopped:
             try:
-                number = self._waiting.popleft()
+                number, task = self._waiting.popleft()
             except IndexError:
                 return
             with Team(1, here=True) as team:
@@ -74,7 +69,7 @@ class Workers:
                 if self._stopped:
                     team.stop()
                 try:
-                    self.results[number] = self._train(number, team)
+                    task(team)
                 except BaseException as error:  # of a callback, or of memory that is short
                     self.errors[number] = error
                 finally:

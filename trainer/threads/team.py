@@ -43,6 +43,7 @@ class Team:
 
     def __init__(self, most: int, here: bool = False) -> None:
         self.most, self.stopped, self._here = most, False, here
+        self._flag = np.zeros(1, np.int64)
         self._workers: list[_Worker] = []
         self._shared: _Shared | None = None
         # Of the call under way. Stays where an interrupt leaves threads at work.
@@ -67,9 +68,15 @@ class Team:
     def stop(self) -> None:
         """End the call that is under way after its step, and so each later one. From any thread."""
         self.stopped = True  # first: a call that begins now looks at this after it has set its own flag back
+        self._flag[0] = 1
         control = self._control
         if control is not None:
             control.stop = 1
+
+    @property
+    def flag(self) -> np.ndarray:
+        """(1) int64, not 0 after `stop`, for calls that are not made by `run`."""
+        return self._flag
 
     def run(
         self,

@@ -417,9 +417,8 @@ def test_any_layout(name, data):
 
 
 IN_PLACE = [
-    *(pytest.param(name, "C", marks=[] if name == "sigmoid" else [pytest.mark.full]) for name in NAMES),
-    pytest.param("softmax", "F", marks=pytest.mark.full),
-    ("softmax", "strided"),
+    *(pytest.param(name, "C", marks=[] if name in TWO else [pytest.mark.full]) for name in NAMES),
+    *(pytest.param("softmax", layout, marks=pytest.mark.full) for layout in ("F", "strided")),
 ]
 
 

@@ -33,10 +33,11 @@ def test_both_are_the_oracles(dtype, data):
 def test_shapes(sizes):
     for loss in LOSSES:
         case = make_case(sizes, ["tanh"] * (len(sizes) - 1), loss, rows=5, weighted=True, seed=1)
+        expected = {name: getattr(case, name)() for name in QUANTITIES}
         for batch in (1, 2, 9):
             work = case.workspace(batch, derivatives=True)
             for name in QUANTITIES:
-                check(case, getattr(computed, name)(case, work), getattr(Case, name))
+                assert apart(getattr(computed, name)(case, work), expected[name]) <= 1e-10
 
 
 @pytest.mark.plain

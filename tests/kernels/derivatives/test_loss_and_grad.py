@@ -98,7 +98,15 @@ def test_width_2000_throughout(dtype):
 # By finite differences -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.plain), pytest.param(2, marks=pytest.mark.plain), 3, 8])
+@pytest.mark.parametrize(
+    "depth",
+    [
+        pytest.param(1, marks=[pytest.mark.plain, pytest.mark.full]),
+        pytest.param(2, marks=pytest.mark.plain),
+        pytest.param(3, marks=pytest.mark.full),
+        8,
+    ],
+)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradient_by_finite_differences(loss, depth):
     for activation in ACTIVATIONS:

@@ -59,10 +59,10 @@ def test_shapes(sizes):
     for activation in ACTIVATIONS:
         names = ["tanh" if activation == "exp" else activation] * (len(sizes) - 2) + [activation]
         case = make_case(sizes, names, "mse", rows=5, seed=1)
+        expected = to_parameters(case), to_inputs(case)
         for batch in (1, 2, 9):
-            grad, dX = products(case, case.workspace(batch, derivatives=True))
-            check(case, grad, to_parameters)
-            check(case, dX, to_inputs)
+            found = products(case, case.workspace(batch, derivatives=True))
+            assert max(map(apart, found, expected)) <= 1e-10
 
 
 @pytest.mark.parametrize("peer", NAMES)

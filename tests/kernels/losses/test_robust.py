@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cases import DTYPES, MOST_ULPS, ROBUST, backward, backward_ulps, value, value_ulps
+from choosing import by_turns
 from tileprop import kernels
 
 pytestmark = pytest.mark.plain
@@ -76,8 +77,7 @@ def test_long_sums_keep_their_last_digit(name, dtype):
     assert value_ulps(name, value(name, outputs, targets), outputs, targets) <= MOST_ULPS
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ROBUST)
+@pytest.mark.parametrize(("name", "dtype"), by_turns(ROBUST, DTYPES))
 def test_losses_and_slopes_are_finite_wherever_they_can_be(name, dtype):
     """Of a difference that overflows in float32, the loss is a number in float64; its slopes are numbers in both."""
     largest = np.finfo(dtype).max

@@ -121,8 +121,7 @@ def test_batches_longer_than_a_block(order):
     check_epochs(training, "momentum", 1e-12)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("rule", ["sgd", "nesterov", "adam"])
+@pytest.mark.parametrize(("rule", "dtype"), by_turns(["sgd", "nesterov", "adam"], DTYPES))
 @pytest.mark.parametrize("order", ["none", "sample"])
 def test_batches_in_groups_are_the_oracles(rule, order, dtype):
     """Long batches of few parameters: three of them, the last one with fewer rows, but more than one chunk."""

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import parity
 import pytest
+from choosing import by_default
 from hypothesis import HealthCheck, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
@@ -30,10 +31,10 @@ def data(n, n_in, dtype, seed=0):
     return X, np.where(values > np.median(values), "yes", "no"), values
 
 
+@pytest.mark.parametrize("dtype", by_default(["float32", "float64"], ["float64"]))
 @given(
     n=st.integers(30, 80),
     n_in=st.integers(1, 60),
-    dtype=st.sampled_from(["float32", "float64"]),
     kind=st.sampled_from([sparse.csr_array, sparse.csr_matrix, sparse.csc_array]),
     classifies=st.booleans(),
     weighted=st.booleans(),
@@ -52,7 +53,7 @@ def data(n, n_in, dtype, seed=0):
         }
     ),
 )
-@budget(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@budget(max_examples=20, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_weights_are_those_of_dense_training(n, n_in, dtype, kind, classifies, weighted, arguments):
     X, labels, values = data(n, n_in, dtype)
     Estimator, y = (MLPClassifier, labels) if classifies else (MLPRegressor, values)

@@ -132,16 +132,19 @@ def test_a_mistake_is_told_and_the_page_goes_on(open_page):
     assert page.locator("#error").is_hidden()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (400, "light")])
-def test_wide_and_narrow_light_and_dark(open_page, width, scheme):
-    page = open_page(width, scheme)
+def test_wide_and_narrow_light_and_dark(open_page):
+    page = open_page(1280, "dark")
     for data in ("wave", "digits"):
         page.get_by_label("Data").select_option(data)
         wait_for_status(page, "Ready")
         expect(page.locator("#epoch")).to_have_text("0")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+        for width in (1280, 400):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
     # Whatever can be used has a name.
     nameless = page.evaluate(
         """[...document.querySelectorAll("button, input, select")].filter((element) =>

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from choosing import by_default
 from tileprop.trainer import InputError
 from tileprop.trainer.runs import pictures
 from tileprop.trainer.runs.curves import Curves
@@ -51,7 +52,7 @@ def test_curves(tmp_path, drawn):
     assert drawn[0].get_suptitle() == "Training on my $data_x$"
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 10, 14])
+@pytest.mark.parametrize("n_classes", by_default([2, 3, 10, 14], [2, 14]))
 def test_boundary(tmp_path, drawn, n_classes):
     names = tuple(f"class {i}" for i in range(n_classes))
     plane = classes(60, names, 12, ("width", "height"), "kind")

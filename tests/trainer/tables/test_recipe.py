@@ -67,7 +67,7 @@ FLOATS = st.one_of(st.none(), st.floats(-1e6, 1e6), st.just(float("nan")))
 WORDS = st.one_of(st.none(), st.sampled_from(["a", "b", "c d", "Ä"]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.integers(2, 40).flatmap(
         lambda n: st.tuples(st.lists(FLOATS, min_size=n, max_size=n), st.lists(WORDS, min_size=n, max_size=n))

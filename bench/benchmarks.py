@@ -10,8 +10,9 @@ import argparse
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import crossover, defaults, derivatives, estimators, race_run, solvers
+from . import crossover, defaults, derivatives, estimators, many, race_run, solvers
 from .draw import COUNT
+from .many_problems import MANY_PROBLEMS
 from .options import Option, count_option, names_option, out_option, seconds_option, sizes_option
 from .problems import PROBLEMS, QUICK_PROBLEMS
 from .sides import DEFAULT_PEERS, PEERS
@@ -87,6 +88,24 @@ def benchmark(name: str, *options: Option, help: str, description: str, examples
 )
 def _race(args: argparse.Namespace) -> int:
     return race_run.run_race(args.problems, args.dtype, args.threads, args.draw, args.peers, args.quick, args.out)
+
+
+@benchmark(
+    "many",
+    names_option("--problems", MANY_PROBLEMS, MANY_PROBLEMS, f"problems: some of {','.join(MANY_PROBLEMS)} (default: all)"),
+    names_option(
+        "--peers", many.MANY_SIDES, many.MANY_SIDES, f"other sides: some of {','.join(many.MANY_SIDES)} (default: all)"
+    ),
+    Option("--threads", type=int, choices=(1, 2), default=2, metavar="N", help="number of threads: 1 or 2 (default: 2)"),
+    count_option("--rounds", 5, "turns of each side"),
+    out_option("write many.json here"),
+    help="many networks in one call beside JAX's vmap, loops, and joblib with scikit-learn",
+    description="Time one call of fit_many beside JAX (vmap over the networks, and a loop), our own single fits in a loop, and "
+    "joblib with scikit-learn, once all have reached the same weights and losses. Status 1 if one does not.",
+    examples={"many --problems small,tiny": "many networks in one call beside JAX's vmap and loops"},
+)
+def _many(args: argparse.Namespace) -> int:
+    return many.run_many(args.problems, args.peers, args.threads, args.rounds, args.out)
 
 
 @benchmark(

@@ -54,7 +54,8 @@ class Child:
 
         self.trainer = None  # two at a time might not fit into memory
         gc.collect()
-        task = read_task(Path(folder), **settings)
+        # A side whose tasks are of another kind reads them itself.
+        task = getattr(self.side, "read_task", read_task)(Path(folder), **settings)
         started = time.perf_counter()
         self.trainer = self.side.build(task)
         return {"seconds": time.perf_counter() - started}

@@ -93,6 +93,12 @@ __all__ = [
 ]
 
 
+# Loaded when first used: they need scikit-learn.
+ESTIMATORS = (
+    "DeepEnsembleClassifier", "DeepEnsembleRegressor", "MLPClassifier", "MLPRegressor", "MLPSearchCV", "TableRecipe",
+)  # fmt: skip
+
+
 def __getattr__(name: str) -> Any:
     if name == "explain":  # its pages take as long to import as the rest of the trainer
         from .explanation.explain import explain

@@ -397,13 +397,7 @@ class Model:
             raise InputError(f"{prefix}X has no rows; give at least one")
         T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T", classes or self._classes)
         weight = as_weights(sample_weight, len(X), self.dtype, f"{prefix}sample_weight")
-        return self.plan_for(T), X, T, weight
-
-    def plan_for(self, T: np.ndarray) -> Plan:
-        """The plan for such targets (n, n_targets): of class labels there is one column, whatever the number of outputs."""
-        if T.shape[1] == self.plan.n_targets:
-            return self.plan
-        return make_plan(**self.plan.arguments, n_targets=T.shape[1])
+        return plan_for(self.plan, T), X, T, weight
 
     def workspace(self, batch_size: int) -> Workspace:
         """Make scratch memory for this network, which kernels of `tileprop.kernels` take.
@@ -419,3 +413,8 @@ class Model:
             New memory.
         """
         return make_workspace(self.plan, batch_size, self.dtype)
+
+
+def plan_for(plan: Plan, T: np.ndarray) -> Plan:
+    """A network's plan for such targets (n, n_targets): of class labels there is one column, whatever the number of outputs."""
+    return plan if T.shape[1] == plan.n_targets else make_plan(**plan.arguments, n_targets=T.shape[1])

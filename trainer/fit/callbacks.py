@@ -196,7 +196,18 @@ class EarlyStopping:
         return self.ended
 
     def begin_call(self, epochs: int) -> np.recarray[Any, Any]:
-        """What `train_watched` goes on from in a call of several epochs, of which so many were made before."""
+        """Begin a compiled call of several epochs, within which the same rule ends the fit.
+
+        Parameters
+        ----------
+        epochs : int
+            Number of epochs before the call.
+
+        Returns
+        -------
+        recarray of shape (1,)
+            What the rule goes on from: STOPPING of `kernels.training.watched`.
+        """
         if epochs == 0:
             self.__post_init__()
         stopping = make_records(1, STOPPING)
@@ -205,7 +216,19 @@ class EarlyStopping:
         return stopping
 
     def end_call(self, losses: np.ndarray, stopping: np.recarray[Any, Any], best: np.ndarray) -> None:
-        """What has come of it. losses: on the validation rows, of whole epochs. best: theta, where it was written."""
+        """End a compiled call of several epochs.
+
+        Parameters
+        ----------
+        losses : ndarray of shape (epochs,)
+            Validation losses of the epochs that were made.
+
+        stopping : recarray of shape (1,)
+            What `begin_call` gave, as the call has left it.
+
+        best : ndarray of shape (n_parameters,)
+            Parameters at the best score, where the call has found a better one.
+        """
         self.scores.extend((-losses).tolist())
         self._waited, self._best = int(stopping[0].waited), float(stopping[0].best)
         if stopping[0].improved:

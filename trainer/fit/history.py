@@ -143,7 +143,25 @@ class History:
         batch_losses: np.ndarray | None = None,
         penalties: np.ndarray | None = None,
     ) -> None:
-        """Add several epochs, each of which took so many seconds; see `record`."""
+        """Add several epochs.
+
+        Parameters
+        ----------
+        losses : ndarray of shape (epochs,)
+            Their training losses.
+
+        seconds : float
+            Time that each took.
+
+        val_losses : sequence of float, default=()
+            Their validation losses.
+
+        batch_losses : ndarray of shape (epochs,), default=None
+            The means over their batches; `losses` where that is the same.
+
+        penalties : ndarray of shape (epochs,), default=None
+            Penalties on the weights; none unless given.
+        """
         self.loss.extend(losses.tolist())
         self.batch_loss.extend((losses if batch_losses is None else batch_losses).tolist())
         self.penalty.extend([0.0] * len(losses) if penalties is None else penalties.tolist())

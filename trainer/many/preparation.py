@@ -18,7 +18,7 @@ from ..fit.fitting import Prepared, check_start
 from ..fit.options import FitOptions
 from ..fit.validation import Rows, held_of, prepared_validation, split_seed
 from ..labels import Label, classes_in
-from ..model import Model
+from ..model import Model, plan_for
 from ..network import Network
 from ..other_names import refuse_unknown
 from ..solvers import Solver
@@ -63,7 +63,7 @@ class Shared:
             rows = Rows(*model.prepared(given.X, given.T, given.sample_weight, classes=classes))
             self._rows[key] = rows, prepared_validation(model, given.validation_data, classes), classes
         rows, held, classes = self._rows[key]
-        return rows._replace(plan=model.plan_for(rows.T)), held and held._replace(plan=model.plan_for(held.T)), classes
+        return rows._replace(plan=plan_for(plan, rows.T)), held and held._replace(plan=plan_for(plan, held.T)), classes
 
 
 def prepared_fits(

@@ -26,9 +26,9 @@ from .matrices import (
     transposed,
     unpack,
 )
+from .places import SCRATCH_ROWS
 from .training.barrier import is_ours, share
 from .training.dropout import drop, kept_factor
-from .workspace import SCRATCH_ROWS
 
 # Numbers of a batch's inputs that the second-level cache holds beside panels of weights and deltas.
 INPUT_NUMBERS = 1 << 16

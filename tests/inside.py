@@ -11,7 +11,7 @@ import numpy as np
 from tileprop.kernels import Plan, State, Workspace
 from tileprop.kernels.activations import activation_registry
 from tileprop.kernels.compiler.processor import SIMD
-from tileprop.kernels.workspace import SCRATCH_ROWS
+from tileprop.kernels.places import SCRATCH_ROWS
 
 # Plan ------------------------------------------------------------------------------------------------------------------------
 

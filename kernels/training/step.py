@@ -13,8 +13,8 @@ from ..inputs import Inputs, add_inputs_gradient, no_operand
 from ..llvm import column_sums, copy, lanes_of, panel_width, span
 from ..matrices import ByRows, Operand, set_product_panel, transposed
 from ..passes import Block, Into, layer_input, refresh_transposed, rows_at, rows_at_a_time, weights_at
+from ..places import SCRATCH_ROWS
 from ..sparse_rows import add_outer_products, clear, clear_touched
-from ..workspace import SCRATCH_ROWS
 from .barrier import is_ours, share
 from .codes import SGD
 from .dropout import kept_factor

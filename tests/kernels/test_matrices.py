@@ -18,8 +18,8 @@ from tileprop.kernels import matrices
 from tileprop.kernels.compiler.processor import SIMD
 from tileprop.kernels.matrices import ByRows, Operand, Panels, padded_width
 from tileprop.kernels.passes import Net
+from tileprop.kernels.places import HEADER
 from tileprop.kernels.records import make_records
-from tileprop.kernels.workspace import HEADER
 
 pytestmark = pytest.mark.plain
 

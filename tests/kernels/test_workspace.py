@@ -35,7 +35,7 @@ from tileprop.kernels.compiler.processor import SIMD
 from tileprop.kernels.layout import FEW_PARAMETERS, FEWEST_CHUNKS, LARGEST_CHUNK, MOST_GROUPS
 from tileprop.kernels.losses import loss_registry
 from tileprop.kernels.losses.codes import LABEL_LOG_LOSS
-from tileprop.kernels.workspace import SCRATCH_ROWS
+from tileprop.kernels.places import SCRATCH_ROWS
 
 pytestmark = pytest.mark.plain
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +81,7 @@ class Epochs:
         self.n, self.shuffle = rows.n, shuffle if callable(shuffle) else bool(shuffle)
         self.position, self.whole = 0, True
         self._rows: Any = self.X.rows if isinstance(self.X, SparseInputs) else self.X
-        self._samples = read_only_samples(self._rows, self.T, self.weight) if isinstance(self._rows, np.ndarray) else None
+        self._samples: Any = read_only_samples(self._rows, self.T, self.weight) if isinstance(self._rows, np.ndarray) else None
         self._kernel = train_sparse_epoch if isinstance(self.X, SparseInputs) else choose_epoch(state, self.weight, work)
         # Fields of the state's counters: as attributes of a record they take 4 us each.
         self._position, self._status = (np.asarray(state.counters[name]) for name in ("position", "status"))
@@ -166,8 +166,9 @@ class Epochs:
         """Row numbers of the next epochs, empty for all rows as they stand."""
         if not self.shuffle:
             return [NO_ORDER if self._which is None else self._which] * epochs
+        orders: Sequence[np.ndarray]
         if self.shuffle is True:
-            orders = permutations(self.model.generator, epochs, self.n)
+            orders = list(permutations(self.model.generator, epochs, self.n))
         else:
             orders = [self._own_order(self.shuffle) for _ in range(epochs)]
         return [order if self._which is None else self._which[order] for order in orders]

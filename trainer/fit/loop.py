@@ -152,7 +152,7 @@ class Loop:
             penalties, batch_means = losses["penalty"], losses["batch_mean"]
             self.history.extend(losses["loss"], self.seconds, val_losses or (), batch_means, penalties)
         for i, (loss, batch_mean, penalty, *_) in enumerate(losses.tolist() if callbacks else ()):
-            self.history.record(loss, val_losses and val_losses[i], self.seconds, batch_mean, penalty)
+            self.history.record(loss, val_losses[i] if val_losses else None, self.seconds, batch_mean, penalty)
             answers = [bool(callback(self.running)) for callback in callbacks]  # each is asked
             if any(answers):
                 stops = True

@@ -37,7 +37,7 @@ def candidates(settings: Any, draws: int | None, random_state: Any) -> list[Sett
     for name, values in settings.items():
         if draws is not None and hasattr(values, "rvs"):
             continue
-        if isinstance(values, (str, Mapping, Iterator)) or not np.iterable(values) or not len(values):
+        if isinstance(values, (str, Mapping, Iterator)) or not np.iterable(values) or not list(values):
             more = "" if draws is not None else "; a distribution needs draws=N" if hasattr(values, "rvs") else ""
             raise InputError(f"settings has {values!r} for {name}; give a list of values, at least one{more}")
     if draws is None:

@@ -135,9 +135,10 @@ def _for_each(name: str, value: Any, n: int) -> list[Any]:
 def _list_of(name: str, values: Any, n: int) -> list[Any]:
     if isinstance(values, (str, dict, Iterator)) or not np.iterable(values):
         raise InputError(f"{name} is {values!r}; it must be a list with one entry for each network")
+    values = list(values)
     if len(values) != n:
         raise InputError(f"{name} has {len(values)} entries and there are {n} networks; give one for each network")
-    return list(values)
+    return values
 
 
 def _options(common: dict[str, Any], own: dict[str, Any], settings: Any) -> FitOptions:

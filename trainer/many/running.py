@@ -93,7 +93,7 @@ class _Running:
         self._fits, self._call, self._resumed = fits, call, resumed
         self._begun = time.monotonic()
         self._latest: dict[int, History] = {}  # of the fits that were begun, by their numbers
-        self._known: dict[int, Any] = {}  # fingerprints of data that several fits share
+        self._known: dict[tuple[str, int], Any] = {}  # fingerprints of data that several fits share
 
     def tasks(self, n_threads: int) -> list[list[int]]:
         """The fits' numbers, those together that are trained side by side. What takes longest comes first."""

@@ -221,7 +221,7 @@ def _trained(
     arguments = [fit_arguments(full[member.setting]) for member in members]
     if until is not None:
         arguments = [{**given, "epochs": until - made} for given in arguments]
-    more = {} if made else {"seeds": [seeds[member.seed] for member in members]}
+    each_seed = None if made else [seeds[member.seed] for member in members]
     try:
         return fit_many(
             [member.network for member in members],
@@ -229,7 +229,7 @@ def _trained(
             T,
             optimizers=[member.state for member in members],
             settings=arguments,
-            **more,
+            seeds=each_seed,
             **common,
         )
     except InputError as error:

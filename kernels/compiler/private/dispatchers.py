@@ -106,6 +106,8 @@ class Kernel(_Declaring):
 class Driver(CPUDispatcher):
     """What `driver` makes of a function: it refers to the kernels that it calls by name, as a user's own functions do."""
 
+    _cache: Any
+
     def compile(self, sig: Any) -> Any:
         with compiling():
             if isinstance(self._cache, NullCache) and cache_folder() is not None:

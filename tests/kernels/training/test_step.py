@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from inside import groups_of, hyperparameters, mean_square, packed_size, steps_taken, velocity
 from numba import njit
 from tileprop.kernels import apply_gradient, loss_and_grad, make_workspace, train_epoch
+from tileprop.kernels.places import SCRATCH_ROWS
 from tileprop.kernels.training.optimizers import step_sizes, take_step
 from tileprop.kernels.training.step import WHOLE_AT_ONCE
-from tileprop.kernels.workspace import SCRATCH_ROWS
 from trainings import RULES, Training, make_training
 
 pytestmark = pytest.mark.plain

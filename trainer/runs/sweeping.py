@@ -54,7 +54,10 @@ def ranked(tried: list[Tried]) -> list[Tried]:
 
 
 def train_all(experiment: Experiment, tried: list[Tried], seeds: list[int], look: Callable[[], None]) -> None:
-    """Train each setting with each seed, and write down the losses. look: called when a network is done, one call at a time."""
+    """Train each setting with each seed, and write down the losses. Raises KeyboardInterrupt after Ctrl-C.
+
+    look: called when a network is done, one call at a time.
+    """
     dataset, rows, plan = experiment.dataset, experiment.split, experiment.model.network.plan
     n_training = len(rows.training)
     networks, arguments = [], []
@@ -78,7 +81,7 @@ def train_all(experiment: Experiment, tried: list[Tried], seeds: list[int], look
     weight = class_weights(dataset, rows.training) if experiment.settings.class_weight == BALANCED else None
     X, X_held = (experiment.model.prepare(dataset.rows, part) for part in (rows.training, rows.validation))
     held = (X_held, T[rows.validation]) if weight is None else (X_held, T[rows.validation], weight[rows.validation])
-    fit_many(
+    histories = fit_many(
         networks,
         X,
         T[rows.training],
@@ -87,6 +90,8 @@ def train_all(experiment: Experiment, tried: list[Tried], seeds: list[int], look
         validation_data=held,
         progress=False,
     )
+    if any(history.stopped == "stop" for history in histories):
+        raise KeyboardInterrupt
 
 
 class _Done:

@@ -99,7 +99,7 @@ def run_sweep(args: argparse.Namespace) -> int:
     best = best_of(tried)
     say("the best setting is trained once more, as tileprop train does it")
     ended = new_run(best, args.out, args.overwrite, lambda text: say(f"note: {text}"), True, report=args.report)
-    rows = [(one.name, seed, loss) for one in tried for seed, loss in one.losses.items()]
+    rows = [(one.name, seed, loss) for one in tried for seed, loss in sorted(one.losses.items())]
     with (ended.folder / "sweep.csv").open("wb") as file:
         write_csv(dict(zip(("setting", "seed", "validation_loss"), map(list, zip(*rows, strict=True)), strict=True)), file)
     if args.report and available("matplotlib"):

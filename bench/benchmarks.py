@@ -152,7 +152,7 @@ def _estimators(args: argparse.Namespace) -> int:
     "search",
     count_option("--epochs", 12, "epochs of each fit, at most"),
     count_option("--threads", 2, "threads or processes of each side"),
-    Option("--dtype", choices=DTYPES, default="float32", help="of the rows, and so of both sides (default: float32)"),
+    Option("--dtype", choices=DTYPES, default="float64", help="of the rows, and so of both sides (default: float64)"),
     help="a search over 40 settings beside scikit-learn's GridSearchCV: time and scores",
     description="Search 40 settings of MLPClassifier by 5-fold validation on digits, by our MLPSearchCV and by scikit-learn's "
     "GridSearchCV. Takes a minute or two. Status 1 if the two do not find the same best setting.",

@@ -1,4 +1,4 @@
-"""The command line: `tileprop train | predict | info | explain | play | warm | bench`. Each command has a file of its own."""
+"""The command line: `tileprop train | sweep | predict | info | explain | play | warm | bench`. Each has a file of its own."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from .commands.explain import add_explain_command, run_explain
 from .commands.info import add_info_command, run_info
 from .commands.play import add_play_command, run_play
 from .commands.predict import add_predict_command, run_predict
+from .commands.sweep import add_sweep_command, run_sweep
 from .commands.train import add_train_command, run_train
 from .commands.warm import add_warm_command, run_warm
 from .errors import DivergenceError, InputError, MissingExtraError
@@ -35,6 +36,7 @@ def _run_bench(args: argparse.Namespace) -> int:
 
 RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": run_train,
+    "sweep": run_sweep,
     "predict": run_predict,
     "info": run_info,
     "explain": run_explain,
@@ -141,6 +143,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
         add_train_command,
+        add_sweep_command,
         add_predict_command,
         add_info_command,
         add_explain_command,

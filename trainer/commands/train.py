@@ -121,7 +121,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     add_reading_options(parser)
     network = parser.add_argument_group("network")
     network.add_argument(
-        "--hidden", type=_widths, metavar="N,N,...", help="widths of the hidden layers, or the word none (default: 64,64)"
+        "--hidden", type=widths, metavar="N,N,...", help="widths of the hidden layers, or the word none (default: 64,64)"
     )
     network.add_argument("--activation", help=f"activation of the hidden layers: {_names(HIDDEN_ACTIVATIONS, 'silu')}")
     network.add_argument(
@@ -185,7 +185,8 @@ def _names(names: Iterable[str], default: str) -> str:
     return ", ".join(f"{name} (default)" if name == default else name for name in names)
 
 
-def _widths(text: str) -> tuple[int, ...]:
+def widths(text: str) -> tuple[int, ...]:
+    """Widths of the hidden layers, as argparse takes them."""
     if text == "none":
         return ()
     try:

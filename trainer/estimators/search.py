@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from numbers import Integral
 from typing import Any
@@ -181,7 +182,8 @@ class MLPSearchCV(BaseSearchCV):
         self : object
             The fitted search.
         """
-        with parallel_config(backend=_OneThreadEach(), n_jobs=most_threads(None)):
+        # scikit-learn sets the filters of warnings in each thread, and threads put them back in any order.
+        with warnings.catch_warnings(), parallel_config(backend=_OneThreadEach(), n_jobs=most_threads(None)):
             super().fit(X, y, **params)
         return self
 

@@ -127,7 +127,8 @@ def sweep(
 
     Notes
     -----
-    A network whose training diverged has the validation loss infinity.
+    A network whose training diverged has the validation loss infinity. After Ctrl-C the table is that of the networks as they
+    stand, and nothing is trained on all rows.
 
     Successive halving: Jamieson, K., Talwalkar, A. (2016). Non-stochastic best arm identification and hyperparameter
     optimization. AISTATS. A network that goes on keeps its optimizer's state, so it ends at the bits of a fit without halving.
@@ -168,6 +169,9 @@ def sweep(
             scores[i], kept[i] = [_score(history) for history in own], [made + history.kept_epoch for history in own]
             reached[i] = until or full[i]["epochs"]
         made = until or 0
+        if any(history.stopped == "stop" for history in histories):  # Ctrl-C
+            refit = False
+            break
         ranked = sorted({member.setting for member in members}, key=lambda i: (statistics.median(scores[i]), i))
         going_on = set(ranked[: math.ceil(len(ranked) / (halving or 1))])
         if until != rungs[-1]:

@@ -96,7 +96,7 @@ class Experiment:
         """
         settings, rows, T = self.settings, self.split, training_targets(self.dataset, self.model)
         X = {name: self._prepared(getattr(rows, name)) for name in ("training", "validation")}
-        weight = _class_weights(self.dataset, rows.training) if settings.class_weight == BALANCED else None
+        weight = class_weights(self.dataset, rows.training) if settings.class_weight == BALANCED else None
         seen = _Seen(self.model.network, History(n_samples=len(rows.training)), after_epoch)
         early = settings.make_early_stopping()
         # Early stopping first: what `after_epoch` raises must not keep it from an epoch that is in the history.
@@ -110,7 +110,7 @@ class Experiment:
             if resume:
                 seen.network, seen.history = Network.resume(given["checkpoint"], X["training"], T[rows.training], **given)
             else:
-                given |= _training_options(settings, len(rows.training))
+                given |= training_options(settings, len(rows.training))
                 seen.history = seen.network.fit(X["training"], T[rows.training], **given)
         except (KeyboardInterrupt, DivergenceError) as ended:
             if not seen.history.epochs:
@@ -151,7 +151,7 @@ class Experiment:
         return self.model.prepare(self.dataset.rows, part)
 
 
-def _training_options(settings: Settings, n_training: int) -> dict[str, Any]:
+def training_options(settings: Settings, n_training: int) -> dict[str, Any]:
     """Of `Network.fit`, those that decide about the result."""
     names = ("epochs", "weight_decay", "label_smoothing")
     made = {
@@ -163,7 +163,7 @@ def _training_options(settings: Settings, n_training: int) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in names} | made
 
 
-def _class_weights(dataset: Dataset, training: np.ndarray) -> np.ndarray:
+def class_weights(dataset: Dataset, training: np.ndarray) -> np.ndarray:
     """A weight (n) for each row, so that each class has the same among the training rows."""
     class_weight = require("sklearn.utils.class_weight", "weighting the classes")
     weight: np.ndarray = class_weight.compute_sample_weight("balanced", dataset.y, indices=training)

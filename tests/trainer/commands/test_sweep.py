@@ -1,0 +1,71 @@
+"""`tileprop sweep`: the networks of `tileprop train`, compared, and the best one in a run folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from tileprop.trainer.cli import main
+
+OPTIONS = ["--epochs", "4", "--seeds", "2"]
+
+
+def rows_of(folder):
+    with (folder / "sweep.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_best_setting_has_a_run_folder_that_predict_takes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    sweep = [
+        "sweep",
+        "plane",
+        "--hidden",
+        "4",
+        "none",
+        "--learning-rate",
+        "0.1",
+        "1e-9",
+        *OPTIONS,
+        "--out",
+        "best",
+        "--no-report",
+    ]
+    assert main(sweep) == 0
+    out = capsys.readouterr().out
+    first = next(line for line in out.splitlines() if "hidden" in line)
+    assert "learning_rate 0.1" in first
+    rows = rows_of(tmp_path / "best")
+    assert len(rows) == 8
+    record = json.loads((tmp_path / "best" / "run.json").read_text())
+    assert record["settings"]["learning_rate"] == 0.1
+    assert main(["info", "best"]) == 0
+
+
+def test_losses_are_those_of_train(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", "plane", "--hidden", "4", *OPTIONS, "--out", "best", "--no-report"]) == 0
+    with (tmp_path / "best" / "history.csv").open() as file:
+        losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
+    assert float(rows_of(tmp_path / "best")[0]["validation_loss"]) == pytest.approx(min(losses), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seeds", "0"], "seeds"),
+        (["--validation-size", "0"], "validation"),
+        (["--activation", "rellu"], "relu"),
+        (["--hidden", "4", "x"], "'x' is not a list of widths"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(tmp_path, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = main(["sweep", "plane", *options])
+    except SystemExit as error:
+        status = error.code
+    assert status == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

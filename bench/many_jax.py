@@ -40,7 +40,7 @@ class ManyTrainer:
         self.data = {device: jax.device_put((batches, held), device) for device in devices}
         self.layers = [split(theta, common.sizes) for theta in task.thetas]
         # Which networks a call trains, and where. With vmap one call for each device.
-        parts: list[Any] = np.array_split(np.arange(n), len(devices)) if self.vmapped else [[i] for i in range(n)]
+        parts: Any = np.array_split(np.arange(n), len(devices)) if self.vmapped else [[i] for i in range(n)]
         self.calls = [(list(part), devices[k % len(devices)]) for k, part in enumerate(parts)]
         fit = functools.partial(_fit, common)
         if self.vmapped:

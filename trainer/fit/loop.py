@@ -23,6 +23,8 @@ from .progress import Report
 from .resuming import Resumed
 from .validation import Validator
 
+# Most epochs of a first call, whose time is an estimate: Ctrl-C undoes an unfinished call and makes its whole epochs again.
+FIRST_EPOCHS = 100
 # Short epochs are made several in a call: between two of them, with cold caches, some 0.3 ms pass.
 WORTH_A_CALL = 0.04  # seconds
 
@@ -181,6 +183,8 @@ class Loop:
             return 1
         seconds = min(WORTH_A_CALL, self.epochs.choice.limit or WORTH_A_CALL, self.ends - time.monotonic())
         most = self.options.epochs - self.history.epochs
+        if self.history.epochs == 0:  # how long an epoch takes is not measured yet
+            most = min(most, FIRST_EPOCHS)
         if self.checkpoints:
             most = min(most, self.checkpoints.epochs_until_due())
         return min(most, max(1, int(seconds / max(self.seconds, 1e-7))))

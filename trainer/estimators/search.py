@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval
 from ..threads.number import most_threads, one_thread_each
 
 
-class _OneThreadEach(ThreadingBackend):
+class _OneThreadEach(ThreadingBackend):  # type: ignore[misc]
     """joblib's threads, each of which makes one fit at a time, alone."""
 
     def submit(self, func: Callable[[], Any], callback: Any = None) -> Any:
@@ -31,7 +31,7 @@ def _alone(func: Callable[[], Any], *args: Any) -> Any:
         return func(*args)
 
 
-class MLPSearchCV(BaseSearchCV):
+class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
     """Search for the best settings of an estimator by cross-validation.
 
     Results are those of scikit-learn's GridSearchCV or RandomizedSearchCV over the same estimator, to the same bits. All fits

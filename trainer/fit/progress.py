@@ -38,7 +38,8 @@ class Standing(NamedTuple):
     seconds_left: float
 
     @property
-    def count(self) -> str:
+    def counted(self) -> str:
+        """The unit, and how many are done."""
         return f"{self.unit} {self.done}/{self.total}"
 
 
@@ -159,7 +160,7 @@ def _lines(patience: float) -> Show:
         if now - shown < LINE_INTERVAL and here.done != here.total:
             return
         shown = now
-        print(f"{here.count}  {here.words}  {here.seconds_left:.0f} s left", file=sys.stderr, flush=True)
+        print(f"{here.counted}  {here.words}  {here.seconds_left:.0f} s left", file=sys.stderr, flush=True)
 
     return show
 
@@ -175,11 +176,11 @@ class _Bar:
         texts = [TextColumn(part, table_column=Column(no_wrap=True)) for part in ("{task.fields[count]}", "{task.description}")]
         bar = BarColumn(bar_width=width)
         self.progress = Progress(texts[0], bar, texts[1], console=console, refresh_per_second=4, expand=width is None)
-        self._task = self.progress.add_task("", total=first.total, count=first.count)
+        self._task = self.progress.add_task("", total=first.total, count=first.counted)
 
     def update(self, here: Standing) -> None:
         words = f"{here.short} {_duration(here.seconds_left)} left"
-        self.progress.update(self._task, completed=here.done, description=words, count=here.count)
+        self.progress.update(self._task, completed=here.done, description=words, count=here.counted)
 
 
 def _bar(patience: float) -> Iterator[Show]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from ..errors import InputError
 from ..fit.callbacks import EarlyStopping
 from ..fit.divergence import RAISE, STOP
 from ..fit.fitting import Prepared, check_start
+from ..fit.optimizers import OPTIMIZERS
 from ..fit.options import FitOptions
 from ..fit.validation import Rows, held_of, prepared_validation, split_seed
 from ..labels import Label, classes_in
@@ -27,6 +27,7 @@ from ..solvers import Solver
 COMMON = (
     "alpha", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "label_smoothing", "shuffle", "on_divergence",
 )  # fmt: skip
+OPTIMIZER_CLASSES = tuple(OPTIMIZERS.values())
 EACH = (*COMMON, "epochs", "batch_size", "optimizer", "schedule", "callbacks", "validation_split", "max_seconds")
 
 
@@ -47,23 +48,36 @@ class Fit(NamedTuple):
     seed: int | None
 
 
+# Rows to train on, rows to validate on, and names of classes.
+RowsFor = tuple[Rows, Rows | None, tuple[Label, ...] | None]
+
+
 class Shared:
     """The data as kernels take them, made once for all networks that take them alike."""
 
     def __init__(self, given: Given) -> None:
         self._given = given
-        self._rows: dict[Any, tuple[Rows, Rows | None, tuple[Label, ...] | None]] = {}
+        self._rows: dict[Any, RowsFor] = {}
+        self._of_plans: dict[Any, RowsFor] = {}
 
-    def rows_for(self, model: Model) -> tuple[Rows, Rows | None, tuple[Label, ...] | None]:
-        """Rows to train on, to validate on, and names of classes."""
+    def rows_for(self, model: Model) -> RowsFor:
+        """Rows to train on, to validate on, and names of classes. Networks of the same plan have the same objects."""
+        plan = model.plan
+        of_plan = plan.header.tobytes(), plan.layers.tobytes(), model.dtype, model.classes
+        if of_plan not in self._of_plans:
+            rows, held, classes = self._arrays_for(model)
+            held = held and held._replace(plan=plan_for(plan, held.T))
+            self._of_plans[of_plan] = rows._replace(plan=plan_for(plan, rows.T)), held, classes
+        return self._of_plans[of_plan]
+
+    def _arrays_for(self, model: Model) -> RowsFor:
         plan, given = model.plan, self._given
         key = (plan.sizes[0], plan.sizes[-1], plan.n_targets, plan.loss, plan.activations[-1], model.dtype, model.classes)
         if key not in self._rows:
             classes = model.classes or classes_in(given.T, plan)
             rows = Rows(*model.prepared(given.X, given.T, given.sample_weight, classes=classes))
             self._rows[key] = rows, prepared_validation(model, given.validation_data, classes), classes
-        rows, held, classes = self._rows[key]
-        return rows._replace(plan=plan_for(plan, rows.T)), held and held._replace(plan=plan_for(plan, held.T)), classes
+        return self._rows[key]
 
 
 def prepared_fits(
@@ -89,12 +103,12 @@ def prepared_fits(
         for name, value in zip(("row_subsets", "validation_subsets"), subsets, strict=True)
     )
     each_seed = [None] * n if seeds is None else _list_of("seeds", seeds, n)
-    shared = Shared(given)
+    shared, options_of = Shared(given), Options(common)
     fits: list[Fit] = []
     for i, network in enumerate(networks):
         try:
             own = {name: values[i] for name, values in lists.items()}
-            options = _options(common, own, given_settings[i])
+            options = options_of.network(network, own, given_settings[i])
             rows, held, classes = shared.rows_for(network)
             rows = rows._replace(which=_row_numbers("row_subsets", row_subsets[i], rows))
             if validation_subsets[i] is not None:
@@ -141,6 +155,25 @@ def _list_of(name: str, values: Any, n: int) -> list[Any]:
     return values
 
 
+class Options:
+    """Options of each network. What many networks have in common is checked once. common: options for all networks."""
+
+    def __init__(self, common: dict[str, Any]) -> None:
+        self._common = common
+        self._checked: dict[Any, FitOptions] = {}  # by what is the same for several networks
+
+    def network(self, network: Network, own: dict[str, Any], settings: Any) -> FitOptions:
+        """own: what is given for each network. settings: its own, which go before all others."""
+        optimizer, stopping = own["optimizer"], own["early_stopping"]
+        if settings or not isinstance(optimizer, OPTIMIZER_CLASSES) or not isinstance(stopping, EarlyStopping | None):
+            return _options(self._common, own, settings).checked_for(network)
+        key = network.plan.layers.size, id(own["schedule"])
+        if key not in self._checked:
+            self._checked[key] = _options(self._common, {**own, "early_stopping": None}, settings).checked_for(network)
+        callbacks = [] if stopping is None else [copy.deepcopy(stopping)]
+        return self._checked[key].having(optimizer=optimizer, callbacks=callbacks)
+
+
 def _options(common: dict[str, Any], own: dict[str, Any], settings: Any) -> FitOptions:
     """One network's options: its settings go before what is given for each, and that before what is given for all."""
     if not isinstance(settings, dict):
@@ -181,13 +214,13 @@ def _row_numbers(name: str, given: Any, rows: Rows) -> np.ndarray | None:
 def _fit(
     network: Network, rows: Rows, held: Rows | None, options: FitOptions, classes: tuple[Label, ...] | None, seed: Any
 ) -> Fit:
-    options = options.checked_for(network)
     check_start(network, options, held is not None)
     if options.validation_split is not None:  # made when the fit begins: the numbers of held rows take memory
         held_of(rows.n, options.validation_split)
     if seed is not None:
         seed = seed_number(seed)
-        options = replace(options, split_seed=split_seed(np.random.default_rng(seed)))
+        if options.validation_split is not None:
+            options = options.having(split_seed=split_seed(np.random.default_rng(seed)))
     return Fit(Prepared(network, rows, held, options), classes, seed)
 
 

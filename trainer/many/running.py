@@ -93,6 +93,7 @@ class _Running:
         self._fits, self._call, self._resumed = fits, call, resumed
         self._begun = time.monotonic()
         self._latest: dict[int, History] = {}  # of the fits that were begun, by their numbers
+        self._row_seconds: dict[int, float] = {}  # by plans, of which those that are the same are one object
         self._known: dict[tuple[str, int], Any] = {}  # fingerprints of data that several fits share
 
     def tasks(self, n_threads: int) -> list[list[int]]:
@@ -158,7 +159,10 @@ class _Running:
     def _expected(self, number: int) -> float:
         """Seconds that the fit takes, roughly."""
         fit = self._fits[number].prepared
-        return fit.options.epochs * step_seconds(fit.rows.plan, fit.rows.n, fit.model.dtype.itemsize)
+        key = id(fit.rows.plan)
+        if key not in self._row_seconds:
+            self._row_seconds[key] = step_seconds(fit.rows.plan, 1, fit.model.dtype.itemsize)
+        return fit.options.epochs * fit.rows.n * self._row_seconds[key]
 
     def _report(self, number: int, history: History) -> None:
         self._latest[number] = history

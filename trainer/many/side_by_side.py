@@ -35,28 +35,30 @@ def lanes(fits: Sequence[Fit], n_threads: int) -> list[list[int]]:
     """Groups of fits, by their numbers, that are trained side by side; not all fits are in one."""
     alike: dict[Any, list[int]] = {}
     for number, fit in enumerate(fits):
-        if _fits_a_lane(fit):
-            plan, X, T, _, which = fit.prepared.rows
-            options = fit.prepared.options
-            n = None if which is None else len(which)
-            data = plan.header.tobytes(), plan.layers.tobytes(), X.dtype, id(X), id(T), n
-            alike.setdefault((data, options.epochs, bool(options.shuffle)), []).append(number)
+        rows, options = fit.prepared.rows, fit.prepared.options
+        if _goes_alone(fit):
+            continue
+        # Networks of one plan have one object of it, and of the data.
+        kind = id(rows.plan), id(rows.X), None if rows.which is None else len(rows.which), options.epochs, bool(options.shuffle)
+        alike.setdefault(kind, []).append(number)
     groups: list[list[int]] = []
-    for (data, *_), numbers in alike.items():
+    for numbers in alike.values():
+        first = fits[numbers[0]].prepared
+        if not is_for_lanes(first.rows.plan):
+            continue
         # As many networks for each thread as for the next, and whole vectors of them.
-        vector = lanes_of(data[2])
+        vector = lanes_of(first.model.dtype)
         size = -(-len(numbers) // (n_threads * vector)) * vector
         groups += [numbers[i : i + size] for i in range(0, len(numbers), size)]
     return [group for group in groups if len(group) >= FEWEST]
 
 
-def _fits_a_lane(fit: Fit) -> bool:
-    """Whether nothing is to be done between a fit's steps, and its steps are those of `train_lanes`."""
+def _goes_alone(fit: Fit) -> bool:
+    """Whether something is to be done between a fit's steps, or its steps are not those of `train_lanes`."""
     _, rows, held, options = fit.prepared
     optimizer, rates = options.optimizer, options.dropout
-    return (
+    return not (
         isinstance(rows.X, np.ndarray)
-        and is_for_lanes(rows.plan)
         and isinstance(optimizer, SGD)
         and optimizer.momentum == 0.0
         and min(options.batch_size or rows.n, rows.n) == 1
@@ -82,7 +84,7 @@ def train_side_by_side(fits: Sequence[Prepared], team: Team, report: Report) -> 
     while histories[0].epochs < options.epochs and not team.stopped:
         left = options.epochs - histories[0].epochs
         count = max(1, min(left, int(WORTH_A_CALL / seconds), MOST_NUMBERS // (len(fits) * n)))
-        states = [model.generator.bit_generator.state for model in models]
+        states = [model.generator.bit_generator.state for model in models] if shuffle else []
         orders = _orders(fits, count, shuffle)
         losses = np.empty((count, len(fits)))
         started = time.perf_counter()
@@ -98,7 +100,8 @@ def train_side_by_side(fits: Sequence[Prepared], team: Team, report: Report) -> 
             history.extend(losses[:done, i], seconds / len(fits))
             if status != RUNNING:
                 history.unfinished_rows = unfinished
-                _draw_again(model.generator, states[i], n, done + (unfinished > 0) if shuffle else 0)
+                if shuffle:
+                    _draw_again(model.generator, states[i], n, done + (unfinished > 0))
             report(i, history)
     for i, history in enumerate(histories):
         history.stopped = "epochs" if history.epochs == options.epochs else "stop"

@@ -169,7 +169,7 @@ MANY_PROBLEMS = {
             n_held=256, activation="relu", compared_after=2,
         ),
         ManyProblem(
-            "tiny", 256, ((2, 2, 1),), 1, 500, 20, (*JAX, "single"), 1.5,
+            "tiny", 256, ((2, 2, 1),), 1, 500, 100, (*JAX, "single"), 1.5,
             activation="sigmoid", output_activation="sigmoid", optimizer="sgd", rates=(0.01, 1.0),
         ),
         ManyProblem(

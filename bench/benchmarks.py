@@ -150,7 +150,7 @@ def _estimators(args: argparse.Namespace) -> int:
 
 @benchmark(
     "search",
-    count_option("--epochs", 12, "epochs of each fit, at most"),
+    count_option("--epochs", 20, "epochs of each fit, at most"),
     count_option("--threads", 2, "threads or processes of each side"),
     Option("--dtype", choices=DTYPES, default="float64", help="of the rows, and so of both sides (default: float64)"),
     help="a search over 40 settings beside scikit-learn's GridSearchCV: time and scores",

@@ -18,7 +18,7 @@ FOLDS = 5
 GRID: dict[str, list[Any]] = {
     "hidden_layer_sizes": [(16,), (32,), (64,), (32, 16)],
     "alpha": [0.01, 0.0001],
-    "learning_rate_init": [0.0003, 0.001, 0.003, 0.01, 0.03],
+    "learning_rate_init": [0.0003, 0.001, 0.002, 0.003, 0.005],
 }
 BATCH_SIZE = 16
 # Between the mean accuracies of a setting. Rounding grows over epochs, and moves rows that are near a border.

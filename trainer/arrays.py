@@ -172,8 +172,6 @@ def _about_labels(shape: tuple[int, ...], plan: Plan, n_rows: int) -> str:
 
 def smoothed(T: np.ndarray, plan: Plan, amount: float) -> np.ndarray:
     """Targets (n, n_out) of log_loss of which `amount` is spread evenly over all classes (Szegedy et al. 2016)."""
-    if plan.loss != "log_loss":
-        raise InputError(f"label_smoothing needs the loss log_loss; this network's is {plan.loss}")
     softmax, n_out = plan.activations[-1] == "softmax", plan.sizes[-1]
     if softmax and T.shape[1] == 1 and n_out > 1:
         T = (np.arange(n_out) == T).astype(T.dtype)

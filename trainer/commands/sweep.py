@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -110,14 +112,17 @@ def run_sweep(args: argparse.Namespace) -> int:
     return 0
 
 
-HEADERS = ("setting", "validation loss (median)", "lowest", "highest", "seeds")
+TITLE = "Validation losses, the best setting first"
+HEADERS = ("setting", "median", "lowest", "highest", "seeds")
+# The live table is drawn no more often: it takes longer the more settings there are.
+INTERVAL = 0.25  # seconds
 
 
 def _cells(tried: list[Tried]) -> list[tuple[str, ...]]:
     from ..runs.sweeping import ranked
 
     return [
-        (one.name, *(f"{value:.5g}" for value in (one.median, min(one.losses.values()), max(one.losses.values()))),
+        (one.name, *(f"{value:.4g}" for value in (one.median, min(one.losses.values()), max(one.losses.values()))),
          str(len(one.losses)))
         for one in ranked(tried) if one.losses
     ]  # fmt: skip
@@ -126,7 +131,7 @@ def _cells(tried: list[Tried]) -> list[tuple[str, ...]]:
 def _print(tried: list[Tried]) -> None:
     from ..runs.report import print_table
 
-    print_table("Settings", _cells(tried), HEADERS)
+    print_table(TITLE, _cells(tried), HEADERS)
     sys.stdout.flush()
 
 
@@ -146,16 +151,29 @@ def _live(tried: list[Tried], n_seeds: int) -> Iterator[Callable[[], None]]:
     if not (sys.stderr.isatty() and available("rich")):
         yield line
         return
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.live import Live
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as live:
+    def table() -> Table:
+        done = sum(len(one.losses) for one in tried)
+        name, *numbers = HEADERS
+        drawn = Table(
+            name, *(Column(word, justify="right") for word in numbers), title=TITLE, title_justify="left", box=SIMPLE_HEAD
+        )
+        drawn.caption, drawn.caption_justify = f"{done} of {len(tried) * n_seeds} networks are done", "left"
+        for cells in _cells(tried):
+            drawn.add_row(*cells)
+        return drawn
+
+    with Live(table(), console=Console(stderr=True), transient=True, auto_refresh=False) as live:
+        shown = -math.inf
 
         def look() -> None:
-            table = Table(*HEADERS)
-            for cells in _cells(tried):
-                table.add_row(*cells)
-            live.update(table, refresh=True)
+            nonlocal shown
+            if time.monotonic() - shown >= INTERVAL:
+                shown = time.monotonic()
+                live.update(table(), refresh=True)
 
         yield look

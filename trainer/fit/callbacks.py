@@ -19,6 +19,10 @@ from ..model import Model
 from ..other_names import with_suggestions
 from .history import History
 
+NOTHING_TO_LOOK_AT = (
+    "EarlyStopping has nothing to look at; give fit validation_data or validation_split, or EarlyStopping a score"
+)
+
 
 @dataclass
 class RunningFit:
@@ -186,9 +190,7 @@ class EarlyStopping:
         elif running.history.val_loss:
             score = -running.history.val_loss[-1]
         else:
-            raise InputError(
-                "EarlyStopping has nothing to look at; give fit validation_data or validation_split, or EarlyStopping a score"
-            )
+            raise InputError(NOTHING_TO_LOOK_AT)
         self.scores.append(score)
         self._waited = 0 if score > self._best + self.tol else self._waited + 1
         if score > self._best:

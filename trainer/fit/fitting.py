@@ -16,7 +16,7 @@ from ..solvers import Log, Problem, Solver, solve
 from ..sparse_inputs import SparseInputs
 from ..threads.number import choose_threads, step_seconds
 from ..threads.team import Team
-from .callbacks import RunningFit
+from .callbacks import NOTHING_TO_LOOK_AT, EarlyStopping, RunningFit
 from .checkpoints import Checkpoints
 from .choice import ThreadChoice, seconds_of_a_cut
 from .epochs import Epochs
@@ -81,6 +81,10 @@ def check_start(model: Model, options: FitOptions, validation_data: bool) -> Non
         raise InputError("the network's parameters are not finite; make a new network, or give it finite ones")
     if options.validation_split is not None and validation_data:
         raise InputError("both validation_split and validation_data are given; give one of them")
+    if options.validation_split is None and not validation_data:
+        for callback in options.callbacks:
+            if type(callback) is EarlyStopping and callback.score is None:
+                raise InputError(NOTHING_TO_LOOK_AT)
 
 
 def with_split(fit: Prepared) -> Prepared:

@@ -110,6 +110,8 @@ class FitOptions:
                     f"frozen_layers holds {layer!r}; it must hold numbers of layers, and this network's are 0 to "
                     f"{model.plan.n_layers - 1}"
                 )
+        if self.label_smoothing and model.plan.loss != "log_loss":
+            raise InputError(f"label_smoothing needs the loss log_loss; this network's is {model.plan.loss}")
         rates = _rates(self.dropout, model.plan.n_layers - 1)
         optimizer = SGD() if self.optimizer is None else self.optimizer
         _check_optimizer(model, optimizer)

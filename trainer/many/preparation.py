@@ -116,7 +116,7 @@ def prepared_fits(
             fits.append(_fit(network, rows, held, options, classes, each_seed[i]))
         except (InputError, TypeError, ValueError) as error:
             raise (TypeError if isinstance(error, TypeError) else InputError)(f"network {i}: {error}") from error
-    _check_states(fits)
+    _check_shared(fits)
     return fits
 
 
@@ -141,9 +141,9 @@ def _plural(name: str) -> str:
 
 def _for_each(name: str, value: Any, n: int) -> list[Any]:
     """One for each network, of a list or of one for all."""
-    if isinstance(value, str) or not isinstance(value, Sequence) or hasattr(value, "_fields"):
+    if not isinstance(value, Sequence | np.ndarray | Iterator) or isinstance(value, str) or hasattr(value, "_fields"):
         return [value] * n
-    return _list_of(name, value, n)
+    return _list_of(name, list(value), n)
 
 
 def _list_of(name: str, values: Any, n: int) -> list[Any]:
@@ -167,7 +167,7 @@ class Options:
         optimizer, stopping = own["optimizer"], own["early_stopping"]
         if settings or not isinstance(optimizer, OPTIMIZER_CLASSES) or not isinstance(stopping, EarlyStopping | None):
             return _options(self._common, own, settings).checked_for(network)
-        key = network.plan.layers.size, id(own["schedule"])
+        key = network.plan.layers.size, network.plan.loss, id(own["schedule"])
         if key not in self._checked:
             self._checked[key] = _options(self._common, {**own, "early_stopping": None}, settings).checked_for(network)
         callbacks = [] if stopping is None else [copy.deepcopy(stopping)]
@@ -198,8 +198,13 @@ def _row_numbers(name: str, given: Any, rows: Rows) -> np.ndarray | None:
     """Numbers of rows, as kernels take them; a mask of rows becomes the numbers of those that it holds."""
     if given is None:
         return None
-    numbers = np.asarray(given)
-    if numbers.dtype == bool and numbers.shape == (len(rows.X),):
+    try:
+        numbers = np.asarray(given)
+    except ValueError:  # lists of different lengths
+        raise InputError(f"its {name} are {given!r}; they must be numbers of rows, at least one") from None
+    if numbers.dtype == bool and numbers.ndim == 1:
+        if len(numbers) != len(rows.X):
+            raise InputError(f"its {name} are a mask of {len(numbers)} rows; X has {len(rows.X)}")
         numbers = np.flatnonzero(numbers)
     if numbers.ndim != 1 or not numbers.size or numbers.dtype.kind not in "iu":
         raise InputError(f"its {name} are {given!r}; they must be numbers of rows, at least one")
@@ -224,10 +229,19 @@ def _fit(
     return Fit(Prepared(network, rows, held, options), classes, seed)
 
 
-def _check_states(fits: list[Fit]) -> None:
-    """Raise InputError where two networks have the same state of an optimizer."""
+def _check_shared(fits: list[Fit]) -> None:
+    """Raise InputError where two networks have the same object, which the fit of each would change."""
     owners: dict[int, int] = {}
     for i, fit in enumerate(fits):
-        state = fit.prepared.options.optimizer
-        if isinstance(state, State) and owners.setdefault(id(state), i) != i:
-            raise InputError(f"network {i}: its optimizer is the state that network {owners[id(state)]} has; give each its own")
+        options, generator = fit.prepared.options, fit.prepared.model.generator
+        own: list[tuple[Any, str]] = [
+            (one, "its callbacks hold the EarlyStopping of network {}; give early_stopping, which is copied for each")
+            for one in options.callbacks if isinstance(one, EarlyStopping)
+        ]  # fmt: skip
+        if isinstance(options.optimizer, State):
+            own.append((options.optimizer, "its optimizer is the state that network {} has; give each its own"))
+        if fit.seed is None and (options.shuffle is True or options.validation_split is not None or np.any(options.dropout)):
+            own.append((generator, "its random generator is that of network {}; give seeds, or each network its own"))
+        for one, message in own:
+            if owners.setdefault(id(one), i) != i:
+                raise InputError(f"network {i}: {message.format(owners[id(one)])}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import time
@@ -18,11 +19,13 @@ from ...kernels.validation import positive_integer
 from ..bounds import check_within
 from ..errors import InputError
 from ..extras import require
+from ..fit.checkpoints import previous
 from ..fit.fingerprints import fingerprints
 from ..fit.fitting import Prepared, data_of, trained, with_split
 from ..fit.history import History
 from ..fit.progress import Standing, shown
 from ..fit.resuming import Resumed, read_checkpoint
+from ..fit.validation import split_seed
 from ..network import Network
 from ..threads.number import step_seconds
 from ..threads.team import Team
@@ -76,12 +79,13 @@ class Call(NamedTuple):
         folder = Path(self.checkpoint)
         if folder.exists() and not folder.is_dir():
             raise InputError(f"checkpoint is {str(folder)!r}, a file; give the name of a folder")
-        there = [i for i in range(len(fits)) if any(folder.glob(f"{_file(i)}*"))]
+        places = [folder / _file(i) for i in range(len(fits))]
+        there = [i for i, place in enumerate(places) if place.exists() or previous(place).exists()]
         if there and not self.resume:
             raise InputError(f"checkpoint is {str(folder)!r}, which holds checkpoints; give resume=True, or another folder")
         if self.resume and not there:
             raise InputError(f"there are no checkpoints in {str(folder)!r}; give resume=False to begin")
-        found = {i: _read(folder / _file(i), fits[i].prepared, i) for i in there}
+        found = {i: _read(places[i], fits[i].prepared, i) for i in there}
         folder.mkdir(parents=True, exist_ok=True)
         return found
 
@@ -181,9 +185,10 @@ class _Running:
 
 def _best(latest: dict[int, History], narrow: bool) -> str:
     """The lowest loss so far, and whose it is."""
-    lowest = {i: min(history.val_loss or history.loss) for i, history in latest.items() if history.loss}
+    lowest = {i: np.fmin.reduce(history.val_loss or history.loss) for i, history in latest.items() if history.loss}
+    lowest = {i: loss for i, loss in lowest.items() if not np.isnan(loss)}
     if not lowest:
-        return "none is done yet"
+        return "no loss yet"
     best = min(lowest, key=lambda i: lowest[i])
     name = "val_loss" if latest[best].val_loss else "loss"
     return f"best {lowest[best]:.4g}" if narrow else f"best {name} {lowest[best]:.6g} (network {best})"
@@ -201,6 +206,14 @@ def _read(path: Path, fit: Prepared, number: int) -> Resumed:
         if theirs.get(name) != value:
             raise InputError(f"network {number}: its {name} is {value}; that of the fit in {path} is {theirs.get(name)}")
     resumed.model = fit.model
+    try:
+        options = fit.options
+        resumed.optimizer(options.optimizer)
+        if options.validation_split is not None and options.split_seed is None:
+            options = options.having(split_seed=split_seed(copy.deepcopy(fit.model.generator)))
+        resumed.check(options, {})  # the data are compared when the fit begins
+    except InputError as error:
+        raise InputError(f"network {number}: {error}") from error
     return resumed
 
 

@@ -18,7 +18,7 @@ Task = Callable[[Team], None]
 
 
 class Workers:
-    """Does the tasks, in this order, by several threads.
+    """Does the tasks, in this order, by several threads, none of which is at work when `run` ends.
 
     errors: of the tasks that have failed, by their numbers. interrupted: whether Ctrl-C has ended the work. out_of_time:
     whether its time was up.
@@ -37,20 +37,36 @@ class Workers:
         threads: list[threading.Thread] = []
         try:
             with signals:
-                for _ in range(min(self._n_threads, len(self._waiting))):
-                    threads.append(threading.Thread(target=self._serve, name="tileprop", daemon=True))
-                    threads[-1].start()
-                for thread in threads:
-                    while thread.is_alive() and not signals.impatient:
-                        thread.join(min(PATIENCE, max(0.0, ends - time.monotonic())) or PATIENCE)
-                        look()
-                        if time.monotonic() >= ends and not self._stopped:
-                            self.out_of_time = True
-                            self._stop()
+                try:
+                    self._start(threads)
+                    for thread in threads:
+                        while thread.is_alive() and not signals.impatient:
+                            thread.join(PATIENCE if self._stopped else min(PATIENCE, max(0.0, ends - time.monotonic())))
+                            look()
+                            if time.monotonic() >= ends and not self._stopped:
+                                self.out_of_time = True
+                                self._stop()
+                except BaseException:  # no thread trains on behind the caller's back
+                    self._stop()
+                    for thread in threads:
+                        while thread.is_alive() and not signals.impatient:
+                            thread.join(PATIENCE)
+                    raise
         except KeyboardInterrupt as first:
             if signals.impatient:
                 raise SecondInterrupt from first
             self.interrupted, self.out_of_time = True, False
+
+    def _start(self, threads: list[threading.Thread]) -> None:
+        """Start the threads, or those that the system lets start. Without any, the tasks are done here."""
+        try:
+            for _ in range(min(self._n_threads, len(self._waiting))):
+                thread = threading.Thread(target=self._serve, name="tileprop", daemon=True)
+                thread.start()
+                threads.append(thread)
+        except RuntimeError:  # by the limits of the system, or because the interpreter ends
+            if not threads:
+                self._serve()
 
     def _stop(self) -> None:
         """Begin no further task, and end those under way after a step."""

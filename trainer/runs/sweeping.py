@@ -36,12 +36,20 @@ def grid(given: dict[str, Any], choices: dict[str, list[Any]]) -> list[Tried]:
     tried = []
     for values in itertools.product(*choices.values()):
         own = dict(zip(choices, values, strict=True))
+        if own.get("hidden") == () and not _is_for_no_hidden_layers(own, choices):
+            continue
         name = "  ".join(f"{key} {_word(value)}" for key, value in own.items() if len(choices[key]) > 1)
         tried.append(Tried(name or "the only setting", Settings(**given, **own), {}))
     for one in tried:
         if one.settings.validation_size == 0:
             raise InputError("validation_size is 0, but settings are compared on validation rows; give a larger share")
     return tried
+
+
+def _is_for_no_hidden_layers(own: dict[str, Any], choices: dict[str, list[Any]]) -> bool:
+    """Whether the setting is the one to try of those that differ only in what hidden layers have."""
+    no_dropout = 0.0 if 0.0 in choices.get("dropout", ()) else own.get("dropout")
+    return own.get("dropout") == no_dropout and own.get("activation") == next(iter(choices.get("activation", ())), None)
 
 
 def _word(value: Any) -> str:

@@ -185,3 +185,29 @@ def test_fits_go_on_from_checkpoints_to_the_same_bits(tmp_path):
     )  # fmt: skip
     assert [network.theta.tobytes() for network in networks] != expected
     assert call(hundred(seed=500)[:4], checkpoint=folder, resume=True) == expected
+
+
+def test_settings_that_a_checkpoint_does_not_have_are_refused_before_any_fit(tmp_path):
+    pytest.importorskip("safetensors")
+    given = {"seeds": range(3), "validation_split": 0.2, "checkpoint": tmp_path / "fits", "progress": False}
+    fit_many(hundred()[:3], X, T, epochs=2, **given)
+    networks = hundred()[:3]
+    before = [network.theta.tobytes() for network in networks]
+    for other, message in (({"epochs": 3}, "epochs is 3"), ({"optimizers": Adam()}, "optimizer is Adam")):
+        with pytest.raises(ValueError, match=f"network 0: {message}"):
+            fit_many(networks, X, T, resume=True, **{"epochs": 2, **given, **other})
+    assert [network.theta.tobytes() for network in networks] == before
+
+
+@pytest.mark.parametrize("seeds", [None, range(3)])
+def test_fits_that_were_done_are_returned_and_the_missing_ones_made(tmp_path, seeds):
+    """A file that a kill has left half-written counts as none."""
+    pytest.importorskip("safetensors")
+    given = {"epochs": 2, "seeds": seeds, "validation_split": 0.2, "checkpoint": tmp_path / "fits", "progress": False}
+    whole = hundred()[:3]
+    expected = fit_many(whole, X, T, **given)
+    (tmp_path / "fits" / "00001.safetensors").rename(tmp_path / "fits" / "00001.safetensors.half")
+    networks = hundred()[:3]
+    histories = fit_many(networks, X, T, resume=True, **given)
+    assert [network.theta.tobytes() for network in networks] == [network.theta.tobytes() for network in whole]
+    assert [history.val_loss for history in histories] == [history.val_loss for history in expected]

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
-from tileprop import SGD, LevenbergMarquardt, Network, fit_many
+from tileprop import SGD, EarlyStopping, LevenbergMarquardt, Network, fit_many
 
 X = np.random.default_rng(0).normal(size=(12, 2))
 T = X[:, :1]
 ONE = Network([2, 1], random_state=0)
+STOPPING = EarlyStopping()
+GENERATOR = np.random.default_rng(0)
+SAME_GENERATOR = [Network([2, 1], random_state=GENERATOR) for _ in range(2)]
 STATE = SGD(0.1).state(ONE.plan, ONE.dtype)
 
 
@@ -45,6 +48,15 @@ STATE = SGD(0.1).state(ONE.plan, ONE.dtype)
         ({"checkpoint_every": 2}, "checkpoint_every is given without checkpoint"),
         ({"max_seconds": 0.0}, "max_seconds"),
         ({"n_threads": 0}, "n_threads"),
+        ({"early_stopping": EarlyStopping()}, "network 0: EarlyStopping has nothing to look at"),
+        (
+            {"settings": [{"callbacks": [STOPPING]}] * 2, "validation_split": 0.2},
+            "network 1: its callbacks hold the EarlyStopping of network 0",
+        ),
+        ({"networks": SAME_GENERATOR}, "network 1: its random generator is that of network 0; give seeds"),
+        ({"row_subsets": [None, np.ones(11, bool)]}, "network 1: its row_subsets are a mask of 11 rows; X has 12"),
+        ({"row_subsets": [[[1], [2, 3]], None]}, "network 0: its row_subsets are .*numbers of rows"),
+        ({"label_smoothing": 0.1}, "network 0: label_smoothing needs the loss log_loss"),
     ],
     ids=str,
 )
@@ -69,3 +81,21 @@ def test_a_mask_stands_for_the_rows_that_it_holds():
     mask = np.arange(12) % 3 == 0
     fit_many(networks, X, T, row_subsets=[mask, np.flatnonzero(mask)], seeds=[1, 1])
     assert networks[0].theta.tobytes() == networks[1].theta.tobytes()
+
+
+def test_what_each_network_needs_is_checked_for_networks_of_one_size_with_other_losses():
+    T = np.eye(2)[(X[:, 0] > 0).astype(int)]
+    networks = [Network([2, 2], output_activation="softmax", loss="log_loss"), Network([2, 2])]
+    with pytest.raises(ValueError, match="network 1: label_smoothing needs the loss log_loss"):
+        fit_many(networks, X, T, label_smoothing=0.1)
+
+
+def test_networks_may_share_a_generator_from_which_no_fit_draws():
+    fit_many(SAME_GENERATOR, X, T, shuffle=False)
+    fit_many(SAME_GENERATOR, X, T, seeds=[0, 1])
+
+
+def test_optimizers_may_come_from_a_generator():
+    networks = [Network([2, 1], random_state=0) for _ in range(2)]
+    fit_many(networks, X, T, optimizers=(SGD(rate) for rate in (0.1, 0.0)))
+    assert networks[1].theta.tobytes() == Network([2, 1], random_state=0).theta.tobytes() != networks[0].theta.tobytes()

@@ -1,13 +1,21 @@
-"""Calls of `fit_many` in processes of their own: Ctrl-C, a kill, and memory."""
+"""Calls of `fit_many`: what their progress says; and, in processes of their own, Ctrl-C, a kill, and memory."""
 
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from numba.core import config
+from tileprop import SGD, EarlyStopping, Network, fit_many
+from tileprop.trainer import History
+from tileprop.trainer.fit.progress import Standing
+from tileprop.trainer.many import running
+from tileprop.trainer.many.preparation import Given, prepared_fits
 
 pytestmark = [
     pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code, in processes of their own"),
@@ -101,3 +109,75 @@ print(resident("VmHWM") - before - states)
 def test_five_hundred_networks_need_little_beyond_the_table(rows):
     done = subprocess.run([sys.executable, "-c", MEMORY, rows], capture_output=True, text=True, check=True)
     assert float(done.stdout) < LIMIT
+
+
+X = np.random.default_rng(0).normal(size=(30, 2))
+LINE = r"network (\d)/3  (best (\w+) (\S+) \(network (\d)\)|no loss yet)  (\S+) s left"
+
+
+def three():
+    return [Network([2, 4, 1], "tanh", "identity", random_state=seed) for seed in range(3)]
+
+
+@pytest.mark.parametrize("split", [None, 0.2])
+def test_the_last_line_names_the_lowest_loss_of_all(capsys, split):
+    optimizers = [SGD(0.001), SGD(0.1), SGD(0.01)]
+    histories = fit_many(
+        three(), X, X[:, :1], epochs=3, optimizers=optimizers, validation_split=split, seeds=range(3), progress=True
+    )
+    captured = capsys.readouterr()
+    found = re.fullmatch(LINE, captured.err.splitlines()[-1])
+    lowest = [min(history.val_loss if split else history.loss) for history in histories]
+    assert captured.out == ""
+    assert found[1] == "3"
+    assert found[3] == ("val_loss" if split else "loss")
+    assert float(found[4]) == pytest.approx(min(lowest), rel=1e-5)
+    assert int(found[5]) == lowest.index(min(lowest))
+    assert found[6] == "0"
+
+
+def test_nothing_is_shown_unasked_without_a_terminal(capsys):
+    for progress in (None, False):
+        fit_many(three(), X, X[:, :1], progress=progress)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def call(monkeypatch):
+    """Two fits of ten epochs and one of twenty, of networks alike: 40 epochs, 8 s after the call began."""
+    common = {"epochs": 10, "batch_size": None, "validation_split": 0.2}
+    each = {"optimizer": None, "schedule": None, "early_stopping": EarlyStopping(2)}
+    settings = [{}, {}, {"epochs": 20}]
+    fits = prepared_fits(three(), Given(X, X[:, :1], None, None), common, each, settings, (None, None), None)
+    made = running._Running(fits, running.Call(None, 2, None, None, False, None), {})
+    now = made._begun + 8.0
+    monkeypatch.setattr(running.time, "monotonic", lambda: now)
+    return made
+
+
+def losses(epochs, *, stopped="", val_loss=1.0):
+    return History(24, [0.5] * epochs, val_loss=[val_loss] * epochs, seconds=[0.1] * epochs, stopped=stopped)
+
+
+def test_before_the_first_epoch_nothing_is_known(call):
+    assert call.standing(False) == Standing("network", 0, 3, "no loss yet", "no loss yet", math.inf)
+
+
+def test_time_left_follows_from_the_share_that_is_made(call):
+    call._report(0, losses(10, stopped="epochs"))
+    call._report(1, losses(6, val_loss=0.25))
+    here = call.standing(False)
+    assert (here.done, here.total, here.words) == (1, 3, "best val_loss 0.25 (network 1)")
+    assert here.seconds_left == pytest.approx(8.0 * 24 / 16)  # 16 of 40 epochs are made
+    assert call.standing(True).words == "best 0.25"
+
+
+def test_a_fit_that_stopped_early_counts_as_made(call):
+    call._report(2, losses(4, stopped="callback"))
+    assert call.standing(False).seconds_left == pytest.approx(8.0)  # 20 of 40
+
+
+def test_losses_that_are_no_numbers_are_not_the_lowest(call):
+    call._report(0, losses(2, val_loss=math.nan))
+    call._report(1, losses(2, val_loss=3.0))
+    assert call.standing(False).words == "best val_loss 3 (network 1)"

@@ -1,4 +1,4 @@
-"""TrainedModel: a network with what belongs to it, so that raw rows go in, and class names or original units come out."""
+"""TrainedModel: a network or an ensemble, so that raw rows go in, and class names or original units come out."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from ..tables.recipe import Recipe
 
 # The name under which a table's recipe lies in a model's file.
 RECIPE = "recipe"
+# And that of the parameters of an ensemble's members after the first.
+MEMBERS = "members"
 # Errors that are kept for intervals: beyond this, evenly spaced ones of the sorted ones.
 MOST_ERRORS = 1999
 
@@ -33,7 +35,8 @@ class TrainedModel:
 
     recipe: of a table, or of an array. class_names: one for each output; for several labels two for each, of 0 and of 1; empty
     for regression. target_names: one for each column of targets. errors: of regression, target minus prediction on rows that
-    were not trained on, sorted, (n_targets, n), for `interval`.
+    were not trained on, sorted, (n_targets, n), for `interval`. others: of an ensemble, the networks besides `network`, of the
+    same plan. An ensemble's outputs are the means of its members' outputs.
     """
 
     network: Network
@@ -43,6 +46,12 @@ class TrainedModel:
     class_names: tuple[str, ...] = ()
     target_scaling: Scaling | None = None
     errors: np.ndarray | None = None
+    others: tuple[Network, ...] = ()
+
+    @property
+    def members(self) -> tuple[Network, ...]:
+        """The networks of the ensemble; a single one where it is none."""
+        return (self.network, *self.others)
 
     @property
     def takes_table(self) -> bool:
@@ -122,8 +131,25 @@ class TrainedModel:
         return replace(self, errors=np.ascontiguousarray(errors, np.float64))
 
     def outputs(self, rows: Any) -> np.ndarray:
-        """The network's outputs (n, n_out) for raw rows. Raises InputError where they are not finite."""
-        return self.checked_outputs(self.network.predict(self.prepare(rows)))
+        """The outputs (n, n_out) for raw rows. Raises InputError where they are not finite."""
+        return self.checked_outputs(self.members_outputs(self.prepare(rows)).mean(axis=0))
+
+    def members_outputs(self, X: np.ndarray) -> np.ndarray:
+        """The outputs (n_members, n, n_out) of each member for prepared rows; for an ensemble's classes their probabilities."""
+        Y = np.stack([member.predict(X) for member in self.members])
+        if self.others and self.task == CLASSIFICATION and self.network.plan.activations[-1] != "softmax":
+            Y /= np.maximum(Y.sum(axis=2, keepdims=True), np.finfo(Y.dtype).tiny)
+        return Y
+
+    def spread(self, members: np.ndarray) -> np.ndarray:
+        """Standard deviation over the members, (n, n_targets), for their outputs (n_members, n, n_out).
+
+        It is that of the targets in their own unit, of each label's probability, or of the probability of the predicted class.
+        """
+        Y = members.std(axis=0, dtype=np.float64)
+        if self.task == CLASSIFICATION:
+            return np.take_along_axis(Y, members.mean(axis=0).argmax(axis=1)[:, None], axis=1)
+        return Y if self.target_scaling is None else Y * self.target_scaling.scale
 
     def checked_outputs(self, Y: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Outputs Y (n, n_out) themselves. rows: their numbers, for errors. Raises InputError where they are not finite."""
@@ -177,6 +203,8 @@ class TrainedModel:
             arrays |= {"target_scaling.mean": self.target_scaling.mean, "target_scaling.scale": self.target_scaling.scale}
         if self.errors is not None:
             arrays["errors"] = self.errors
+        if self.others:
+            arrays[MEMBERS] = np.stack([member.theta for member in self.others])
         return arrays, notes
 
     @classmethod
@@ -199,7 +227,8 @@ class TrainedModel:
         n_classes = {CLASSIFICATION: n_out, MULTILABEL: 2 * n_out, REGRESSION: 0}[task]
         classes = _names(path, notes, "class_names", n_classes, different=task == CLASSIFICATION)
         target_scaling = _scaling(path, arrays, "target_scaling", n_out) if task == REGRESSION else None
-        return cls(network, recipe, task, targets, classes, target_scaling, _errors(path, arrays, len(targets)))
+        errors, others = _errors(path, arrays, len(targets)), _others(path, arrays, network)
+        return cls(network, recipe, task, targets, classes, target_scaling, errors, others)
 
 
 def _recipe(path: str | PathLike[str], arrays: dict[str, np.ndarray], notes: dict[str, Any], n_in: int) -> Recipe | ArrayRecipe:
@@ -222,6 +251,17 @@ def _errors(path: str | PathLike[str], arrays: dict[str, np.ndarray], n_targets:
     if errors.dtype != np.float64 or errors.ndim != 2 or len(errors) != n_targets or (np.diff(errors, axis=1) < 0).any():
         raise ModelFormatError(f"{path}: errors are not {n_targets} sorted rows of float64 numbers")
     return errors
+
+
+def _others(path: str | PathLike[str], arrays: dict[str, np.ndarray], network: Network) -> tuple[Network, ...]:
+    if MEMBERS not in arrays:
+        return ()
+    thetas = arrays[MEMBERS]
+    if thetas.ndim != 2 or not len(thetas) or thetas.shape[1] != network.plan.n_parameters or thetas.dtype != network.dtype:
+        raise ModelFormatError(
+            f"{path}: {MEMBERS} are not rows of {network.plan.n_parameters} {network.dtype} parameters, one for each network"
+        )
+    return tuple(Network(**network.plan.arguments, dtype=network.dtype, initial=theta) for theta in thetas)
 
 
 def _names(path: str | PathLike[str], notes: dict[str, Any], key: str, count: int, different: bool = True) -> tuple[str, ...]:

@@ -318,7 +318,7 @@ def _show(ended: Ended) -> int:
         ("data", f"{dataset.name}: {', '.join(shape)}"),
         ("network", ", ".join(network)),
         (f"parameters{each}", f"{plan.n_parameters:,}"),
-        *([("ensemble", ensemble_in_words(settings))] if settings.ensemble > 1 else []),
+        *([("ensemble", ensemble_in_words(settings, len(outcome.model.members)))] if settings.ensemble > 1 else []),
         ("training", f"{epochs}, batches of {batch}, {settings.optimizer} at rate {rate:g}"),
         (f"seconds{each}", seconds_in_words(outcome.history)),
         (f"samples/s{each}", f"{outcome.samples_per_second:,.0f} (median epoch)"),

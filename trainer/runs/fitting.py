@@ -71,7 +71,10 @@ def fit_network(network: Network, work: Work) -> Fitted:
 
 
 def fit_members(network: Network, work: Work) -> Fitted:
-    """Train the members of an ensemble, of which `network` is the first. Errors are as in `fit_network`."""
+    """Train the members of an ensemble, of which `network` is the first. Errors are as in `fit_network`.
+
+    Where the time ends before every member has ended an epoch, the others alone make the ensemble so far.
+    """
     settings, plan = work.settings, network.plan
     seeds = range(settings.seed + 1, settings.seed + settings.ensemble)
     others = [Network(**plan.arguments, dtype=network.dtype, random_state=seed) for seed in seeds]
@@ -94,7 +97,9 @@ def fit_members(network: Network, work: Work) -> Fitted:
         raise error
     finished = all(one.stopped in DONE for one in histories)
     stopped_early = finished and any(one.stopped == "callback" for one in histories)
-    return Fitted(networks, history, tuple(one.kept_epoch for one in histories), finished, stopped_early, error)
+    begun = [i for i, one in enumerate(histories) if one.epochs] or range(len(networks))
+    kept_epochs = tuple(histories[i].kept_epoch for i in begun)
+    return Fitted(tuple(networks[i] for i in begun), history, kept_epochs, finished, stopped_early, error)
 
 
 def _error(histories: Sequence[History], settings: Settings) -> KeyboardInterrupt | DivergenceError | None:
@@ -143,8 +148,10 @@ def epochs_in_words(kept: Sequence[int]) -> str:
     return f"epoch {most}" if least == most else f"epochs {least} to {most}"
 
 
-def ensemble_in_words(settings: Settings) -> str:
-    """How many networks there are, with which seeds."""
+def ensemble_in_words(settings: Settings, n_members: int) -> str:
+    """How many networks there are, with which seeds. n_members: how many have been trained so far."""
+    if n_members < settings.ensemble:
+        return f"{n_members} of {settings.ensemble} networks have been trained so far; their mean is predicted"
     last = settings.seed + settings.ensemble - 1
     return f"{settings.ensemble} networks, seeds {settings.seed} to {last}; their mean is predicted"
 

@@ -108,7 +108,11 @@ def _facts(outcome: Outcome) -> tuple[tuple[str, str], ...]:
     return (
         ("rows", rows),
         ("network", f"{'-'.join(map(str, plan.sizes))}, {plan.activations[0]}, {plan.n_parameters:,} parameters"),
-        *([("ensemble", ensemble_in_words(outcome.settings))] if outcome.settings.ensemble > 1 else []),
+        *(
+            [("ensemble", ensemble_in_words(outcome.settings, len(outcome.model.members)))]
+            if outcome.settings.ensemble > 1
+            else []
+        ),
         ("training", f"{history.epochs} epochs{kept}"),
         ("seconds of each" if outcome.settings.ensemble > 1 else "seconds", seconds_in_words(history)),
     )

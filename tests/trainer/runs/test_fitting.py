@@ -137,6 +137,17 @@ def test_stopped_before_any_fit_has_begun_it_begins_anew(here, train, monkeypatc
     assert (here / "late/model.safetensors").read_bytes() == (here / "whole/model.safetensors").read_bytes()
 
 
+def test_a_member_that_was_not_begun_is_not_in_the_mean(monkeypatch):
+    fit_many = fitting.fit_many
+
+    def two_begun(networks, X, T, *, settings, **options):
+        return [*fit_many(networks[:2], X, T, settings=settings[:2], **options), History(len(X), stopped="max_seconds")]
+
+    monkeypatch.setattr(fitting, "fit_many", two_begun)
+    outcome = prepare(SMALL).train()
+    assert (len(outcome.model.members), len(outcome.kept_epochs), outcome.finished) == (2, 2, False)
+
+
 def test_a_member_that_diverges_ends_the_run(train, here):
     settings = dataclasses.replace(SMALL, source="wave", optimizer="sgd", learning_rate=1e30)
     with pytest.warns(RuntimeWarning), pytest.raises(DivergenceError, match="seeds diverged: 0, 1, 2"):

@@ -20,11 +20,8 @@ from ..network import Network
 from ..scaling import Scaling
 from ..tables.reading import as_table
 from ..tables.recipe import Recipe
+from .model_parts import MEMBERS, RECIPE, errors_of, names_of, others_of, recipe_of, scaling_of
 
-# The name under which a table's recipe lies in a model's file.
-RECIPE = "recipe"
-# And that of the parameters of an ensemble's members after the first.
-MEMBERS = "members"
 # Errors that are kept for intervals: beyond this, evenly spaced ones of the sorted ones.
 MOST_ERRORS = 1999
 
@@ -222,66 +219,10 @@ class TrainedModel:
         task, n_in, n_out = notes["task"], network.plan.sizes[0], network.plan.sizes[-1]
         if task not in TASKS:
             raise ModelFormatError(f"{path}: task is {reprlib.repr(task)}; it must be one of {', '.join(TASKS)}")
-        recipe = _recipe(path, arrays, notes, n_in)
-        targets = _names(path, notes, "target_names", 1 if task == CLASSIFICATION else n_out)
+        recipe = recipe_of(path, arrays, notes, n_in)
+        targets = names_of(path, notes, "target_names", 1 if task == CLASSIFICATION else n_out)
         n_classes = {CLASSIFICATION: n_out, MULTILABEL: 2 * n_out, REGRESSION: 0}[task]
-        classes = _names(path, notes, "class_names", n_classes, different=task == CLASSIFICATION)
-        target_scaling = _scaling(path, arrays, "target_scaling", n_out) if task == REGRESSION else None
-        errors, others = _errors(path, arrays, len(targets)), _others(path, arrays, network)
+        classes = names_of(path, notes, "class_names", n_classes, different=task == CLASSIFICATION)
+        target_scaling = scaling_of(path, arrays, "target_scaling", n_out) if task == REGRESSION else None
+        errors, others = errors_of(path, arrays, len(targets)), others_of(path, arrays, network)
         return cls(network, recipe, task, targets, classes, target_scaling, errors, others)
-
-
-def _recipe(path: str | PathLike[str], arrays: dict[str, np.ndarray], notes: dict[str, Any], n_in: int) -> Recipe | ArrayRecipe:
-    if RECIPE in arrays:
-        text = arrays[RECIPE]
-        if text.dtype != np.uint8 or text.ndim != 1:
-            raise ModelFormatError(f"{path}: {RECIPE} is not text")
-        recipe = Recipe.from_json(text.tobytes(), f"{path}: {RECIPE}")
-        if len(recipe.feature_names) != n_in:
-            raise ModelFormatError(f"{path}: {RECIPE} has {len(recipe.feature_names)} inputs; the network takes {n_in}")
-        return recipe
-    names = _names(path, notes, "feature_names", n_in) if "feature_names" in notes else tuple(feature_names(n_in))
-    return ArrayRecipe(_scaling(path, arrays, "scaling", n_in), names)
-
-
-def _errors(path: str | PathLike[str], arrays: dict[str, np.ndarray], n_targets: int) -> np.ndarray | None:
-    errors = arrays.get("errors")
-    if errors is None:
-        return None
-    if errors.dtype != np.float64 or errors.ndim != 2 or len(errors) != n_targets or (np.diff(errors, axis=1) < 0).any():
-        raise ModelFormatError(f"{path}: errors are not {n_targets} sorted rows of float64 numbers")
-    return errors
-
-
-def _others(path: str | PathLike[str], arrays: dict[str, np.ndarray], network: Network) -> tuple[Network, ...]:
-    if MEMBERS not in arrays:
-        return ()
-    thetas = arrays[MEMBERS]
-    if thetas.ndim != 2 or not len(thetas) or thetas.shape[1] != network.plan.n_parameters or thetas.dtype != network.dtype:
-        raise ModelFormatError(
-            f"{path}: {MEMBERS} are not rows of {network.plan.n_parameters} {network.dtype} parameters, one for each network"
-        )
-    return tuple(Network(**network.plan.arguments, dtype=network.dtype, initial=theta) for theta in thetas)
-
-
-def _names(path: str | PathLike[str], notes: dict[str, Any], key: str, count: int, different: bool = True) -> tuple[str, ...]:
-    names = notes.get(key)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ModelFormatError(f"{path}: {key} is not a list of names")
-    if len(names) != count or (different and len(set(names)) != count):
-        raise ModelFormatError(f"{path}: {key} has {len(names)} names, {len(set(names))} of them different; {count} are needed")
-    return tuple(names)
-
-
-def _scaling(path: str | PathLike[str], arrays: dict[str, np.ndarray], name: str, count: int) -> Scaling:
-    mean, scale = (_vector(path, arrays, f"{name}.{part}", count) for part in ("mean", "scale"))
-    if np.any(scale <= 0):
-        raise ModelFormatError(f"{path}: {name}.scale has numbers that are not positive")
-    return Scaling(mean, scale)
-
-
-def _vector(path: str | PathLike[str], arrays: dict[str, np.ndarray], name: str, count: int) -> np.ndarray:
-    array = arrays.get(name)
-    if array is None or array.shape != (count,) or array.dtype != np.float64:
-        raise ModelFormatError(f"{path}: {name} is missing, or is not {count} float64 numbers")
-    return array

@@ -126,6 +126,8 @@ def _saved(args: argparse.Namespace) -> Explanation:
         x, t = _numbers("x", args.x), _numbers("t", args.t)
     else:
         model = TrainedModel.from_parts(path, network, arrays, notes)
+        if model.others:
+            print(f"tileprop: note: the first of the {len(model.members)} networks of the ensemble is shown", file=sys.stderr)
         x = _prepared(model, args.x)
         t = _classes(model, args.t) if model.task == CLASSIFICATION else _numbers("t", args.t)
         targets = np.asarray(t)

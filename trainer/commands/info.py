@@ -99,6 +99,7 @@ def _show_model(run: Path) -> None:
         print_table(str(path), [*rows, ("columns", "not known: the file holds a network alone")])
         return
     model = TrainedModel.from_parts(path, network, arrays, notes)
+    rows += [("ensemble", f"{len(model.members)} networks, whose mean is predicted")] if model.others else []
     rows += [("task", model.task), ("target", model.target_name)]
     rows += [("classes", ", ".join(model.class_names))] if model.class_names else []
     print_table(str(path), rows)
@@ -150,6 +151,8 @@ def _figures(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_figures(v)}" for name, v in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(_figures, value))
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 Columns are matched by name, in any order; columns that the model does not know are ignored. Arrays (.npy, or X of an .npz)
-are matched by position. One line comes out for each row. The column of predictions has the target's name.
+are matched by position. One line comes out for each row. The column of predictions has the target's name. An ensemble predicts
+the mean of its members, and a further column, spread, is the standard deviation over them (of classes, of the probability of
+the class that is predicted).
 
 examples:
   tileprop predict runs/houses new.csv -o predictions.csv
@@ -150,7 +152,9 @@ def _predictions(model: TrainedModel, rows: Any, args: argparse.Namespace) -> di
     """The columns of the predictions."""
     from ..data.targets import CLASSIFICATION, REGRESSION
 
-    Y = model.outputs(rows)
+    members = model.members_outputs(model.prepare(rows))
+    Y = model.checked_outputs(members.mean(axis=0))
+    spread = model.spread(members).astype(Y.dtype)
     values = model.decoded(Y)
     if model.task == REGRESSION:
         values = values.astype(model.network.dtype)
@@ -162,6 +166,8 @@ def _predictions(model: TrainedModel, rows: Any, args: argparse.Namespace) -> di
         if args.interval is not None:
             below, above = model.interval(args.interval, i)
             columns[f"{name} low"], columns[f"{name} high"] = columns[name] + below, columns[name] + above
+        if model.others:
+            columns[f"{name} spread"] = np.ascontiguousarray(spread[:, i])
     if args.proba:
         P = model.probabilities(Y).astype(model.network.dtype)
         labels = model.class_names if model.task == CLASSIFICATION else model.target_names

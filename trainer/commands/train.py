@@ -48,6 +48,7 @@ examples:
   tileprop train houses.csv --target price --ignore id,address
   tileprop train sales.csv --target units --sep ";" --decimal , --categorical store
   tileprop train X.npy --target y.npy --optimizer sgd --learning-rate 0.05 --dtype float64
+  tileprop train houses.csv --target price --ensemble 8
   tileprop train --again runs/houses --seed 1      train anew with the settings of a run, but for those given
   tileprop train --config houses.toml              options from a file, such as data = "houses.csv", hidden = [32, 32]
   tileprop train --resume runs/houses              go on after Ctrl-C or a crash
@@ -129,6 +130,12 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     )
     network.add_argument(
         "--dropout", type=float, metavar="X", help="share of the hidden units that each step leaves out (default: 0.2)"
+    )
+    network.add_argument(
+        "--ensemble",
+        type=int,
+        metavar="K",
+        help="train K networks with the seeds N, N + 1, ... of --seed; the model predicts their mean (default: 1)",
     )
     network.add_argument("--dtype", help=f"floating-point type used in training: {_names(DTYPES, 'float32')}")
     training = parser.add_argument_group("training")
@@ -292,6 +299,7 @@ def _show(ended: Ended) -> int:
     """Print what came out; the exit status."""
     from ..data.targets import CLASSIFICATION
     from ..fit.progress import seconds_in_words
+    from ..runs.fitting import ensemble_in_words, epochs_in_words
     from ..runs.record import FINISHED
     from ..runs.report import print_table
     from ..runs.results import print_evaluations
@@ -304,14 +312,16 @@ def _show(ended: Ended) -> int:
     rate, batch = settings.make_optimizer().learning_rate, settings.batch_rows(len(outcome.split.training))
     epochs = f"{outcome.history.epochs} epochs"
     if settings.stops_early:
-        epochs = f"kept epoch {outcome.kept_epoch} of {outcome.history.epochs}"
+        epochs = f"kept {epochs_in_words(outcome.kept_epochs)} of {outcome.history.epochs}"
+    each = " each" if settings.ensemble > 1 else ""
     rows = [
         ("data", f"{dataset.name}: {', '.join(shape)}"),
         ("network", ", ".join(network)),
-        ("parameters", f"{plan.n_parameters:,}"),
+        (f"parameters{each}", f"{plan.n_parameters:,}"),
+        *([("ensemble", ensemble_in_words(settings, len(outcome.model.members)))] if settings.ensemble > 1 else []),
         ("training", f"{epochs}, batches of {batch}, {settings.optimizer} at rate {rate:g}"),
-        ("seconds", seconds_in_words(outcome.history)),
-        ("samples/s", f"{outcome.samples_per_second:,.0f} (median epoch)"),
+        (f"seconds{each}", seconds_in_words(outcome.history)),
+        (f"samples/s{each}", f"{outcome.samples_per_second:,.0f} (median epoch)"),
         ("run folder", str(ended.folder)),
     ]
     print_table(f"Trained on {dataset.name}", rows)
@@ -328,7 +338,7 @@ def _show(ended: Ended) -> int:
         say(f"warning: {warning}")
     if ended.state == FINISHED:
         return 0
-    which = f"of epoch {outcome.kept_epoch}, the best so far," if settings.stops_early else "as it was then"
+    which = f"of {epochs_in_words(outcome.kept_epochs)}, the best so far," if settings.stops_early else "as it was then"
     made = f"after {outcome.history.epochs} of {settings.epochs} epochs; the model {which} is in {ended.folder}"
     if isinstance(outcome.error, DivergenceError):
         say(f"error: {outcome.error}")

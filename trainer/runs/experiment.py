@@ -13,10 +13,9 @@ from ..data.datasets import Dataset
 from ..data.targets import CLASSIFICATION, MULTILABEL, REGRESSION
 from ..errors import DivergenceError
 from ..extras import require
-from ..fit.callbacks import RunningFit
 from ..fit.history import History
-from ..network import Network
 from .evaluation import Evaluation, evaluate_classes, evaluate_labels, evaluate_numbers, score
+from .fitting import Work, fit_members, fit_network, loss_of
 from .settings import BALANCED, Settings
 from .trained_model import TrainedModel
 
@@ -39,6 +38,8 @@ class Outcome:
     parameters that the model has. stopped_early: whether early stopping ended the training.
     error: what ended the training before its last epoch. The model is as it was then; where it is no KeyboardInterrupt, numbers
     were no longer finite, and nothing is evaluated.
+    finished: whether nothing is left to train. Of an ensemble, history holds the means over the members, and kept_epochs the
+    epoch of each member.
     """
 
     settings: Settings
@@ -49,9 +50,14 @@ class Outcome:
     losses: dict[str, float]
     scores: dict[str, float]
     evaluations: dict[str, Evaluation]
-    kept_epoch: int
+    kept_epochs: tuple[int, ...]
+    finished: bool
     stopped_early: bool = False
     error: KeyboardInterrupt | DivergenceError | None = None
+
+    @property
+    def kept_epoch(self) -> int:
+        return max(self.kept_epochs)
 
     @property
     def score_name(self) -> str:
@@ -97,33 +103,20 @@ class Experiment:
         settings, rows, T = self.settings, self.split, training_targets(self.dataset, self.model)
         X = {name: self._prepared(getattr(rows, name)) for name in ("training", "validation")}
         weight = class_weights(self.dataset, rows.training) if settings.class_weight == BALANCED else None
-        seen = _Seen(self.model.network, History(n_samples=len(rows.training)), after_epoch)
-        early = settings.make_early_stopping()
-        # Early stopping first: what `after_epoch` raises must not keep it from an epoch that is in the history.
-        callbacks = [seen] if early is None else [early, seen]
-        given: dict[str, Any] = {"callbacks": callbacks, "checkpoint": checkpoint, **options}
-        given["sample_weight"] = _of(weight, rows.training)
+        given: dict[str, Any] = {"sample_weight": _of(weight, rows.training), **options}
         if rows.validation.size:
             given["validation_data"] = X["validation"], T[rows.validation], _of(weight, rows.validation)
-        error = None
-        try:
-            if resume:
-                seen.network, seen.history = Network.resume(given["checkpoint"], X["training"], T[rows.training], **given)
-            else:
-                given |= training_options(settings, len(rows.training))
-                seen.history = seen.network.fit(X["training"], T[rows.training], **given)
-        except (KeyboardInterrupt, DivergenceError) as ended:
-            if not seen.history.epochs:
-                raise
-            error = ended
-        model = replace(self.model, network=seen.network)
+        decisive = training_options(settings, len(rows.training))
+        work = Work(settings, X["training"], T[rows.training], given, decisive, checkpoint, resume, after_epoch)
+        fitted = (fit_network if settings.ensemble == 1 else fit_members)(self.model.network, work)
+        model, error = replace(self.model, network=fitted.networks[0], others=fitted.networks[1:]), fitted.error
         losses, outputs = {}, dict[str, np.ndarray]()
         for name, part in vars(rows).items():
             if part.size and not isinstance(error, DivergenceError):
                 # One part at a time: prepared rows take more memory than the data themselves.
                 inputs = X.pop(name) if name in X else self._prepared(part)
-                losses[name] = seen.network.loss(inputs, T[part], _of(weight, part))
-                outputs[name] = model.checked_outputs(seen.network.predict(inputs), part)
+                outputs[name] = model.checked_outputs(model.members_outputs(inputs).mean(axis=0), part)
+                losses[name] = loss_of(model.members, inputs, outputs[name], T[part], _of(weight, part))
         unseen = next((name for name in ("test", "validation") if name in outputs), None)
         if unseen is not None and model.task == REGRESSION:
             model = model.with_errors(outputs[unseen], self.dataset.y[getattr(rows, unseen)])
@@ -132,7 +125,7 @@ class Experiment:
             self.dataset,
             rows,
             model,
-            seen.history,
+            fitted.history,
             losses,
             scores={
                 name: score(model.task, self.dataset.y[vars(rows)[name]], answers(model, Y)) for name, Y in outputs.items()
@@ -142,8 +135,9 @@ class Experiment:
                 for name, Y in outputs.items()
                 if name != "training"
             },
-            kept_epoch=seen.history.kept_epoch,
-            stopped_early=early is not None and early.ended,
+            kept_epochs=fitted.kept_epochs,
+            finished=fitted.finished,
+            stopped_early=fitted.stopped_early,
             error=error,
         )
 
@@ -197,17 +191,3 @@ def evaluation(model: TrainedModel, dataset: Dataset, split: Split, rows: np.nda
     mean = np.atleast_1d(known.mean(axis=0))
     evaluate = evaluate_labels if dataset.task == MULTILABEL else evaluate_numbers
     return evaluate(y, answers(model, Y), mean, dataset.target_names)
-
-
-class _Seen:
-    """A callback that looks on: the network and the history, also of a fit that does not return."""
-
-    losses_only = True
-
-    def __init__(self, network: Network, history: History, after_epoch: Callable[[], None]) -> None:
-        self.network, self.history, self._after_epoch = network, history, after_epoch
-
-    def __call__(self, running: RunningFit) -> None:
-        assert isinstance(running.network, Network)
-        self.network, self.history = running.network, running.history
-        self._after_epoch()

@@ -175,6 +175,8 @@ class RunFolder:
 
     @property
     def has_checkpoint(self) -> bool:
+        if self.checkpoint.is_dir():  # of an ensemble, with a file for each network whose fit has begun
+            return any(self.checkpoint.iterdir())
         return self.checkpoint.exists() or previous(self.checkpoint).exists()
 
     def keep(self) -> None:
@@ -184,6 +186,8 @@ class RunFolder:
     def finish(self) -> None:
         """For a run whose record says so: its checkpoints go, and it takes the place of the run that it replaces."""
         with HeldSignals():
+            if self.checkpoint.is_dir():
+                remove(self.checkpoint)
             for path in (self.checkpoint, previous(self.checkpoint)):
                 path.unlink(missing_ok=True)
             self._unlock()

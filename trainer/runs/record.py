@@ -68,7 +68,9 @@ class Results:
     """What came out. losses, accuracy, R2: by the parts of the split; None for what is not a finite number.
 
     losses: as in training, of standardised targets. kept_epoch: the epoch, from 1, whose parameters the model has, of `epochs`
-    made. evaluations: by the parts that were not trained on.
+    made. evaluations: by the parts that were not trained on. kept_epochs: of an ensemble, that of
+    each network, and kept_epoch is the last of these; epochs are the most that one has made; losses, accuracy and R2 are of the
+    mean; parameters, seconds and samples per second are of one network.
     """
 
     losses: dict[str, float | None]
@@ -81,6 +83,7 @@ class Results:
     accuracy: dict[str, float | None] | None = None
     R2: dict[str, float | None] | None = None
     evaluations: dict[str, Evaluation] | None = None
+    kept_epochs: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ def ending(began: RunRecord, outcome: Outcome) -> RunRecord:
         samples_per_second=outcome.samples_per_second,
         parameters=outcome.model.network.plan.n_parameters,
         evaluations=outcome.evaluations or None,
+        kept_epochs=outcome.kept_epochs if outcome.settings.ensemble > 1 else None,
         **scores,
     )
     return dataclasses.replace(began, state=_state(outcome), ended=_now(), settings=outcome.settings, results=results)
@@ -153,7 +157,7 @@ def ending(began: RunRecord, outcome: Outcome) -> RunRecord:
 def _state(outcome: Outcome) -> str:
     if isinstance(outcome.error, DivergenceError):
         return DIVERGED
-    return FINISHED if outcome.stopped_early or outcome.history.epochs == outcome.settings.epochs else INTERRUPTED
+    return FINISHED if outcome.finished else INTERRUPTED
 
 
 def _now() -> str:

@@ -68,6 +68,7 @@ class Settings:
     regression where not given. learning_rate: 0.002 for adam and nadam, 0.001 for rmsprop and 0.1 for sgd where not given.
     momentum: of sgd, 0.9. epochs: at most. early_stopping: whether the epoch with the lowest validation loss is kept, and
     training ends when it has not fallen for more than `patience` epochs (20); by default where there are validation rows.
+    ensemble: number of networks, with the seeds seed, seed + 1, ..., whose mean the model predicts.
     batch_size: see `batch_rows`. dropout: share of the hidden units that
     are left out of a step, 0.2 unless given. class_weight: "balanced" gives each class the same weight in
     the loss. label_smoothing: part of each target of log_loss that is spread over all classes.
@@ -110,6 +111,7 @@ class Settings:
     class_weight: str = NONE
     label_smoothing: float = 0.0
     dtype: str = "float32"
+    ensemble: int = 1
 
     def __post_init__(self) -> None:
         _ = self.reading_options
@@ -117,6 +119,7 @@ class Settings:
             check_within(name, getattr(self, name), 0.0, 1.0, what="a share of the rows")
         check_whole("seed", self.seed, 0, 2**32 - 1)
         check_whole("epochs", self.epochs, 1)
+        check_whole("ensemble", self.ensemble, 1)
         if self.batch_size is not None:
             check_whole("batch_size", self.batch_size, 1)
         for width in self.hidden:

@@ -14,6 +14,7 @@ from ..versions import versions
 from .curves import Curves
 from .evaluation import Evaluation
 from .experiment import Outcome, answers
+from .fitting import ensemble_in_words, epochs_in_words
 from .page.content import Column, Metric, PageContent
 from .page.document import write_page
 from .page.examining import examine
@@ -38,8 +39,10 @@ def _curves(outcome: Outcome) -> Curves:
     history, loss = outcome.history, outcome.model.network.plan.loss
     if outcome.dataset.task == REGRESSION:
         loss = f"{loss.replace('_', ' ')} (of the standardised target)"
-    kept = outcome.kept_epoch if outcome.settings.stops_early and outcome.kept_epoch else None
-    return Curves(history.loss, loss.replace("_", " "), history.val_loss, kept)
+    members = outcome.settings.ensemble
+    kept = outcome.kept_epoch if outcome.settings.stops_early and outcome.kept_epoch and members == 1 else None
+    mean = f", mean of {members} networks" if members > 1 else ""
+    return Curves(history.loss, loss.replace("_", " ") + mean, history.val_loss, kept)
 
 
 def _plane(outcome: Outcome) -> Plane | None:
@@ -101,12 +104,17 @@ def _facts(outcome: Outcome) -> tuple[tuple[str, str], ...]:
     plan, split, history = outcome.model.network.plan, outcome.split, outcome.history
     parts = {"training": "training", "validation": "validation", "test": "held out"}
     rows = ", ".join(f"{len(part):,} {parts[name]}" for name, part in vars(split).items())
-    kept = f"; the model has the parameters of epoch {outcome.kept_epoch}" if outcome.settings.stops_early else ""
+    kept = f"; the model has the parameters of {epochs_in_words(outcome.kept_epochs)}" if outcome.settings.stops_early else ""
     return (
         ("rows", rows),
         ("network", f"{'-'.join(map(str, plan.sizes))}, {plan.activations[0]}, {plan.n_parameters:,} parameters"),
+        *(
+            [("ensemble", ensemble_in_words(outcome.settings, len(outcome.model.members)))]
+            if outcome.settings.ensemble > 1
+            else []
+        ),
         ("training", f"{history.epochs} epochs{kept}"),
-        ("seconds", seconds_in_words(history)),
+        ("seconds of each" if outcome.settings.ensemble > 1 else "seconds", seconds_in_words(history)),
     )
 
 

@@ -1,4 +1,4 @@
-"""TrainedModel: a network with what belongs to it, so that raw rows go in, and class names or original units come out."""
+"""TrainedModel: a network or an ensemble, so that raw rows go in, and class names or original units come out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from ..network import Network
 from ..scaling import Scaling
 from ..tables.reading import as_table
 from ..tables.recipe import Recipe
+from .model_parts import MEMBERS, RECIPE, errors_of, names_of, others_of, recipe_of, scaling_of
 
-# The name under which a table's recipe lies in a model's file.
-RECIPE = "recipe"
 # Errors that are kept for intervals: beyond this, evenly spaced ones of the sorted ones.
 MOST_ERRORS = 1999
 
@@ -33,7 +32,8 @@ class TrainedModel:
 
     recipe: of a table, or of an array. class_names: one for each output; for several labels two for each, of 0 and of 1; empty
     for regression. target_names: one for each column of targets. errors: of regression, target minus prediction on rows that
-    were not trained on, sorted, (n_targets, n), for `interval`.
+    were not trained on, sorted, (n_targets, n), for `interval`. others: of an ensemble, the networks besides `network`, of the
+    same plan. An ensemble's outputs are the means of its members' outputs.
     """
 
     network: Network
@@ -43,6 +43,12 @@ class TrainedModel:
     class_names: tuple[str, ...] = ()
     target_scaling: Scaling | None = None
     errors: np.ndarray | None = None
+    others: tuple[Network, ...] = ()
+
+    @property
+    def members(self) -> tuple[Network, ...]:
+        """The networks of the ensemble; a single one where it is none."""
+        return (self.network, *self.others)
 
     @property
     def takes_table(self) -> bool:
@@ -122,8 +128,25 @@ class TrainedModel:
         return replace(self, errors=np.ascontiguousarray(errors, np.float64))
 
     def outputs(self, rows: Any) -> np.ndarray:
-        """The network's outputs (n, n_out) for raw rows. Raises InputError where they are not finite."""
-        return self.checked_outputs(self.network.predict(self.prepare(rows)))
+        """The outputs (n, n_out) for raw rows. Raises InputError where they are not finite."""
+        return self.checked_outputs(self.members_outputs(self.prepare(rows)).mean(axis=0))
+
+    def members_outputs(self, X: np.ndarray) -> np.ndarray:
+        """The outputs (n_members, n, n_out) of each member for prepared rows; for an ensemble's classes their probabilities."""
+        Y = np.stack([member.predict(X) for member in self.members])
+        if self.others and self.task == CLASSIFICATION and self.network.plan.activations[-1] != "softmax":
+            Y /= np.maximum(Y.sum(axis=2, keepdims=True), np.finfo(Y.dtype).tiny)
+        return Y
+
+    def spread(self, members: np.ndarray) -> np.ndarray:
+        """Standard deviation over the members, (n, n_targets), for their outputs (n_members, n, n_out).
+
+        It is that of the targets in their own unit, of each label's probability, or of the probability of the predicted class.
+        """
+        Y = members.std(axis=0, dtype=np.float64)
+        if self.task == CLASSIFICATION:
+            return np.take_along_axis(Y, members.mean(axis=0).argmax(axis=1)[:, None], axis=1)
+        return Y if self.target_scaling is None else Y * self.target_scaling.scale
 
     def checked_outputs(self, Y: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Outputs Y (n, n_out) themselves. rows: their numbers, for errors. Raises InputError where they are not finite."""
@@ -177,6 +200,8 @@ class TrainedModel:
             arrays |= {"target_scaling.mean": self.target_scaling.mean, "target_scaling.scale": self.target_scaling.scale}
         if self.errors is not None:
             arrays["errors"] = self.errors
+        if self.others:
+            arrays[MEMBERS] = np.stack([member.theta for member in self.others])
         return arrays, notes
 
     @classmethod
@@ -194,54 +219,10 @@ class TrainedModel:
         task, n_in, n_out = notes["task"], network.plan.sizes[0], network.plan.sizes[-1]
         if task not in TASKS:
             raise ModelFormatError(f"{path}: task is {reprlib.repr(task)}; it must be one of {', '.join(TASKS)}")
-        recipe = _recipe(path, arrays, notes, n_in)
-        targets = _names(path, notes, "target_names", 1 if task == CLASSIFICATION else n_out)
+        recipe = recipe_of(path, arrays, notes, n_in)
+        targets = names_of(path, notes, "target_names", 1 if task == CLASSIFICATION else n_out)
         n_classes = {CLASSIFICATION: n_out, MULTILABEL: 2 * n_out, REGRESSION: 0}[task]
-        classes = _names(path, notes, "class_names", n_classes, different=task == CLASSIFICATION)
-        target_scaling = _scaling(path, arrays, "target_scaling", n_out) if task == REGRESSION else None
-        return cls(network, recipe, task, targets, classes, target_scaling, _errors(path, arrays, len(targets)))
-
-
-def _recipe(path: str | PathLike[str], arrays: dict[str, np.ndarray], notes: dict[str, Any], n_in: int) -> Recipe | ArrayRecipe:
-    if RECIPE in arrays:
-        text = arrays[RECIPE]
-        if text.dtype != np.uint8 or text.ndim != 1:
-            raise ModelFormatError(f"{path}: {RECIPE} is not text")
-        recipe = Recipe.from_json(text.tobytes(), f"{path}: {RECIPE}")
-        if len(recipe.feature_names) != n_in:
-            raise ModelFormatError(f"{path}: {RECIPE} has {len(recipe.feature_names)} inputs; the network takes {n_in}")
-        return recipe
-    names = _names(path, notes, "feature_names", n_in) if "feature_names" in notes else tuple(feature_names(n_in))
-    return ArrayRecipe(_scaling(path, arrays, "scaling", n_in), names)
-
-
-def _errors(path: str | PathLike[str], arrays: dict[str, np.ndarray], n_targets: int) -> np.ndarray | None:
-    errors = arrays.get("errors")
-    if errors is None:
-        return None
-    if errors.dtype != np.float64 or errors.ndim != 2 or len(errors) != n_targets or (np.diff(errors, axis=1) < 0).any():
-        raise ModelFormatError(f"{path}: errors are not {n_targets} sorted rows of float64 numbers")
-    return errors
-
-
-def _names(path: str | PathLike[str], notes: dict[str, Any], key: str, count: int, different: bool = True) -> tuple[str, ...]:
-    names = notes.get(key)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ModelFormatError(f"{path}: {key} is not a list of names")
-    if len(names) != count or (different and len(set(names)) != count):
-        raise ModelFormatError(f"{path}: {key} has {len(names)} names, {len(set(names))} of them different; {count} are needed")
-    return tuple(names)
-
-
-def _scaling(path: str | PathLike[str], arrays: dict[str, np.ndarray], name: str, count: int) -> Scaling:
-    mean, scale = (_vector(path, arrays, f"{name}.{part}", count) for part in ("mean", "scale"))
-    if np.any(scale <= 0):
-        raise ModelFormatError(f"{path}: {name}.scale has numbers that are not positive")
-    return Scaling(mean, scale)
-
-
-def _vector(path: str | PathLike[str], arrays: dict[str, np.ndarray], name: str, count: int) -> np.ndarray:
-    array = arrays.get(name)
-    if array is None or array.shape != (count,) or array.dtype != np.float64:
-        raise ModelFormatError(f"{path}: {name} is missing, or is not {count} float64 numbers")
-    return array
+        classes = names_of(path, notes, "class_names", n_classes, different=task == CLASSIFICATION)
+        target_scaling = scaling_of(path, arrays, "target_scaling", n_out) if task == REGRESSION else None
+        errors, others = errors_of(path, arrays, len(targets)), others_of(path, arrays, network)
+        return cls(network, recipe, task, targets, classes, target_scaling, errors, others)

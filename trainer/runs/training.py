@@ -73,7 +73,7 @@ def resumed_run(run: Path, given: dict[str, Any], tell: Tell, report: bool = Tru
     folder, record = RunFolder.of_run(run)
     with folder:
         settings = _same_settings(record, given, run)
-        if record.state == INTERRUPTED and not folder.has_checkpoint:
+        if record.state == INTERRUPTED and not (folder.has_checkpoint or folder.checkpoint.is_dir()):
             raise InputError(f"{run} has no checkpoint to resume from; start a new run")
         experiment = prepare(settings)
         here = beginning(experiment)

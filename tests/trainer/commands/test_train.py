@@ -232,3 +232,20 @@ def test_no_early_stopping_without_validation_rows(here, capsys):
     assert note not in capsys.readouterr().err
     assert main(["train", "xor", "--validation-size", "0", "--early-stopping"]) == 2
     assert "early_stopping needs validation rows" in capsys.readouterr().err
+
+
+def test_an_ensemble(here, capsys):
+    """Trained, described and asked for predictions, whose spread is a further column."""
+    assert main(["train", "iris", "--ensemble", "2", "--epochs", "3", "--no-report", "--seed", "5"]) == 0
+    assert "2 networks, seeds 5 to 6; their mean is predicted" in capsys.readouterr().out
+    assert main(["info", "runs/iris"]) == 0
+    assert "2 networks, whose mean is predicted" in capsys.readouterr().out
+    np.save("X.npy", np.ones((4, 4)))
+    assert main(["predict", "runs/iris", "X.npy", "--proba"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header == '"target","target spread","target=setosa","target=versicolor","target=virginica"'
+    assert all(0 < float(row.split(",")[1]) < 0.5 for row in rows)
+    assert main(["explain", "--run", "runs/iris", "--x", "1,1,1,1", "--t", "setosa"]) == 0
+    assert "the first of the 2 networks of the ensemble is shown" in capsys.readouterr().err
+    assert main(["train", "iris", "--ensemble", "0"]) == 2
+    assert "ensemble is 0" in capsys.readouterr().err

@@ -54,7 +54,8 @@ def test_states(run):
         (DivergenceError("diverged"), 9, "diverged"),
     ):
         settings = dataclasses.replace(outcome.settings, epochs=epochs)
-        record = ending(beginning(experiment), dataclasses.replace(outcome, error=error, settings=settings))
+        changed = dataclasses.replace(outcome, error=error, settings=settings, finished=epochs == 3)
+        record = ending(beginning(experiment), changed)
         assert (record.state, record.can_go_on) == (state, state == "interrupted")
     early = dataclasses.replace(outcome, settings=dataclasses.replace(outcome.settings, epochs=9), stopped_early=True)
     for error in (None, KeyboardInterrupt()):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
 from scipy.stats import loguniform
-from tileprop.trainer import Adam, EarlyStopping, InputError, Network, sweep
+from tileprop.trainer import Adam, EarlyStopping, History, InputError, Network, sweep
 
 X = np.random.default_rng(0).normal(size=(120, 2))
 T = X[:, 0] * X[:, 1]
 HELD = (X[100:], T[100:])
+sweep_module = sys.modules[sweep.__module__]
 RATES = [0.03, 0.01, 0.003, 0.001]
 
 
@@ -52,6 +54,21 @@ def test_a_split_stays_the_same_over_the_rungs():
     losses = {row["learning_rate"]: row["val_losses"] for row in swept(refit=False, **options).table}
     best = swept(halving=4, refit=False, **options).table[0]
     assert best["val_losses"] == losses[best["learning_rate"]]
+
+
+def test_ctrl_c_before_a_rung_leaves_the_losses_of_the_one_before(monkeypatch):
+    train, calls = sweep_module.fit_many, []
+
+    def interrupted(networks, X, *args, **given):
+        calls.append(networks)
+        return [History(len(X), stopped="stop")] * len(networks) if len(calls) == 2 else train(networks, X, *args, **given)
+
+    monkeypatch.setattr(sweep_module, "fit_many", interrupted)
+    result = swept(halving=2, epochs=8)
+    assert len(calls) == 2
+    assert all(math.isfinite(row["val_loss"]) for row in result.table)
+    assert result.table[0]["val_loss"] == min(row["val_loss"] for row in result.table)
+    assert result.network is None
 
 
 def test_the_best_network_is_trained_on_all_rows():

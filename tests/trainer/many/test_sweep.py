@@ -139,6 +139,20 @@ def test_arguments_that_do_not_fit_are_refused(settings, options, message):
         sweep(X, T, settings, **{"validation_split": 0.2, "epochs": 2, **options})
 
 
+@pytest.mark.parametrize("numbers", [np.arange(12) * 1000, np.arange(12) - 1])
+def test_whole_numbers_that_can_hardly_be_labels_need_a_loss(numbers):
+    options = {"validation_split": 0.2, "epochs": 1, "seeds": 1}
+    with pytest.raises(InputError, match="give loss='squared_error' where they are quantities"):
+        sweep(X[:12], numbers, {"hidden": [()]}, **options)
+    result = sweep(X[:12], numbers, {"hidden": [()]}, loss="squared_error", learning_rate=1e-6, **options)
+    assert list(result.network.plan.sizes) == [2, 1]
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(InputError, match="give at least one row"):
+        sweep(X[:0], T[:0], {"hidden": [()]}, validation_split=0.2)
+
+
 def test_an_unknown_name_is_answered_with_the_near_one():
     with pytest.raises(TypeError, match="learning_rate"):
         sweep(X, T, {"learning_rates": [0.1]}, validation_split=0.2)

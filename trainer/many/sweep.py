@@ -79,7 +79,7 @@ def sweep(
 
     loss : str, default=None
         Loss of all networks. Unless given, log_loss where T holds text, whole numbers or bools in one column, otherwise
-        squared_error.
+        squared_error. Needed for whole numbers below 0, or as large as the number of rows.
 
     epochs : int, default=100
         Number of epochs of each network, at most.

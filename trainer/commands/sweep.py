@@ -95,8 +95,13 @@ def run_sweep(args: argparse.Namespace) -> int:
     RunFolder.for_new(first.settings.run_name, args.out, args.overwrite)  # refuses a folder that is taken
     experiment = prepare(first.settings)
     seeds = list(range(first.settings.seed, first.settings.seed + args.seeds))
-    with _live(tried, len(seeds)) as look:
-        train_all(experiment, tried, seeds, look)
+    try:
+        with _live(tried, len(seeds)) as look:
+            train_all(experiment, tried, seeds, look)
+    except KeyboardInterrupt:
+        _print(tried)
+        say("Ctrl-C has ended the sweep: the table is that of the networks as they stand, and no run folder is written")
+        raise
     _print(tried)
     best = best_of(tried)
     say("the best setting is trained once more, as tileprop train does it")

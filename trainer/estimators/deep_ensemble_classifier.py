@@ -147,7 +147,7 @@ class DeepEnsembleClassifier(ClassifierMixin, DeepEnsemble):  # type: ignore[mis
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise InputError(f"y holds one class, {self.classes_[0]!r}; give rows of at least two classes")
+            raise InputError(f"y holds one class, {self.classes_.tolist()[0]!r}; give rows of at least two classes")
         self._train(X, labels, weight, labels)
         return self
 

@@ -63,13 +63,23 @@ class Shape(NamedTuple):
 
     @classmethod
     def of(cls, X: Any, T: Any, loss: str | None) -> Shape:
-        """loss: where it is None, log_loss for labels and squared_error for numbers."""
+        """loss: where it is None, log_loss for labels and squared_error for numbers.
+
+        Raises InputError for whole numbers that can hardly be labels: each would be an output of the network.
+        """
         rows, targets = as_array("X", X).array, as_array("T", T).array
         if rows.ndim != 2:
             raise InputError(f"X has shape {rows.shape}; it must have two dimensions, rows and columns")
+        if not len(rows) or not targets.size:
+            raise InputError(f"X has shape {rows.shape} and T {targets.shape}; give at least one row")
         labels = targets.ndim == 1 and (is_text(targets) or targets.dtype.kind in "biu")
         if loss is None:
             loss = "log_loss" if labels else "squared_error"
+            if labels and targets.dtype.kind in "iu" and not 0 <= targets.min() <= targets.max() < max(2, len(targets)):
+                raise InputError(
+                    f"T holds whole numbers from {targets.min()} to {targets.max()}; give loss='squared_error' where they are "
+                    "quantities, or loss='log_loss' where they are numbers of classes, which begin with 0"
+                )
         if loss == "log_loss" and targets.ndim == 1:
             return cls(rows.shape[1], len(np.unique(targets)) if is_text(targets) else int(targets.max()) + 1, loss)
         return cls(rows.shape[1], 1 if targets.ndim == 1 else targets.shape[1], loss)

@@ -78,7 +78,7 @@ def fit_many(
 
     seeds : sequence of int, default=None
         For each network the seed of the order of its rows, of its dropout and of `validation_split`. Unless given, each
-        network goes on with its own generator.
+        network goes on with its own generator; two networks must not share one.
 
     sample_weight : array-like of shape (n,), default=None
         Weights of the rows of X.
@@ -93,7 +93,7 @@ def fit_many(
         For each network the numbers of the rows of X that it is validated on, instead.
 
     early_stopping : EarlyStopping, or a sequence of these, default=None
-        Ends the fit of a network whose validation loss no longer falls. One for all networks is copied for each.
+        Ends the fit of a network whose validation loss no longer falls. Each network gets a copy.
 
     settings : sequence of dict, default=None
         For each network further arguments of `Network.fit`, which go before those for all: `[{"alpha": 0.1}, ...]`.
@@ -117,7 +117,7 @@ def fit_many(
         the other arguments as they were. Fits that are not there begin.
 
     max_seconds : float, default=None
-        Time limit of the call: all fits then end after a step.
+        Time limit of the call: all fits then end after a step. Networks whose fits were not begun are not changed.
 
     **options : dict
         Further arguments of `Network.fit` for all networks: alpha, l1, weight_decay, clip_norm, frozen_layers, dropout,

@@ -97,6 +97,7 @@ class _Running:
         self._fits, self._call, self._resumed = fits, call, resumed
         self._begun = time.monotonic()
         self._latest: dict[int, History] = {}  # of the fits that were begun, by their numbers
+        self._lowest: dict[int, float] = {}  # losses of the fits that are done
         self._row_seconds: dict[int, float] = {}  # by plans, of which those that are the same are one object
         self._known: dict[tuple[str, int], Any] = {}  # fingerprints of data that several fits share
 
@@ -157,8 +158,27 @@ class _Running:
         expected = [self._expected(number) for number in range(len(self._fits))]
         made = sum(expected[i] * (1.0 if latest[i].stopped else part) for i, part in parts.items())
         left = (time.monotonic() - self._begun) * (sum(expected) / made - 1.0) if made else math.inf
-        words = _best(latest, narrow)
+        words = self._best(latest, narrow)
         return Standing("network", done, len(self._fits), words, words, 0.0 if done == len(self._fits) else left)
+
+    def _best(self, latest: dict[int, History], narrow: bool) -> str:
+        """The lowest loss so far, and whose it is."""
+        lowest = {number: self._lowest_of(number, history) for number, history in latest.items()}
+        lowest = {number: loss for number, loss in lowest.items() if not math.isnan(loss)}
+        if not lowest:
+            return "no loss yet"
+        best = min(lowest, key=lambda number: lowest[number])
+        name = "val_loss" if latest[best].val_loss else "loss"
+        return f"best {lowest[best]:.4g}" if narrow else f"best {name} {lowest[best]:.6g} (network {best})"
+
+    def _lowest_of(self, number: int, history: History) -> float:
+        """The lowest loss of a fit so far; nan where there is none. Of a fit that is done it is looked for once."""
+        if number in self._lowest:
+            return self._lowest[number]
+        loss = min((loss for loss in history.val_loss or history.loss if not math.isnan(loss)), default=math.nan)
+        if history.stopped:
+            self._lowest[number] = loss
+        return loss
 
     def _expected(self, number: int) -> float:
         """Seconds that the fit takes, roughly."""
@@ -181,17 +201,6 @@ class _Running:
                     self._known[key] = fingerprints({name: array})[name]
                 data[name] = self._known[key]
         return data
-
-
-def _best(latest: dict[int, History], narrow: bool) -> str:
-    """The lowest loss so far, and whose it is."""
-    lowest = {i: np.fmin.reduce(history.val_loss or history.loss) for i, history in latest.items() if history.loss}
-    lowest = {i: loss for i, loss in lowest.items() if not np.isnan(loss)}
-    if not lowest:
-        return "no loss yet"
-    best = min(lowest, key=lambda i: lowest[i])
-    name = "val_loss" if latest[best].val_loss else "loss"
-    return f"best {lowest[best]:.4g}" if narrow else f"best {name} {lowest[best]:.6g} (network {best})"
 
 
 def _file(number: int) -> str:

@@ -79,7 +79,7 @@ def sweep(
 
     loss : str, default=None
         Loss of all networks. Unless given, log_loss where T holds text, whole numbers or bools in one column, otherwise
-        squared_error.
+        squared_error. Needed for whole numbers below 0, or as large as the number of rows.
 
     epochs : int, default=100
         Number of epochs of each network, at most.
@@ -128,7 +128,7 @@ def sweep(
     Notes
     -----
     A network whose training diverged has the validation loss infinity. After Ctrl-C the table is that of the networks as they
-    stand, and nothing is trained on all rows.
+    stand, with infinity for those that were not begun, and nothing is trained on all rows.
 
     Successive halving: Jamieson, K., Talwalkar, A. (2016). Non-stochastic best arm identification and hyperparameter
     optimization. AISTATS. A network that goes on keeps its optimizer's state, so it ends at the bits of a fit without halving.
@@ -166,7 +166,9 @@ def sweep(
         histories = _trained(members, full, numbers, X, T, until, made, common)
         for i in dict.fromkeys(member.setting for member in members):
             own = [history for member, history in zip(members, histories, strict=True) if member.setting == i]
-            scores[i], kept[i] = [_score(history) for history in own], [made + history.kept_epoch for history in own]
+            before = scores.get(i, [math.inf] * len(own))
+            scores[i] = [_score(history, score) for history, score in zip(own, before, strict=True)]
+            kept[i] = [made + history.kept_epoch for history in own]
             reached[i] = until or full[i]["epochs"]
         made = until or 0
         if any(history.stopped == "stop" for history in histories):  # Ctrl-C
@@ -243,8 +245,13 @@ def _trained(
         raise InputError(f"setting {full[members[int(found[1])].setting]}: {found[2]}") from error
 
 
-def _score(history: History) -> float:
-    """The validation loss of the parameters that the network was left with; infinity where training diverged or failed."""
+def _score(history: History, before: float) -> float:
+    """The validation loss of the parameters that the network was left with; infinity where training diverged or failed.
+
+    before: the loss before this training, which stays where Ctrl-C comes before the first epoch is done.
+    """
+    if history.stopped == "stop" and not history.val_loss:
+        return before
     if history.stopped in ("divergence", "error") or not history.val_loss or not history.kept_epoch:
         return math.inf
     value = history.val_loss[history.kept_epoch - 1]

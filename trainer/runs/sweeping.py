@@ -6,6 +6,7 @@ import itertools
 import math
 import statistics
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,15 +90,17 @@ def train_all(experiment: Experiment, tried: list[Tried], seeds: list[int], look
     weight = class_weights(dataset, rows.training) if experiment.settings.class_weight == BALANCED else None
     X, X_held = (experiment.model.prepare(dataset.rows, part) for part in (rows.training, rows.validation))
     held = (X_held, T[rows.validation]) if weight is None else (X_held, T[rows.validation], weight[rows.validation])
-    histories = fit_many(
-        networks,
-        X,
-        T[rows.training],
-        settings=arguments,
-        sample_weight=None if weight is None else weight[rows.training],
-        validation_data=held,
-        progress=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Ctrl-C has ended fit_many")  # the caller says so
+        histories = fit_many(
+            networks,
+            X,
+            T[rows.training],
+            settings=arguments,
+            sample_weight=None if weight is None else weight[rows.training],
+            validation_data=held,
+            progress=False,
+        )
     if any(history.stopped == "stop" for history in histories):
         raise KeyboardInterrupt
 
@@ -116,6 +119,8 @@ class _Done:
     def finish(self, running: RunningFit) -> None:
         """See `Callback`."""
         losses = [loss for loss in running.history.val_loss if math.isfinite(loss)]
+        if not losses and running.history.stopped == "stop":  # by Ctrl-C, in its first epoch
+            return
         kept = min if self._one.settings.stops_early else _last
         with self._lock:
             self._one.losses[self._seed] = kept(losses) if losses else math.inf

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 
 import pytest
 from tileprop.trainer.cli import main
+from tileprop.trainer.runs import sweeping
+from tileprop.trainer.runs.sweeping import grid
 
 OPTIONS = ["--epochs", "4", "--seeds", "2"]
 
@@ -68,4 +72,42 @@ def test_options_that_do_not_fit_are_refused(tmp_path, monkeypatch, capsys, opti
         status = error.code
     assert status == 2
     assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_predict_takes_the_run_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", "plane", "--hidden", "4", "none", *OPTIONS, "--out", "best", "--no-report"]) == 0
+    (tmp_path / "rows.csv").write_text("x0,x1\n0.1,0.2\n0.5,-0.4\n")
+    capsys.readouterr()
+    assert main(["predict", "best", "rows.csv"]) == 0
+    name, *values = capsys.readouterr().out.split()
+    assert name.strip('"') == "target"
+    assert len([float(value) for value in values]) == 2
+
+
+def test_networks_without_hidden_layers_are_tried_once():
+    """What only hidden layers have makes no difference to them."""
+    choices = {"hidden": [(), (4,)], "dropout": [0.0, 0.1], "activation": ["relu", "tanh"]}
+    names = [one.name for one in grid({"source": "plane"}, choices)]
+    assert [name for name in names if "none" in name] == ["hidden none  dropout 0.0  activation relu"]
+    assert len(names) == 5
+
+
+def test_ctrl_c_prints_the_table_so_far_and_writes_no_folder(tmp_path, monkeypatch, capsys):
+    """The signal comes when the first network is done."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TILEPROP_NUM_THREADS", "1")
+    finish = sweeping._Done.finish
+
+    def interrupted(self, running):
+        finish(self, running)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(sweeping._Done, "finish", interrupted)
+    status = main(["sweep", "plane", "--hidden", "4", "8,8", *OPTIONS, "--out", "best", "--no-report"])
+    captured = capsys.readouterr()
+    assert status == 130
+    assert len([line for line in captured.out.splitlines() if line.strip().startswith("hidden")]) == 1
+    assert "Ctrl-C has ended the sweep" in captured.err
     assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 """Many networks in one call end at the bits of single fits, whatever is mixed, for any number of threads."""
 
+import threading
 import warnings
 
 import numpy as np
@@ -211,3 +212,20 @@ def test_fits_that_were_done_are_returned_and_the_missing_ones_made(tmp_path, se
     histories = fit_many(networks, X, T, resume=True, **given)
     assert [network.theta.tobytes() for network in networks] == [network.theta.tobytes() for network in whole]
     assert [history.val_loss for history in histories] == [history.val_loss for history in expected]
+
+
+def test_two_calls_at_once_do_not_disturb_each_other():
+    results = {}
+
+    def call(number):
+        networks = hundred()[:6]
+        fit_many(networks, X, T, epochs=50, optimizers=Adam(), seeds=range(6), n_threads=2, progress=False)
+        results[number] = [network.theta.tobytes() for network in networks]
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    call("alone")
+    assert results[0] == results[1] == results["alone"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
 from scipy.stats import loguniform
-from tileprop.trainer import Adam, EarlyStopping, InputError, Network, sweep
+from tileprop.trainer import Adam, EarlyStopping, History, InputError, Network, sweep
 
 X = np.random.default_rng(0).normal(size=(120, 2))
 T = X[:, 0] * X[:, 1]
 HELD = (X[100:], T[100:])
+sweep_module = sys.modules[sweep.__module__]
 RATES = [0.03, 0.01, 0.003, 0.001]
 
 
@@ -52,6 +54,21 @@ def test_a_split_stays_the_same_over_the_rungs():
     losses = {row["learning_rate"]: row["val_losses"] for row in swept(refit=False, **options).table}
     best = swept(halving=4, refit=False, **options).table[0]
     assert best["val_losses"] == losses[best["learning_rate"]]
+
+
+def test_ctrl_c_before_a_rung_leaves_the_losses_of_the_one_before(monkeypatch):
+    train, calls = sweep_module.fit_many, []
+
+    def interrupted(networks, X, *args, **given):
+        calls.append(networks)
+        return [History(len(X), stopped="stop")] * len(networks) if len(calls) == 2 else train(networks, X, *args, **given)
+
+    monkeypatch.setattr(sweep_module, "fit_many", interrupted)
+    result = swept(halving=2, epochs=8)
+    assert len(calls) == 2
+    assert all(math.isfinite(row["val_loss"]) for row in result.table)
+    assert result.table[0]["val_loss"] == min(row["val_loss"] for row in result.table)
+    assert result.network is None
 
 
 def test_the_best_network_is_trained_on_all_rows():
@@ -120,6 +137,20 @@ def test_the_result_is_shown_and_made_a_frame():
 def test_arguments_that_do_not_fit_are_refused(settings, options, message):
     with pytest.raises(InputError, match=message):
         sweep(X, T, settings, **{"validation_split": 0.2, "epochs": 2, **options})
+
+
+@pytest.mark.parametrize("numbers", [np.arange(12) * 1000, np.arange(12) - 1])
+def test_whole_numbers_that_can_hardly_be_labels_need_a_loss(numbers):
+    options = {"validation_split": 0.2, "epochs": 1, "seeds": 1}
+    with pytest.raises(InputError, match="give loss='squared_error' where they are quantities"):
+        sweep(X[:12], numbers, {"hidden": [()]}, **options)
+    result = sweep(X[:12], numbers, {"hidden": [()]}, loss="squared_error", learning_rate=1e-6, **options)
+    assert list(result.network.plan.sizes) == [2, 1]
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(InputError, match="give at least one row"):
+        sweep(X[:0], T[:0], {"hidden": [()]}, validation_split=0.2)
 
 
 def test_an_unknown_name_is_answered_with_the_near_one():

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .activations import activation_registry
 from .layout import aligned_zeros
+from .losses import loss_registry
 from .places import layout_of
 from .plan import Plan, check_plan
 from .records import make_records, record_type
@@ -222,7 +224,9 @@ def make_workspace(
     batch = positive_integer("batch_size", batch_size, MOST_ROWS)
     threads = positive_integer("n_threads", n_threads)
     real = real_dtype(dtype)
-    key = plan.header.tobytes(), plan.layers.tobytes(), batch, real, threads, derivatives, curvature, sparse
+    # The entries themselves: under a name, and so under a code, something else may have been registered since.
+    entries = loss_registry.with_code(plan.loss_code), *map(activation_registry.with_code, plan.layers["activation"].tolist())
+    key = plan.header.tobytes(), plan.layers.tobytes(), entries, batch, real, threads, derivatives, curvature, sparse
     layout = _layouts.get(key)
     if layout is None:
         check_plan(plan)

@@ -106,9 +106,6 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
     classes_ : ndarray
         Labels of the classes, for a classifier.
 
-    n_features_in_ : int
-        Number of columns of X.
-
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X has names that are all strings.
 

@@ -16,9 +16,10 @@ from ..solvers import Log, Problem, Solver, solve
 from ..sparse_inputs import SparseInputs
 from ..threads.number import choose_threads, step_seconds
 from ..threads.team import Team
-from .callbacks import NOTHING_TO_LOOK_AT, EarlyStopping, RunningFit
+from .callbacks import RunningFit
 from .checkpoints import Checkpoints
 from .choice import ThreadChoice, seconds_of_a_cut
+from .early_stopping import NOTHING_TO_LOOK_AT, EarlyStopping
 from .epochs import Epochs
 from .fingerprints import Data
 from .hints import warn_of_constant, warn_of_unreachable

@@ -11,8 +11,8 @@ import numpy as np
 from ...kernels import State
 from ...kernels.validation import seed_number
 from ..errors import InputError
-from ..fit.callbacks import EarlyStopping
 from ..fit.divergence import RAISE, STOP
+from ..fit.early_stopping import EarlyStopping
 from ..fit.fitting import Prepared, check_start
 from ..fit.optimizers import OPTIMIZERS
 from ..fit.options import FitOptions

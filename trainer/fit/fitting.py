@@ -19,6 +19,7 @@ from ..threads.team import Team
 from .callbacks import RunningFit
 from .checkpoints import Checkpoints
 from .choice import ThreadChoice, seconds_of_a_cut
+from .divergence import Among
 from .early_stopping import NOTHING_TO_LOOK_AT, EarlyStopping
 from .epochs import Epochs
 from .fingerprints import Data
@@ -118,9 +119,9 @@ def trained(
     report: Report,
     data: Data,
     resumed: Resumed | None = None,
-    name: str = "",
+    among: Among | None = None,
 ) -> History:
-    """The fit by steps of an optimizer. first: threads to begin with. name: of the fit in messages, one of several."""
+    """The fit by steps of an optimizer. first: threads to begin with. among: where the fit is one of several."""
     model, rows, _, options = fit
     plan = rows.plan
     if options.label_smoothing:
@@ -136,7 +137,7 @@ def trained(
     if options.frozen_layers or any(rates):
         work = work.frozen(options.frozen_layers).dropping(rates)
     epochs = Epochs(model, rows, state, options.shuffle, work, team, choice)
-    return Loop(epochs, options, validate, report, step_seconds(plan, rows.n, itemsize), data, name).run(resumed)
+    return Loop(epochs, options, validate, report, step_seconds(plan, rows.n, itemsize), data, among).run(resumed)
 
 
 def _solved(fit: Prepared, data: Data, resumed: Resumed | None) -> History:

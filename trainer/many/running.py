@@ -7,7 +7,7 @@ import functools
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -20,6 +20,7 @@ from ..bounds import check_within
 from ..errors import InputError
 from ..extras import require
 from ..fit.checkpoints import previous
+from ..fit.divergence import Among
 from ..fit.fingerprints import fingerprints
 from ..fit.fitting import Prepared, data_of, trained, with_split
 from ..fit.history import History
@@ -27,9 +28,8 @@ from ..fit.progress import Standing, shown
 from ..fit.resuming import Resumed, read_checkpoint
 from ..fit.validation import split_seed
 from ..network import Network
-from ..threads.number import step_seconds
 from ..threads.team import Team
-from .preparation import Fit
+from .preparation import Fit, expected_seconds
 from .side_by_side import lanes, train_side_by_side
 from .workers import Workers
 
@@ -38,8 +38,15 @@ SUFFIX = ".safetensors"
 ERROR, STOP = "error", "stop"
 
 
+def _warn(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=5)
+
+
 class Call(NamedTuple):
-    """How the fits are made; see `fit_many`. n_threads: how many."""
+    """How the fits are made; see `fit_many`. n_threads: how many.
+
+    numbers: of the networks in messages, where they are a part of those that the user gave. warn: takes the messages.
+    """
 
     progress: bool | None
     n_threads: int
@@ -47,6 +54,12 @@ class Call(NamedTuple):
     checkpoint_every: int | None
     resume: bool
     max_seconds: float | None
+    numbers: Sequence[int] | None = None
+    warn: Callable[[str], None] = _warn
+
+    def name(self, number: int) -> str:
+        """A network's name in messages."""
+        return f"network {number if self.numbers is None else self.numbers[number]}"
 
     def run(self, fits: Sequence[Fit]) -> list[History]:
         """Make the fits. Raises InputError before any begins, and before any network is changed."""
@@ -117,13 +130,15 @@ class _Running:
         self._begun = time.monotonic()
         self._latest: dict[int, History] = {}  # of the fits that were begun, by their numbers
         self._lowest: dict[int, float] = {}  # losses of the fits that are done
-        self._row_seconds: dict[int, float] = {}  # by plans, of which those that are the same are one object
+        self._expected = expected_seconds(fits)
 
     def tasks(self, n_threads: int) -> list[list[int]]:
         """The fits' numbers, those together that are trained side by side. What takes longest comes first."""
         together = [] if self._call.checkpoint is not None else lanes(self._fits, n_threads)
         alone = sorted(set(range(len(self._fits))).difference(*together))
-        return sorted([*together, *([number] for number in alone)], key=lambda task: -sum(map(self._expected, task)))
+        return sorted(
+            [*together, *([number] for number in alone)], key=lambda task: -sum(self._expected[number] for number in task)
+        )
 
     def train(self, task: list[int], team: Team) -> None:
         """One fit, or several side by side, by the thread that calls this."""
@@ -146,7 +161,7 @@ class _Running:
                 options = replace(options, optimizer=resumed.optimizer(options.optimizer))
             prepared, data = prepared._replace(options=options), self._fingerprints.of(prepared)
         report = functools.partial(self._report, number)
-        self._report(number, trained(prepared, team, 1, report, data, resumed, f"network {number}"))
+        self._report(number, trained(prepared, team, 1, report, data, resumed, Among(self._call.name(number), self._call.warn)))
 
     def histories(self, errors: dict[int, BaseException], workers: Workers) -> list[History]:
         """What the call returns, with a warning of what has gone wrong."""
@@ -159,11 +174,14 @@ class _Running:
                 history.stopped = "max_seconds"
             results.append(history)
         for number, error in sorted(errors.items()):
-            _warn(f"network {number}: its fit has failed with {type(error).__name__}: {error}. The other fits are not affected")
+            failed = f"{self._call.name(number)}: its fit has failed with {type(error).__name__}: {error}"
+            self._call.warn(f"{failed}. The other fits are not affected")
         if workers.interrupted:
             cut = [number for number, history in enumerate(results) if history.stopped == STOP]
             done = f"{len(results) - len(cut)} of {len(results)} fits were done"
-            _warn(f"Ctrl-C has ended fit_many: {done}; the networks {cut} hold their parameters after their last step")
+            self._call.warn(
+                f"Ctrl-C has ended fit_many: {done}; the networks {cut} hold their parameters after their last step"
+            )
         return results
 
     def standing(self, narrow: bool) -> Standing:
@@ -171,9 +189,8 @@ class _Running:
         latest = dict(self._latest)
         parts = {i: history.epochs / self._fits[i].prepared.options.epochs for i, history in latest.items()}
         done = sum(bool(history.stopped) for history in latest.values())
-        expected = [self._expected(number) for number in range(len(self._fits))]
-        made = sum(expected[i] * (1.0 if latest[i].stopped else part) for i, part in parts.items())
-        left = (time.monotonic() - self._begun) * (sum(expected) / made - 1.0) if made else math.inf
+        made = sum(self._expected[i] * (1.0 if latest[i].stopped else part) for i, part in parts.items())
+        left = (time.monotonic() - self._begun) * (sum(self._expected) / made - 1.0) if made else math.inf
         words = self._best(latest, narrow)
         return Standing("network", done, len(self._fits), words, words, 0.0 if done == len(self._fits) else left)
 
@@ -195,14 +212,6 @@ class _Running:
         if history.stopped:
             self._lowest[number] = loss
         return loss
-
-    def _expected(self, number: int) -> float:
-        """Seconds that the fit takes, roughly."""
-        fit = self._fits[number].prepared
-        key = id(fit.rows.plan)
-        if key not in self._row_seconds:
-            self._row_seconds[key] = step_seconds(fit.rows.plan, 1, fit.model.dtype.itemsize)
-        return fit.options.epochs * fit.rows.n * self._row_seconds[key]
 
     def _report(self, number: int, history: History) -> None:
         self._latest[number] = history
@@ -229,7 +238,3 @@ def _read(path: Path, fit: Prepared, number: int, known: _Fingerprints) -> Resum
     except InputError as error:
         raise InputError(f"network {number}: {error}") from error
     return resumed
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, RuntimeWarning, stacklevel=5)

@@ -15,6 +15,7 @@ from tileprop import SGD, EarlyStopping, Network, fit_many
 from tileprop.trainer import History
 from tileprop.trainer.fit.progress import Standing
 from tileprop.trainer.many import running
+from tileprop.trainer.many.arguments import asked_for
 from tileprop.trainer.many.preparation import Given, prepared_fits
 
 pytestmark = [
@@ -146,9 +147,8 @@ def test_nothing_is_shown_unasked_without_a_terminal(capsys):
 def call(monkeypatch):
     """Two fits of ten epochs and one of twenty, of networks alike: 40 epochs, 8 s after the call began."""
     common = {"epochs": 10, "batch_size": None, "validation_split": 0.2}
-    each = {"optimizer": None, "schedule": None, "early_stopping": EarlyStopping(2)}
-    settings = [{}, {}, {"epochs": 20}]
-    fits = prepared_fits(three(), Given(X, X[:, :1], None, None), common, each, settings, (None, None), None)
+    asked = asked_for(three(), **common, early_stopping=EarlyStopping(2), settings=[{}, {}, {"epochs": 20}])
+    fits = prepared_fits(asked, Given(X, X[:, :1], None, None))
     made = running._Running(fits, running.Call(None, 2, None, None, False, None), {}, running._Fingerprints())
     now = made._begun + 8.0
     monkeypatch.setattr(running.time, "monotonic", lambda: now)

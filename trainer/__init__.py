@@ -18,7 +18,8 @@ from .exchange import (
     to_state_dict,
 )
 from .extras import require
-from .fit.callbacks import EarlyStopping, StopHandle
+from .fit.callbacks import StopHandle
+from .fit.early_stopping import EarlyStopping
 from .fit.history import History
 from .fit.learning_rate import LearningRates, find_learning_rate
 from .fit.loggers import CSVLogger, MLflow, TensorBoard

@@ -11,8 +11,8 @@ from ..arrays import all_finite
 from ..errors import InputError
 from ..model import Model
 from ..threads.number import step_seconds
-from .callbacks import NOTHING_TO_LOOK_AT, EarlyStopping
 from .choice import ThreadChoice, seconds_of_a_cut
+from .early_stopping import NOTHING_TO_LOOK_AT, EarlyStopping
 from .options import FitOptions
 
 

@@ -12,10 +12,11 @@ from ...kernels.interrupts import HeldSignals
 from ...kernels.records import make_records
 from ...kernels.training.watched import STOPPING
 from ..bounds import check_within
-from .callbacks import EarlyStopping, RunningFit, StopHandle, begin, finish
+from .callbacks import RunningFit, StopHandle, begin, finish
 from .calls import Calls, Meanwhile
 from .checkpoints import Checkpoints, bits
 from .divergence import RESTORE, RETRY, SMALLER, BestEpoch, Divergence, answer
+from .early_stopping import EarlyStopping
 from .epochs import NO_RATES
 from .fingerprints import Data
 from .history import History

@@ -12,8 +12,8 @@ from ...kernels import State
 from ...kernels.validation import seed_number
 from ..errors import InputError
 from ..fit.beginning import check_start
-from ..fit.callbacks import EarlyStopping
 from ..fit.divergence import RAISE, STOP
+from ..fit.early_stopping import EarlyStopping
 from ..fit.fitting import Prepared
 from ..fit.optimizers import OPTIMIZERS
 from ..fit.options import FitOptions

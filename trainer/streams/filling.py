@@ -54,7 +54,7 @@ class Form(NamedTuple):
     def rows(self, piece: Piece, first_row: int) -> Memory:
         """X, T and weights of a piece, checked. first_row: its number in the source."""
         given, plan = Piece(*piece), self.model.plan
-        _, X, T, weight = self.model.prepared(*given, self.prefix, self.classes, first_row, part=True)
+        X, T, weight = self.model.checked_rows(*given, self.prefix, self.classes, first_row, part=True)
         return Memory(X, smoothed(T, plan, self.smoothing) if self.smoothing else T, weight)
 
 

@@ -67,8 +67,8 @@ class Stream:
         """At the first row: the plan for such targets, their columns, and whether rows have weights."""
         model = self._form.model
         block = next(b for b, rows in enumerate(self.source.block_rows) if rows)
-        with closing(self.source.read(block, 0, 1)) as pieces:
-            _, T, weight = self._form.rows(next(pieces), 0)
+        with closing(self.source.stream([block], 0, 1)) as pieces:
+            _, T, weight = self._form.rows(next(pieces)[1], 0)
         return plan_for(model.plan, T), T.shape[1], bool(weight.size)
 
 

@@ -31,6 +31,8 @@ from .many.sweep import sweep
 from .many.sweep_result import SweepResult
 from .network import Network
 from .solvers import LBFGS, LevenbergMarquardt
+from .streams.stream_recipe import StreamRecipe
+from .streams.tables import TableSource
 from .summary import Summary
 
 if TYPE_CHECKING:
@@ -70,9 +72,11 @@ __all__ = [
     "Rprop",
     "StepDecay",
     "StopHandle",
+    "StreamRecipe",
     "Summary",
     "SweepResult",
     "TableRecipe",
+    "TableSource",
     "TensorBoard",
     "TrainingWarning",
     "WarmUp",

@@ -6,7 +6,7 @@ What needs another package imports it when first used, and says what to install 
 from typing import TYPE_CHECKING, Any
 
 from .displays import LossCurveDisplay
-from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError, TrainingWarning
+from .errors import ClusterError, DivergenceError, InputError, MissingExtraError, ModelFormatError, TrainingWarning
 from .exchange import (
     estimator_from_sklearn,
     export_c,
@@ -30,6 +30,7 @@ from .many.fit_many import fit_many
 from .many.sweep import sweep
 from .many.sweep_result import SweepResult
 from .network import Network
+from .rounds.fitting import fit_rounds
 from .solvers import LBFGS, LevenbergMarquardt
 from .summary import Summary
 
@@ -42,6 +43,7 @@ __all__ = [
     "SGD",
     "Adam",
     "CSVLogger",
+    "ClusterError",
     "Constant",
     "Cosine",
     "CrossValidation",
@@ -84,6 +86,7 @@ __all__ = [
     "export_onnx",
     "find_learning_rate",
     "fit_many",
+    "fit_rounds",
     "from_sklearn",
     "from_state_dict",
     "register_skl2onnx",

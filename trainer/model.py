@@ -387,17 +387,8 @@ class Model:
         prefix: str = "",
         classes: tuple[Label, ...] | None = None,
     ) -> tuple[Plan, np.ndarray, np.ndarray, np.ndarray]:
-        """X, T and sample weights as kernels take them, and the plan for such targets.
-
-        prefix: of their names in errors. classes: instead of the network's own.
-        """
-        if not isinstance(X, SparseInputs):  # which is checked already
-            X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X")
-        if len(X) == 0:
-            raise InputError(f"{prefix}X has no rows; give at least one")
-        T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T", classes or self._classes)
-        weight = as_weights(sample_weight, len(X), self.dtype, f"{prefix}sample_weight")
-        return plan_for(self.plan, T), X, T, weight
+        """See `prepared_rows`. classes: instead of the network's own."""
+        return prepared_rows(self.plan, self.dtype, X, T, sample_weight, prefix, classes or self._classes)
 
     def workspace(self, batch_size: int) -> Workspace:
         """Make scratch memory for this network, which kernels of `tileprop.kernels` take.
@@ -418,3 +409,22 @@ class Model:
 def plan_for(plan: Plan, T: np.ndarray) -> Plan:
     """A network's plan for such targets (n, n_targets): of class labels there is one column, whatever the number of outputs."""
     return plan if T.shape[1] == plan.n_targets else make_plan(**plan.arguments, n_targets=T.shape[1])
+
+
+def prepared_rows(
+    plan: Plan,
+    dtype: np.dtype[Any],
+    X: ArrayLike,
+    T: ArrayLike,
+    sample_weight: ArrayLike | None,
+    prefix: str = "",
+    classes: tuple[Label, ...] | None = None,
+) -> tuple[Plan, np.ndarray, np.ndarray, np.ndarray]:
+    """The plan for such targets, and X, T and sample weights as kernels take them. prefix: of their names in errors."""
+    if not isinstance(X, SparseInputs):  # which is checked already
+        X = as_inputs(X, plan.sizes[0], dtype, f"{prefix}X")
+    if len(X) == 0:
+        raise InputError(f"{prefix}X has no rows; give at least one")
+    T = as_targets(T, plan, len(X), dtype, f"{prefix}T", classes)
+    weight = as_weights(sample_weight, len(X), dtype, f"{prefix}sample_weight")
+    return plan_for(plan, T), X, T, weight

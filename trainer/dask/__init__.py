@@ -4,6 +4,7 @@ from ..extras import require
 
 require("distributed", "tileprop.trainer.dask")
 
+from .rounds import fit_rounds  # noqa: E402
 from .warm import WarmKernels  # noqa: E402
 
-__all__ = ["WarmKernels"]
+__all__ = ["WarmKernels", "fit_rounds"]

@@ -126,7 +126,7 @@ def trained(
         plan = model.plan
         rows = rows._replace(plan=plan, T=smoothed(rows.T, plan, options.label_smoothing))
     validate = None if fit.held is None else Validator(model, fit.held)
-    state = _state(model, options)
+    state = state_of(model, options)
     itemsize, batch_size = model.dtype.itemsize, min(options.batch_size or rows.n, rows.n)
     cut = seconds_of_a_cut(plan, itemsize, 1 + sum(vector.size > 0 for vector in (state.velocity, state.mean_square)), rows.n)
     choice = ThreadChoice(team.most, first, step_seconds(plan, batch_size, itemsize), cut)
@@ -155,7 +155,7 @@ def _solved(fit: Prepared, data: Data, resumed: Resumed | None) -> History:
     return solve(options.optimizer, problem, log, options.progress, options.max_seconds)
 
 
-def _state(model: Model, options: FitOptions) -> State:
+def state_of(model: Model, options: FitOptions) -> State:
     """The optimizer's state, new or as it was given, with the options that are part of it."""
     optimizer: Any = options.optimizer
     state: State = optimizer if isinstance(optimizer, State) else optimizer.state(model.plan, model.dtype)

@@ -14,7 +14,7 @@ from ...kernels.training.watched import STOPPING
 from ..bounds import check_within
 from .callbacks import RunningFit, StopHandle, begin, finish
 from .calls import Calls, Meanwhile
-from .checkpoints import Checkpoints, bits
+from .checkpoints import Checkpoints, kept_of
 from .divergence import RESTORE, RETRY, SMALLER, Among, BestEpoch, Divergence, answer
 from .early_stopping import EarlyStopping
 from .epochs import NO_RATES
@@ -220,20 +220,10 @@ class Loop:
 
     def _remember(self) -> None:
         if self.checkpoints:
-            state = self.epochs.state
-            hyperparameters = numbers_of(state.hyperparameters[0])
-            if self.options.schedule is not None:  # which multiplies it anew for each epoch
-                hyperparameters["learning_rate"] = self.base_rate
-            numbers = {"counters": numbers_of(state.counters[0]), "hyperparameters": hyperparameters}
-            vectors = {"velocity": bits(state.velocity.copy()), "mean_square": bits(state.mean_square.copy())}
+            base_rate = None if self.options.schedule is None else self.base_rate
             parts = {name: part.remembered() for name, part in self._parts().items()}
-            self.checkpoints.remember({**numbers, **vectors}, parts)
+            self.checkpoints.remember(kept_of(self.epochs.state, base_rate), parts)
 
     def _parts(self) -> dict[str, Any]:
         """What has `remembered` and `recall`, besides callbacks."""
         return {"epochs": self.epochs, "best": self.best} if self.best is not None else {"epochs": self.epochs}
-
-
-def numbers_of(record: Any) -> dict[str, Any]:
-    """A record's fields as Python's numbers."""
-    return {name: record[name].item() for name in record.dtype.names}

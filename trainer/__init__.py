@@ -6,7 +6,7 @@ What needs another package imports it when first used, and says what to install 
 from typing import TYPE_CHECKING, Any
 
 from .displays import LossCurveDisplay
-from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError, TrainingWarning
+from .errors import ClusterError, DivergenceError, InputError, MissingExtraError, ModelFormatError, TrainingWarning
 from .exchange import (
     estimator_from_sklearn,
     export_c,
@@ -31,7 +31,13 @@ from .many.fit_many import fit_many
 from .many.sweep import sweep
 from .many.sweep_result import SweepResult
 from .network import Network
+from .rounds.fitting import fit_rounds
 from .solvers import LBFGS, LevenbergMarquardt
+from .streams.array_source import ArraySource
+from .streams.iterable_source import IterableSource
+from .streams.source import Source
+from .streams.stream_recipe import StreamRecipe
+from .streams.tables import TableSource
 from .summary import Summary
 
 if TYPE_CHECKING:
@@ -42,7 +48,9 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adam",
+    "ArraySource",
     "CSVLogger",
+    "ClusterError",
     "Constant",
     "Cosine",
     "CrossValidation",
@@ -54,6 +62,7 @@ __all__ = [
     "History",
     "InputError",
     "InverseScaling",
+    "IterableSource",
     "LearningRates",
     "LevenbergMarquardt",
     "LossCurveDisplay",
@@ -69,11 +78,14 @@ __all__ = [
     "Plateau",
     "RMSprop",
     "Rprop",
+    "Source",
     "StepDecay",
     "StopHandle",
+    "StreamRecipe",
     "Summary",
     "SweepResult",
     "TableRecipe",
+    "TableSource",
     "TensorBoard",
     "TrainingWarning",
     "WarmUp",
@@ -85,6 +97,7 @@ __all__ = [
     "export_onnx",
     "find_learning_rate",
     "fit_many",
+    "fit_rounds",
     "from_sklearn",
     "from_state_dict",
     "register_skl2onnx",

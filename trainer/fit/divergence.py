@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...kernels import Plan
 from ...kernels.training.codes import RPROP
 from ..errors import DivergenceError
+from ..layers import layer_by_layer
 from .callbacks import RunningFit
 
 RAISE, STOP, RESTORE, RETRY = "raise", "stop", "restore", "retry"
@@ -116,8 +118,9 @@ def answer(
 
     among: where the fit is one of several.
     """
-    what = divergence.what if among is None else f"{among.name}: {divergence.what}"
-    warn = _warn if among is None else among.warn
+    what, warn = divergence.what, warn_of
+    if among is not None:
+        what, warn = f"{among.name}: {what}", among.warn
     if best is not None:
         best.put_back()
         if choice == RETRY and best.retries < RETRIES:
@@ -138,13 +141,23 @@ def answer(
     )  # fmt: skip
 
 
-def _warn(message: str) -> None:
+def warn_of(message: str) -> None:
+    """Warn of a divergence after which the training goes on, or ends without an error."""
     warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 def finite(*arrays: np.ndarray) -> bool:
     """Whether all numbers are."""
     return all(bool(np.isfinite(array).all()) for array in arrays)
+
+
+def broken_layer(plan: Plan, theta: np.ndarray, X: np.ndarray) -> int:
+    """The first layer, counted from 1, whose weights are not finite, or else whose outputs for X (n, n_in) are not."""
+    for i, (W, b) in enumerate(zip(*plan.unflatten(theta), strict=True)):
+        if not finite(W, b):
+            return i + 1
+    outputs = [A for _, A in layer_by_layer(plan, theta, X)]
+    return next((i for i, A in enumerate(outputs) if not finite(A)), len(outputs) - 1) + 1
 
 
 def _bits(array: np.ndarray) -> np.ndarray:

@@ -13,16 +13,17 @@ from ...kernels.records import make_records
 from ...kernels.training.watched import STOPPING
 from ..bounds import check_within
 from .callbacks import RunningFit, StopHandle, begin, finish
-from .checkpoints import Checkpoints, bits
+from .calls import Calls, Meanwhile
+from .checkpoints import Checkpoints, kept_of
 from .divergence import RESTORE, RETRY, SMALLER, Among, BestEpoch, Divergence, answer
 from .early_stopping import EarlyStopping
-from .epochs import NO_RATES, Epochs, Meanwhile
+from .epochs import NO_RATES
 from .fingerprints import Data
 from .history import History
 from .options import FitOptions
 from .progress import Report
 from .resuming import Resumed
-from .validation import Validator
+from .validation import StreamedValidator, Validator
 
 # Most epochs of a first call, whose time is an estimate: Ctrl-C undoes an unfinished call and makes its whole epochs again.
 FIRST_EPOCHS = 100
@@ -35,9 +36,9 @@ class Loop:
 
     def __init__(
         self,
-        epochs: Epochs,
+        epochs: Calls,
         options: FitOptions,
-        validate: Validator | None,
+        validate: Validator | StreamedValidator | None,
         report: Report,
         expected_seconds: float,
         data: Data,
@@ -178,7 +179,7 @@ class Loop:
     def _epochs_in_a_call(self) -> int:
         # The first is alone: it may be slow, where kernels are compiled. And so is the one under way, or one that took so long
         # among several that these were undone.
-        if self.spent or (self.history.epochs == 0 and self.among is None):
+        if not self.epochs.several or self.spent or (self.history.epochs == 0 and self.among is None):
             return 1
         if self.watched and not (self.within_calls and self.epochs.watches):
             return 1
@@ -219,20 +220,10 @@ class Loop:
 
     def _remember(self) -> None:
         if self.checkpoints:
-            state = self.epochs.state
-            hyperparameters = numbers_of(state.hyperparameters[0])
-            if self.options.schedule is not None:  # which multiplies it anew for each epoch
-                hyperparameters["learning_rate"] = self.base_rate
-            numbers = {"counters": numbers_of(state.counters[0]), "hyperparameters": hyperparameters}
-            vectors = {"velocity": bits(state.velocity.copy()), "mean_square": bits(state.mean_square.copy())}
+            base_rate = None if self.options.schedule is None else self.base_rate
             parts = {name: part.remembered() for name, part in self._parts().items()}
-            self.checkpoints.remember({**numbers, **vectors}, parts)
+            self.checkpoints.remember(kept_of(self.epochs.state, base_rate), parts)
 
     def _parts(self) -> dict[str, Any]:
         """What has `remembered` and `recall`, besides callbacks."""
         return {"epochs": self.epochs, "best": self.best} if self.best is not None else {"epochs": self.epochs}
-
-
-def numbers_of(record: Any) -> dict[str, Any]:
-    """A record's fields as Python's numbers."""
-    return {name: record[name].item() for name in record.dtype.names}

@@ -35,6 +35,8 @@ from .solvers import LBFGS, LevenbergMarquardt
 from .streams.array_source import ArraySource
 from .streams.iterable_source import IterableSource
 from .streams.source import Source
+from .streams.stream_recipe import StreamRecipe
+from .streams.tables import TableSource
 from .summary import Summary
 
 if TYPE_CHECKING:
@@ -77,9 +79,11 @@ __all__ = [
     "Source",
     "StepDecay",
     "StopHandle",
+    "StreamRecipe",
     "Summary",
     "SweepResult",
     "TableRecipe",
+    "TableSource",
     "TensorBoard",
     "TrainingWarning",
     "WarmUp",

@@ -19,6 +19,7 @@ from ..threads.team import Team
 from .beginning import batch_size_of, begun_state, check_start, thread_choice, workspace_of
 from .callbacks import RunningFit
 from .checkpoints import Checkpoints
+from .divergence import Among
 from .epochs import Epochs
 from .fingerprints import Data, data_of_rows, data_of_validation
 from .hints import warn_of_constant, warn_of_unreachable
@@ -102,9 +103,9 @@ def trained(
     report: Report,
     data: Data,
     resumed: Resumed | None = None,
-    name: str = "",
+    among: Among | None = None,
 ) -> History:
-    """The fit by steps of an optimizer. first: threads to begin with. name: of the fit in messages, one of several."""
+    """The fit by steps of an optimizer. first: threads to begin with. among: where the fit is one of several."""
     model, rows, _, options = fit
     plan = rows.plan
     if options.label_smoothing:
@@ -115,7 +116,7 @@ def trained(
     choice = thread_choice(plan, state, rows.n, batch_size, first, team.most)
     work = workspace_of(plan, options, batch_size, model.dtype, team.most, sparse=isinstance(rows.X, SparseInputs))
     epochs = Epochs(model, rows, state, options.shuffle, work, team, choice)
-    return Loop(epochs, options, validate, report, step_seconds(plan, rows.n, model.dtype.itemsize), data, name).run(resumed)
+    return Loop(epochs, options, validate, report, step_seconds(plan, rows.n, model.dtype.itemsize), data, among).run(resumed)
 
 
 def _solved(fit: Prepared, data: Data, resumed: Resumed | None) -> History:

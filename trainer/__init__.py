@@ -32,6 +32,11 @@ from .many.sweep import sweep
 from .many.sweep_result import SweepResult
 from .network import Network
 from .solvers import LBFGS, LevenbergMarquardt
+from .streams.array_source import ArraySource
+from .streams.iterable_source import IterableSource
+from .streams.source import Source
+from .streams.stream_recipe import StreamRecipe
+from .streams.tables import TableSource
 from .summary import Summary
 
 if TYPE_CHECKING:
@@ -42,6 +47,7 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adam",
+    "ArraySource",
     "CSVLogger",
     "Constant",
     "Cosine",
@@ -54,6 +60,7 @@ __all__ = [
     "History",
     "InputError",
     "InverseScaling",
+    "IterableSource",
     "LearningRates",
     "LevenbergMarquardt",
     "LossCurveDisplay",
@@ -69,11 +76,14 @@ __all__ = [
     "Plateau",
     "RMSprop",
     "Rprop",
+    "Source",
     "StepDecay",
     "StopHandle",
+    "StreamRecipe",
     "Summary",
     "SweepResult",
     "TableRecipe",
+    "TableSource",
     "TensorBoard",
     "TrainingWarning",
     "WarmUp",

@@ -1,0 +1,10 @@
+"""Training on a Dask cluster, by the public interface of `dask.distributed` (extra `dask`)."""
+
+from ..extras import require
+
+require("distributed", "tileprop.trainer.dask")
+
+from .many import cross_val_fit, fit_many, sweep  # noqa: E402
+from .warm import WarmKernels  # noqa: E402
+
+__all__ = ["WarmKernels", "cross_val_fit", "fit_many", "sweep"]

@@ -387,8 +387,26 @@ class Model:
         prefix: str = "",
         classes: tuple[Label, ...] | None = None,
     ) -> tuple[Plan, np.ndarray, np.ndarray, np.ndarray]:
-        """See `prepared_rows`. classes: instead of the network's own."""
-        return prepared_rows(self.plan, self.dtype, X, T, sample_weight, prefix, classes or self._classes)
+        """X, T and sample weights as kernels take them, and the plan for such targets.
+
+        prefix: of their names in errors. classes: instead of the network's own.
+        """
+        X, T, weight = self.checked_rows(X, T, sample_weight, prefix, classes)
+        return plan_for(self.plan, T), X, T, weight
+
+    def checked_rows(
+        self,
+        X: ArrayLike,
+        T: ArrayLike,
+        sample_weight: ArrayLike | None,
+        prefix: str = "",
+        classes: tuple[Label, ...] | None = None,
+        first_row: int = 0,
+        part: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See the function `checked_rows`. classes: instead of the network's own."""
+        classes = classes or self._classes
+        return checked_rows(self.plan, self.dtype, X, T, sample_weight, prefix, classes, first_row, part)
 
     def workspace(self, batch_size: int) -> Workspace:
         """Make scratch memory for this network, which kernels of `tileprop.kernels` take.
@@ -411,7 +429,7 @@ def plan_for(plan: Plan, T: np.ndarray) -> Plan:
     return plan if T.shape[1] == plan.n_targets else make_plan(**plan.arguments, n_targets=T.shape[1])
 
 
-def prepared_rows(
+def checked_rows(
     plan: Plan,
     dtype: np.dtype[Any],
     X: ArrayLike,
@@ -419,12 +437,18 @@ def prepared_rows(
     sample_weight: ArrayLike | None,
     prefix: str = "",
     classes: tuple[Label, ...] | None = None,
-) -> tuple[Plan, np.ndarray, np.ndarray, np.ndarray]:
-    """The plan for such targets, and X, T and sample weights as kernels take them. prefix: of their names in errors."""
+    first_row: int = 0,
+    part: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X, T and sample weights as kernels take them.
+
+    prefix: of their names in errors. first_row: the number of the first row, for errors. part: whether these are a part of all
+    rows, whose weights may all be zero.
+    """
     if not isinstance(X, SparseInputs):  # which is checked already
-        X = as_inputs(X, plan.sizes[0], dtype, f"{prefix}X")
+        X = as_inputs(X, plan.sizes[0], dtype, f"{prefix}X", first_row)
     if len(X) == 0:
         raise InputError(f"{prefix}X has no rows; give at least one")
-    T = as_targets(T, plan, len(X), dtype, f"{prefix}T", classes)
-    weight = as_weights(sample_weight, len(X), dtype, f"{prefix}sample_weight")
-    return plan_for(plan, T), X, T, weight
+    T = as_targets(T, plan, len(X), dtype, f"{prefix}T", classes, first_row)
+    weight = as_weights(sample_weight, len(X), dtype, f"{prefix}sample_weight", first_row, part)
+    return X, T, weight

@@ -106,7 +106,8 @@ def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str,
     from ..data import array_files
     from ..suggestions import did_you_mean, existing_file, listed
     from ..tables.dialects import ReadingOptions
-    from ..tables.reading import PARQUET_SUFFIXES, SUFFIXES, is_table, kind_of, read_table
+    from ..tables.finding import PARQUET_SUFFIXES
+    from ..tables.reading import SUFFIXES, is_table, kind_of, read_table
     from ..tables.recipe import Recipe, check_columns, numbers_of
 
     path, keep = Path(args.data), args.keep or ()
@@ -177,7 +178,7 @@ def _predictions(model: TrainedModel, rows: Any, args: argparse.Namespace) -> di
 
 
 def _write(columns: dict[str, Any], out: Path | None) -> None:
-    from ..tables.reading import PARQUET_SUFFIXES
+    from ..tables.finding import PARQUET_SUFFIXES
     from ..tables.writing import write_csv, write_parquet
     from ..writing import whole_file
 

@@ -4,7 +4,8 @@ from ..extras import require
 
 require("distributed", "tileprop.trainer.dask")
 
+from .many import cross_val_fit, fit_many, sweep  # noqa: E402
 from .rounds import fit_rounds  # noqa: E402
 from .warm import WarmKernels  # noqa: E402
 
-__all__ = ["WarmKernels", "fit_rounds"]
+__all__ = ["WarmKernels", "cross_val_fit", "fit_many", "fit_rounds", "sweep"]

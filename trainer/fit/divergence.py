@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,13 @@ CHOICES = (RAISE, STOP, RESTORE, RETRY)
 # How often a fit goes back, with what part of the learning rate that it had.
 RETRIES = 3
 SMALLER = 0.5
+
+
+class Among(NamedTuple):
+    """What a fit knows of being one of several. name: its own, with which messages begin. warn: takes the messages."""
+
+    name: str
+    warn: Callable[[str], None]
 
 
 class Divergence(NamedTuple):
@@ -103,12 +111,16 @@ class BestEpoch:
         return {name: array.copy() for name, array in self._arrays().items()}
 
 
-def answer(divergence: Divergence, choice: str, best: BestEpoch | None, running: RunningFit, name: str = "") -> bool:
+def answer(
+    divergence: Divergence, choice: str, best: BestEpoch | None, running: RunningFit, among: Among | None = None
+) -> bool:
     """Do what `on_divergence` says; whether the fit is to go on, with a smaller rate. Raises DivergenceError for "raise".
 
-    name: of the fit, with which messages begin.
+    among: where the fit is one of several.
     """
-    what = f"{name}: {divergence.what}" if name else divergence.what
+    what, warn = divergence.what, _warn
+    if among is not None:
+        what, warn = f"{among.name}: {what}", among.warn
     if best is not None:
         best.put_back()
         if choice == RETRY and best.retries < RETRIES:
@@ -116,12 +128,12 @@ def answer(divergence: Divergence, choice: str, best: BestEpoch | None, running:
             state: Any = running.state
             if state.counters[0].rule == RPROP:  # whose steps have lengths of their own
                 state.mean_square[:] *= SMALLER**best.retries
-            report(f"{what}. The fit goes back to its parameters {best.which}, with {SMALLER:g} times the learning rate")
+            warn(f"{what}. The fit goes back to its parameters {best.which}, with {SMALLER:g} times the learning rate")
             return True
         running.history.restored_epoch = best.epochs_made
         divergence = divergence._replace(kept=best.which)
     if choice in (STOP, RESTORE):
-        report(f"{what}. The fit ends; the network holds its parameters {divergence.kept}")
+        warn(f"{what}. The fit ends; the network holds its parameters {divergence.kept}")
         return False
     raise DivergenceError(
         f"{what}. The network holds its parameters {divergence.kept}; try a smaller learning rate",
@@ -129,7 +141,7 @@ def answer(divergence: Divergence, choice: str, best: BestEpoch | None, running:
     )  # fmt: skip
 
 
-def report(message: str) -> None:
+def _warn(message: str) -> None:
     warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 

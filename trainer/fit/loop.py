@@ -12,16 +12,18 @@ from ...kernels.interrupts import HeldSignals
 from ...kernels.records import make_records
 from ...kernels.training.watched import STOPPING
 from ..bounds import check_within
-from .callbacks import EarlyStopping, RunningFit, StopHandle, begin, finish
+from .callbacks import RunningFit, StopHandle, begin, finish
+from .calls import Calls, Meanwhile
 from .checkpoints import Checkpoints, kept_of
-from .divergence import RESTORE, RETRY, SMALLER, BestEpoch, Divergence, answer
-from .epochs import NO_RATES, Epochs, Meanwhile
+from .divergence import RESTORE, RETRY, SMALLER, Among, BestEpoch, Divergence, answer
+from .early_stopping import EarlyStopping
+from .epochs import NO_RATES
 from .fingerprints import Data
 from .history import History
 from .options import FitOptions
 from .progress import Report
 from .resuming import Resumed
-from .validation import Validator
+from .validation import StreamedValidator, Validator
 
 # Most epochs of a first call, whose time is an estimate: Ctrl-C undoes an unfinished call and makes its whole epochs again.
 FIRST_EPOCHS = 100
@@ -34,16 +36,16 @@ class Loop:
 
     def __init__(
         self,
-        epochs: Epochs,
+        epochs: Calls,
         options: FitOptions,
-        validate: Validator | None,
+        validate: Validator | StreamedValidator | None,
         report: Report,
         expected_seconds: float,
         data: Data,
-        name: str = "",
+        among: Among | None = None,
     ) -> None:
-        """name: of the fit, in messages, where it is one of several, which all train alike."""
-        self.name = name
+        """among: where the fit is one of several, which all train alike."""
+        self.among = among
         self.epochs, self.options, self.validate, self.report = epochs, options, validate, report
         self.running = RunningFit(epochs.model, epochs.state, History(n_samples=epochs.n))
         self.history, self.base_rate = self.running.history, self.running.learning_rate
@@ -167,7 +169,7 @@ class Loop:
 
     def _diverged(self, divergence: Divergence) -> str:
         self.spent = 0.0
-        if not answer(divergence, self.options.on_divergence, self.best, self.running, self.name):
+        if not answer(divergence, self.options.on_divergence, self.best, self.running, self.among):
             return "divergence"
         self.base_rate *= SMALLER
         if self.options.schedule is None:
@@ -177,7 +179,7 @@ class Loop:
     def _epochs_in_a_call(self) -> int:
         # The first is alone: it may be slow, where kernels are compiled. And so is the one under way, or one that took so long
         # among several that these were undone.
-        if self.spent or (self.history.epochs == 0 and not self.name):
+        if not self.epochs.several or self.spent or (self.history.epochs == 0 and self.among is None):
             return 1
         if self.watched and not (self.within_calls and self.epochs.watches):
             return 1

@@ -9,8 +9,8 @@ from typing import Any
 from ...kernels import State
 from ...kernels.validation import positive_integer
 from ..errors import InputError
+from ..fit.beginning import begun_state, check_start
 from ..fit.callbacks import Callback
-from ..fit.fitting import check_start, state_of
 from ..fit.history import History
 from ..fit.optimizers import Optimizer
 from ..fit.options import FitOptions
@@ -203,7 +203,7 @@ def trained_in_rounds(
         seed, state = kept["seed"], resumed.state()
     else:
         seed = int(network.generator.integers(SEEDS))
-        state = state_of(network, options)
+        state = begun_state(network, options)
     network.classes = classes
     training = Training(
         blueprint=known.blueprint,

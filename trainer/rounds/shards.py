@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..fit.fingerprints import fingerprints
 from ..frames import as_array
 from ..labels import is_text
-from ..model import prepared_rows
+from ..model import checked_rows
 from ..streams.source import Source
 from .blueprint import Blueprint
 from .sums import Sums
@@ -83,8 +83,7 @@ def prepared(number: int, rows: Any, blueprint: Blueprint) -> Shard:
     if not len(X):
         return Shard(np.empty((0, plan.sizes[0]), real), np.empty((0, 0), real), np.empty(0, real))
     given = weight[0] if weight else None
-    _, *arrays = prepared_rows(plan, real, X, T, given, f"shard {number}'s ", blueprint.classes)
-    return Shard(*arrays)
+    return Shard(*checked_rows(plan, real, X, T, given, f"shard {number}'s ", blueprint.classes, part=True))
 
 
 def facts_of(number: int, shard: Shard, prints: bool) -> Facts:

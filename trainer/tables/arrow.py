@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ..extras import require
@@ -55,3 +56,13 @@ def seconds(column: Any) -> Any:
 def known_entries(column: Any, markers: tuple[str, ...]) -> Any:
     """The entries of a column of text that are not missing."""
     return without_missing(column, markers).drop_null()
+
+
+def index_columns(schema: Any) -> list[str]:
+    """The columns where pandas keeps the index of a table that it writes to Parquet, which is no column of it."""
+    try:
+        described = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        noted = {name for name in described.get("index_columns", []) if isinstance(name, str)}
+    except (ValueError, AttributeError, TypeError):
+        noted = set()
+    return [name for name in schema.names if name.startswith("__index_level_") or name in noted]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import os
 import sys
 import zlib
@@ -17,11 +16,12 @@ from typing import Any, BinaryIO
 from ..errors import InputError
 from ..extras import require
 from ..suggestions import existing_file, listed
+from .arrow import index_columns
 from .dialects import Dialect, ReadingOptions, guess_dialect
+from .finding import PARQUET_SUFFIXES
 
 STANDARD_INPUT = "-"
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
-PARQUET_SUFFIXES = (".parquet", ".pq")
 SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES)
 SAMPLE_BYTES = 1 << 18
 BLOCK_BYTES = 1 << 20
@@ -127,19 +127,7 @@ def _is_empty(column: Any) -> bool:
 def _read_parquet(path: Path) -> Any:
     with require("pyarrow.parquet", "reading Parquet files").ParquetFile(path) as file:
         table = file.read()
-    index = _pandas_index(table.schema.metadata or {})
-    # Where pandas keeps the index of a table, which is no column of it.
-    names = [name for name in table.column_names if name.startswith("__index_level_") or name in index]
-    return table.drop_columns(names).replace_schema_metadata(None)
-
-
-def _pandas_index(metadata: dict[bytes, bytes]) -> set[str]:
-    """The columns that pandas notes as an index in a file that it writes."""
-    try:
-        described = json.loads(metadata.get(b"pandas", b"{}"))
-        return {name for name in described.get("index_columns", []) if isinstance(name, str)}
-    except (ValueError, AttributeError, TypeError):
-        return set()
+    return table.drop_columns(list(index_columns(table.schema))).replace_schema_metadata(None)
 
 
 # Text -------------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..tensor_files import read_json
 from ..typed_json import from_json
 from .arrow import decoded
 from .dialects import MISSING
+from .facts import Facts
 from .kinds import ColumnChoices, strict_number, treatment_for
 from .standard import UnfitColumn
 from .treatments import TREATMENTS, Date, LeftOut, Number, Treatment, features_of
@@ -23,6 +24,8 @@ from .treatments import TREATMENTS, Date, LeftOut, Number, Treatment, features_o
 VERSION = 1
 # Of JSON that is read: a hundred bytes and two objects for each of 300 000 columns.
 MOST_BYTES, MOST_BRACKETS = 1 << 26, 1 << 20
+# Names a row, given its number from 0.
+Place = Callable[[int], str]
 # Columns named in one error.
 MOST_NAMED = 12
 # 'Fare' and 'Area' are 0.75 alike.
@@ -53,12 +56,22 @@ class Recipe:
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def fit(cls, table: Any, choices: ColumnChoices | None = None, rows: np.ndarray | None = None) -> Recipe:
+    def fit(
+        cls,
+        table: Any,
+        choices: ColumnChoices | None = None,
+        rows: np.ndarray | None = None,
+        place: Place | None = None,
+        facts: Mapping[str, Facts] | None = None,
+        n_rows: int | None = None,
+    ) -> Recipe:
         """From a pyarrow.Table, or its rows of these numbers alone.
+
+        place: names a row for errors. facts: of the columns, where the table is a sample of n_rows rows.
 
         Raises InputError that names every column that cannot be treated, and the remedy.
         """
-        choices = choices or ColumnChoices()
+        choices, place = choices or ColumnChoices(), place or _numbered(rows)
         _check_choices(table.column_names, choices)
         treatments, notes, unfit = list[Treatment](), list[str](), list[tuple[str, str]]()
         ignored = set(choices.ignore)
@@ -69,12 +82,17 @@ class Recipe:
                 treatments.append(LeftOut(name, column.null_count / max(len(column), 1), "ignored", "as asked"))
                 continue
             try:
-                treatments.append(treatment_for(name, column, choices, notes))
+                if facts is None:
+                    treatments.append(treatment_for(name, column, choices, notes))
+                else:
+                    known = facts[name]
+                    treatments.append(known.refined(treatment_for(name, known.extended(column), choices, notes)))
             except UnfitColumn as error:
-                unfit.append((name, _problem(error, rows)))
+                unfit.append((name, _problem(error, place)))
         if unfit:
             raise InputError(_unfit_message(unfit, choices))
-        recipe = cls(tuple(_within_memory(treatments, table.num_rows)), choices.missing, tuple(notes))
+        treatments = _within_memory(treatments, n_rows or table.num_rows)
+        recipe = cls(tuple(treatments), choices.missing, tuple(notes))
         if not recipe.feature_names:
             raise InputError(f"no column is left to learn from: {_reasons(recipe.treatments)}")
         return recipe
@@ -89,8 +107,12 @@ class Recipe:
         """The inputs of the network, in order."""
         return tuple(features_of(self.treatments))
 
-    def prepare(self, table: Any, dtype: Any = np.float32, rows: np.ndarray | None = None) -> np.ndarray:
-        """X (n, n_features) of a pyarrow.Table with the columns that are needed, in any order. rows: numbers of those to take.
+    def prepare(
+        self, table: Any, dtype: Any = np.float32, rows: np.ndarray | None = None, place: Place | None = None
+    ) -> np.ndarray:
+        """X (n, n_features) of a pyarrow.Table with the columns that are needed, in any order.
+
+        rows: numbers of those to take. place: names a row for errors.
 
         Raises InputError that names all missing columns, and all that hold something else than in training.
         """
@@ -108,7 +130,7 @@ class Recipe:
                 with np.errstate(over="ignore"):
                     treatment.write(decoded(column if rows is None else column.take(rows)), X[:, at : at + width])
             except UnfitColumn as error:
-                unfit.append((treatment.name, _problem(error, rows)))
+                unfit.append((treatment.name, _problem(error, place or _numbered(rows))))
             at += width
         if unfit:
             raise InputError(_unfit_message(unfit, None))
@@ -158,7 +180,7 @@ def numbers_of(table: Any) -> np.ndarray:
         try:
             X[:, i] = strict_number(name, decoded(column), ColumnChoices()).values(decoded(column))
         except UnfitColumn as error:
-            unfit.append((name, _problem(error, None)))
+            unfit.append((name, _problem(error, _numbered(None))))
     if unfit:
         raise InputError(_unfit_message(unfit, None))
     return X
@@ -208,11 +230,14 @@ def _check_choices(names: Sequence[str], choices: ColumnChoices) -> None:
                 raise InputError(f"column {name!r} is given to both {seen[name]} and {argument}; drop one of the two")
 
 
-def _problem(error: UnfitColumn, rows: np.ndarray | None) -> str:
-    """What is wrong with a column, and the first such row of the table, counted from 1."""
-    if error.row is None:
-        return str(error)
-    return f"{error}, first in row {(error.row if rows is None else rows[error.row]) + 1}"
+def _problem(error: UnfitColumn, place: Place) -> str:
+    """What is wrong with a column, and the first such row."""
+    return str(error) if error.row is None else f"{error}, first in {place(error.row)}"
+
+
+def _numbered(rows: np.ndarray | None) -> Place:
+    """Names a row of a table, or of these rows of it, by its number, counted from 1."""
+    return lambda row: f"row {(row if rows is None else rows[row]) + 1}"
 
 
 def _unfit_message(unfit: list[tuple[str, str]], choices: ColumnChoices | None) -> str:

@@ -6,7 +6,7 @@ Categories are one-hot. Dates become a few numbers. Everything that a treatment 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -114,18 +114,20 @@ class Category:
         """markers: texts that stand for a missing value."""
         compute = require("pyarrow.compute", "preparing a table")
         texts = without_missing(as_texts(column), markers)
-        counts = compute.value_counts(texts.drop_null())
-        found = sorted(
-            zip(counts.field("counts").to_pylist(), counts.field("values").to_pylist(), strict=True),
-            key=lambda c: (-c[0], c[1]),
-        )
+        counted = compute.value_counts(texts.drop_null())
+        counts = dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
+        return cls.from_counts(name, counts, texts.null_count / max(len(texts), 1), markers)
+
+    @classmethod
+    def from_counts(cls, name: str, counts: Mapping[str, int], missing: float, markers: tuple[str, ...]) -> Self:
+        """From the rows of each entry. missing: share of the entries that are missing."""
+        found = sorted(((count, level) for level, count in counts.items()), key=lambda c: (-c[0], c[1]))
         kept = [level for count, level in found[:MOST_LEVELS] if count >= LEAST_ROWS or len(found) == 2]
         with_input = set(kept)
         rare = [level for _, level in found if level not in with_input]
         if len(rare) == 1 and len(kept) < MOST_LEVELS:  # one input either way
             kept, rare = [*kept, *rare], []
-        share = texts.null_count / max(len(texts), 1)
-        return cls(name, share, tuple(sorted(kept)), tuple(sorted(rare)), share > 0, markers)
+        return cls(name, missing, tuple(sorted(kept)), tuple(sorted(rare)), missing > 0, markers)
 
     @property
     def _is_binary(self) -> bool:

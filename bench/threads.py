@@ -24,7 +24,7 @@ import numpy as np
 
 from ..kernels import make_workspace
 from ..trainer import Network
-from ..trainer.fit import fitting
+from ..trainer.fit import beginning
 from ..trainer.fit.choice import ThreadChoice
 from ..trainer.fit.epochs import Epochs
 from ..trainer.fit.loop import WORTH_A_CALL
@@ -191,7 +191,7 @@ def run_threads(count: int, rounds: int, seconds: float, beside: bool) -> int:
     pin(cpus)
     problems = [(problem, "float32") for problem in SMALL] + [(event.problem, event.dtype) for event in drawn_events(count)]
     rows, worst = [], [0.0, 0.0]
-    with busy(cpus[-1:] if beside else []), unittest.mock.patch.object(fitting, "ThreadChoice", Recorded):
+    with busy(cpus[-1:] if beside else []), unittest.mock.patch.object(beginning, "ThreadChoice", Recorded):
         for problem, dtype in problems:
             found = measured(task_of(problem, dtype), rounds, seconds, [ONE] if beside else [ONE, TWO])
             best = min(found.seconds, key=lambda name: found.seconds[name])

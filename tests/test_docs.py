@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tileprop.kernels
 import tileprop.trainer
+import tileprop.trainer.dask
 from joblib import parallel_config
 from sklearn.exceptions import ConvergenceWarning
 
@@ -79,7 +80,7 @@ def test_the_readmes_speeds_are_those_of_the_benchmarks(tmp_path):
     assert (tmp_path / "speed.svg").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("module", [tileprop.kernels, tileprop.trainer], ids=["kernels", "trainer"])
+@pytest.mark.parametrize("module", [tileprop.kernels, tileprop.trainer, tileprop.trainer.dask], ids=str)
 def test_every_public_name_has_an_entry_in_the_reference(module):
     page = (DOCS / "reference" / f"{module.__name__.rpartition('.')[2]}.md").read_text(encoding="utf-8")
     blocks = re.findall(r"autosummary::\n.*?\n\n(.*?)```", page, re.DOTALL)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tileprop.kernels
 import tileprop.trainer
+import tileprop.trainer.dask
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import validate
 
@@ -21,7 +22,7 @@ TEMPLATE = Path(__file__).parents[1] / "docs" / "_templates" / "autosummary" / "
 HIDDEN = set(re.search(r":exclude-members: (.*)", TEMPLATE.read_text(encoding="utf-8"))[1].split(", "))
 PUBLIC = {
     f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
-    for module in (tileprop.kernels, tileprop.trainer)
+    for module in (tileprop.kernels, tileprop.trainer, tileprop.trainer.dask)
     for name in module.__all__
 }
 

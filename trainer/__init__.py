@@ -18,7 +18,8 @@ from .exchange import (
     to_state_dict,
 )
 from .extras import require
-from .fit.callbacks import EarlyStopping, StopHandle
+from .fit.callbacks import StopHandle
+from .fit.early_stopping import EarlyStopping
 from .fit.history import History
 from .fit.learning_rate import LearningRates, find_learning_rate
 from .fit.loggers import CSVLogger, MLflow, TensorBoard
@@ -31,6 +32,9 @@ from .many.sweep import sweep
 from .many.sweep_result import SweepResult
 from .network import Network
 from .solvers import LBFGS, LevenbergMarquardt
+from .streams.array_source import ArraySource
+from .streams.iterable_source import IterableSource
+from .streams.source import Source
 from .streams.stream_recipe import StreamRecipe
 from .streams.tables import TableSource
 from .summary import Summary
@@ -43,6 +47,7 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adam",
+    "ArraySource",
     "CSVLogger",
     "Constant",
     "Cosine",
@@ -55,6 +60,7 @@ __all__ = [
     "History",
     "InputError",
     "InverseScaling",
+    "IterableSource",
     "LearningRates",
     "LevenbergMarquardt",
     "LossCurveDisplay",
@@ -70,6 +76,7 @@ __all__ = [
     "Plateau",
     "RMSprop",
     "Rprop",
+    "Source",
     "StepDecay",
     "StopHandle",
     "StreamRecipe",

@@ -102,20 +102,22 @@ def as_targets(
     dtype: np.dtype[Any],
     name: str = "T",
     classes: tuple[Label, ...] | None = None,
+    first_row: int = 0,
 ) -> np.ndarray:
     """T as (n, n_targets), where n_targets is 1 for class labels. 1-D targets stand for one output, or for labels.
 
-    classes: the names of the classes, where the network has such; labels become their numbers.
+    classes: the names of the classes, where the network has such; labels become their numbers. first_row: the number of the
+    first row, for errors.
     """
     n_out, columns, loss = plan.sizes[-1], plan.n_targets, plan.loss
     given = unmasked(name, T)
     if is_text(given.array) and (classes is None or given.array.ndim != 1):
         raise InputError(_about_text(given.array, plan, name))
     if classes is not None and given.array.ndim == 1:
-        given = Given(label_numbers(given.array, classes, name))
+        given = Given(label_numbers(given.array, classes, name, first_row))
     shape = given.array.shape
     labels = loss == "log_loss" and plan.activations[-1] == "softmax" and len(shape) == 1 and n_out > 1
-    array = as_real(name, given, dtype)
+    array = as_real(name, given, dtype, first_row)
     if array.ndim == 1:
         array = array.reshape(-1, 1)
     wanted = 1 if labels else columns
@@ -179,14 +181,24 @@ def smoothed(T: np.ndarray, plan: Plan, amount: float) -> np.ndarray:
     return T * T.dtype.type(1.0 - amount) + T.dtype.type(amount / (n_out if softmax else 2))
 
 
-def as_weights(sample_weight: ArrayLike | None, n_rows: int, dtype: np.dtype[Any], name: str = "sample_weight") -> np.ndarray:
-    """Sample weights (n), or an empty array for none."""
+def as_weights(
+    sample_weight: ArrayLike | None,
+    n_rows: int,
+    dtype: np.dtype[Any],
+    name: str = "sample_weight",
+    first_row: int = 0,
+    part: bool = False,
+) -> np.ndarray:
+    """Sample weights (n), or an empty array for none.
+
+    first_row: the number of the first row, for errors. part: whether these are a part of all rows, which may all be zero.
+    """
     if sample_weight is None:
         return np.empty(0, dtype)
-    array = as_real(name, sample_weight, dtype)
+    array = as_real(name, sample_weight, dtype, first_row)
     if array.shape != (n_rows,):
         raise InputError(f"{name} has shape {array.shape}; it must be ({n_rows},), one weight for each row of X")
-    if array.size and (array.min() < 0 or array.sum(dtype=np.float64) == 0):
+    if array.size and (array.min() < 0 or (not part and array.sum(dtype=np.float64) == 0)):
         raise InputError(f"{name} must not be negative, and not all zero")
     least = np.finfo(dtype).tiny
     if array.size and array.min() < least and ((array > 0) & (array < least)).any():

@@ -10,6 +10,8 @@ from .errors import MissingExtraError
 
 # The package that provides a module, and the extra of tileprop that installs it.
 _EXTRAS = {
+    "dask": ("dask", "dask"),
+    "distributed": ("dask and distributed", "dask"),
     "jax": ("jax", "jax"),
     "matplotlib": ("matplotlib", "plot"),
     "mlflow": ("mlflow-skinny", "mlflow"),

@@ -7,11 +7,14 @@ import json
 from typing import Any
 
 import numba
+import numpy as np
 
 from ..kernels.compiler.jit import JIT_DISABLED, STOCK
 from ..kernels.compiler.processor import SIMD, host_features, host_name, llvm_version
 from ..kernels.compiler.stamp import source_hash
 from .versions import CORE, versions
+
+HASHED_AT_ONCE = 1 << 24  # bytes
 
 # Numba's variables that decide about the machine code, by their names in `numba.config`.
 _NUMBA_OPTIONS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "CPU_NAME", "CPU_FEATURES")
@@ -40,3 +43,13 @@ def environment() -> dict[str, str]:
 def fingerprint(content: Any) -> str:
     """SHA-256 of what JSON can hold."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """BLAKE2 hash of the numbers of some arrays."""
+    found = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        numbers = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        for start in range(0, numbers.size, HASHED_AT_ONCE):  # so that Ctrl-C is answered
+            found.update(numbers[start : start + HASHED_AT_ONCE].data)
+    return found.hexdigest()

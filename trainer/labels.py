@@ -77,8 +77,11 @@ def classes_in(T: Any, plan: Plan, name: str = "T") -> tuple[Label, ...] | None:
     return tuple(found)
 
 
-def label_numbers(T: np.ndarray, classes: tuple[Label, ...], name: str = "T") -> np.ndarray:
-    """The number of each label's class, for labels T (n,). Raises InputError for a label that is none of the classes."""
+def label_numbers(T: np.ndarray, classes: tuple[Label, ...], name: str = "T", first_row: int = 0) -> np.ndarray:
+    """The number of each label's class, for labels T (n,). Raises InputError for a label that is none of the classes.
+
+    first_row: the number of the first row, for errors.
+    """
     numbers = {label: i for i, label in enumerate(classes)}
     try:
         return np.array([numbers[label] for label in T.tolist()], np.int64)
@@ -87,7 +90,7 @@ def label_numbers(T: np.ndarray, classes: tuple[Label, ...], name: str = "T") ->
         given = T.tolist()[row]
         near = did_you_mean(given, map(str, classes)) if isinstance(given, str) else ""
         raise InputError(
-            f"{name} holds {given!r} in row {row}, which is not a class of the network: {listed(classes)}{near}"
+            f"{name} holds {given!r} in row {row + first_row}, which is not a class of the network: {listed(classes)}{near}"
         ) from None
 
 

@@ -386,17 +386,20 @@ class Model:
         sample_weight: ArrayLike | None,
         prefix: str = "",
         classes: tuple[Label, ...] | None = None,
+        first_row: int = 0,
+        part: bool = False,
     ) -> tuple[Plan, np.ndarray, np.ndarray, np.ndarray]:
         """X, T and sample weights as kernels take them, and the plan for such targets.
 
-        prefix: of their names in errors. classes: instead of the network's own.
+        prefix: of their names in errors. classes: instead of the network's own. first_row: the number of the first row, for
+        errors. part: whether these are a part of all rows, whose weights may all be zero.
         """
         if not isinstance(X, SparseInputs):  # which is checked already
-            X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X")
+            X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X", first_row)
         if len(X) == 0:
             raise InputError(f"{prefix}X has no rows; give at least one")
-        T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T", classes or self._classes)
-        weight = as_weights(sample_weight, len(X), self.dtype, f"{prefix}sample_weight")
+        T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T", classes or self._classes, first_row)
+        weight = as_weights(sample_weight, len(X), self.dtype, f"{prefix}sample_weight", first_row, part)
         return plan_for(self.plan, T), X, T, weight
 
     def workspace(self, batch_size: int) -> Workspace:

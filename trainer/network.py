@@ -26,6 +26,7 @@ from .model import Model
 from .other_names import suggesting
 from .scores import predicted_classes, score
 from .solvers import Solver
+from .streams.source import Source
 from .summary import Summary, summary
 
 
@@ -515,8 +516,8 @@ class Network(Model):
     @suggesting
     def fit(
         self,
-        X: ArrayLike,
-        T: ArrayLike,
+        X: ArrayLike | Source,
+        T: ArrayLike | None = None,
         *,
         epochs: int = 1,
         batch_size: int | None = None,
@@ -531,7 +532,7 @@ class Network(Model):
         schedule: Schedule | None = None,
         shuffle: Shuffle = True,
         sample_weight: ArrayLike | None = None,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: tuple[Any, ...] | Source | None = None,
         validation_split: float | None = None,
         callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
@@ -547,12 +548,13 @@ class Network(Model):
 
         Parameters
         ----------
-        X : array-like of shape (n, n_in)
-            Inputs: numbers, in an array, a list or a data frame of pandas or polars. Standardised columns train best.
+        X : array-like of shape (n, n_in), or Source
+            Inputs: numbers, in an array, a list or a data frame of pandas or polars. Standardised columns train best. A source,
+            such as ArraySource, gives inputs, targets and weights of rows that need not fit into memory.
 
-        T : array-like of shape (n,) or (n, n_targets)
-            Targets. For "log_loss" over softmax one row of probabilities each, or class labels (n,): whole numbers from 0, or
-            text, whose classes the network then keeps in `classes`.
+        T : array-like of shape (n,) or (n, n_targets), default=None
+            Targets; None with a source. For "log_loss" over softmax one row of probabilities each, or class labels (n,): whole
+            numbers from 0, or text, whose classes the network then keeps in `classes`.
 
         epochs : int, default=1
             Number of passes over the rows; of a solver, the most iterations.
@@ -593,13 +595,13 @@ class Network(Model):
 
         shuffle : bool or callable, default=True
             Whether each epoch takes the rows in a new order, drawn by `random_state`; or a function that gives an order of n
-            rows.
+            rows. Of a source, blocks are shuffled, and rows within windows of some blocks.
 
         sample_weight : array-like of shape (n,), default=None
             Weights of the rows, at least 0.
 
-        validation_data : tuple, default=None
-            (X, T) or (X, T, sample_weight), whose loss is taken after each epoch.
+        validation_data : tuple or Source, default=None
+            (X, T) or (X, T, sample_weight), or a source, whose loss is taken after each epoch.
 
         validation_split : float, default=None
             Share of the rows that is held out for validation instead, above 0 and below 1. The rows are drawn by
@@ -687,11 +689,11 @@ class Network(Model):
     def resume(
         cls,
         path: str | PathLike[str],
-        X: ArrayLike,
-        T: ArrayLike,
+        X: ArrayLike | Source,
+        T: ArrayLike | None = None,
         *,
         sample_weight: ArrayLike | None = None,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: tuple[Any, ...] | Source | None = None,
         callbacks: Sequence[Callback] = (),
         **options: Any,
     ) -> tuple[Network, History]:
@@ -702,16 +704,16 @@ class Network(Model):
         path : str or path-like
             The checkpoint that `fit(..., checkpoint=path)` wrote.
 
-        X : array-like of shape (n, n_in)
+        X : array-like of shape (n, n_in), or Source
             Inputs of the fit.
 
-        T : array-like of shape (n,) or (n, n_targets)
-            Targets of the fit.
+        T : array-like of shape (n,) or (n, n_targets), default=None
+            Targets of the fit; None with a source.
 
         sample_weight : array-like of shape (n,), default=None
             Weights of the fit.
 
-        validation_data : tuple, default=None
+        validation_data : tuple or Source, default=None
             Validation data of the fit.
 
         callbacks : sequence of callables, default=()

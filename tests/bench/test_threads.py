@@ -6,7 +6,7 @@ from tileprop.bench import threads
 from tileprop.bench.problems import Problem
 from tileprop.bench.threads import CHOSEN, ONE, TWO, Call, Measured, cost, measured, ways_of
 from tileprop.bench.turns import alone, in_lockstep
-from tileprop.trainer.fit import fitting
+from tileprop.trainer.fit import beginning
 from tileprop.trainer.fit.choice import ThreadChoice
 
 TINY = Problem("tiny", (3, 5, 2), 16, 64)
@@ -26,12 +26,12 @@ def test_all_ways_end_at_the_same_bits():
 
 
 def test_the_calls_of_each_way_are_kept(monkeypatch):
-    monkeypatch.setattr(fitting, "ThreadChoice", threads.Recorded)
+    monkeypatch.setattr(beginning, "ThreadChoice", threads.Recorded)
     found = measured(threads.task_of(Problem("larger", (20, 60, 60, 3), 64, 640), "float32"), 2, 0.02, [ONE, TWO])
     assert min(found.seconds.values()) > 0.0
     assert min(found.cost.values()) > -1.0
     assert 0.0 <= found.by_two <= 1.0
-    assert fitting.ThreadChoice is not ThreadChoice
+    assert beginning.ThreadChoice is not ThreadChoice
 
 
 def test_rows_count_as_they_take_in_the_other_ways():

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..arrays import refuse_masked
 from ..errors import InputError
-from ..fit.callbacks import EarlyStopping
+from ..fit.early_stopping import EarlyStopping
 from ..fit.history import History
 from ..fit.optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from ..many.fit_many import fit_many

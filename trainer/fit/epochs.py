@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +18,9 @@ from ..errors import InputError
 from ..model import Model
 from ..sparse_inputs import SparseInputs
 from ..threads.team import Team
+from .calls import Calls, Meanwhile, Trained
 from .choice import ThreadChoice
-from .divergence import Divergence, finite
+from .divergence import finite
 from .validation import Rows, read_only_samples
 
 # Whether each epoch takes the rows in a new order, or a function that makes the orders: of n rows, their numbers.
@@ -29,8 +28,6 @@ Shuffle = bool | Callable[[int], np.ndarray]
 # Times its limit, a call of several epochs is waited for.
 PATIENCE = 2.0
 NO_RATES, NO_ORDER = np.empty(0), np.empty(0, np.int64)
-# What `counters.position` is where a call has not come to its end.
-NOWHERE = -1
 
 
 def permutations(generator: np.random.Generator, count: int, n: int) -> np.ndarray:
@@ -39,32 +36,10 @@ def permutations(generator: np.random.Generator, count: int, n: int) -> np.ndarr
     return generator.permuted(orders, axis=1, out=orders)
 
 
-class Trained(NamedTuple):
-    """What a call of `Epochs.train` has come to. losses: `Workspace.epochs` of the epochs that it finished."""
+class Epochs(Calls):
+    """Training of one network on arrays."""
 
-    losses: np.ndarray
-    divergence: Divergence | None
-
-
-class Meanwhile(NamedTuple):
-    """What is done at each of several epochs of one call. rates: the learning rate of each, or empty.
-
-    validation: what is validated on after each; None for nothing. losses: OUT, of each validation. stopping, best: see `Watch`.
-    """
-
-    rates: np.ndarray
-    validation: Validation | None
-    losses: np.ndarray
-    stopping: Any
-    best: np.ndarray
-
-
-class Epochs:
-    """Training of one network on one set of rows.
-
-    n: how many rows. position: rows that are done of the epoch under way; 0 between two epochs. whole: whether all is as it was
-    after a step, so that a fit can go on from here.
-    """
+    several = True
 
     def __init__(
         self,
@@ -76,19 +51,13 @@ class Epochs:
         team: Team,
         choice: ThreadChoice,
     ) -> None:
-        self.model, self.state, self.work, self.team, self.choice = model, state, work, team, choice
-        self.plan, self.X, self.T, self.weight, self._which = rows
+        self.X, self.T, self.weight, self._which = rows[1:]
+        kernel = train_sparse_epoch if isinstance(self.X, SparseInputs) else choose_epoch(state, self.weight, work)
+        super().__init__(model, rows.plan, state, work, team, choice, kernel)
         self.n, self.shuffle = rows.n, shuffle if callable(shuffle) else bool(shuffle)
-        self.position, self.whole = 0, True
         self._rows: Any = self.X.rows if isinstance(self.X, SparseInputs) else self.X
         self._samples: Any = read_only_samples(self._rows, self.T, self.weight) if isinstance(self._rows, np.ndarray) else None
-        self._kernel = train_sparse_epoch if isinstance(self.X, SparseInputs) else choose_epoch(state, self.weight, work)
-        # Fields of the state's counters: as attributes of a record they take 4 us each.
-        self._position, self._status = (np.asarray(state.counters[name]) for name in ("position", "status"))
-        self._begun = model.theta.copy()  # theta before the epoch under way
-        # Of the epochs to come, the one under way first; and its losses so far.
-        self._orders: list[np.ndarray] = []
-        self._record = work.for_epochs(1).epochs
+        self._orders: list[np.ndarray] = []  # of the epochs to come, the one under way first
         # Of the last call of `train`: the orders; where it made several epochs, theta, the state and the generator before it,
         # and the memory that holds the orders, which the next call takes again.
         self._made: list[np.ndarray] = []
@@ -100,18 +69,13 @@ class Epochs:
 
     @property
     def watches(self) -> bool:
-        """Whether a call may do something at each of its epochs. That is for one thread, whose time is not compared."""
+        """That is for one thread, whose time is not compared."""
         return self.choice.most == 1 and self._kernel in WATCHING
 
     def train(
         self, epochs: int, first: int, seconds: float, limit: float | None, meanwhile: Meanwhile | None = None
     ) -> Trained:
-        """Train for some epochs, `first` being the number of the first one, or go on with the one under way.
-
-        seconds: that an epoch may take. limit: after so many a call of one epoch ends, after a step, and so it does where
-        threads are to be measured, and by `Team.stop`. meanwhile: only for several epochs, and where this `watches`. Where
-        training diverges, the parameters are left finite.
-        """
+        """Train, as `Calls.train`."""
         self.whole = False
         if self.position:  # epochs of one call are whole
             epochs = 1
@@ -192,9 +156,8 @@ class Epochs:
         if self.position:
             work.epochs[:] = self._record
             work.epochs.begin = self.position
-        limits = [most for most in (limit, self.choice.limit) if most is not None]
         try:
-            spent = self._call(work, order, seconds * (1.0 - self.position / n), min(limits, default=None))
+            spent = self._call(work, self._in(order), seconds * (1.0 - self.position / n), self._shortest(limit))
         except BaseException:
             if self._is_finite_or(self._begun) and 0 < self._position[0] < n and self._status[0] != DIVERGED:
                 self._record[:], self.position, self.whole = work.epochs, int(self._position[0]), True
@@ -202,7 +165,7 @@ class Epochs:
         done = int(self._position[0])
         if self._status[0] == DIVERGED or not finite(theta):
             self._orders, self.position = self._orders[1:], 0
-            return Trained(work.epochs[:0], self._divergence(order, first))
+            return Trained(work.epochs[:0], self._divergence(self._inputs_in(order), first))
         self.choice.record(done - self.position, spent)
         if done < n:
             self._record[:], self.position = work.epochs, done
@@ -217,7 +180,7 @@ class Epochs:
         # Half done in time is better undone than waited for: where a processor is busy, threads take 20 times as long.
         limit = self.choice.limit
         try:
-            spent = self._call(work, order, seconds * count, None if limit is None else PATIENCE * limit)
+            spent = self._call(work, self._in(order), seconds * count, None if limit is None else PATIENCE * limit)
         except BaseException:
             self._is_finite_or(self._before[0])
             raise
@@ -264,15 +227,6 @@ class Epochs:
             permutations(self.model.generator, epochs, self.n)
         self._orders = self._left(epochs)
 
-    def _is_finite_or(self, theta: np.ndarray) -> bool:
-        """After an interrupt: whether no call is under way and all parameters are finite. Otherwise they become those given."""
-        if self.team.at_work:
-            return False
-        if not finite(self.model.theta):
-            self.model.theta[:] = theta
-            return False
-        return True
-
     def _one_after_another(self) -> np.ndarray:
         """The orders of a call, in memory of which they are then parts."""
         count, size = len(self._made), self._made[0].size
@@ -300,16 +254,8 @@ class Epochs:
             records[i : i + 1] = self._again(i)
             if self._status[0] == DIVERGED or not finite(self.model.theta):
                 self._orders = self._left(i + 1)
-                return Trained(records[:i], self._divergence(order, first + i))
+                return Trained(records[:i], self._divergence(self._inputs_in(order), first + i))
         raise AssertionError("training diverged once, and not again")
-
-    def _call(self, work: Workspace, order: np.ndarray, expected: float, limit: float | None) -> float:
-        """The seconds that a call of `train_epoch` took."""
-        call = functools.partial(self._kernel, self.plan, self.model.theta, self.state, self._rows, self.T, self.weight, order)
-        self._position[0] = NOWHERE
-        started = time.perf_counter()
-        self.team.run(call, work, expected, self.choice.size, limit)
-        return time.perf_counter() - started
 
     def _again(self, number: int) -> np.ndarray:
         """After `_go_back`: an epoch of the last call, and its record. The generator stands where it has left it."""
@@ -319,10 +265,10 @@ class Epochs:
         if self.shuffle is True:
             permutations(self.model.generator, 1, self.n)
         work, n = self.work.for_epochs(1), order.size or self.n
-        self._call(work, order, 0.0, None)
+        self._call(work, self._in(order), 0.0, None)
         while self._position[0] < n and self._status[0] == STOPPED:  # by `Team.stop`, which must not cut this
             work.epochs.begin = self._position[0]
-            self._call(work, order, 0.0, None)
+            self._call(work, self._in(order), 0.0, None)
         return work.epochs
 
     def _go_back(self) -> None:
@@ -330,20 +276,10 @@ class Epochs:
         for array, kept in zip(self._carried, self._before, strict=True):
             array[:] = kept
 
-    def _divergence(self, order: np.ndarray, epoch: int) -> Divergence:
-        """Says where; puts the last finite parameters back where the present ones are not finite."""
-        model = self.model
-        done = int(self._position[0])
-        batch = int(self.work.header[0].batch_rows)
-        broken = [i for i, (W, b) in enumerate(zip(model.weights, model.biases, strict=True)) if not finite(W, b)]
-        if broken:
-            model.theta[:] = self._begun
-            step = -(-done // batch)
-            where = f"by step {step}, in the weights of layer {broken[0] + 1}"
-            return Divergence(epoch, step, broken[0] + 1, where, "from before this epoch")
-        rows = slice(done, done + batch)
-        X: Any = self.X[order[rows] if order.size else rows]
-        outputs = X.activations(model.plan, model.theta) if isinstance(X, SparseInputs) else model.activations(X)
-        layer = next((i for i, A in enumerate(outputs) if not finite(A)), len(outputs) - 1) + 1
-        step = done // batch + 1
-        return Divergence(epoch, step, layer, f"in step {step}, at the output of layer {layer}", "of the step before")
+    def _in(self, order: np.ndarray) -> tuple[Any, ...]:
+        """The rows, in an order, as the kernel takes them."""
+        return self._rows, self.T, self.weight, order
+
+    def _inputs_in(self, order: np.ndarray) -> Callable[[slice], Any]:
+        """A function that gives the inputs at some positions of an order."""
+        return lambda rows: self.X[order[rows] if order.size else rows]

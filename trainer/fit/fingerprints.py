@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from ..fingerprint import digest
 from ..sparse_inputs import SparseInputs, parts_of
+from ..streams.stream import Stream
 from . import schedules
 from .options import FitOptions
-
-HASHED_AT_ONCE = 1 << 24  # bytes
+from .validation import Rows
 
 # What is trained and validated on, by the names of arguments; None where it is not given. Lists are fingerprints.
-Data = dict[str, np.ndarray | SparseInputs | list[Any] | None]
+Data = dict[str, np.ndarray | SparseInputs | Stream | list[Any] | None]
 
 # Settings that decide about the result. The others, as n_threads, may be others when a fit goes on.
 _SETTINGS = (
@@ -59,21 +59,33 @@ def _described(name: str, value: Any) -> Any:
     return _plain(value)
 
 
+def data_of_rows(rows: Rows, prefix: str = "", subset: str = "row_subset") -> Data:
+    """Data by the names of arguments. subset: the name of the rows' numbers."""
+    data: Data = {
+        f"{prefix}X": rows.X,
+        f"{prefix}T": rows.T,
+        f"{prefix}sample_weight": rows.weight if rows.weight.size else None,
+    }
+    return data if rows.which is None else {**data, subset: rows.which}
+
+
+def data_of_validation(held: Rows | Stream | None) -> Data:
+    """Validation data by the names of arguments."""
+    prefix = "validation_data's "
+    if isinstance(held, Rows):
+        return data_of_rows(held, prefix, "validation_subset")
+    return {f"{prefix}X": held, f"{prefix}T": None, f"{prefix}sample_weight": None}
+
+
 def fingerprints(data: Data) -> dict[str, Any]:
     """Shape and hash of each array, by its name."""
-    return {
-        name: array if array is None or isinstance(array, list) else [list(array.shape), _hash(array)]
-        for name, array in data.items()
-    }
+    return {name: _fingerprint(value) for name, value in data.items()}
 
 
-def _hash(array: Any) -> str:
-    digest = blake2b(digest_size=16)
-    for part in parts_of(array):
-        numbers = np.ascontiguousarray(part).reshape(-1).view(np.uint8)
-        for start in range(0, numbers.size, HASHED_AT_ONCE):  # so that Ctrl-C is answered
-            digest.update(numbers[start : start + HASHED_AT_ONCE].data)
-    return digest.hexdigest()
+def _fingerprint(value: Any) -> list[Any] | None:
+    if value is None or isinstance(value, list):
+        return value
+    return value.fingerprint() if isinstance(value, Stream) else [list(value.shape), digest(*parts_of(value))]
 
 
 def check_same(kept: dict[str, Any], here: dict[str, Any], path: Path) -> None:

@@ -12,16 +12,18 @@ from ...kernels.interrupts import HeldSignals
 from ...kernels.records import make_records
 from ...kernels.training.watched import STOPPING
 from ..bounds import check_within
-from .callbacks import EarlyStopping, RunningFit, StopHandle, begin, finish
+from .callbacks import RunningFit, StopHandle, begin, finish
+from .calls import Calls, Meanwhile
 from .checkpoints import Checkpoints, bits
 from .divergence import RESTORE, RETRY, SMALLER, BestEpoch, Divergence, answer
-from .epochs import NO_RATES, Epochs, Meanwhile
+from .early_stopping import EarlyStopping
+from .epochs import NO_RATES
 from .fingerprints import Data
 from .history import History
 from .options import FitOptions
 from .progress import Report
 from .resuming import Resumed
-from .validation import Validator
+from .validation import StreamedValidator, Validator
 
 # Most epochs of a first call, whose time is an estimate: Ctrl-C undoes an unfinished call and makes its whole epochs again.
 FIRST_EPOCHS = 100
@@ -34,9 +36,9 @@ class Loop:
 
     def __init__(
         self,
-        epochs: Epochs,
+        epochs: Calls,
         options: FitOptions,
-        validate: Validator | None,
+        validate: Validator | StreamedValidator | None,
         report: Report,
         expected_seconds: float,
         data: Data,
@@ -177,7 +179,7 @@ class Loop:
     def _epochs_in_a_call(self) -> int:
         # The first is alone: it may be slow, where kernels are compiled. And so is the one under way, or one that took so long
         # among several that these were undone.
-        if self.spent or (self.history.epochs == 0 and not self.name):
+        if not self.epochs.several or self.spent or (self.history.epochs == 0 and not self.name):
             return 1
         if self.watched and not (self.within_calls and self.epochs.watches):
             return 1

@@ -11,6 +11,9 @@ from ...kernels.training.watched import Samples, Validation
 from ..errors import InputError
 from ..model import Model
 from ..sparse_inputs import SparseInputs
+from ..streams.ahead import Ahead
+from ..streams.source import Source
+from ..streams.stream import Stream
 from ..threads.long_calls import answering
 from ..threads.team import WORTH_A_THREAD
 
@@ -43,10 +46,17 @@ class Rows(NamedTuple):
         return Rows(self.plan, self.X[which], self.T[which], self.weight[which] if self.weight.size else self.weight)
 
 
-def prepared_validation(model: Model, data: tuple[Any, ...] | None, classes: Any) -> Rows | None:
+def prepared_validation(model: Model, data: tuple[Any, ...] | Source | None, classes: Any) -> Rows | Stream | None:
     """Validation data as kernels take them."""
     if data is None:
         return None
+    if isinstance(data, Source):
+        return Stream(model, data, classes, "validation_data's ")
+    return prepared_rows(model, data, classes)
+
+
+def prepared_rows(model: Model, data: tuple[Any, ...], classes: Any) -> Rows:
+    """Validation data that are arrays."""
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise InputError("validation_data must be (X, T) or (X, T, sample_weight)")
     weight = data[2] if len(data) == 3 else None
@@ -109,6 +119,38 @@ class Validator:
         if isinstance(X, SparseInputs):
             return X.loss_and_grad(plan, theta, T, weight, self._no_gradient, self._seconds)
         return answering(self._seconds, self._work, loss_and_grad, plan, theta, X, T, weight, self._no_gradient)
+
+
+class StreamedValidator:
+    """Takes the validation loss of a network on a source, window by window: the mean, weighted by the sums of weights."""
+
+    in_a_call: Validation | None = None
+
+    def __init__(self, model: Model, stream: Stream) -> None:
+        self._model, self._stream = model, stream
+        self._filler = stream.filler(1)
+
+    def __call__(self) -> float:
+        model, windows, prefetch = self._model, self._filler.windows, self._stream.source.prefetch
+        total = total_weight = 0.0
+        with Ahead(self._filler, prefetch) as ahead:
+            for number in range(windows.count):
+                keys = [(None, w) for w in range(number, min(windows.count, number + 1 + prefetch))]
+                X, T, weight, _ = ahead.window(keys)
+                here = float(weight.sum(dtype=np.float64)) if weight.size else float(len(X))
+                if here:
+                    total += model.mean_loss(self._stream.plan, X, T, weight) * here
+                    total_weight += here
+        if not total_weight:
+            raise InputError("validation_data's sample weights are all zero; give some rows a weight above 0")
+        return total / total_weight
+
+
+def validator(model: Model, held: Rows | Stream | None) -> Validator | StreamedValidator | None:
+    """What takes the validation loss; None without validation data."""
+    if held is None:
+        return None
+    return StreamedValidator(model, held) if isinstance(held, Stream) else Validator(model, held)
 
 
 def read_only_samples(X: np.ndarray, T: np.ndarray, weight: np.ndarray) -> Samples:

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ..fit.callbacks import EarlyStopping
+from ..fit.early_stopping import EarlyStopping
 from ..fit.history import History
 from ..fit.optimizers import Optimizer
 from ..fit.schedules import Schedule

@@ -11,12 +11,13 @@ import numpy as np
 from ...kernels import State
 from ...kernels.validation import seed_number
 from ..errors import InputError
-from ..fit.callbacks import EarlyStopping
+from ..fit.beginning import check_start
 from ..fit.divergence import RAISE, STOP
-from ..fit.fitting import Prepared, check_start
+from ..fit.early_stopping import EarlyStopping
+from ..fit.fitting import Prepared
 from ..fit.optimizers import OPTIMIZERS
 from ..fit.options import FitOptions
-from ..fit.validation import Rows, held_of, prepared_validation, split_seed
+from ..fit.validation import Rows, held_of, prepared_rows, split_seed
 from ..labels import Label, classes_in
 from ..model import Model, plan_for
 from ..network import Network
@@ -76,7 +77,8 @@ class Shared:
         if key not in self._rows:
             classes = model.classes or classes_in(given.T, plan)
             rows = Rows(*model.prepared(given.X, given.T, given.sample_weight, classes=classes))
-            self._rows[key] = rows, prepared_validation(model, given.validation_data, classes), classes
+            held = None if given.validation_data is None else prepared_rows(model, given.validation_data, classes)
+            self._rows[key] = rows, held, classes
         return self._rows[key]
 
 

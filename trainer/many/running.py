@@ -52,12 +52,13 @@ class Call(NamedTuple):
         """Make the fits. Raises InputError before any begins, and before any network is changed."""
         check_within("max_seconds", self.max_seconds, 0.0, above=True, or_none=True)
         ends = math.inf if self.max_seconds is None else time.monotonic() + self.max_seconds
-        resumed = self._resumed(fits)
+        known = _Fingerprints()
+        resumed = self._resumed(fits, known)
         for fit in fits:
             fit.prepared.model.classes = fit.classes
             if fit.seed is not None:
                 fit.prepared.model.generator = np.random.default_rng(fit.seed)
-        running = _Running(fits, self, resumed)
+        running = _Running(fits, self, resumed, known)
         numbers = running.tasks(self.n_threads)
         workers = Workers([functools.partial(running.train, task) for task in numbers], self.n_threads)
         with shown(self.progress) as show:
@@ -66,7 +67,7 @@ class Call(NamedTuple):
         errors = {number: error for place, error in workers.errors.items() for number in numbers[place]}
         return running.histories(errors, workers)
 
-    def _resumed(self, fits: Sequence[Fit]) -> dict[int, Resumed]:
+    def _resumed(self, fits: Sequence[Fit], known: _Fingerprints) -> dict[int, Resumed]:
         """The checkpoints of earlier fits, by the numbers of their networks."""
         if self.checkpoint is None:
             if self.resume or self.checkpoint_every is not None:
@@ -85,21 +86,38 @@ class Call(NamedTuple):
             raise InputError(f"checkpoint is {str(folder)!r}, which holds checkpoints; give resume=True, or another folder")
         if self.resume and not there:
             raise InputError(f"there are no checkpoints in {str(folder)!r}; give resume=False to begin")
-        found = {i: _read(places[i], fits[i].prepared, i) for i in there}
+        found = {i: _read(places[i], fits[i].prepared, i, known) for i in there}
         folder.mkdir(parents=True, exist_ok=True)
         return found
+
+
+class _Fingerprints:
+    """Fingerprints of the data of fits. Those of an array that several fits have are taken once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], Any] = {}
+
+    def of(self, fit: Prepared) -> dict[str, Any]:
+        """Those of one fit, by the names of its data."""
+        data = data_of(fit)
+        for name, array in data.items():
+            if array is not None and not name.endswith("subset"):
+                key = name, id(array)  # which stays: the fits hold the array
+                if key not in self._known:
+                    self._known[key] = fingerprints({name: array})[name]
+                data[name] = self._known[key]
+        return data
 
 
 class _Running:
     """What the threads of a call share: the fits, and how far each is."""
 
-    def __init__(self, fits: Sequence[Fit], call: Call, resumed: dict[int, Resumed]) -> None:
-        self._fits, self._call, self._resumed = fits, call, resumed
+    def __init__(self, fits: Sequence[Fit], call: Call, resumed: dict[int, Resumed], known: _Fingerprints) -> None:
+        self._fits, self._call, self._resumed, self._fingerprints = fits, call, resumed, known
         self._begun = time.monotonic()
         self._latest: dict[int, History] = {}  # of the fits that were begun, by their numbers
         self._lowest: dict[int, float] = {}  # losses of the fits that are done
         self._row_seconds: dict[int, float] = {}  # by plans, of which those that are the same are one object
-        self._known: dict[tuple[str, int], Any] = {}  # fingerprints of data that several fits share
 
     def tasks(self, n_threads: int) -> list[list[int]]:
         """The fits' numbers, those together that are trained side by side. What takes longest comes first."""
@@ -126,9 +144,7 @@ class _Running:
             options = replace(prepared.options, checkpoint=place, checkpoint_every=self._call.checkpoint_every)
             if resumed is not None:
                 options = replace(options, optimizer=resumed.optimizer(options.optimizer))
-            prepared, data = prepared._replace(options=options), self._fingerprints(prepared)
-            if resumed is not None:
-                resumed.check(options, data)
+            prepared, data = prepared._replace(options=options), self._fingerprints.of(prepared)
         report = functools.partial(self._report, number)
         self._report(number, trained(prepared, team, 1, report, data, resumed, f"network {number}"))
 
@@ -191,24 +207,13 @@ class _Running:
     def _report(self, number: int, history: History) -> None:
         self._latest[number] = history
 
-    def _fingerprints(self, fit: Prepared) -> dict[str, Any]:
-        """Of the fit's data. Those of arrays that other fits have, too, are taken once."""
-        data = data_of(fit)
-        for name, array in data.items():
-            if array is not None and not name.endswith("subset"):
-                key = name, id(array)  # which stays: the fits hold the array
-                if key not in self._known:
-                    self._known[key] = fingerprints({name: array})[name]
-                data[name] = self._known[key]
-        return data
-
 
 def _file(number: int) -> str:
     return f"{number:05}{SUFFIX}"
 
 
-def _read(path: Path, fit: Prepared, number: int) -> Resumed:
-    """A checkpoint for this network, which must be like the one that it is of."""
+def _read(path: Path, fit: Prepared, number: int, known: _Fingerprints) -> Resumed:
+    """The checkpoint of this fit. Raises InputError where its network, settings or data are other ones."""
     of_file, resumed = read_checkpoint(Network, path)
     ours, theirs = ({**model.plan.arguments, "dtype": model.dtype.name} for model in (fit.model, of_file))
     for name, value in ours.items():
@@ -220,7 +225,7 @@ def _read(path: Path, fit: Prepared, number: int) -> Resumed:
         resumed.optimizer(options.optimizer)
         if options.validation_split is not None and options.split_seed is None:
             options = options.having(split_seed=split_seed(copy.deepcopy(fit.model.generator)))
-        resumed.check(options, {})  # the data are compared when the fit begins
+        resumed.check(options, known.of(with_split(fit._replace(options=options))))
     except InputError as error:
         raise InputError(f"network {number}: {error}") from error
     return resumed

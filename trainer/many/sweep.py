@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ...kernels.validation import positive_integer, seed_number
 from ..errors import InputError
-from ..fit.callbacks import EarlyStopping
+from ..fit.early_stopping import EarlyStopping
 from ..fit.history import History
 from ..network import Network
 from ..other_names import refuse_unknown

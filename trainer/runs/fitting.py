@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DivergenceError, InputError
-from ..fit.callbacks import EarlyStopping, RunningFit
+from ..fit.callbacks import RunningFit
+from ..fit.early_stopping import EarlyStopping
 from ..fit.history import History
 from ..many.fit_many import fit_many
 from ..network import Network

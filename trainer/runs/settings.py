@@ -17,7 +17,7 @@ from ..bounds import check_whole, check_within
 from ..data.targets import CLASSIFICATION, REGRESSION, TASKS
 from ..errors import InputError
 from ..fingerprint import fingerprint
-from ..fit.callbacks import EarlyStopping
+from ..fit.early_stopping import EarlyStopping
 from ..fit.optimizers import SGD, Adam, Nadam, Optimizer, RMSprop
 from ..fit.schedules import Constant, Cosine, InverseScaling, OneCycle, Plateau, Schedule
 from ..other_names import meant

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
-
-from numpy.typing import ArrayLike
 
 from ...kernels.validation import positive_integer
 from ..bounds import check_whole
@@ -22,16 +20,18 @@ MOST_AHEAD = WINDOWS - 3
 class Piece(NamedTuple):
     """Some rows of a block, in order: what `Network.fit` takes as X, T and sample_weight."""
 
-    X: ArrayLike
-    T: ArrayLike
-    weight: ArrayLike | None = None
+    X: Any
+    T: Any
+    weight: Any = None
 
 
 class Source(ABC):
     """Rows that are read block by block.
 
-    A fit reads all blocks in each epoch, in an order that is drawn anew. Rows are shuffled within windows, each of which holds
-    the rows of some neighbouring blocks. The next windows are read in a thread of their own while one is trained on.
+    The base class of ArraySource, IterableSource and of sources of your own, which define `n_inputs`, `block_rows`, `read` and
+    `fingerprint`. A fit reads all blocks in each epoch, in an order that is drawn anew. Rows are shuffled within windows, each
+    of which holds the rows of some neighbouring blocks. The next windows are read in a thread of their own while one is trained
+    on.
 
     Parameters
     ----------
@@ -41,6 +41,26 @@ class Source(ABC):
 
     prefetch : int, default=1
         Number of windows that are read ahead, from 0 to 5. It changes no bit of the result.
+
+    Examples
+    --------
+    A table of numbers that need not be stored:
+
+    >>> import numpy as np
+    >>> from tileprop import Network, Source
+    >>> class Sines(Source):
+    ...     n_inputs, block_rows = 1, [1000] * 50
+    ...
+    ...     def read(self, block, start, rows):
+    ...         X = np.random.default_rng(block).uniform(-1, 1, (1000, 1))
+    ...         for first in range(start, 1000, rows):
+    ...             yield X[first : first + rows], np.sin(3 * X[first : first + rows])
+    ...
+    ...     def fingerprint(self):
+    ...         return ["sines"]
+    >>> history = Network([1, 8, 1], "tanh", "identity").fit(Sines(), epochs=2, optimizer="adam")
+    >>> history.n_samples
+    50000
     """
 
     def __init__(self, memory: int = MEMORY, prefetch: int = 1) -> None:
@@ -59,12 +79,74 @@ class Source(ABC):
         """Number of rows of each block. It may take a pass over the data to count them, which is made once."""
 
     @abstractmethod
-    def read(self, block: int, start: int, rows: int) -> Iterator[Piece]:
-        """Read the rows of a block from row `start` of the block to its end, at most `rows` at once."""
+    def read(self, block: int, start: int, rows: int) -> Generator[Piece, None, None]:
+        """Read the rows of a block from row `start` of the block to its end, at most `rows` at once.
+
+        Parameters
+        ----------
+        block : int
+            Number of the block.
+
+        start : int
+            First row, counted from the block's first one.
+
+        rows : int
+            Most rows of a piece.
+
+        Yields
+        ------
+        Piece
+            The next rows; a tuple (X, T) or (X, T, sample_weight) will do.
+        """
+
+    def stream(self, blocks: Sequence[int], start: int, rows: int) -> Generator[tuple[int, Piece], None, None]:
+        """Read blocks one after the other, from row `start` of the first one on, at most `rows` rows at once.
+
+        Parameters
+        ----------
+        blocks : sequence of int
+            Numbers of the blocks, in the order of reading.
+
+        start : int
+            First row of the first block.
+
+        rows : int
+            Most rows of a piece.
+
+        Yields
+        ------
+        tuple of int and Piece
+            The number of a block, and its next rows.
+        """
+        for block in blocks:
+            for piece in self.read(block, start, rows):
+                yield block, piece
+            start = 0
+
+    def place(self, block: int) -> str:
+        """Say where a block is, as its file's name, for errors, which then count rows from the block's first row.
+
+        Parameters
+        ----------
+        block : int
+            Number of the block.
+
+        Returns
+        -------
+        str
+            The place; empty where rows are numbered through the whole source.
+        """
+        return ""
 
     @abstractmethod
     def fingerprint(self) -> list[Any]:
-        """What JSON can hold, by which a checkpoint knows the data again: shapes, and names, sizes and times of files."""
+        """By what a checkpoint knows the data again: shapes, and names, sizes and times of files.
+
+        Returns
+        -------
+        list
+            What JSON can hold.
+        """
 
     @property
     def in_order(self) -> bool:

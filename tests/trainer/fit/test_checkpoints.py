@@ -27,7 +27,7 @@ from tileprop.trainer import (
     StepDecay,
     WarmUp,
 )
-from tileprop.trainer.fit import fitting, loop
+from tileprop.trainer.fit import beginning, loop
 from tileprop.trainer.fit.checkpoints import Checkpoints, previous
 from tileprop.trainer.threads.team import Team
 
@@ -228,7 +228,7 @@ def test_an_interrupt_among_calls_of_several_epochs_and_of_pieces(tmp_path, monk
         if len(calls) == call:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(fitting, "ThreadChoice", Cut)
+    monkeypatch.setattr(beginning, "ThreadChoice", Cut)
     monkeypatch.setattr(loop.Loop, "_epochs_in_a_call", lambda self: min(3, 20 - self.history.epochs))
     monkeypatch.setattr(Team, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):

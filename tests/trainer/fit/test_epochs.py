@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from tileprop.kernels import make_workspace
 from tileprop.trainer import SGD, Adam, Cosine, DivergenceError, EarlyStopping, InputError, Network, OneCycle, Plateau, WarmUp
-from tileprop.trainer.fit import fitting, loop
-from tileprop.trainer.fit.epochs import Epochs, Trained
+from tileprop.trainer.fit import beginning, fitting, loop
+from tileprop.trainer.fit.calls import Trained
+from tileprop.trainer.fit.epochs import Epochs
 from tileprop.trainer.fit.validation import Rows
 from tileprop.trainer.threads.team import Team
 
@@ -112,7 +113,7 @@ def test_a_number_of_threads_that_changes_within_epochs_changes_no_bit(monkeypat
     monkeypatch.setattr(fitting, "choose_threads", lambda *arguments: (1, 3))
     results = []
     for choice, worth in ((Steady, 10.0), (Changing, 0.0), (Changing, 0.005)):
-        monkeypatch.setattr(fitting, "ThreadChoice", choice)
+        monkeypatch.setattr(beginning, "ThreadChoice", choice)
         monkeypatch.setattr(loop, "WORTH_A_CALL", worth)
         network = Network([3, 8, 2], dtype="float64")
         history = network.fit(X, T, epochs=6, **options)
@@ -146,7 +147,7 @@ def test_several_epochs_that_take_too_long_are_ended_and_made_again(shuffle):
 def test_networks_that_are_trained_in_registers_can_be_cut(monkeypatch):
     expected = Network([2, 2, 1], dtype="float64")
     history = expected.fit(X[:, :2], T[:, :1], epochs=2, batch_size=1)
-    monkeypatch.setattr(fitting, "ThreadChoice", Changing)
+    monkeypatch.setattr(beginning, "ThreadChoice", Changing)
     cut = Network([2, 2, 1], dtype="float64")
     assert cut.fit(X[:, :2], T[:, :1], epochs=2, batch_size=1).loss == history.loss
     assert cut.theta.tobytes() == expected.theta.tobytes()
@@ -193,7 +194,7 @@ def test_short_epochs_share_calls(monkeypatch):
         calls.append(epochs)
         return Trained(self.work.for_epochs(epochs).epochs, None)
 
-    monkeypatch.setattr(loop.Epochs, "train", train)
+    monkeypatch.setattr(Epochs, "train", train)
     Network([3, 4, 2]).fit(X, T, epochs=100)
     assert sum(calls) == 100
     assert calls[0] == 1
@@ -236,7 +237,7 @@ def test_divergence_in_a_call_of_several_epochs_is_told_like_that_in_one(monkeyp
 def test_divergence_is_told_the_same_where_epochs_are_in_pieces(monkeypatch, shuffle):
     expected = diverged(shuffle)
     monkeypatch.setattr(fitting, "choose_threads", lambda *arguments: (1, 3))
-    monkeypatch.setattr(fitting, "ThreadChoice", Changing)
+    monkeypatch.setattr(beginning, "ThreadChoice", Changing)
     alone(monkeypatch)
     message, theta = diverged(shuffle)
     assert message == expected[0]

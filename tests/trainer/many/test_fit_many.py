@@ -188,7 +188,7 @@ def test_fits_go_on_from_checkpoints_to_the_same_bits(tmp_path):
     assert call(hundred(seed=500)[:4], checkpoint=folder, resume=True) == expected
 
 
-def test_settings_that_a_checkpoint_does_not_have_are_refused_before_any_fit(tmp_path):
+def test_settings_and_data_that_a_checkpoint_does_not_have_are_refused_before_any_fit(tmp_path):
     pytest.importorskip("safetensors")
     given = {"seeds": range(3), "validation_split": 0.2, "checkpoint": tmp_path / "fits", "progress": False}
     fit_many(hundred()[:3], X, T, epochs=2, **given)
@@ -197,6 +197,11 @@ def test_settings_that_a_checkpoint_does_not_have_are_refused_before_any_fit(tmp
     for other, message in (({"epochs": 3}, "epochs is 3"), ({"optimizers": Adam()}, "optimizer is Adam")):
         with pytest.raises(ValueError, match=f"network 0: {message}"):
             fit_many(networks, X, T, resume=True, **{"epochs": 2, **given, **other})
+    for other, message in (((T + 1, None), "T is not what"), ((T, X[:, 0] ** 2), "sample_weight is given")):
+        with pytest.raises(ValueError, match=f"network 0: {message}"):
+            fit_many(networks, X, other[0], sample_weight=other[1], epochs=2, resume=True, **given)
+    with pytest.raises(ValueError, match="network 1: row_subset"):
+        fit_many(networks, X, T, epochs=2, resume=True, row_subsets=[None, range(9), None], **given)
     assert [network.theta.tobytes() for network in networks] == before
 
 

@@ -149,7 +149,7 @@ def call(monkeypatch):
     each = {"optimizer": None, "schedule": None, "early_stopping": EarlyStopping(2)}
     settings = [{}, {}, {"epochs": 20}]
     fits = prepared_fits(three(), Given(X, X[:, :1], None, None), common, each, settings, (None, None), None)
-    made = running._Running(fits, running.Call(None, 2, None, None, False, None), {})
+    made = running._Running(fits, running.Call(None, 2, None, None, False, None), {}, running._Fingerprints())
     now = made._begun + 8.0
     monkeypatch.setattr(running.time, "monotonic", lambda: now)
     return made

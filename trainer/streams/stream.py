@@ -1,0 +1,79 @@
+"""A source as a fit takes it: looked at once, so that sizes and kinds are known before any work starts."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from ...kernels import Plan
+from ..errors import InputError
+from ..labels import Label, checked_classes, number_of_classes
+from ..model import Model, plan_for
+from .filling import Filler, Form
+from .source import WINDOWS, Source
+from .windows import Windows
+
+
+class Stream:
+    """The rows of a source, for one network. n: how many. plan: the network's, for such targets."""
+
+    def __init__(self, model: Model, source: Source, classes: tuple[Label, ...] | None, prefix: str = "") -> None:
+        n_in = model.plan.sizes[0]
+        if source.n_inputs != n_in:
+            raise InputError(f"{prefix}X has {source.n_inputs} columns; the network takes {n_in}")
+        self.source, self.n, self._form = source, source.n_rows, Form(model, classes, 0.0, prefix)
+        if self.n == 0:
+            raise InputError(f"{prefix}X has no rows; give at least one")
+        self.plan, self._columns, self._weighted = self._look()
+
+    def smoothed(self, amount: float) -> Stream:
+        """The same rows with label smoothing; 0 for none."""
+        if not amount:
+            return self
+        stream: Stream = object.__new__(Stream)
+        vars(stream).update(vars(self))
+        stream.plan = self._form.model.plan
+        stream._form, stream._columns = self._form._replace(smoothing=amount), self._form.model.plan.sizes[-1]
+        return stream
+
+    def windows(self, batch: int) -> Windows:
+        """How the rows are cut into windows. Raises InputError where a window has no room for a batch."""
+        dtype, memory = self._form.model.dtype, self.source.memory
+        numbers = self.source.n_inputs + self._columns + 1  # with a weight, so that weights do not change the windows
+        bytes_of_a_row = dtype.itemsize * numbers + np.dtype(np.int64).itemsize
+        most = memory // WINDOWS // bytes_of_a_row
+        if most < batch:
+            least = batch * bytes_of_a_row * WINDOWS
+            smaller = ", or a smaller batch_size" if batch > 1 else ""
+            raise InputError(
+                f"the source's memory is {memory} bytes, and a window, an eighth of it, has room for {most} rows, fewer than a "
+                f"batch of {batch}; give memory={least} or more{smaller}"
+            )
+        return Windows(self.source.block_rows, most, batch, self.source.in_order)
+
+    def filler(self, batch: int) -> Filler:
+        """What reads the rows, window by window."""
+        return Filler(self.source, self.windows(batch), self._form, self._columns, self._weighted)
+
+    def fingerprint(self) -> list[Any]:
+        """By which a checkpoint knows the rows again: first comes their shape, as in the fingerprint of an array."""
+        blocks = blake2b(np.asarray(self.source.block_rows, np.int64).tobytes(), digest_size=16).hexdigest()
+        return [[self.n, self.source.n_inputs], blocks, self.source.in_order, *self.source.fingerprint()]
+
+    def _look(self) -> tuple[Plan, int, bool]:
+        """At the first row: the plan for such targets, their columns, and whether rows have weights."""
+        model = self._form.model
+        block = next(b for b, rows in enumerate(self.source.block_rows) if rows)
+        with closing(self.source.read(block, 0, 1)) as pieces:
+            _, T, weight = self._form.rows(next(pieces), 0)
+        return plan_for(model.plan, T), T.shape[1], bool(weight.size)
+
+
+def classes_of(model: Model, source: Source) -> tuple[Label, ...] | None:
+    """The network's names of classes, or else those of the source, where the network can have such."""
+    if model.classes is not None or source.classes is None or not number_of_classes(model.plan):
+        return model.classes
+    return checked_classes(source.classes, model.plan)

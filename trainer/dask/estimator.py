@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from dask import is_dask_collection
+from dask.base import is_dask_collection
 from distributed import Client
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
@@ -131,7 +131,7 @@ class DaskMLP(BaseEstimator):  # type: ignore[misc]
                     f"{name} is of type {type(one).__name__}; give a Dask array, a Dask data frame or a Dask series"
                 )
         self.n_features_in_ = len(X.columns) if hasattr(X, "columns") else int(X.shape[1])
-        vars(self).pop("feature_names_in_", None)
+        self.__dict__.pop("feature_names_in_", None)
         if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
             self.feature_names_in_ = np.asarray(X.columns, object)
         hidden = np.atleast_1d(self.hidden_layer_sizes).tolist()

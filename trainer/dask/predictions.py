@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from dask import delayed, is_dask_collection
+from dask.base import is_dask_collection
+from dask.delayed import delayed
 
 from ..errors import InputError
 from ..network import Network

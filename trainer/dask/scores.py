@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from dask import delayed
+from dask.delayed import delayed
 from distributed import Client
 
 from ..errors import InputError

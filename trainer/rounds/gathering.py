@@ -9,8 +9,8 @@ import numpy as np
 
 from ...kernels import loss_and_grad, make_workspace
 from ..errors import InputError
-from ..fit.fingerprints import Data
-from ..fit.validation import VALIDATION_ROWS, Validator, prepared_rows
+from ..fit.fingerprints import Data, data_of_validation
+from ..fit.validation import VALIDATION_ROWS, prepared_validation, validator
 from ..labels import Label, classes_in, number_of_classes
 from ..model import Model
 from .blueprint import Blueprint
@@ -48,6 +48,8 @@ def gathered(
     if len(columns) > 1:
         raise InputError(f"{name} has targets of {' and '.join(map(str, sorted(columns)))} columns; give each shard the same")
     weight = sum(fact.weight for fact in facts)
+    if not weight:
+        raise InputError(f"{name} has only sample weights of 0; give at least one row a weight")
     shares = tuple(fact.weight / weight for fact in facts)
     data: Data = {f"{name} {number}": fact.print for number, fact in enumerate(facts)} if prints else {}
     return Gathered(blueprint, numbers, shares, sum(fact.rows for fact in facts), weight, columns.pop(), data)
@@ -72,10 +74,8 @@ def validator_of(
     if isinstance(held, Shards):
         known = gathered(model, held, classes, model.dtype.name, prints, "validation_data")
         return lambda: mean_loss(model.theta, held, known), known.data
-    rows = prepared_rows(model, held, classes)
-    weight = rows.weight if rows.weight.size else None
-    data: Data = {"validation_data's X": rows.X, "validation_data's T": rows.T, "validation_data's sample_weight": weight}
-    return Validator(model, rows), data
+    rows = prepared_validation(model, held, classes)
+    return validator(model, rows), data_of_validation(rows)
 
 
 def mean_loss(theta: np.ndarray, shards: Shards, known: Gathered) -> float:

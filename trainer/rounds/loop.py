@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..bounds import check_within
 from ..errors import DivergenceError
 from ..fit.callbacks import RunningFit, begin, finish
 from ..fit.checkpoints import Checkpoints, kept_of
-from ..fit.divergence import RAISE, finite, warn_of
+from ..fit.divergence import RAISE, finite
 from ..fit.fingerprints import Data
 from ..fit.history import History
 from ..fit.options import FitOptions
@@ -121,7 +122,7 @@ class RoundLoop:
         what = f"{what}. The network holds its parameters {after}"
         if self.options.on_divergence == RAISE:
             raise DivergenceError(f"{what}; try a smaller learning rate", epoch=number, step=step, layer=layer)
-        warn_of(f"{what}, and the training ends")
+        warnings.warn(f"{what}, and the training ends", RuntimeWarning, stacklevel=2)
 
     def _remember(self) -> None:
         if self.checkpoints:

@@ -83,8 +83,7 @@ def prepared(number: int, rows: Any, blueprint: Blueprint) -> Shard:
     if not len(X):
         return Shard(np.empty((0, plan.sizes[0]), real), np.empty((0, 0), real), np.empty(0, real))
     given = weight[0] if weight else None
-    arrays = checked_rows(plan, real, X, T, given, f"shard {number}'s ", blueprint.classes)
-    return Shard(*arrays)
+    return Shard(*checked_rows(plan, real, X, T, given, f"shard {number}'s ", blueprint.classes, part=True))
 
 
 def facts_of(number: int, shard: Shard, prints: bool) -> Facts:

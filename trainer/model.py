@@ -391,22 +391,8 @@ class Model:
 
         prefix: of their names in errors. classes: instead of the network's own.
         """
-        X, T, weight = self.checked_rows(X, T, sample_weight, prefix, classes)
+        X, T, weight = checked_rows(self.plan, self.dtype, X, T, sample_weight, prefix, classes or self._classes)
         return plan_for(self.plan, T), X, T, weight
-
-    def checked_rows(
-        self,
-        X: ArrayLike,
-        T: ArrayLike,
-        sample_weight: ArrayLike | None,
-        prefix: str = "",
-        classes: tuple[Label, ...] | None = None,
-        first_row: int = 0,
-        part: bool = False,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """See the function `checked_rows`. classes: instead of the network's own."""
-        classes = classes or self._classes
-        return checked_rows(self.plan, self.dtype, X, T, sample_weight, prefix, classes, first_row, part)
 
     def workspace(self, batch_size: int) -> Workspace:
         """Make scratch memory for this network, which kernels of `tileprop.kernels` take.
@@ -440,7 +426,7 @@ def checked_rows(
     first_row: int = 0,
     part: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """X, T and sample weights as kernels take them.
+    """X, T and sample weights as kernels take them, for a network's plan and dtype.
 
     prefix: of their names in errors. first_row: the number of the first row, for errors. part: whether these are a part of all
     rows, whose weights may all be zero.
@@ -450,5 +436,4 @@ def checked_rows(
     if len(X) == 0:
         raise InputError(f"{prefix}X has no rows; give at least one")
     T = as_targets(T, plan, len(X), dtype, f"{prefix}T", classes, first_row)
-    weight = as_weights(sample_weight, len(X), dtype, f"{prefix}sample_weight", first_row, part)
-    return X, T, weight
+    return X, T, as_weights(sample_weight, len(X), dtype, f"{prefix}sample_weight", first_row, part)

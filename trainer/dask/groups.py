@@ -148,7 +148,7 @@ def _results(client: Client, given: Given, groups: dict[int, bytes]) -> Iterator
             ) from failed
 
 
-def _submitted(client: Client, given: Given, groups: dict[int, bytes]) -> tuple[dict[Future, int], Future]:
+def _submitted(client: Client, given: Given, groups: dict[int, bytes]) -> tuple[dict[Future[Any], int], Future[Any]]:
     with dask.config.set(LARGE_GRAPHS):
         data = client.submit(_itself, given, pure=False)
         return {client.submit(train_group, data, group, pure=False): i for i, group in groups.items()}, data
@@ -158,7 +158,7 @@ def _itself(given: Given) -> Given:
     return given
 
 
-def _done(client: Client, futures: list[Future]) -> Any:
+def _done(client: Client, futures: list[Future[Any]]) -> Any:
     """Those that are done; there is at least one. Raises ClusterError where the scheduler is gone."""
     while True:
         try:

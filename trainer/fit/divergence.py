@@ -118,9 +118,8 @@ def answer(
 
     among: where the fit is one of several.
     """
-    what, warn = divergence.what, _warn
-    if among is not None:
-        what, warn = f"{among.name}: {what}", among.warn
+    what = divergence.what if among is None else f"{among.name}: {divergence.what}"
+    warn = warn_of if among is None else among.warn
     if best is not None:
         best.put_back()
         if choice == RETRY and best.retries < RETRIES:
@@ -141,7 +140,8 @@ def answer(
     )  # fmt: skip
 
 
-def _warn(message: str) -> None:
+def warn_of(message: str) -> None:
+    """Warn of a divergence after which the training goes on, or ends without an error."""
     warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from os import PathLike
 from typing import Any
 
@@ -196,7 +196,7 @@ class TableSource(Source):
         """Seconds spent so far on reading bytes, and on decoding them."""
         return self._files.seconds
 
-    def read(self, block: int, start: int, rows: int) -> Iterator[Piece]:
+    def read(self, block: int, start: int, rows: int) -> Generator[Piece, None, None]:
         """Read the rows of a block that have a target.
 
         Parameters

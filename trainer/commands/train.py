@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bounds import check_whole, check_within
-from ..errors import DivergenceError, InputError
+from ..errors import ClusterError, DivergenceError, InputError
 from ..runs.settings import (
     CLASS_WEIGHTS,
     DTYPES,
@@ -49,10 +50,13 @@ examples:
   tileprop train sales.csv --target units --sep ";" --decimal , --categorical store
   tileprop train X.npy --target y.npy --optimizer sgd --learning-rate 0.05 --dtype float64
   tileprop train houses.csv --target price --ensemble 8
+  tileprop train houses.csv --target price --dask tcp://host:8786     rounds over 4 shards, on a Dask cluster
   tileprop train --again runs/houses --seed 1      train anew with the settings of a run, but for those given
   tileprop train --config houses.toml              options from a file, such as data = "houses.csv", hidden = [32, 32]
   tileprop train --resume runs/houses              go on after Ctrl-C or a crash
 """
+# Of a training with Dask, unless given. A fixed number: the result depends on it, and not on the number of workers.
+SHARDS = 4
 # Columns of a table shown before the training.
 MOST_COLUMNS = 60
 # What decides where and how a run is kept, and not about its result.
@@ -67,6 +71,7 @@ KEEPING = (
     "checkpoint_every",
     "max_seconds",
     "report",
+    "dask",
 )
 
 
@@ -107,6 +112,11 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument("--task", help="classification, regression, or multilabel (default: decided by the targets)")
     add_column_options(data)
+    data.add_argument(
+        "--stream", action=argparse.BooleanOptionalAction, default=None,
+        help="read the rows of Parquet or Arrow files again in each epoch, and never all at once (default: where they take "
+        "more than a quarter of the memory)",
+    )  # fmt: skip
     data.add_argument("--n-samples", type=int, metavar="N", help="number of rows of generated data (default: 500)")
     data.add_argument("--noise", type=float, metavar="X", help="standard deviation of the noise on generated data")
     data.add_argument("--test-size", type=float, metavar="SHARE", help="share of the rows that are held out (default: 0.2)")
@@ -169,6 +179,15 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--max-seconds", type=float, metavar="X", help="stop the training after this many seconds; --resume continues it"
     )
+    training.add_argument(
+        "--shards", type=int, metavar="N",
+        help="divide the training rows into N shards and train in rounds: each shard makes an epoch by itself, then the "
+        f"parameters are averaged (default with --dask: {SHARDS})",
+    )  # fmt: skip
+    training.add_argument(
+        "--dask", nargs="?", const="", metavar="ADDRESS",
+        help="train the shards on a Dask cluster: that of the scheduler at ADDRESS, or one in this process",
+    )  # fmt: skip
     output = parser.add_argument_group("output")
     output.add_argument(
         "--out", metavar="DIR", help="run folder (default: runs/NAME, or runs/NAME-2 if that exists, and so on)"
@@ -218,12 +237,15 @@ def run_train(args: argparse.Namespace) -> int:
     check_within("max_seconds", args.max_seconds, 0.0, above=True, or_none=True)
     given = {name: value for name, value in vars(args).items() if value is not None and name not in KEEPING}
     require("safetensors", "saving the model")
+    if args.dask is not None and args.resume is None:
+        given.setdefault("shards", SHARDS)
     ended = _new(args, given) if args.resume is None else _resumed(args, given)
     return _show(ended)
 
 
 def _new(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
     from ..runs.finding import find_run
+    from ..runs.stream_preparation import decided
     from ..runs.training import new_run
 
     if args.again is not None:
@@ -234,6 +256,9 @@ def _new(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
         raise InputError(
             "nothing to train on: give DATA, --again RUN, --config FILE or --resume RUN; tileprop train --help shows examples"
         )
+    settings, note = decided(settings)
+    if note is not None:
+        _note(note)
     if settings.early_stopping is None and not settings.stops_early:
         _note(f"no early stopping without validation rows: all {settings.epochs} epochs are made")
     _tell_what_is_missing()
@@ -255,8 +280,13 @@ def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    """Of `Network.fit`, those that are given."""
-    return {name: getattr(args, name) for name in ("checkpoint_every", "max_seconds") if getattr(args, name) is not None}
+    """Of `Network.fit`, those that are given; and what trains rounds."""
+    given = {name: getattr(args, name) for name in ("checkpoint_every", "max_seconds") if getattr(args, name) is not None}
+    if args.dask is not None:
+        from ..dask import fit_rounds
+
+        given["train_rounds"] = functools.partial(fit_rounds, client=args.dask or None)
+    return given
 
 
 def _tell_what_is_missing() -> None:
@@ -306,13 +336,15 @@ def _show(ended: Ended) -> int:
 
     outcome = ended.outcome
     dataset, plan, settings = outcome.dataset, outcome.model.network.plan, outcome.settings
-    shape = [f"{len(dataset.y)} rows", f"{len(dataset.column_names)} columns", f"{plan.sizes[0]} inputs"]
+    shape = [f"{sum(outcome.sizes.values())} rows", f"{len(dataset.column_names)} columns", f"{plan.sizes[0]} inputs"]
     shape += [f"{len(dataset.class_names)} classes"] if dataset.task == CLASSIFICATION else [dataset.task]
     network = ["-".join(map(str, plan.sizes)), *dict.fromkeys(plan.activations), plan.loss, settings.dtype]
-    rate, batch = settings.make_optimizer().learning_rate, settings.batch_rows(len(outcome.split.training))
+    rate, batch = settings.make_optimizer().learning_rate, settings.batch_rows(outcome.sizes["training"])
     epochs = f"{outcome.history.epochs} epochs"
     if settings.stops_early:
         epochs = f"kept {epochs_in_words(outcome.kept_epochs)} of {outcome.history.epochs}"
+    if settings.shards is not None:
+        epochs += f" (rounds over {settings.shards} shards)"
     each = " each" if settings.ensemble > 1 else ""
     rows = [
         ("data", f"{dataset.name}: {', '.join(shape)}"),
@@ -327,7 +359,7 @@ def _show(ended: Ended) -> int:
     print_table(f"Trained on {dataset.name}", rows)
     names = {"training": "training", "validation": "validation", "test": "test (held out)"}
     results = [
-        (names[part], f"{len(getattr(outcome.split, part)):,}", f"{loss:.4g}", f"{outcome.scores[part]:.4f}")
+        (names[part], f"{outcome.sizes[part]:,}", f"{loss:.4g}", f"{outcome.scores[part]:.4f}")
         for part, loss in outcome.losses.items()
     ]
     if results:
@@ -340,7 +372,7 @@ def _show(ended: Ended) -> int:
         return 0
     which = f"of {epochs_in_words(outcome.kept_epochs)}, the best so far," if settings.stops_early else "as it was then"
     made = f"after {outcome.history.epochs} of {settings.epochs} epochs; the model {which} is in {ended.folder}"
-    if isinstance(outcome.error, DivergenceError):
+    if isinstance(outcome.error, (DivergenceError, ClusterError)):
         say(f"error: {outcome.error}")
     say(f"{'stopped' if outcome.error is None else 'interrupted'} {made}")
     if ended.go_on is not None:

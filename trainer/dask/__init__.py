@@ -6,6 +6,7 @@ from ..extras import require
 
 require("distributed", "tileprop.trainer.dask")
 
+from .exact import fit_exact  # noqa: E402
 from .many import cross_val_fit, fit_many, sweep  # noqa: E402
 from .predictions import predict  # noqa: E402
 from .rounds import fit_rounds  # noqa: E402
@@ -20,6 +21,7 @@ __all__ = [
     "DaskMLPRegressor",
     "WarmKernels",
     "cross_val_fit",
+    "fit_exact",
     "fit_many",
     "fit_rounds",
     "predict",

@@ -31,8 +31,9 @@ class DaskMLPClassifier(ClassifierMixin, DaskMLP):  # type: ignore[misc]
     activation : str or list of str, default="relu"
         Activation of the hidden layers, one name for all or one for each, as `MLPRegressor` takes it.
 
-    solver : {"adam", "sgd"}, default="adam"
-        How steps are taken.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        How the weights are found: in rounds of Adam or stochastic gradient descent; or by L-BFGS, each step of which takes all
+        rows (`tileprop.trainer.dask.fit_exact`) and only the arguments alpha, max_iter, n_iter_no_change and tol.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty, as `Network.fit` takes it.
@@ -44,7 +45,7 @@ class DaskMLPClassifier(ClassifierMixin, DaskMLP):  # type: ignore[misc]
         Learning rate of "adam" and "sgd".
 
     max_iter : int, default=200
-        Largest number of rounds.
+        Largest number of rounds, or of iterations of L-BFGS.
 
     steps : int or None, default=None
         Steps of each partition in a round. None: as many as a partition of average size has batches.

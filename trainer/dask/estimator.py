@@ -24,6 +24,7 @@ from ..fit.optimizers import SGD, Adam, Nadam, RMSprop, Rprop
 from ..network import Network
 from ..scikit_learn_names import ACTIVATIONS
 from .cluster import client_of
+from .exact import fit_exact
 from .predictions import Rows, by_rows
 from .rounds import fit_rounds
 
@@ -37,7 +38,7 @@ class DaskMLP(BaseEstimator):  # type: ignore[misc]
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "solver": [StrOptions({"adam", "sgd"})],
+        "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
@@ -145,23 +146,18 @@ class DaskMLP(BaseEstimator):  # type: ignore[misc]
         stopping = EarlyStopping(self.n_iter_no_change, self.tol) if validates else NoChange(self.n_iter_no_change, self.tol)
         with client_of(self._client) as client:
             network = self._untrained(client, self.n_features_in_, y, hidden=hidden, **arguments)
-            self.history_ = fit_rounds(
-                network,
-                tuple(one for one in (X, y, sample_weight) if one is not None),
-                rounds=self.max_iter,
-                steps=self.steps,
-                batch_size=BATCH if self.batch_size == "auto" else int(self.batch_size),
-                optimizer=self._optimizer(),
-                validation_data=tuple(one for one in held if one is not None) if validates else None,
-                callbacks=[stopping],
-                client=client,
-                alpha=self.alpha,
-                weight_decay=self.weight_decay,
-                dropout=self.dropout,
-                schedule=self.schedule,
-                shuffle=self.shuffle,
-                progress=None if self.verbose else False,
-            )
+            shards = tuple(one for one in (X, y, sample_weight) if one is not None)
+            given: dict[str, Any] = {
+                "validation_data": tuple(one for one in held if one is not None) if validates else None,
+                "callbacks": [stopping],
+                "client": client,
+                "alpha": self.alpha,
+                "progress": None if self.verbose else False,
+            }
+            if self.solver == "lbfgs" and self.optimizer is None:
+                self.history_ = fit_exact(network, shards, epochs=self.max_iter, optimizer="lbfgs", **given)
+            else:
+                self.history_ = fit_rounds(network, shards, rounds=self.max_iter, **self._of_rounds(), **given)
         self.network_, self.n_iter_, self.loss_curve_ = network, self.history_.epochs, list(self.history_.loss)
         return self
 
@@ -170,12 +166,16 @@ class DaskMLP(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return client_of(self._client)
 
-    def _optimizer(self) -> Any:
-        if self.optimizer is not None:
-            return self.optimizer
-        if self.solver == "sgd":
-            return SGD(self.learning_rate_init, momentum=self.momentum)
-        return Adam(self.learning_rate_init)
+    def _of_rounds(self) -> dict[str, Any]:
+        """Arguments of `fit_rounds` that `fit_exact` does not have."""
+        sgd = SGD(self.learning_rate_init, momentum=self.momentum)
+        usual = sgd if self.solver == "sgd" else Adam(self.learning_rate_init)
+        names = ("steps", "weight_decay", "dropout", "schedule", "shuffle")
+        return {
+            "batch_size": BATCH if self.batch_size == "auto" else int(self.batch_size),
+            "optimizer": usual if self.optimizer is None else self.optimizer,
+            **{name: getattr(self, name) for name in names},
+        }
 
     def _predicted(self, X: Any, rows: Rows, columns: Any, dtype: Any, name: Any = None) -> Any:
         """rows(network, X), lazily for Dask collections. columns: names of them, or None for one axis; name: of a series."""

@@ -31,6 +31,7 @@ from .many.fit_many import fit_many
 from .many.sweep import sweep
 from .many.sweep_result import SweepResult
 from .network import Network
+from .rounds.exact import fit_exact
 from .rounds.fitting import fit_rounds
 from .solvers import LBFGS, LevenbergMarquardt
 from .streams.array_source import ArraySource
@@ -96,6 +97,7 @@ __all__ = [
     "export_c",
     "export_onnx",
     "find_learning_rate",
+    "fit_exact",
     "fit_many",
     "fit_rounds",
     "from_sklearn",

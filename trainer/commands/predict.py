@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from .ending import say
 from .table_options import READING, AppendNames, add_reading_options, names
 
 if TYPE_CHECKING:
+    from ..runs.new_rows import NewRows
     from ..runs.trained_model import TrainedModel
 
 EXAMPLES = """\
@@ -28,6 +30,7 @@ examples:
   tileprop predict runs/houses new.csv -o predictions.csv
   tileprop predict runs/houses new.csv -o predictions.parquet --keep id --interval
   tileprop predict runs/passengers new.csv --proba
+  tileprop predict runs/sales 'new/*.parquet' -o predictions.parquet
   tileprop predict runs/digits/model.safetensors X.npy | head
 """
 
@@ -37,13 +40,19 @@ def add_predict_command(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "predict",
         help="predict for the rows of a file",
-        description="Predict for the rows of a table, an .npy or an .npz file, with the same preparation as in training.",
+        description="Predict for the rows of a table, an .npy or an .npz file, with the same preparation as in training. "
+        "Parquet and Arrow files are read, and predictions written, piece by piece: they need not fit into memory.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("run", metavar="RUN", help="a run folder or a model file")
-    parser.add_argument("data", metavar="DATA", help="a .csv, .tsv, .txt, .parquet, .npy or .npz file, or - for standard input")
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="a .csv, .tsv, .txt, .parquet, .arrow, .npy or .npz file, a folder or a pattern of Parquet or Arrow files, or - "
+        "for standard input",
+    )
     parser.add_argument(
         "-o", "--out", metavar="FILE", default="-", help="CSV or Parquet file to write (default: CSV to standard output)"
     )
@@ -67,6 +76,7 @@ def run_predict(args: argparse.Namespace) -> int:
     """Predict, and write the table."""
     from ..extras import require
     from ..runs.finding import find_model
+    from ..runs.new_rows import new_rows
     from ..runs.trained_model import TrainedModel
 
     require("pyarrow", "writing predictions")
@@ -77,11 +87,16 @@ def run_predict(args: argparse.Namespace) -> int:
         raise InputError(f"{out} already exists; choose another file, or replace it with --overwrite")
     model = TrainedModel.load(find_model(Path(args.run)))
     _check_options(model, args)
-    rows, kept = _rows(model, args)
-    # The true targets may be kept, to be compared.
-    predictions = {f"predicted {name}" if name in kept else name: c for name, c in _predictions(model, rows, args).items()}
-    _write(kept | predictions, out)
+    reading = {name: getattr(args, name) for name in READING if getattr(args, name) is not None}
+    rows = new_rows(model, args.data, args.keep or (), reading, lambda text: say(f"note: {text}"))
+    _write((_columns(model, some, args) for some in rows), out)
     return 0
+
+
+def _columns(model: TrainedModel, rows: NewRows, args: argparse.Namespace) -> dict[str, Any]:
+    """What is written for some rows. The true targets may be kept, to be compared."""
+    predictions = _predictions(model, rows, args)
+    return rows.kept | {f"predicted {name}" if name in rows.kept else name: c for name, c in predictions.items()}
 
 
 def _check_options(model: TrainedModel, args: argparse.Namespace) -> None:
@@ -101,60 +116,12 @@ def _check_options(model: TrainedModel, args: argparse.Namespace) -> None:
         )
 
 
-def _rows(model: TrainedModel, args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
-    """The rows that the model takes, and the columns to keep."""
-    from ..data import array_files
-    from ..suggestions import did_you_mean, existing_file, listed
-    from ..tables.dialects import ReadingOptions
-    from ..tables.finding import PARQUET_SUFFIXES
-    from ..tables.reading import SUFFIXES, is_table, kind_of, read_table
-    from ..tables.recipe import Recipe, check_columns, numbers_of
-
-    path, keep = Path(args.data), args.keep or ()
-    reading = {name: getattr(args, name) for name in READING if getattr(args, name) is not None}
-    if path.suffix.lower() in array_files.SUFFIXES:
-        for option in [*reading, *(["keep"] if keep else [])]:
-            raise InputError(f"--{option.replace('_', '-')} is for tables, and {path} is not a table; leave it out")
-        X, known = array_files.read_features(path), model.recipe.column_names
-        if X.shape[1] != len(known):
-            raise InputError(f"{path}: X has {X.shape[1]} columns; the model takes {len(known)}")
-        return X, {}
-    if not is_table(path):
-        existing_file(path)
-        raise InputError(
-            f"{path} is a file of unknown type; known types are {', '.join((*SUFFIXES, '.csv.gz', *array_files.SUFFIXES))}"
-        )
-    if isinstance(model.recipe, Recipe) and kind_of(path) not in PARQUET_SUFFIXES:
-        reading.setdefault("na", model.recipe.missing)  # as in training
-    read = read_table(path, ReadingOptions(**reading))
-    for note in read.notes:
-        say(f"note: {note}")
-    table, known = read.table, model.recipe.column_names
-    there = dict(zip(table.column_names, table.columns, strict=True))
-    for name in keep:
-        if name not in there:
-            raise InputError(
-                f"--keep is {name!r}, but there is no such column{did_you_mean(name, there) or f'; there are {listed(there)}'}"
-            )
-    try:
-        check_columns(known, there)
-        rows = table.select(list(known))
-        rows = rows if model.takes_table else numbers_of(rows)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    used = {*known, *keep, *model.target_names}
-    extra = [name for name in there if name not in used]
-    if extra:
-        say(f"note: ignored columns that the model does not use: {listed(extra)}")
-    return rows, {name: there[name] for name in keep}
-
-
-def _predictions(model: TrainedModel, rows: Any, args: argparse.Namespace) -> dict[str, Any]:
+def _predictions(model: TrainedModel, rows: NewRows, args: argparse.Namespace) -> dict[str, Any]:
     """The columns of the predictions."""
     from ..data.targets import CLASSIFICATION, REGRESSION
 
-    members = model.members_outputs(model.prepare(rows))
-    Y = model.checked_outputs(members.mean(axis=0))
+    members = model.members_outputs(rows.X)
+    Y = model.checked_outputs(members.mean(axis=0), np.arange(rows.first, rows.first + len(rows.X)))
     spread = model.spread(members).astype(Y.dtype)
     values = model.decoded(Y)
     if model.task == REGRESSION:
@@ -177,17 +144,16 @@ def _predictions(model: TrainedModel, rows: Any, args: argparse.Namespace) -> di
     return columns
 
 
-def _write(columns: dict[str, Any], out: Path | None) -> None:
+def _write(pieces: Iterator[dict[str, Any]], out: Path | None) -> None:
     from ..tables.finding import PARQUET_SUFFIXES
-    from ..tables.writing import write_csv, write_parquet
+    from ..tables.writing import write_pieces
     from ..writing import whole_file
 
     if out is None:
-        write_csv(columns, sys.stdout.buffer)
+        write_pieces(pieces, sys.stdout.buffer)
         return
-    write = write_parquet if out.suffix.lower() in PARQUET_SUFFIXES else write_csv
     try:
         with whole_file(out) as file:
-            write(columns, file)
+            write_pieces(pieces, file, parquet=out.suffix.lower() in PARQUET_SUFFIXES)
     except FileNotFoundError as error:
         raise InputError(f"there is no folder {out.parent}; create it, or choose another place") from error

@@ -107,6 +107,11 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument("--task", help="classification, regression, or multilabel (default: decided by the targets)")
     add_column_options(data)
+    data.add_argument(
+        "--stream", action=argparse.BooleanOptionalAction, default=None,
+        help="read the rows of Parquet or Arrow files again in each epoch, and never all at once (default: where they take "
+        "more than a quarter of the memory)",
+    )  # fmt: skip
     data.add_argument("--n-samples", type=int, metavar="N", help="number of rows of generated data (default: 500)")
     data.add_argument("--noise", type=float, metavar="X", help="standard deviation of the noise on generated data")
     data.add_argument("--test-size", type=float, metavar="SHARE", help="share of the rows that are held out (default: 0.2)")
@@ -224,6 +229,7 @@ def run_train(args: argparse.Namespace) -> int:
 
 def _new(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
     from ..runs.finding import find_run
+    from ..runs.stream_preparation import decided
     from ..runs.training import new_run
 
     if args.again is not None:
@@ -234,6 +240,9 @@ def _new(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
         raise InputError(
             "nothing to train on: give DATA, --again RUN, --config FILE or --resume RUN; tileprop train --help shows examples"
         )
+    settings, note = decided(settings)
+    if note is not None:
+        _note(note)
     if settings.early_stopping is None and not settings.stops_early:
         _note(f"no early stopping without validation rows: all {settings.epochs} epochs are made")
     _tell_what_is_missing()
@@ -306,10 +315,10 @@ def _show(ended: Ended) -> int:
 
     outcome = ended.outcome
     dataset, plan, settings = outcome.dataset, outcome.model.network.plan, outcome.settings
-    shape = [f"{len(dataset.y)} rows", f"{len(dataset.column_names)} columns", f"{plan.sizes[0]} inputs"]
+    shape = [f"{sum(outcome.sizes.values())} rows", f"{len(dataset.column_names)} columns", f"{plan.sizes[0]} inputs"]
     shape += [f"{len(dataset.class_names)} classes"] if dataset.task == CLASSIFICATION else [dataset.task]
     network = ["-".join(map(str, plan.sizes)), *dict.fromkeys(plan.activations), plan.loss, settings.dtype]
-    rate, batch = settings.make_optimizer().learning_rate, settings.batch_rows(len(outcome.split.training))
+    rate, batch = settings.make_optimizer().learning_rate, settings.batch_rows(outcome.sizes["training"])
     epochs = f"{outcome.history.epochs} epochs"
     if settings.stops_early:
         epochs = f"kept {epochs_in_words(outcome.kept_epochs)} of {outcome.history.epochs}"
@@ -327,7 +336,7 @@ def _show(ended: Ended) -> int:
     print_table(f"Trained on {dataset.name}", rows)
     names = {"training": "training", "validation": "validation", "test": "test (held out)"}
     results = [
-        (names[part], f"{len(getattr(outcome.split, part)):,}", f"{loss:.4g}", f"{outcome.scores[part]:.4f}")
+        (names[part], f"{outcome.sizes[part]:,}", f"{loss:.4g}", f"{outcome.scores[part]:.4f}")
         for part, loss in outcome.losses.items()
     ]
     if results:

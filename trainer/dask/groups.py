@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import cloudpickle
 import dask
-from distributed import CancelledError, Client, Future, KilledWorker, wait
+from distributed import CancelledError, Client, Future, KilledWorker
 
 from ...kernels import State
 from ..errors import ClusterError
@@ -20,16 +20,12 @@ from ..many.running import Call
 from ..many.standings import Standings, interrupted
 from ..network import Network
 from .cluster import threads_of
+from .recovery import MOST_KILLED, Recovery
+from .shards import LARGE_GRAPHS
 from .warm import warm_for
 
 # So many groups for each thread of the workers: whoever is done early takes another one.
 GROUPS_PER_THREAD = 4
-# The data are put into a task on purpose: scattered ones would be lost with their worker.
-LARGE_GRAPHS = {"distributed.admin.large-graph-warning-threshold": "1 PB"}
-# Without a word from the scheduler so long, its connection is looked at.
-PATIENCE = 5.0  # seconds
-# The scheduler gives a task up after it has lost four workers, which need not be the task's fault. So often it is submitted.
-MOST_TIMES = 4
 
 # Called with a network's number and its history, once its fit has ended.
 Look = Callable[[int, History], None]
@@ -122,18 +118,19 @@ def put_back(asked: Asked, number: int, result: Trained, place: int) -> None:
 
 def _results(client: Client, given: Given, groups: dict[int, bytes]) -> Iterator[tuple[int, Trained]]:
     """Each group's number and result, once it is done. What the cluster has given up is submitted again."""
-    waiting, times = dict(groups), 0
+    waiting, recovery, times = dict(groups), Recovery(client), 0
     while waiting:
         times += 1
         futures, data = _submitted(client, given, waiting)
         failed: BaseException | None = None
         try:
             while futures:
-                for future in _done(client, list(futures)):
+                for future in recovery.done(list(futures), first=True):
                     i = futures.pop(future)
                     try:
                         result = future.result()
                     except (KilledWorker, CancelledError) as error:
+                        recovery.check_connection(error)
                         failed = error
                         continue
                     del waiting[i]
@@ -141,10 +138,10 @@ def _results(client: Client, given: Given, groups: dict[int, bytes]) -> Iterator
         finally:
             if client.status == "running":
                 client.cancel([*futures, data])
-        if failed is not None and times == MOST_TIMES:
+        if failed is not None and times > MOST_KILLED:
             raise ClusterError(
-                f"workers were lost again and again while they trained the networks ({failed}). Most often X and the networks "
-                "do not fit into the memory of a worker: give the workers more memory, or fewer threads"
+                f"workers were lost again and again while they trained the networks ({failed}). Usually a worker runs out of "
+                "memory: give the workers more memory, or fewer threads. The networks that were done are trained"
             ) from failed
 
 
@@ -156,15 +153,3 @@ def _submitted(client: Client, given: Given, groups: dict[int, bytes]) -> tuple[
 
 def _itself(given: Given) -> Given:
     return given
-
-
-def _done(client: Client, futures: list[Future[Any]]) -> Any:
-    """Those that are done; there is at least one. Raises ClusterError where the scheduler is gone."""
-    while True:
-        try:
-            return wait(futures, timeout=PATIENCE, return_when="FIRST_COMPLETED").done
-        except TimeoutError:
-            if client.status != "running":
-                raise ClusterError(
-                    "the connection to the Dask scheduler was lost; the networks that were done are trained"
-                ) from None

@@ -51,11 +51,11 @@ class Recovery:
                     raise ClusterError(_about(error, killed)) from error
             except CancelledError as error:
                 cancelled += 1
-                self._check_connection(error)
+                self.check_connection(error)
                 if cancelled > MOST_CANCELLED:
                     raise ClusterError(f"the cluster has given up the same work {cancelled} times: {error}") from error
             except (OSError, RuntimeError) as error:  # of the connection, or of the work itself
-                self._check_connection(error)
+                self.check_connection(error)
                 raise
             except KeyboardInterrupt:
                 if self._client.status == "running":
@@ -65,26 +65,29 @@ class Recovery:
 
     def _wait_for(self, futures: Sequence[Future[Any]]) -> None:
         """Until all are done. Raises what a task has raised, and ClusterError where there is nobody to do them."""
+        if futures:
+            self.done(futures)
+            for future in futures:
+                if future.status == "error":
+                    future.result()
+
+    def done(self, futures: Sequence[Future[Any]], first: bool = False) -> set[Future[Any]]:
+        """Those that are done, once all or the first are. Raises ClusterError where there is nobody to do them."""
         last = time.monotonic()
-        while futures:
+        while True:
             try:
                 with self._client.as_current():  # which `wait` takes, and no other
-                    wait(futures, timeout=PATIENCE)
+                    when = "FIRST_COMPLETED" if first else "ALL_COMPLETED"
+                    return set(wait(futures, timeout=PATIENCE, return_when=when).done)
             except TimeoutError:
-                pass
-            else:
-                for future in futures:
-                    if future.status == "error":
-                        future.result()
-                return
-            self._check_connection(None)
+                self.check_connection(None)
             statuses = [worker["status"] for worker in self._client.scheduler_info(n_workers=-1)["workers"].values()]
             if "running" in statuses or "init" in statuses:
                 last = time.monotonic()
             elif time.monotonic() - last > WITHOUT_WORKERS:
                 raise ClusterError(_without_workers(statuses))
 
-    def _check_connection(self, error: BaseException | None) -> None:
+    def check_connection(self, error: BaseException | None) -> None:
         """Raise ClusterError where the scheduler is gone, or is not the one that had the tasks."""
         reasons = [getattr(one, "reason", "") for one in (error, *getattr(error, "error_groups", ()))]
         if self._client.status != "running" or "scheduler-connection-lost" in reasons:

@@ -61,10 +61,11 @@ class DaskShards(Shards):
 
         def submit() -> list[Future[Any]]:
             held = self._submit("point", the_same, point)
-            futures = [self._submit(function.__name__, function, i, self._shards[i], held, *arguments) for i in numbers]
+            shards = [self._shards[i] for i in numbers]
+            futures = self._mapped(function, numbers, shards, [held] * len(shards), arguments=arguments)
             made = [held, *futures]
             while len(futures) > 1:
-                futures = [self._submit("add", add, list(group)) for group in groups(futures)]
+                futures = self._mapped(add, [list(group) for group in groups(futures)])
                 made += futures
             return made
 
@@ -87,12 +88,19 @@ class DaskShards(Shards):
 
     def _collected(self, function: Callable[..., Any], held: Sequence[Future[Any]], *arguments: Any) -> list[Future[Any]]:
         """The results of function(number, held, *arguments), the last future those of all."""
-        made = [self._submit(function.__name__, function, i, future, *arguments) for i, future in enumerate(held)]
+        made = self._mapped(function, range(len(held)), held, arguments=arguments)
         return [*made, self._submit("all", the_same, made)]
 
     def _submit(self, name: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         with dask.config.set(LARGE_GRAPHS):
             return self._client.submit(function, *arguments, key=f"tileprop-{name}-{uuid4().hex}")
+
+    def _mapped(
+        self, function: Callable[..., Any], *columns: Sequence[Any], arguments: Sequence[Any] = ()
+    ) -> list[Future[Any]]:
+        """Tasks function(*row, *arguments) for the rows that the columns make, in one message to the scheduler."""
+        keys = [f"tileprop-{function.__name__}-{uuid4().hex}" for _ in columns[0]]
+        return list(self._client.map(called, *columns, key=keys, function=function, arguments=arguments))
 
     def _renew(self) -> None:
         """Submit the shards again that the scheduler has given up."""
@@ -103,6 +111,11 @@ class DaskShards(Shards):
                 held[number].release()
             for number, future in zip(lost, self._computed([make(number) for number in lost]), strict=True):
                 held[number] = future
+
+
+def called(*row: Any, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    """function(*row, *arguments)."""
+    return function(*row, *arguments)
 
 
 def the_same(value: Any) -> Any:

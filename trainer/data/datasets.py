@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -18,7 +16,9 @@ from ..errors import InputError
 from ..extras import require
 from ..suggestions import did_you_mean, listed, neighbours
 from ..tables.dialects import ReadingOptions
+from ..tables.finding import is_table_files
 from ..tables.kinds import ColumnChoices
+from ..tables.naming import feature_columns, target_columns
 from ..tables.reading import SUFFIXES, file_name, is_table, read_table
 from ..tables.targets import as_array, target_values
 from . import array_files, toys
@@ -111,7 +111,8 @@ def load_dataset(
 ) -> Dataset:
     """Load one of NAMES, a table, or an .npz or .npy file.
 
-    Tables are .csv, .tsv and .txt files, also with .gz, and .parquet files; "-" is CSV from standard input.
+    Tables are .csv, .tsv and .txt files, also with .gz, and Parquet and Arrow files, also several of these by a folder or a
+    pattern; "-" is CSV from standard input.
 
     target: the column of a table, or several with commas between; the array of an .npz file (y or T where not given), or the
     second file beside an .npy file. task: "classification", "regression" or "multilabel"; by default text,
@@ -133,8 +134,8 @@ def load_dataset(
     if source in SCIKIT_LEARN:
         return _from_scikit_learn(source, task)
     path = Path(source)
-    if is_table(path):
-        return _from_table(path, target, task, choices, reading)
+    if is_table(path) or is_table_files(source):
+        return _from_table(source, target, task, choices, reading)
     if path.suffix.lower() in array_files.SUFFIXES:
         _refuse(source, "has no named columns", **_of_tables(choices, reading))
         X, values, name = array_files.read_arrays(path, target)
@@ -166,32 +167,14 @@ def _from_scikit_learn(name: str, task: str | None) -> Dataset:
     return _dataset(name, name, bunch.data, bunch.target, [str(c) for c in bunch.feature_names], task, names)
 
 
-def _from_table(path: Path, target: str | None, task: str | None, choices: ColumnChoices, reading: ReadingOptions) -> Dataset:
+def _from_table(path: str, target: str | None, task: str | None, choices: ColumnChoices, reading: ReadingOptions) -> Dataset:
     read = read_table(path, reading)
     table, notes = read.table, list(read.notes)
     columns = table.column_names
-    if target is None:
-        raise InputError(
-            f"{path}: say which column is the target, for example --target {shlex.quote(columns[-1])}; it has {listed(columns)}"
-        )
-    # A column's own name may hold a comma.
-    targets = (target,) if target in columns else tuple(name.strip() for name in target.split(","))
-    known = set(columns)
-    given = [("target", targets), *((name, getattr(choices, name)) for name in ("ignore", "categorical", "numeric"))]
-    for argument, names in given:
-        for name in names:
-            if name not in known:
-                raise InputError(f"{path}: {argument} is {name!r}, but there is no such column{_meant(name, columns)}")
-    if len(set(targets)) < len(targets):
-        raise InputError(f"{path}: target is {target!r}, which names a column twice; name each column once")
-    for name in targets:
-        if name in choices.ignore:
-            raise InputError(f"{path}: column {name!r} is both the target and ignored; leave out one of the two")
-    features = [name for name in columns if name not in targets]
-    if not set(features) - set(choices.ignore):
-        raise InputError(f"{path} has no columns besides the target {target!r}; a network needs at least one feature")
+    targets = target_columns(columns, target, path)
+    features = feature_columns(columns, targets, choices, path)
     by_name = dict(zip(columns, table.columns, strict=True))
-    found = [target_values(by_name[name], name, str(path), reading.na, name in choices.numeric) for name in targets]
+    found = [target_values(by_name[name], name, path, reading.na, name in choices.numeric) for name in targets]
     keep = np.logical_and.reduce([column.is_valid().to_numpy() for column in found])
     if not keep.any():
         raise InputError(f"{path}: target {target!r} is empty in all {len(keep)} rows")
@@ -202,12 +185,12 @@ def _from_table(path: Path, target: str | None, task: str | None, choices: Colum
     arrays = [as_array(column) for column in found]
     values = arrays[0] if len(arrays) == 1 else np.stack(_of_one_kind(arrays, targets, path), axis=1)
     return _dataset(
-        file_name(path), str(path), rows, values, features, task, target_names=targets, notes=notes,
-        choices=_for_features(choices, targets, reading),
+        file_name(path), path, rows, values, features, task, target_names=targets, notes=notes,
+        choices=choices.without(targets, decimal=reading.decimal, thousands=reading.thousands, missing=reading.missing),
     )  # fmt: skip
 
 
-def _of_one_kind(arrays: list[np.ndarray], targets: Sequence[str], path: Path) -> list[np.ndarray]:
+def _of_one_kind(arrays: list[np.ndarray], targets: Sequence[str], path: str) -> list[np.ndarray]:
     """Arrays that can be stacked. Raises InputError where some are text and others are numbers that are no labels."""
     texts = [array.dtype.kind == "U" for array in arrays]
     if any(texts) and not all(texts):
@@ -216,19 +199,6 @@ def _of_one_kind(arrays: list[np.ndarray], targets: Sequence[str], path: Path) -
             raise InputError(f"{path}: targets {listed(targets)} are partly text and partly numbers; give targets of one kind")
         return [array.astype(str) for array in arrays]
     return arrays
-
-
-def _for_features(choices: ColumnChoices, targets: Sequence[str], reading: ReadingOptions) -> ColumnChoices:
-    """What is asked for the features alone."""
-    rest: dict[str, Any] = {
-        name: tuple(c for c in getattr(choices, name) if c not in targets) for name in ("ignore", "categorical", "numeric")
-    }
-    rest |= {"decimal": reading.decimal, "thousands": reading.thousands, "missing": reading.missing}
-    return dataclasses.replace(choices, **rest)
-
-
-def _meant(name: str, known: Sequence[str]) -> str:
-    return did_you_mean(name, known) or f"; it has {listed(known)}"
 
 
 def _dataset(

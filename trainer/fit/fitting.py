@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from ..arrays import smoothed
 from ..errors import InputError
 from ..labels import classes_in
 from ..model import Model
-from ..solvers import Log, Problem, Solver, solve
+from ..solvers import Log, Objective, Problem, Solver, solve
 from ..sparse_inputs import SparseInputs
 from ..streams.source import Source
 from ..streams.stream import Stream
@@ -123,9 +124,21 @@ def _solved(fit: Prepared, data: Data, resumed: Resumed | None) -> History:
     """The fit by a solver, which takes all rows in each step and has a loop of its own."""
     model, rows, held, options = fit
     rows, validate = rows.taken(), validator(model, held)
-    assert isinstance(options.optimizer, Solver)
     problem = Problem(*rows[:4], options.alpha, options.frozen_layers, model.dtype)
-    history = History(n_samples=rows.n)
+    return solved(model, problem, validate, options, data, resumed)
+
+
+def solved(
+    model: Model,
+    problem: Objective,
+    validate: Callable[[], float] | None,
+    options: FitOptions,
+    data: Data,
+    resumed: Resumed | None,
+) -> History:
+    """A fit by a solver of its objective, wherever the rows are."""
+    assert isinstance(options.optimizer, Solver)
+    history = History(n_samples=problem.n_rows)
     keeper = Checkpoints(options, model, history, data) if options.checkpoint else None
     if resumed:
         resumed.put_back(history, options.callbacks)

@@ -9,24 +9,24 @@ from typing import Any
 from ...kernels import State
 from ...kernels.validation import positive_integer
 from ..errors import InputError
-from ..fit.beginning import begun_state, check_start
+from ..fit.beginning import check_start
 from ..fit.callbacks import Callback
 from ..fit.history import History
 from ..fit.optimizers import Optimizer
 from ..fit.options import FitOptions
 from ..fit.progress import reporter
-from ..fit.resuming import Resumed, resumed_for
 from ..network import Network
 from ..other_names import refuse_unknown
 from ..solvers import Solver
+from .averages import Averages
+from .begun import begin_or_resume
 from .gathering import classes_of, gathered, validator_of
 from .local import LocalShards
-from .loop import RoundLoop
+from .loop import StageLoop
+from .orders import Orders
 from .shards import Read, Shards, items_of
 from .training import Training
 
-# A seed is drawn from the network's generator: the orders of all shards' rows follow from it.
-SEEDS = 1 << 63
 # Further arguments, which mean what they mean to `Network.fit`.
 FURTHER = (
     "alpha", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "label_smoothing", "schedule", "shuffle",
@@ -194,28 +194,20 @@ def trained_in_rounds(
     validate, data = validator_of(network, held, classes, prints)
     batch_size = options.batch_size or 0
     steps = steps or max(1, round(known.rows / len(known.numbers) / batch_size))
-    resumed: Resumed | None = None
-    if resume:
-        resumed = resumed_for(network, options, known.data | data, {"epochs": "rounds"})
-        kept = resumed.kept("part.rounds")
-        if kept.get("steps") != steps:
-            raise InputError(f"steps is {steps}; the training in {resumed.path} has {kept.get('steps')}. Give the same")
-        seed, state = kept["seed"], resumed.state()
-    else:
-        seed = int(network.generator.integers(SEEDS))
-        state = begun_state(network, options)
+    begun = begin_or_resume(network, options, known.data | data, {"steps": steps} if resume else None, {"epochs": "rounds"})
     network.classes = classes
+    rates: Any = options.dropout  # one for each hidden layer, as `checked_for` leaves them
     training = Training(
         blueprint=known.blueprint,
         shares=known.shares,
         batch_size=batch_size,
         steps=steps,
-        shuffle=bool(options.shuffle),
-        seed=seed,
+        orders=Orders(begun.seed, bool(options.shuffle)),
         frozen_layers=tuple(options.frozen_layers),
-        dropout=tuple(options.dropout),  # type: ignore[arg-type]
+        dropout=tuple(rates),
         label_smoothing=options.label_smoothing,
     )
-    loop = RoundLoop(network, state, shards, known.numbers, training, options, validate, known.rows)
+    stage = Averages(network, begun.state, shards, known.numbers, training)
+    loop = StageLoop(network, begun.state, stage, options, validate, known.rows)
     with reporter(options.progress, options.epochs, known.rows) as report:
-        return loop.run(report, known.data | data, resumed)
+        return loop.run(report, known.data | data, begun.resumed)

@@ -21,8 +21,8 @@ from .sums import Sums
 class Gathered(NamedTuple):
     """What is known of prepared shards.
 
-    numbers: of the shards that have rows. shares: of all rows, by weight, for each shard. data: for the fingerprints of a
-    checkpoint.
+    numbers: of the shards that have rows with weights. shares: of all rows, by weight, for each shard. data: for the
+    fingerprints of a checkpoint.
     """
 
     blueprint: Blueprint
@@ -41,15 +41,15 @@ def gathered(
     blueprint = Blueprint(model.plan.arguments, dtype, classes)
     shards.prepare(blueprint)
     facts = shards.facts(prints)
-    numbers = [number for number, fact in enumerate(facts) if fact.rows]
-    if not numbers:
+    numbers = [number for number, fact in enumerate(facts) if fact.weight]
+    if not any(fact.rows for fact in facts):
         raise InputError(f"{name} has no rows; give at least one")
+    weight = sum(fact.weight for fact in facts)
+    if not numbers:
+        raise InputError(f"{name} has only sample weights of 0; give at least one row a weight")
     columns = {facts[number].n_targets for number in numbers}
     if len(columns) > 1:
         raise InputError(f"{name} has targets of {' and '.join(map(str, sorted(columns)))} columns; give each shard the same")
-    weight = sum(fact.weight for fact in facts)
-    if not weight:
-        raise InputError(f"{name} has only sample weights of 0; give at least one row a weight")
     shares = tuple(fact.weight / weight for fact in facts)
     data: Data = {f"{name} {number}": fact.print for number, fact in enumerate(facts)} if prints else {}
     return Gathered(blueprint, numbers, shares, sum(fact.rows for fact in facts), weight, columns.pop(), data)

@@ -14,6 +14,7 @@ from ...kernels.training.epoch import choose_epoch
 from ..arrays import smoothed
 from ..fit.divergence import broken_layer, finite
 from .blueprint import Blueprint
+from .orders import Orders
 from .shards import Shard
 from .sums import Sums
 
@@ -39,15 +40,14 @@ def point_of(theta: np.ndarray, state: State) -> Point:
 class Training:
     """How shards are trained. shares: by which each shard's result counts, by its number; of those that count they sum to 1.
 
-    dropout: rates of the hidden layers. seed: of the orders of the rows and of dropout.
+    dropout: rates of the hidden layers; its seed is that of the orders.
     """
 
     blueprint: Blueprint
     shares: tuple[float, ...]
     batch_size: int
     steps: int
-    shuffle: bool
-    seed: int
+    orders: Orders
     frozen_layers: tuple[int, ...]
     dropout: tuple[float, ...]
     label_smoothing: float
@@ -69,7 +69,7 @@ def train_shard(number: int, shard: Shard, point: Point, training: Training, fir
     work = make_workspace(plan, batch_size, theta.dtype)
     if training.frozen_layers or any(training.dropout):
         work = work.frozen(training.frozen_layers).dropping(training.dropout)
-        state.hyperparameters[0].seed = dropout_seed(training.seed, number)
+        state.hyperparameters[0].seed = dropout_seed(training.orders.seed, number)
     kernel, counters = choose_epoch(state, weight, work), state.counters[0]
     sums, counts, diverged = np.zeros(3), np.zeros(3), list[tuple[int, int, int]]()
     begun = int(counters.step)
@@ -106,19 +106,12 @@ def pieces(training: Training, number: int, n: int, batch_size: int, first_step:
         whole = (end - step) // steps_of_epoch if begin == 0 else 0
         if whole:
             whole = min(whole, max(1, MOST_ORDERED // n))
-            yield np.concatenate([order_of(training, number, epoch + i, n) for i in range(whole)]), whole
+            yield np.concatenate([training.orders.of(number, epoch + i, n) for i in range(whole)]), whole
             step += whole * steps_of_epoch
         else:
             steps = min(end - step, steps_of_epoch - begin)
-            yield order_of(training, number, epoch, n)[begin * batch_size : (begin + steps) * batch_size], 1
+            yield training.orders.of(number, epoch, n)[begin * batch_size : (begin + steps) * batch_size], 1
             step += steps
-
-
-def order_of(training: Training, number: int, epoch: int, n: int) -> np.ndarray:
-    """The order of a shard's rows in an epoch."""
-    if not training.shuffle:
-        return np.arange(n)
-    return np.random.default_rng([training.seed, number, epoch]).permutation(n)
 
 
 def dropout_seed(seed: int, number: int) -> int:

@@ -17,6 +17,7 @@ from ..fit.history import History
 from .evaluation import Evaluation, evaluate_classes, evaluate_labels, evaluate_numbers, score
 from .fitting import Work, fit_members, fit_network, loss_of
 from .settings import BALANCED, Settings
+from .streamed_rows import StreamedRows
 from .trained_model import TrainedModel
 
 
@@ -39,7 +40,8 @@ class Outcome:
     error: what ended the training before its last epoch. The model is as it was then; where it is no KeyboardInterrupt, numbers
     were no longer finite, and nothing is evaluated.
     finished: whether nothing is left to train. Of an ensemble, history holds the means over the members, and kept_epochs the
-    epoch of each member.
+    epoch of each member. streamed: as of the Experiment; scores and evaluations are then of a sample, as is the loss of the
+    training rows.
     """
 
     settings: Settings
@@ -54,6 +56,12 @@ class Outcome:
     finished: bool
     stopped_early: bool = False
     error: KeyboardInterrupt | DivergenceError | None = None
+    streamed: StreamedRows | None = None
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Numbers of rows by the names of the parts."""
+        return sizes_of(self.split, self.streamed)
 
     @property
     def kept_epoch(self) -> int:
@@ -81,12 +89,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is to be trained, and on what: nothing has been trained yet."""
+    """What is to be trained, and on what: nothing has been trained yet.
+
+    streamed: the rows, where they are read from files; dataset and split are then a sample of them.
+    """
 
     settings: Settings
     dataset: Dataset
     split: Split
     model: TrainedModel
+    streamed: StreamedRows | None = None
 
     def train(
         self,
@@ -101,13 +113,9 @@ class Experiment:
         Raises InputError for data that do not fit, before training starts.
         """
         settings, rows, T = self.settings, self.split, training_targets(self.dataset, self.model)
-        X = {name: self._prepared(getattr(rows, name)) for name in ("training", "validation")}
         weight = class_weights(self.dataset, rows.training) if settings.class_weight == BALANCED else None
-        given: dict[str, Any] = {"sample_weight": _of(weight, rows.training), **options}
-        if rows.validation.size:
-            given["validation_data"] = X["validation"], T[rows.validation], _of(weight, rows.validation)
-        decisive = training_options(settings, len(rows.training))
-        work = Work(settings, X["training"], T[rows.training], given, decisive, checkpoint, resume, after_epoch)
+        X = {name: self._prepared(getattr(rows, name)) for name in ("training", "validation") if self.streamed is None}
+        work = self._work(X, T, weight, options, checkpoint, resume, after_epoch)
         fitted = (fit_network if settings.ensemble == 1 else fit_members)(self.model.network, work)
         model, error = replace(self.model, network=fitted.networks[0], others=fitted.networks[1:]), fitted.error
         losses, outputs = {}, dict[str, np.ndarray]()
@@ -117,6 +125,8 @@ class Experiment:
                 inputs = X.pop(name) if name in X else self._prepared(part)
                 outputs[name] = model.checked_outputs(model.members_outputs(inputs).mean(axis=0), part)
                 losses[name] = loss_of(model.members, inputs, outputs[name], T[part], _of(weight, part))
+        if self.streamed is not None and losses:
+            losses |= self.streamed.losses(model.network)
         unseen = next((name for name in ("test", "validation") if name in outputs), None)
         if unseen is not None and model.task == REGRESSION:
             model = model.with_errors(outputs[unseen], self.dataset.y[getattr(rows, unseen)])
@@ -139,10 +149,47 @@ class Experiment:
             finished=fitted.finished,
             stopped_early=fitted.stopped_early,
             error=error,
+            streamed=self.streamed,
         )
+
+    def _work(
+        self,
+        X: dict[str, np.ndarray],
+        T: np.ndarray,
+        weight: np.ndarray | None,
+        options: dict[str, Any],
+        checkpoint: Path | None,
+        resume: bool,
+        after_epoch: Callable[[], None],
+    ) -> Work:
+        """What there is to fit: the rows in memory, or those that are streamed."""
+        settings, rows = self.settings, self.split
+        decisive = training_options(settings, self.sizes["training"])
+        if self.streamed is not None:
+            sources = self.streamed.sources
+            given = {**options, "validation_data": sources.get("validation")}
+            return Work(settings, sources["training"], None, given, decisive, checkpoint, resume, after_epoch)
+        given = {"sample_weight": _of(weight, rows.training), **options}
+        if rows.validation.size:
+            given["validation_data"] = X["validation"], T[rows.validation], _of(weight, rows.validation)
+        return Work(settings, X["training"], T[rows.training], given, decisive, checkpoint, resume, after_epoch)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Numbers of rows by the names of the parts."""
+        return sizes_of(self.split, self.streamed)
+
+    def fingerprint(self) -> str:
+        """Of the data."""
+        return self.dataset.fingerprint() if self.streamed is None else self.streamed.data
 
     def _prepared(self, part: np.ndarray) -> np.ndarray:
         return self.model.prepare(self.dataset.rows, part)
+
+
+def sizes_of(split: Split, streamed: StreamedRows | None) -> dict[str, int]:
+    """Numbers of rows by the names of the parts."""
+    return {name: len(rows) for name, rows in vars(split).items()} if streamed is None else streamed.sizes
 
 
 def training_options(settings: Settings, n_training: int) -> dict[str, Any]:
@@ -169,12 +216,21 @@ def _of(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
 
 
 def training_targets(dataset: Dataset, model: TrainedModel) -> np.ndarray:
-    """What the network learns: class labels (n) or one-hot rows; several labels (n, n_labels); or standardised targets."""
-    if model.target_scaling is not None:
-        return model.target_scaling.apply(dataset.y.reshape(len(dataset.y), -1))
-    if dataset.task == MULTILABEL:
-        return dataset.y.astype(np.float64)
-    return dataset.y if model.network.plan.loss == "log_loss" else np.eye(len(dataset.class_names))[dataset.y]
+    """What the network learns of the targets of all rows; see `learned`."""
+    return learned(model, len(dataset.class_names))(dataset.y)
+
+
+def learned(model: TrainedModel, n_classes: int) -> Callable[[np.ndarray], np.ndarray]:
+    """What makes of targets y, as a Dataset has them, what the network learns.
+
+    That is class labels (n) or one-hot rows; several labels (n, n_labels); or standardised targets.
+    """
+    scaling = model.target_scaling
+    if scaling is not None:
+        return lambda y: scaling.apply(y.reshape(len(y), -1))
+    if model.task == MULTILABEL:
+        return lambda y: y.astype(np.float64)
+    return (lambda y: y) if model.network.plan.loss == "log_loss" else (lambda y: np.eye(n_classes)[y])
 
 
 def answers(model: TrainedModel, Y: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from ..fit.early_stopping import EarlyStopping
 from ..fit.history import History
 from ..many.fit_many import fit_many
 from ..network import Network
+from ..streams.source import Source
 from .settings import Settings
 
 # Why a fit has ended that has nothing left to train.
@@ -34,12 +35,12 @@ class Fitted(NamedTuple):
 
 class Work(NamedTuple):
     """What there is to fit. options: arguments of `Network.fit` that decide about the result. given: its others, and those that
-    hold rows or weights. resume: whether to go on from the checkpoint.
+    hold rows or weights. X: a source has the targets, too. resume: whether to go on from the checkpoint.
     """
 
     settings: Settings
-    X: np.ndarray
-    T: np.ndarray
+    X: np.ndarray | Source
+    T: np.ndarray | None
     given: dict[str, Any]
     options: dict[str, Any]
     checkpoint: Path | None
@@ -48,7 +49,9 @@ class Work(NamedTuple):
 
     def callbacks(self, network: Network) -> tuple[_Seen, EarlyStopping | None, list[Any]]:
         """Early stopping first: what `after_epoch` raises must not keep it from an epoch that is in the history."""
-        seen, early = _Seen(network, History(n_samples=len(self.X)), self.after_epoch), self.settings.make_early_stopping()
+        n_rows = self.X.n_rows if isinstance(self.X, Source) else len(self.X)
+        seen = _Seen(network, History(n_samples=n_rows), self.after_epoch)
+        early = self.settings.make_early_stopping()
         return seen, early, [seen] if early is None else [early, seen]
 
 
@@ -80,6 +83,8 @@ def fit_members(network: Network, work: Work) -> Fitted:
     seeds = range(settings.seed + 1, settings.seed + settings.ensemble)
     others = [Network(**plan.arguments, dtype=network.dtype, random_state=seed) for seed in seeds]
     networks = (network, *others)
+    assert not isinstance(work.X, Source), "an ensemble is not trained on a stream"
+    assert work.T is not None
     histories = fit_many(
         networks,
         work.X,

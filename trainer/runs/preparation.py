@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data.array_recipe import ArrayRecipe
 from ..data.datasets import Dataset, load_dataset
-from ..data.targets import CLASSIFICATION, MULTILABEL
+from ..data.targets import CLASSIFICATION, MULTILABEL, REGRESSION
 from ..errors import InputError
 from ..extras import require
 from ..network import Network
@@ -67,21 +67,22 @@ def _cut(dataset: Dataset, rows: np.ndarray, argument: str, size: float, seed: i
     return first, second
 
 
-def untrained_model(dataset: Dataset, rows: np.ndarray, settings: Settings) -> TrainedModel:
-    """A model with new parameters, its recipe and scaling fitted to the given rows."""
-    loss, target_scaling = settings.loss_for(dataset.task), None
-    recipe: Recipe | ArrayRecipe
-    if dataset.is_table:
-        recipe = Recipe.fit(dataset.rows, dataset.choices, rows)
+def model_for(
+    settings: Settings,
+    recipe: Recipe | ArrayRecipe,
+    task: str,
+    target_names: tuple[str, ...],
+    class_names: tuple[str, ...],
+    target_scaling: Scaling | None,
+) -> TrainedModel:
+    """A model with new parameters for such inputs and targets."""
+    loss = settings.loss_for(task)
+    if task == CLASSIFICATION:
+        n_out, output = len(class_names), "softmax" if loss == "log_loss" else "sigmoid"
+    elif task == MULTILABEL:
+        n_out, output = len(target_names), "sigmoid"
     else:
-        recipe = ArrayRecipe.fit(dataset.rows[rows], dataset.column_names)
-    if dataset.task == CLASSIFICATION:
-        n_out, output = len(dataset.class_names), "softmax" if loss == "log_loss" else "sigmoid"
-    elif dataset.task == MULTILABEL:
-        n_out, output = dataset.y.shape[1], "sigmoid"
-    else:
-        T = dataset.y.reshape(len(dataset.y), -1)
-        n_out, output, target_scaling = T.shape[1], "identity", Scaling.fit(T[rows], dataset.target_names)
+        n_out, output = len(target_names), "identity"
     network = Network(
         [len(recipe.feature_names), *settings.hidden, n_out],
         activation=settings.activation,
@@ -90,4 +91,18 @@ def untrained_model(dataset: Dataset, rows: np.ndarray, settings: Settings) -> T
         dtype=settings.dtype,
         random_state=settings.seed,
     )
-    return TrainedModel(network, recipe, dataset.task, dataset.target_names, dataset.class_names, target_scaling)
+    return TrainedModel(network, recipe, task, target_names, class_names, target_scaling)
+
+
+def untrained_model(dataset: Dataset, rows: np.ndarray, settings: Settings) -> TrainedModel:
+    """A model with new parameters, its recipe and scaling fitted to the given rows."""
+    settings.loss_for(dataset.task)  # may refuse the task
+    recipe: Recipe | ArrayRecipe
+    if dataset.is_table:
+        recipe = Recipe.fit(dataset.rows, dataset.choices, rows)
+    else:
+        recipe = ArrayRecipe.fit(dataset.rows[rows], dataset.column_names)
+    target_scaling = None
+    if dataset.task == REGRESSION:
+        target_scaling = Scaling.fit(dataset.y.reshape(len(dataset.y), -1)[rows], dataset.target_names)
+    return model_for(settings, recipe, dataset.task, dataset.target_names, dataset.class_names, target_scaling)

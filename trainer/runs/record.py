@@ -119,17 +119,17 @@ def beginning(experiment: Experiment) -> RunRecord:
     """The record of a run that begins now."""
     dataset, plan = experiment.dataset, experiment.model.network.plan
     classes = None
-    if dataset.task == CLASSIFICATION:
+    if dataset.task == CLASSIFICATION and experiment.streamed is None:
         counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
         classes = {name: int(count) for name, count in zip(dataset.class_names, counts, strict=True)}
-    split = {name: len(rows) for name, rows in vars(experiment.split).items()}
+    split = experiment.sizes
     return RunRecord(
         format=FORMAT,
         state=TRAINING,
         started=_now(),
         settings=experiment.settings,
-        fingerprints=Fingerprints(dataset.fingerprint(), experiment.settings.fingerprint(), fingerprint(environment())),
-        data=DataFacts(dataset.name, dataset.task, len(dataset.y), len(dataset.column_names), split, classes),
+        fingerprints=Fingerprints(experiment.fingerprint(), experiment.settings.fingerprint(), fingerprint(environment())),
+        data=DataFacts(dataset.name, dataset.task, sum(split.values()), len(dataset.column_names), split, classes),
         network=NetworkFacts(tuple(plan.sizes), tuple(plan.activations), plan.loss),
         versions=versions(),
     )

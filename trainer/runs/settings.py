@@ -7,7 +7,6 @@ import math
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...kernels.activations import activation_registry
@@ -51,7 +50,7 @@ STEPS = 50
 DTYPES = ("float32", "float64")
 # Settings that are for one value of another one; they are forgotten where that changes.
 DEPENDENT = {
-    "source": ("n_samples", "noise"),
+    "source": ("n_samples", "noise", "stream"),
     "optimizer": ("learning_rate", "momentum"),
     "early_stopping": ("patience",),
 }
@@ -68,6 +67,7 @@ class Settings:
     regression where not given. learning_rate: 0.002 for adam and nadam, 0.001 for rmsprop and 0.1 for sgd where not given.
     momentum: of sgd, 0.9. epochs: at most. early_stopping: whether the epoch with the lowest validation loss is kept, and
     training ends when it has not fallen for more than `patience` epochs (20); by default where there are validation rows.
+    stream: whether the rows of Parquet or Arrow files are read again in each epoch, and never all in memory.
     ensemble: number of networks, with the seeds seed, seed + 1, ..., whose mean the model predicts.
     batch_size: see `batch_rows`. dropout: share of the hidden units that
     are left out of a step, 0.2 unless given. class_weight: "balanced" gives each class the same weight in
@@ -90,6 +90,7 @@ class Settings:
     na: tuple[str, ...] | None = None
     skip_rows: int | None = None
     header: bool | None = None
+    stream: bool | None = None
     n_samples: int | None = None
     noise: float | None = None
     test_size: float = 0.2
@@ -154,7 +155,7 @@ class Settings:
     @property
     def run_name(self) -> str:
         """The name of a named dataset, or of the file without its ending: one that a folder may have."""
-        return file_name(Path(self.source)).lstrip(".") or "run"
+        return file_name(self.source).lstrip(".") or "run"
 
     @property
     def reading_options(self) -> ReadingOptions:

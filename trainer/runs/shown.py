@@ -101,9 +101,9 @@ def _content(outcome: Outcome, curves: Curves) -> PageContent:
 
 
 def _facts(outcome: Outcome) -> tuple[tuple[str, str], ...]:
-    plan, split, history = outcome.model.network.plan, outcome.split, outcome.history
+    plan, history = outcome.model.network.plan, outcome.history
     parts = {"training": "training", "validation": "validation", "test": "held out"}
-    rows = ", ".join(f"{len(part):,} {parts[name]}" for name, part in vars(split).items())
+    rows = ", ".join(f"{size:,} {parts[name]}" for name, size in outcome.sizes.items())
     kept = f"; the model has the parameters of {epochs_in_words(outcome.kept_epochs)}" if outcome.settings.stops_early else ""
     return (
         ("rows", rows),

@@ -11,12 +11,14 @@ from typing import Any
 from ..data.datasets import NAMES
 from ..errors import InputError
 from ..extras import available
+from ..tables.finding import is_pattern
 from ..tables.reading import STANDARD_INPUT
 from .experiment import Experiment, Outcome
 from .folder import RunFolder
 from .preparation import prepare
 from .record import FINISHED, INTERRUPTED, MODEL, RunRecord, beginning, ending, go_on, write_record
 from .settings import PLACES, Settings
+from .stream_preparation import prepare_streamed
 
 # Takes what the user should know while the run is under way.
 Tell = Callable[[str], None]
@@ -50,7 +52,7 @@ def new_run(
     is left then.
     """
     folder = RunFolder.for_new(settings.run_name, out, overwrite)
-    experiment = prepare(settings)
+    experiment = prepared(settings)
     experiment.model.check_can_save()
     describe(experiment)
     with folder:
@@ -64,6 +66,11 @@ def new_run(
         return _train(experiment, folder, record, checkpoint, report, **options)
 
 
+def prepared(settings: Settings) -> Experiment:
+    """What is to be trained, in memory or streamed."""
+    return prepare_streamed(settings) if settings.stream else prepare(settings)
+
+
 def resumed_run(run: Path, given: dict[str, Any], tell: Tell, report: bool = True, **options: Any) -> Ended:
     """Go on with a run, to the same bits as if it had never stopped. given: settings, which must be the run's own.
 
@@ -75,7 +82,7 @@ def resumed_run(run: Path, given: dict[str, Any], tell: Tell, report: bool = Tru
         settings = _same_settings(record, given, run)
         if record.state == INTERRUPTED and not (folder.has_checkpoint or folder.checkpoint.is_dir()):
             raise InputError(f"{run} has no checkpoint to resume from; start a new run")
-        experiment = prepare(settings)
+        experiment = prepared(settings)
         here = beginning(experiment)
         _check_same_data(here, record, run)
         if here.fingerprints.environment != record.fingerprints.environment:
@@ -125,7 +132,8 @@ def _same_settings(record: RunRecord, given: dict[str, Any], run: Path) -> Setti
         raise InputError(
             f"the run in {run} read its data from standard input; save them to a file: tileprop train --resume RUN FILE"
         )
-    if settings.source not in NAMES and not Path(settings.source).exists():
+    elsewhere = settings.source in NAMES or is_pattern(settings.source) or "://" in settings.source
+    if not elsewhere and not Path(settings.source).exists():
         raise InputError(
             f"the run in {run} started with {settings.source}, but there is no such file here; resume from the folder where "
             "the run was started, or say where the file is: tileprop train --resume RUN DATA"

@@ -14,33 +14,29 @@ from ..extras import require
 from ..tables.facts import Facts, facts_of
 from ..tables.folders import Block, TableFiles
 from ..tables.kinds import ColumnChoices
-from ..tables.parts import PARTS, Parts
+from ..tables.parts import PARTS, TRAINING, Parts
 from ..tables.recipe import Recipe
 from ..tables.standard import UnfitColumn
 from ..tables.target_form import TargetFacts, TargetForm, form_of, known_targets
 
 # Rows on which kinds of columns, medians and ranges are found. A table that has no more is prepared as if it were in memory.
 SAMPLE_ROWS = 1 << 17
-# Bytes of columns that are decoded at once, and so many rows at most: a quarter of each takes half as long again.
-DECODED_BYTES, DECODED_ROWS = 1 << 24, 1 << 16
 
 
 @dataclass(frozen=True)
 class FirstPass:
     """rows: how many rows with a target each block has in each part, (n_blocks, number of PARTS). sampled: whether some of the
-    recipe is from a sample. notes: what the user should know.
+    recipe is from a sample. samples: some rows of each part as pyarrow.Tables, where features were given.
+    class_rows: training rows of each class. notes: what the user should know.
     """
 
     rows: np.ndarray
     recipe: Recipe | None
     form: TargetForm
     sampled: bool
+    samples: tuple[Any, ...]
+    class_rows: tuple[int, ...]
     notes: tuple[str, ...]
-
-
-def decoded_rows(files: TableFiles) -> int:
-    """Rows that are decoded at once."""
-    return min(max(DECODED_BYTES // max(files.row_bytes, 1), 1024), DECODED_ROWS)
 
 
 def known_rows(batch: Any, targets: Sequence[str]) -> np.ndarray:
@@ -90,8 +86,8 @@ class _Sample:
         self._bytes = sum(batch.nbytes for batch in self._batches)
 
     def table(self) -> Any:
-        """The rows as a pyarrow.Table."""
-        return require("pyarrow", "reading tables").Table.from_batches(self._batches)
+        """The rows as a pyarrow.Table; None where there are none."""
+        return require("pyarrow", "reading tables").Table.from_batches(self._batches) if self._batches else None
 
     def place(self, files: TableFiles) -> Callable[[int], str]:
         """Names a row of the sample by its file."""
@@ -115,8 +111,12 @@ def first_pass(
     task: str | None,
     memory: int,
     form: TargetForm | None = None,
+    numeric: Sequence[str] = (),
 ) -> FirstPass:
-    """Read all rows once. features: columns of which a recipe is made; none for no recipe. form: of the targets, where known.
+    """Read all rows once.
+
+    features: columns of which a recipe is made; none for no recipe. form: of the targets, where known. numeric: targets that
+    are asked to be numbers.
 
     Raises InputError for columns that cannot be learned from, or be targets.
     """
@@ -124,55 +124,60 @@ def first_pass(
     target_facts = (
         []
         if form is not None
-        else [TargetFacts(name, schema.field(name).type, files.shown, name in choices.numeric) for name in targets]
+        else [TargetFacts(name, schema.field(name).type, files.shown, name in numeric) for name in targets]
     )
     facts: dict[str, Facts] = {name: facts_of(name, schema.field(name).type, choices) for name in features}
-    training = files.n_rows * (1.0 - parts.test_size) * (1.0 - parts.validation_size)
     # A table of few rows is its own sample: as long as it has room, nothing else need be known.
     whole = files.n_rows <= SAMPLE_ROWS
-    sample = _Sample(1.0 if whole else min(SAMPLE_ROWS / training, 1.0), memory // 2)
+    limits = [1.0 if whole else min(SAMPLE_ROWS / max(files.n_rows * share, 1.0), 1.0) for share in parts.shares]
+    samples = [_Sample(limit, memory // 2) for limit in limits]
+    sample = samples[PARTS.index(TRAINING)]
     counts = np.zeros((len(files.blocks), len(PARTS)), np.int64)
-    at_once = decoded_rows(files)
     for number, block in enumerate(files.blocks):
         part_of = parts.of_block(number, block.rows)
         draws = np.random.default_rng([number, 1]).random(block.rows)
         row = 0
-        for batch in files.batches(block, [*features, *targets], at_once):
+        for batch in files.batches(block, [*features, *targets], files.rows_at_once):
             rows = np.arange(row, row + batch.num_rows)
             row += batch.num_rows
             known = known_rows(batch, targets)
             counts[number] += np.bincount(part_of[rows[known]], minlength=len(PARTS))
-            kept = np.flatnonzero(known & (part_of[rows] == 0))
-            if not len(kept) or not (facts or target_facts):
+            if facts:
+                for part, other in enumerate(samples):
+                    if other is not sample:
+                        here = known & (part_of[rows] == part)
+                        other.add(batch.filter(here), draws[rows[here]], block, rows[here])
+            kept = known & (part_of[rows] == 0)
+            if not kept.any() or not (facts or target_facts):
                 continue
-            batch, rows = (batch if len(kept) == batch.num_rows else batch.take(kept)), rows[kept]
+            batch, rows = (batch if kept.all() else batch.filter(kept)), rows[kept]
             place = partial(_place, files, block, rows)
             for target in target_facts:
                 target.add(batch.column(target.name), place)
             if not facts:
                 continue
-            columns = batch.select(list(features))
-            if whole and not sample.has_room(columns):
+            if whole and not sample.has_room(batch):
                 whole = False
                 sample.give(facts, files)
-            sample.add(columns, draws[rows], block, rows)
+            sample.add(batch, draws[rows], block, rows)
             if not whole:
-                _add(facts, columns, place)
+                _add(facts, batch, place)
     if not counts[:, 0].any():
         shown = ", ".join(map(repr, targets))
         what = "is empty in all rows" if not counts.any() else "has no training rows; give smaller shares of the others"
         raise InputError(f"{files.shown}: target {shown} {what}")
-    notes = []
+    notes, class_rows = list[str](), tuple[int, ...]()
     if left := files.n_rows - int(counts.sum()):
         notes.append(f"{left:,} of {files.n_rows:,} rows have no target, and are left out")
     if form is None:
-        form, more = form_of(target_facts, task)
+        form, class_rows, more = form_of(target_facts, task)
         notes += more
     if not facts:
-        return FirstPass(counts, None, form, False, tuple(notes))
+        return FirstPass(counts, None, form, False, (), class_rows, tuple(notes))
     n_rows = int(counts[:, 0].sum())
-    recipe = Recipe.fit(sample.table(), choices, None, sample.place(files), None if whole else facts, n_rows)
-    return FirstPass(counts, recipe, form, not whole, tuple(notes))
+    table = sample.table().select(list(features))
+    recipe = Recipe.fit(table, choices, None, sample.place(files), None if whole else facts, n_rows)
+    return FirstPass(counts, recipe, form, not whole, tuple(one.table() for one in samples), class_rows, tuple(notes))
 
 
 def _place(files: TableFiles, block: Block, rows: np.ndarray, i: int) -> str:

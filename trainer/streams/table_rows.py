@@ -16,7 +16,7 @@ from ..tables.folders import Block, TableFiles
 from ..tables.parts import Parts
 from ..tables.recipe import Recipe
 from ..tables.target_form import TargetForm
-from .first_pass import decoded_rows, known_rows
+from .first_pass import known_rows
 
 
 class Rows(NamedTuple):
@@ -47,7 +47,6 @@ class TableRows:
         self.files, self.form, self.recipe = files, form, recipe
         self._features, self._weight = tuple(features), weight
         self._parts, self._dtype = parts or Parts(), np.dtype(dtype)
-        self._at_once = decoded_rows(files)
         files.check_columns([*self._features, *form.names, *([weight] if weight is not None else [])])
         if recipe is None:
             check_numbers(files, self._features)
@@ -63,7 +62,7 @@ class TableRows:
         columns = [*dict.fromkeys([*self._features, *targets, *([self._weight] if self._weight is not None else [])])]
         part_of = self._parts.of_block(number, block.rows)
         row = 0
-        for batch in self.files.batches(block, columns, max(self._at_once, rows)):
+        for batch in self.files.batches(block, columns, max(self.files.rows_at_once, rows)):
             numbers = np.arange(row, row + batch.num_rows)
             row += batch.num_rows
             keep = known_rows(batch, targets) & (part_of[numbers] == part)

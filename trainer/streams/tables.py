@@ -154,6 +154,7 @@ class TableSource(Source):
             task=task,
             memory=memory,
             form=None if known is None else known.target,
+            numeric=choices.numeric,
         )
         if known is None and passed.recipe is not None:
             known = StreamRecipe(passed.recipe, passed.form)

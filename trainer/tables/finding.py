@@ -42,6 +42,11 @@ def find_files(paths: Any, filesystem: Any = None) -> tuple[Any, list[str]]:
     return system, found
 
 
+def is_table_files(source: str) -> bool:
+    """Whether a name is that of a Parquet or Arrow file, of a folder, or of several by a pattern or an address."""
+    return source.lower().endswith(SUFFIXES) or is_pattern(source) or "://" in source or Path(source).is_dir()
+
+
 def is_pattern(path: str) -> bool:
     """Whether a path has a wildcard."""
     return any(mark in path for mark in "*?[")

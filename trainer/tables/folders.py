@@ -15,10 +15,12 @@ from ..extras import require
 from ..suggestions import did_you_mean, listed
 from .arrow import index_columns
 from .byte_clock import ByteClock
-from .finding import PARQUET_SUFFIXES, PURPOSE
+from .finding import PARQUET_SUFFIXES, PURPOSE, find_files
 
 # Of a column's bytes in a row group, so many are read at once: a large row group is never held whole.
 BUFFER_BYTES = 1 << 20
+# Bytes of columns that are decoded at once, and so many rows at most: a quarter of each takes half as long again.
+DECODED_BYTES, DECODED_ROWS = 1 << 24, 1 << 16
 # About what an entry of text takes.
 TEXT_BYTES = 16
 
@@ -96,6 +98,11 @@ class TableFiles:
                 if column not in there:
                     meant = did_you_mean(column, schema.names) or f"; it has {listed(schema.names)}"
                     raise InputError(f"{name} has no column {column!r}{meant}")
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows that are decoded at once."""
+        return min(max(DECODED_BYTES // max(self.row_bytes, 1), 1024), DECODED_ROWS)
 
     def fingerprint(self) -> list[Any]:
         """Names, sizes and times of the files, and their numbers of rows."""
@@ -207,6 +214,15 @@ class TableFiles:
         return InputError(
             f"the columns of {self.shown} have types that do not go together; write all files with the same types"
         )
+
+
+def table_of(source: str) -> Any:
+    """The whole table of the files in a folder, or of a pattern, as a pyarrow.Table."""
+    files = TableFiles(*find_files(source))
+    names = files.schema.names
+    files.check_columns(names)
+    batches = [batch for block in files.blocks for batch in files.batches(block, names, block.rows)]
+    return require("pyarrow", PURPOSE).Table.from_batches(batches)
 
 
 def _plain(schema: Any, name: str) -> Any:

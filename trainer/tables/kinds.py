@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..extras import require
@@ -41,6 +42,14 @@ class ColumnChoices:
     thousands: str | None = None
     missing: tuple[str, ...] = MISSING
     ranges: int = 8
+
+    def without(self, names: Collection[str], **changes: Any) -> ColumnChoices:
+        """The same with none of these columns, and with other changes."""
+        rest: dict[str, Any] = {
+            argument: tuple(name for name in getattr(self, argument) if name not in names)
+            for argument in ("ignore", "categorical", "numeric")
+        }
+        return replace(self, **rest, **changes)
 
     @classmethod
     def of(cls, given: Any) -> ColumnChoices:

@@ -18,7 +18,8 @@ from ..extras import require
 from ..suggestions import existing_file, listed
 from .arrow import index_columns
 from .dialects import Dialect, ReadingOptions, guess_dialect
-from .finding import PARQUET_SUFFIXES
+from .finding import PARQUET_SUFFIXES, is_pattern, is_table_files
+from .folders import table_of
 
 STANDARD_INPUT = "-"
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -48,18 +49,20 @@ def kind_of(path: Path) -> str | None:
     return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else None
 
 
-def read_table(path: Path, options: ReadingOptions | None = None) -> ReadTable:
-    """A table of at least one row, whose columns have different names.
+def read_table(path: str | Path, options: ReadingOptions | None = None) -> ReadTable:
+    """A table of at least one row, whose columns have different names. path: a file, or several by a folder or a pattern.
 
     Raises InputError for any other file, and for options that do not fit it; MissingExtraError without pyarrow.
     """
     options = options or ReadingOptions()
     arrow = require("pyarrow", "reading tables")
+    path, source = Path(path), str(path)
     kind = kind_of(path)
-    if kind in PARQUET_SUFFIXES:
+    if is_table_files(source):
         if options.given():
-            raise InputError(f"{options.given()[0]} is given, but {path} is not a text file; leave it out")
-        read = _read(path, lambda: ReadTable(_read_parquet(existing_file(path))))
+            raise InputError(f"{options.given()[0]} is given, but {source} is not a text file; leave it out")
+        several = kind not in PARQUET_SUFFIXES or is_pattern(source) or "://" in source
+        read = ReadTable(table_of(source)) if several else _read(path, lambda: ReadTable(_read_parquet(existing_file(path))))
     else:
         if kind == ".tsv" and options.sep is None:
             options = _with_tabs(options)
@@ -254,11 +257,14 @@ def check_columns(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if name not in there]
 
 
-def file_name(path: Path) -> str:
-    """The name of a table's file without its endings, or "table" for standard input."""
+def file_name(path: str | Path) -> str:
+    """The name of a table's file without its endings, of the folder of a pattern, or "table" for standard input."""
+    path = Path(path)
     if str(path) == STANDARD_INPUT:
         return "table"
-    name = path.name
+    while is_pattern(path.name):
+        path = path.parent
+    name = path.name or "table"
     if name.lower().endswith(".gz"):
         name = name[:-3]
     return os.path.splitext(name)[0]

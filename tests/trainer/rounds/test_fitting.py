@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import slow_rounds
 from tileprop.trainer import SGD, Adam, Cosine, DivergenceError, EarlyStopping, InputError, Network, fit_rounds
-from tileprop.trainer.rounds.fitting import SEEDS
+from tileprop.trainer.rounds.begun import SEEDS
 
 SIZES = (37, 50, 12)
 

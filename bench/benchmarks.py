@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from . import crossover, defaults, derivatives, estimators, many, race_run, solvers
@@ -302,6 +303,43 @@ def _play(args: argparse.Namespace) -> int:
 )
 def _defaults(args: argparse.Namespace) -> int:
     return defaults.run_defaults(args.tables, args.seeds, args.out, args.also)
+
+
+@benchmark(
+    "stream",
+    Option("--gib", type=float, default=8.0, metavar="X", help="GiB that the rows take in memory (default: 8)"),
+    Option("--folder", type=Path, metavar="DIR", help="where the files are, or are written and kept (default: not kept)"),
+    count_option("--memory", 256, "MiB of rows that a streamed fit may hold"),
+    Option("--prefetch", type=int, nargs="+", default=[0, 1, 4], metavar="N", help="windows read ahead (default: 0 1 4)"),
+    count_option("--rounds", 2, "turns of each way"),
+    Option("--threads", type=int, metavar="N", help="threads that train, at most (default: all processors)"),
+    help="an epoch over Parquet files that are streamed, beside the same rows in memory",
+    description="Write Parquet files, train one epoch on them by streaming, and on the same rows in memory, each in a process "
+    "of its own; one run is killed and resumed. Status 1 if the parameters differ, if resident memory is above 1 GiB, or if "
+    "streaming ahead takes more than 15%% longer. Needs the extra `tables`, and twice the memory of the rows.",
+    examples={"stream --gib 1": "Parquet files that are streamed, beside the same rows in memory"},
+)
+def _stream(args: argparse.Namespace) -> int:
+    from .stream import run_stream
+
+    return run_stream(args.gib, args.folder, args.memory, args.prefetch, args.rounds, args.threads)
+
+
+@benchmark(
+    "scale",
+    count_option("--shards", 256, "shards"),
+    count_option("--rows", 10_000, "rows of a shard"),
+    count_option("--rounds", 3, "real rounds to set the model beside"),
+    help="rounds on 1 to 256 Dask workers, simulated from measured times, and where more workers stop paying",
+    description="Measure the steps of a shard, the latency, overhead and bandwidth of a Dask cluster on this machine, and put "
+    "them into a model of rounds on 1 to 256 workers. For 1 and 2 workers the model is set beside real rounds. Needs the extra "
+    "`dask`.",
+    examples={"scale": "where more workers stop paying, by a model of measured times"},
+)
+def _scale(args: argparse.Namespace) -> int:
+    from .scale import run_scale
+
+    return run_scale(args.shards, args.rows, args.rounds)
 
 
 @benchmark(

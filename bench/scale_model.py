@@ -1,23 +1,27 @@
 """A model of rounds on a cluster: what one round takes on any number of workers, from times that were measured.
 
-The client hands out one task after the other, each worker makes one piece at a time, and all parameters pass through the
-client's link. Left out: workers of different speed, other users, a network that is shared, and workers that are lost.
+The scheduler hands out one task after the other, and each worker has one task at a time. The parameters are copied from worker
+to worker. The results of the shards are added in groups, by tasks that fetch them. Left out: workers of different speed, other
+users, a network that all share, and workers that are lost.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
+
+from ..trainer.rounds.sums import groups
 
 # To double the workers pays while a round becomes at least this much shorter.
 GAIN = 1.1
 
 
 class Cluster(NamedTuple):
-    """latency: seconds from a task's submission to its result, beside others' work. overhead: seconds that each task costs
-    client and scheduler together. bandwidth: bytes a second between client and workers."""
+    """latency: seconds of a task that does nothing, from its submission to its result. overhead: seconds that each of many
+    tasks costs client and scheduler. bandwidth: bytes a second, from one worker to another one or to the client."""
 
     latency: float
     overhead: float
@@ -25,39 +29,47 @@ class Cluster(NamedTuple):
 
 
 class Round(NamedTuple):
-    """pieces: seconds that each shard's steps take. down, up: bytes that a worker gets for a round, and a piece gives back.
+    """pieces: seconds that each shard's steps take. down, up: bytes that a worker gets for a round, and that a piece gives.
 
-    average: seconds to average the results of all pieces.
+    add: seconds to add the results of one shard to those of others.
     """
 
     pieces: Sequence[float]
     down: int
     up: int
-    average: float
+    add: float
 
 
 def round_seconds(one: Round, cluster: Cluster, workers: int) -> float:
     """What a round takes on so many workers."""
-    sent, ends = 0.0, []
-    free = [0.0] * min(workers, len(one.pieces))  # when each worker is: a heap
-    for number, seconds in enumerate(one.pieces):
-        submitted = (number + 1) * cluster.overhead
-        start = max(heapq.heappop(free), submitted + cluster.latency / 2)
-        if number < len(free) + 1:  # a worker's first piece: the parameters are sent to it
-            sent = max(sent, submitted) + one.down / cluster.bandwidth
-            start = max(start, sent + cluster.latency / 2)
-        heapq.heappush(free, start + seconds)
-        ends.append(start + seconds)
-    received = 0.0
-    for end in sorted(ends):
-        received = max(received, end + cluster.latency / 2) + one.up / cluster.bandwidth
-    return received + one.average
+    hands = _Hands(cluster, min(workers, len(one.pieces)), one.down)
+    ends = [hands.made(0.0, seconds) for seconds in one.pieces]
+    while len(ends) > 1:
+        together = sorted((max(group), len(group)) for group in groups(ends))
+        ends = [hands.made(ready, (n - 1) * one.up / cluster.bandwidth + n * one.add) for ready, n in together]
+    return ends[0] + cluster.latency / 2 + one.up / cluster.bandwidth
+
+
+class _Hands:
+    """The workers, and the scheduler that hands tasks to them. down: bytes that a worker gets before its first task."""
+
+    def __init__(self, cluster: Cluster, workers: int, down: int) -> None:
+        self._cluster, self._handed_out = cluster, 0.0
+        copy = down / cluster.bandwidth
+        # The first copy comes from the client. Then each worker that has one gives one to another: their number doubles.
+        self._free = [(1 + math.ceil(math.log2(number + 1))) * copy for number in range(workers)]
+
+    def made(self, ready: float, seconds: float) -> float:
+        """When a task is done that may begin when it is ready, and takes so long."""
+        self._handed_out = max(self._handed_out, ready) + self._cluster.overhead
+        end = max(heapq.heappop(self._free), self._handed_out + self._cluster.latency / 2) + seconds
+        heapq.heappush(self._free, end)
+        return end
 
 
 def worthwhile_workers(seconds: dict[int, float]) -> int:
     """The number of workers from which more do not pay. seconds: of a round, by rising numbers of workers."""
-    numbers = list(seconds)
-    for fewer, more in pairwise(numbers):
+    for fewer, more in pairwise(seconds):
         if seconds[fewer] < GAIN * seconds[more]:
             return fewer
-    return numbers[-1]
+    return max(seconds)

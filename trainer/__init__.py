@@ -6,7 +6,7 @@ What needs another package imports it when first used, and says what to install 
 from typing import TYPE_CHECKING, Any
 
 from .displays import LossCurveDisplay
-from .errors import DivergenceError, InputError, MissingExtraError, ModelFormatError, TrainingWarning
+from .errors import ClusterError, DivergenceError, InputError, MissingExtraError, ModelFormatError, TrainingWarning
 from .exchange import (
     estimator_from_sklearn,
     export_c,
@@ -31,6 +31,8 @@ from .many.fit_many import fit_many
 from .many.sweep import sweep
 from .many.sweep_result import SweepResult
 from .network import Network
+from .rounds.exact import fit_exact
+from .rounds.fitting import fit_rounds
 from .solvers import LBFGS, LevenbergMarquardt
 from .streams.array_source import ArraySource
 from .streams.iterable_source import IterableSource
@@ -49,6 +51,7 @@ __all__ = [
     "Adam",
     "ArraySource",
     "CSVLogger",
+    "ClusterError",
     "Constant",
     "Cosine",
     "CrossValidation",
@@ -94,7 +97,9 @@ __all__ = [
     "export_c",
     "export_onnx",
     "find_learning_rate",
+    "fit_exact",
     "fit_many",
+    "fit_rounds",
     "from_sklearn",
     "from_state_dict",
     "register_skl2onnx",

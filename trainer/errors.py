@@ -67,6 +67,19 @@ class DivergenceError(ArithmeticError):
         self.epoch, self.step, self.layer = epoch, step, layer
 
 
+class ClusterError(RuntimeError):
+    """A Dask cluster could not do its work; the message says why, and what to change.
+
+    The network holds its parameters of the last whole round or step.
+
+    Examples
+    --------
+    >>> from tileprop.trainer import ClusterError
+    >>> issubclass(ClusterError, RuntimeError)
+    True
+    """
+
+
 class TrainingWarning(UserWarning):
     """A network cannot reach its targets, or has learned nothing; the message says what to change.
 

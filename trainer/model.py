@@ -386,20 +386,12 @@ class Model:
         sample_weight: ArrayLike | None,
         prefix: str = "",
         classes: tuple[Label, ...] | None = None,
-        first_row: int = 0,
-        part: bool = False,
     ) -> tuple[Plan, np.ndarray, np.ndarray, np.ndarray]:
         """X, T and sample weights as kernels take them, and the plan for such targets.
 
-        prefix: of their names in errors. classes: instead of the network's own. first_row: the number of the first row, for
-        errors. part: whether these are a part of all rows, whose weights may all be zero.
+        prefix: of their names in errors. classes: instead of the network's own.
         """
-        if not isinstance(X, SparseInputs):  # which is checked already
-            X = as_inputs(X, self.plan.sizes[0], self.dtype, f"{prefix}X", first_row)
-        if len(X) == 0:
-            raise InputError(f"{prefix}X has no rows; give at least one")
-        T = as_targets(T, self.plan, len(X), self.dtype, f"{prefix}T", classes or self._classes, first_row)
-        weight = as_weights(sample_weight, len(X), self.dtype, f"{prefix}sample_weight", first_row, part)
+        X, T, weight = checked_rows(self.plan, self.dtype, X, T, sample_weight, prefix, classes or self._classes)
         return plan_for(self.plan, T), X, T, weight
 
     def workspace(self, batch_size: int) -> Workspace:
@@ -421,3 +413,27 @@ class Model:
 def plan_for(plan: Plan, T: np.ndarray) -> Plan:
     """A network's plan for such targets (n, n_targets): of class labels there is one column, whatever the number of outputs."""
     return plan if T.shape[1] == plan.n_targets else make_plan(**plan.arguments, n_targets=T.shape[1])
+
+
+def checked_rows(
+    plan: Plan,
+    dtype: np.dtype[Any],
+    X: ArrayLike,
+    T: ArrayLike,
+    sample_weight: ArrayLike | None,
+    prefix: str = "",
+    classes: tuple[Label, ...] | None = None,
+    first_row: int = 0,
+    part: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X, T and sample weights as kernels take them, for a network's plan and dtype.
+
+    prefix: of their names in errors. first_row: the number of the first row, for errors. part: whether these are a part of all
+    rows, whose weights may all be zero.
+    """
+    if not isinstance(X, SparseInputs):  # which is checked already
+        X = as_inputs(X, plan.sizes[0], dtype, f"{prefix}X", first_row)
+    if len(X) == 0:
+        raise InputError(f"{prefix}X has no rows; give at least one")
+    T = as_targets(T, plan, len(X), dtype, f"{prefix}T", classes, first_row)
+    return X, T, as_weights(sample_weight, len(X), dtype, f"{prefix}sample_weight", first_row, part)

@@ -22,7 +22,7 @@ SAME_CODE = ("tileprop", "kernels", "numpy", "numba", "llvmlite")
 
 @contextmanager
 def client_of(client: Client | str | None = None) -> Iterator[Client]:
-    """A client with at least one worker.
+    """A client with at least one worker, which is the current one meanwhile.
 
     client: a client, the address of a scheduler, or None for the current client. Where there is none, the call gets a cluster
     of threads in this process, which ends with it. Threads serve: kernels hold no interpreter lock, no data are copied, and a
@@ -31,16 +31,17 @@ def client_of(client: Client | str | None = None) -> Iterator[Client]:
     Raises InputError where no scheduler answers, where there are no workers, and where their code differs from the caller's.
     """
     if isinstance(client, str):
-        with _connected(client) as connected:
-            yield _checked(connected)
+        with _connected(client) as connected, _checked(connected).as_current():
+            yield connected
         return
     if client is not None and not isinstance(client, Client):
         raise InputError(f"client is {client!r}; it must be a dask.distributed.Client, or the address of a scheduler")
     current = _current() if client is None else client
     if current is not None:
-        yield _checked(current)
+        with _checked(current).as_current():
+            yield current
         return
-    with _of_this_process() as cluster, Client(cluster, set_as_default=False) as own:
+    with _of_this_process() as cluster, Client(cluster, set_as_default=False) as own, own.as_current():
         yield own
 
 

@@ -104,4 +104,5 @@ def warm_for(client: Client, models: Iterable[Model]) -> None:
     for model in models:
         by_dtype.setdefault(model.dtype.name, set(OF_TRAINING)).update((*model.plan.activations, model.plan.loss))
     for dtype, pieces in by_dtype.items():
-        client.register_plugin(WarmKernels([dtype], pieces))
+        with contextlib.suppress(OSError):  # of a worker that ends at this moment; the one in its place has the plugin, too
+            client.register_plugin(WarmKernels([dtype], pieces))

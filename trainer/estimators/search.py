@@ -16,13 +16,21 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils._param_validation import Interval
 
 from ..threads.number import most_threads, one_thread_each
+from .evaluation import Evaluation
 
 
 class _OneThreadEach(ThreadingBackend):  # type: ignore[misc]
-    """joblib's threads, each of which makes one fit at a time, alone."""
+    """joblib's threads, each of which makes one fit at a time, alone. evaluation: makes the fits of a search."""
 
-    def submit(self, func: Callable[[], Any], callback: Any = None) -> Any:
+    def __init__(self, evaluation: Evaluation | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._evaluation = evaluation
+
+    def submit(self, func: Any, callback: Any = None) -> Any:
         """See joblib."""
+        if self._evaluation is not None:
+            for task, *_ in func.items:
+                task.function = functools.partial(self._evaluation, task.function)
         return super().submit(functools.partial(_alone, func), callback)
 
 
@@ -179,8 +187,9 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         self : object
             The fitted search.
         """
+        evaluation = Evaluation(own_score=self.scoring is None)
         # scikit-learn sets the filters of warnings in each thread, and threads put them back in any order.
-        with warnings.catch_warnings(), parallel_config(backend=_OneThreadEach(), n_jobs=most_threads(None)):
+        with warnings.catch_warnings(), parallel_config(backend=_OneThreadEach(evaluation), n_jobs=most_threads(None)):
             super().fit(X, y, **params)
         return self
 

@@ -24,6 +24,7 @@ from .by_lbfgs import ByLBFGS
 from .callback_protocol import WithCallbacks
 from .going_on import check_goes_on
 from .inputs import as_given_targets, as_rows, in_dtype
+from .known import Knowing
 from .linking import LinkedNetwork
 from .stepping import Stepping
 from .validation import Validating
@@ -42,7 +43,7 @@ def _of_estimator(resumed: Resumed, network: Network) -> dict[str, Any]:
     return kept
 
 
-class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbacks):
+class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, Knowing, WithCallbacks):
     """What both estimators do otherwise than scikit-learn's."""
 
     # Of the call of `resume` under way.
@@ -180,6 +181,9 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
             del self._resumed
 
     def _validate_input(self: Any, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
+        return self._known_input(X, y, lambda: self._validated(X, y, incremental, reset))  # type: ignore[no-any-return]
+
+    def _validated(self: Any, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
         refuse_masked(X=X, y=y)  # scikit-learn takes the numbers under the mask
         y = as_given_targets(self, "y", y)
         X, y = super()._validate_input(X, y, incremental, reset)  # type: ignore[misc]
@@ -203,14 +207,17 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, WithCallbac
 
     def _forward_pass_fast(self: Any, X: Any, check_input: bool = True) -> np.ndarray:
         if check_input:
-            refuse_masked(X=X)
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            X = self._known_rows(X, lambda: self._checked(X))
         network = self._linked()
         X = in_dtype("X", X, network.dtype)
         rows = as_rows(X)
         if isinstance(rows, SparseInputs):
             return rows.outputs(network.plan, network.theta, len(rows) * network.seconds_a_row)
         return network.outputs(np.ascontiguousarray(rows, network.dtype))
+
+    def _checked(self: Any, X: Any) -> Any:
+        refuse_masked(X=X)
+        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
 
     def _fit_stochastic(
         self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, *scratch_and_incremental: Any

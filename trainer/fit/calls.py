@@ -98,12 +98,14 @@ class Calls(ABC):
     def keep(self, epochs: int) -> None:
         """Undo the last call of `train`, of several epochs, but for its first `epochs`."""
 
-    def _call(self, work: Workspace, rows: tuple[Any, ...], expected: float, limit: float | None) -> float:
-        """The seconds that a call of the kernel took. rows: X, T, weight and order."""
+    def _call(
+        self, work: Workspace, rows: tuple[Any, ...], expected: float, limit: float | None, size: int | None = None
+    ) -> float:
+        """The seconds that a call of the kernel took. rows: X, T, weight and order. size: threads, unless those chosen."""
         call = functools.partial(self._kernel, self.plan, self.model.theta, self.state, *rows)
         self._position[0] = NOWHERE
         started = time.perf_counter()
-        self.team.run(call, work, expected, self.choice.size, limit)
+        self.team.run(call, work, expected, size or self.choice.size, limit)
         return time.perf_counter() - started
 
     def _shortest(self, limit: float | None) -> float | None:

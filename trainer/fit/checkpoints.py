@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...kernels import State
 from ..errors import InputError
 from ..files import save_network
 from ..model import Model
@@ -184,6 +185,20 @@ def _is_json(value: Any) -> bool:
         return json.dumps(json.loads(text)) == text
     except (TypeError, ValueError):
         return False
+
+
+def kept_of(state: State, base_rate: float | None) -> dict[str, Any]:
+    """What a fit goes on from with an optimizer's state. base_rate: the learning rate that a schedule multiplies anew."""
+    hyperparameters = numbers_of(state.hyperparameters[0])
+    if base_rate is not None:
+        hyperparameters["learning_rate"] = base_rate
+    numbers = {"counters": numbers_of(state.counters[0]), "hyperparameters": hyperparameters}
+    return {**numbers, "velocity": bits(state.velocity.copy()), "mean_square": bits(state.mean_square.copy())}
+
+
+def numbers_of(record: Any) -> dict[str, Any]:
+    """A record's fields as Python's numbers."""
+    return {name: record[name].item() for name in record.dtype.names}
 
 
 def bits(numbers: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ class ThreadChoice:
     """
 
     def __init__(self, most: int, first: int, step: float, cut: float) -> None:
-        self.size, self._usual, self.most, self._cut = min(first, most), min(first, most), most, cut
+        self.size, self._usual, self.most, self.cut = min(first, most), min(first, most), most, cut
         self._trial = max(TRIAL, STEPS * step, 5.0 * cut)
         self._decision = max(DECISION, self._trial)
         self._longest = max(LONGEST_CALL, 4.0 * cut / LOST)
@@ -133,7 +133,7 @@ class ThreadChoice:
         if faster:
             self._usual, self._rate, self._interval = self.size, rate, INTERVAL * self._trial
         else:
-            lost = 3.0 * self._cut + max(0.0, self._seconds - self._rows * self._rate)
+            lost = 3.0 * self.cut + max(0.0, self._seconds - self._rows * self._rate)
             self._lost += lost
             self._interval = max(min(GROWTH * self._interval, LONGEST_INTERVAL), lost / LOST)
         self.size, self._comparing = self._usual, False

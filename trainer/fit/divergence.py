@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...kernels import Plan
 from ...kernels.training.codes import RPROP
 from ..errors import DivergenceError
+from ..layers import layer_by_layer
 from .callbacks import RunningFit
 
 RAISE, STOP, RESTORE, RETRY = "raise", "stop", "restore", "retry"
@@ -17,6 +20,13 @@ CHOICES = (RAISE, STOP, RESTORE, RETRY)
 # How often a fit goes back, with what part of the learning rate that it had.
 RETRIES = 3
 SMALLER = 0.5
+
+
+class Among(NamedTuple):
+    """What a fit knows of being one of several. name: its own, with which messages begin. warn: takes the messages."""
+
+    name: str
+    warn: Callable[[str], None]
 
 
 class Divergence(NamedTuple):
@@ -101,12 +111,15 @@ class BestEpoch:
         return {name: array.copy() for name, array in self._arrays().items()}
 
 
-def answer(divergence: Divergence, choice: str, best: BestEpoch | None, running: RunningFit, name: str = "") -> bool:
+def answer(
+    divergence: Divergence, choice: str, best: BestEpoch | None, running: RunningFit, among: Among | None = None
+) -> bool:
     """Do what `on_divergence` says; whether the fit is to go on, with a smaller rate. Raises DivergenceError for "raise".
 
-    name: of the fit, with which messages begin.
+    among: where the fit is one of several.
     """
-    what = f"{name}: {divergence.what}" if name else divergence.what
+    what = divergence.what if among is None else f"{among.name}: {divergence.what}"
+    warn = warn_of if among is None else among.warn
     if best is not None:
         best.put_back()
         if choice == RETRY and best.retries < RETRIES:
@@ -114,12 +127,12 @@ def answer(divergence: Divergence, choice: str, best: BestEpoch | None, running:
             state: Any = running.state
             if state.counters[0].rule == RPROP:  # whose steps have lengths of their own
                 state.mean_square[:] *= SMALLER**best.retries
-            report(f"{what}. The fit goes back to its parameters {best.which}, with {SMALLER:g} times the learning rate")
+            warn(f"{what}. The fit goes back to its parameters {best.which}, with {SMALLER:g} times the learning rate")
             return True
         running.history.restored_epoch = best.epochs_made
         divergence = divergence._replace(kept=best.which)
     if choice in (STOP, RESTORE):
-        report(f"{what}. The fit ends; the network holds its parameters {divergence.kept}")
+        warn(f"{what}. The fit ends; the network holds its parameters {divergence.kept}")
         return False
     raise DivergenceError(
         f"{what}. The network holds its parameters {divergence.kept}; try a smaller learning rate",
@@ -127,13 +140,23 @@ def answer(divergence: Divergence, choice: str, best: BestEpoch | None, running:
     )  # fmt: skip
 
 
-def report(message: str) -> None:
+def warn_of(message: str) -> None:
+    """Warn of a divergence after which the training goes on, or ends without an error."""
     warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 def finite(*arrays: np.ndarray) -> bool:
     """Whether all numbers are."""
     return all(bool(np.isfinite(array).all()) for array in arrays)
+
+
+def broken_layer(plan: Plan, theta: np.ndarray, X: np.ndarray) -> int:
+    """The first layer, counted from 1, whose weights are not finite, or else whose outputs for X (n, n_in) are not."""
+    for i, (W, b) in enumerate(zip(*plan.unflatten(theta), strict=True)):
+        if not finite(W, b):
+            return i + 1
+    outputs = [A for _, A in layer_by_layer(plan, theta, X)]
+    return next((i for i, A in enumerate(outputs) if not finite(A)), len(outputs) - 1) + 1
 
 
 def _bits(array: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..streams.stream import Stream
 from . import schedules
 from .options import FitOptions
 from .validation import Rows
+
+NO_WORDS: Mapping[str, str] = {}
 
 # What is trained and validated on, by the names of arguments; None where it is not given. Lists are fingerprints.
 Data = dict[str, np.ndarray | SparseInputs | Stream | list[Any] | None]
@@ -88,12 +91,17 @@ def _fingerprint(value: Any) -> list[Any] | None:
     return value.fingerprint() if isinstance(value, Stream) else [list(value.shape), digest(*parts_of(value))]
 
 
-def check_same(kept: dict[str, Any], here: dict[str, Any], path: Path) -> None:
-    """Raise InputError, which says what differs, where settings or data are not those of the checkpoint."""
+def check_same(kept: dict[str, Any], here: dict[str, Any], path: Path, words: Mapping[str, str] = NO_WORDS) -> None:
+    """Raise InputError, which says what differs, where settings or data are not those of the checkpoint.
+
+    words: what some settings are called by the caller.
+    """
     for name, value in here["settings"].items():
         was = kept["settings"].get(name)
         if was != value:
-            raise InputError(f"{name} is {value!r}; the fit in {path} has {was!r}. Give the same, or leave it out")
+            raise InputError(
+                f"{words.get(name, name)} is {value!r}; the fit in {path} has {was!r}. Give the same, or leave it out"
+            )
     for name, found in here["data"].items():
         was = kept["data"].get(name)
         if was == found:

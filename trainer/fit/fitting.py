@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from ..arrays import smoothed
 from ..errors import InputError
 from ..labels import classes_in
 from ..model import Model
-from ..solvers import Log, Problem, Solver, solve
+from ..solvers import Log, Objective, Problem, Solver, solve
 from ..sparse_inputs import SparseInputs
 from ..streams.source import Source
 from ..streams.stream import Stream
@@ -19,6 +20,7 @@ from ..threads.team import Team
 from .beginning import batch_size_of, begun_state, check_start, thread_choice, workspace_of
 from .callbacks import RunningFit
 from .checkpoints import Checkpoints
+from .divergence import Among
 from .epochs import Epochs
 from .fingerprints import Data, data_of_rows, data_of_validation
 from .hints import warn_of_constant, warn_of_unreachable
@@ -102,9 +104,9 @@ def trained(
     report: Report,
     data: Data,
     resumed: Resumed | None = None,
-    name: str = "",
+    among: Among | None = None,
 ) -> History:
-    """The fit by steps of an optimizer. first: threads to begin with. name: of the fit in messages, one of several."""
+    """The fit by steps of an optimizer. first: threads to begin with. among: where the fit is one of several."""
     model, rows, _, options = fit
     plan = rows.plan
     if options.label_smoothing:
@@ -115,16 +117,28 @@ def trained(
     choice = thread_choice(plan, state, rows.n, batch_size, first, team.most)
     work = workspace_of(plan, options, batch_size, model.dtype, team.most, sparse=isinstance(rows.X, SparseInputs))
     epochs = Epochs(model, rows, state, options.shuffle, work, team, choice)
-    return Loop(epochs, options, validate, report, step_seconds(plan, rows.n, model.dtype.itemsize), data, name).run(resumed)
+    return Loop(epochs, options, validate, report, step_seconds(plan, rows.n, model.dtype.itemsize), data, among).run(resumed)
 
 
 def _solved(fit: Prepared, data: Data, resumed: Resumed | None) -> History:
     """The fit by a solver, which takes all rows in each step and has a loop of its own."""
     model, rows, held, options = fit
     rows, validate = rows.taken(), validator(model, held)
-    assert isinstance(options.optimizer, Solver)
     problem = Problem(*rows[:4], options.alpha, options.frozen_layers, model.dtype)
-    history = History(n_samples=rows.n)
+    return solved(model, problem, validate, options, data, resumed)
+
+
+def solved(
+    model: Model,
+    problem: Objective,
+    validate: Callable[[], float] | None,
+    options: FitOptions,
+    data: Data,
+    resumed: Resumed | None,
+) -> History:
+    """A fit by a solver of its objective, wherever the rows are."""
+    assert isinstance(options.optimizer, Solver)
+    history = History(n_samples=problem.n_rows)
     keeper = Checkpoints(options, model, history, data) if options.checkpoint else None
     if resumed:
         resumed.put_back(history, options.callbacks)

@@ -14,8 +14,8 @@ from ...kernels.training.watched import STOPPING
 from ..bounds import check_within
 from .callbacks import RunningFit, StopHandle, begin, finish
 from .calls import Calls, Meanwhile
-from .checkpoints import Checkpoints, bits
-from .divergence import RESTORE, RETRY, SMALLER, BestEpoch, Divergence, answer
+from .checkpoints import Checkpoints, kept_of
+from .divergence import RESTORE, RETRY, SMALLER, Among, BestEpoch, Divergence, answer
 from .early_stopping import EarlyStopping
 from .epochs import NO_RATES
 from .fingerprints import Data
@@ -42,10 +42,10 @@ class Loop:
         report: Report,
         expected_seconds: float,
         data: Data,
-        name: str = "",
+        among: Among | None = None,
     ) -> None:
-        """name: of the fit, in messages, where it is one of several, which all train alike."""
-        self.name = name
+        """among: where the fit is one of several, which all train alike."""
+        self.among = among
         self.epochs, self.options, self.validate, self.report = epochs, options, validate, report
         self.running = RunningFit(epochs.model, epochs.state, History(n_samples=epochs.n))
         self.history, self.base_rate = self.running.history, self.running.learning_rate
@@ -169,7 +169,7 @@ class Loop:
 
     def _diverged(self, divergence: Divergence) -> str:
         self.spent = 0.0
-        if not answer(divergence, self.options.on_divergence, self.best, self.running, self.name):
+        if not answer(divergence, self.options.on_divergence, self.best, self.running, self.among):
             return "divergence"
         self.base_rate *= SMALLER
         if self.options.schedule is None:
@@ -179,7 +179,7 @@ class Loop:
     def _epochs_in_a_call(self) -> int:
         # The first is alone: it may be slow, where kernels are compiled. And so is the one under way, or one that took so long
         # among several that these were undone.
-        if not self.epochs.several or self.spent or (self.history.epochs == 0 and not self.name):
+        if not self.epochs.several or self.spent or (self.history.epochs == 0 and self.among is None):
             return 1
         if self.watched and not (self.within_calls and self.epochs.watches):
             return 1
@@ -220,20 +220,10 @@ class Loop:
 
     def _remember(self) -> None:
         if self.checkpoints:
-            state = self.epochs.state
-            hyperparameters = numbers_of(state.hyperparameters[0])
-            if self.options.schedule is not None:  # which multiplies it anew for each epoch
-                hyperparameters["learning_rate"] = self.base_rate
-            numbers = {"counters": numbers_of(state.counters[0]), "hyperparameters": hyperparameters}
-            vectors = {"velocity": bits(state.velocity.copy()), "mean_square": bits(state.mean_square.copy())}
+            base_rate = None if self.options.schedule is None else self.base_rate
             parts = {name: part.remembered() for name, part in self._parts().items()}
-            self.checkpoints.remember({**numbers, **vectors}, parts)
+            self.checkpoints.remember(kept_of(self.epochs.state, base_rate), parts)
 
     def _parts(self) -> dict[str, Any]:
         """What has `remembered` and `recall`, besides callbacks."""
         return {"epochs": self.epochs, "best": self.best} if self.best is not None else {"epochs": self.epochs}
-
-
-def numbers_of(record: Any) -> dict[str, Any]:
-    """A record's fields as Python's numbers."""
-    return {name: record[name].item() for name in record.dtype.names}

@@ -20,7 +20,7 @@ from ..solvers import SOLVERS, Solver
 from . import schedules
 from .callbacks import Callback
 from .checkpoints import FINAL, FORMAT, NOTHING, place_of, previous
-from .fingerprints import Data, check_same, described_optimizer, fingerprints, settings_of
+from .fingerprints import NO_WORDS, Data, check_same, described_optimizer, fingerprints, settings_of
 from .history import History
 from .options import FitOptions, optimizer_named
 
@@ -57,9 +57,9 @@ class Resumed:
             return self.state()
         return SOLVER_CLASSES[described["class"]](**_fields(described)) if given is None else given
 
-    def check(self, options: FitOptions, data: Data) -> None:
-        """Raise InputError where settings or data are other ones."""
-        check_same(self._notes, {"settings": settings_of(options), "data": fingerprints(data)}, self.path)
+    def check(self, options: FitOptions, data: Data, words: Mapping[str, str] = NO_WORDS) -> None:
+        """Raise InputError where settings or data are other ones. words: as for `check_same`."""
+        check_same(self._notes, {"settings": settings_of(options), "data": fingerprints(data)}, self.path, words)
         if len(options.callbacks) != self._n_callbacks:
             raise InputError(
                 f"callbacks holds {len(options.callbacks)}; the fit in {self.path} has {self._n_callbacks}. Give the same ones"
@@ -124,6 +124,23 @@ def read_checkpoint(kind: type[AnyModel], path: str | PathLike[str]) -> tuple[An
     if failure is None:
         raise InputError(f"there is no checkpoint {path}")
     raise ModelFormatError(f"the checkpoint cannot be read: {failure}") from failure
+
+
+def resumed_for(model: Model, options: FitOptions, data: Data, words: Mapping[str, str]) -> Resumed:
+    """The checkpoint that the options name, for a network like the one that it is of. Raises InputError for what differs.
+
+    words: as for `check_same`.
+    """
+    assert options.checkpoint is not None
+    of_file, resumed = read_checkpoint(Model, options.checkpoint)
+    ours, theirs = ({**one.plan.arguments, "dtype": one.dtype.name} for one in (model, of_file))
+    for name, value in ours.items():
+        if theirs.get(name) != value:
+            raise InputError(f"the network's {name} is {value}; that of the fit in {resumed.path} is {theirs.get(name)}")
+    resumed.model = model
+    resumed.optimizer(options.optimizer)
+    resumed.check(options, data, words)
+    return resumed
 
 
 def _read(kind: type[AnyModel], path: Path) -> tuple[AnyModel, Resumed]:

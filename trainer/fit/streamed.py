@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..errors import InputError
 from ..model import Model
 from ..streams.ahead import Ahead
 from ..streams.filling import Key, Window
+from ..threads.number import available_processors
 from ..threads.team import Team
 from .calls import Calls, Meanwhile, Trained
 from .choice import ThreadChoice
@@ -22,6 +24,10 @@ from .divergence import finite
 
 # Seeds of passes are below this.
 SEEDS = 1 << 32
+# While the next window is read, a processor is left to that: beside it, two threads on two processors took 20% longer than one.
+# So often it is looked at whether it is read, and no more often than that the cuts take so small a part of the time.
+WHILE_READING = 20e-3  # seconds
+LOST = 0.05
 
 
 class StreamedEpochs(Calls):
@@ -47,6 +53,7 @@ class StreamedEpochs(Calls):
         )
         self._windows, self._ahead, self._shuffle, self._epochs = ahead.filler.windows, ahead, shuffle, epochs
         self.n = self._windows.n
+        self._processors = available_processors()
         self._seed: int | None = None
         self._drawn = False  # whether an epoch is under way, which has `_seed`
         self._next_seed: int | None = None  # of the epoch after it, unless something else draws from the generator meanwhile
@@ -103,9 +110,12 @@ class StreamedEpochs(Calls):
         work = self.work.for_epochs(1)
         work.epochs[:] = self._record
         work.epochs.begin = begin = batch + self.position - before
-        limit = None if ends is None else max(0.0, ends - time.monotonic())
+        left = math.inf if ends is None else max(0.0, ends - time.monotonic())
+        size, fewer = self.choice.size, max(1, self._processors - 1)
+        beside = size > fewer and self._ahead.reading
+        limit = min(left, max(WHILE_READING, self.choice.cut / LOST)) if beside else self._shortest(left)
         try:
-            spent = self._call(work, window, seconds * (len(window.order) - begin) / self.n, self._shortest(limit))
+            spent = self._call(work, window, seconds * (len(window.order) - begin) / self.n, limit, fewer if beside else size)
         except BaseException:
             reached = int(self._position[0])
             if self._is_finite_or(self._begun) and begin <= reached < batch + self.n - before and self._status[0] != DIVERGED:
@@ -116,7 +126,8 @@ class StreamedEpochs(Calls):
             self.position, self._drawn = 0, False
             divergence = self._divergence(lambda rows: window.X[window.order[rows]], epoch, before // batch - 1)
             return Trained(self._record[:0], divergence)
-        self.choice.record(int(self._position[0]) - begin, spent)
+        if not beside:
+            self.choice.record(int(self._position[0]) - begin, spent)
         self._advance(work, before)
         if self.position < self.n:
             return Trained(self._record[:0], None)

@@ -52,7 +52,7 @@ def fit_stream(
         Ahead(filler, source.prefetch) as ahead,
     ):
         state = begun_state(model, options)
-        choice = thread_choice(plan, state, stream.n, batch_size, first, team.most)
+        choice = thread_choice(plan, state, filler.windows.rows, batch_size, first, team.most)
         work = workspace_of(plan, options, batch_size, model.dtype, team.most)
         epochs = StreamedEpochs(model, plan, state, work, team, choice, ahead, bool(options.shuffle), options.epochs)
         return Loop(epochs, options, validator(model, held), report, step_seconds(plan, stream.n, itemsize), data).run(resumed)

@@ -18,7 +18,7 @@ from ..labels import is_text
 from ..network import Network
 from ..other_names import refuse_unknown
 from ..solvers import Solver
-from .preparation import COMMON
+from .arguments import COMMON
 
 # Arguments of `Network` besides its sizes, which follow from the data and from `hidden`.
 OF_NETWORK = ("activation", "output_activation", "bias", "dtype", "initial", "quantile", "delta")

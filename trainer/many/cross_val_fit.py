@@ -157,6 +157,21 @@ def cross_val_fit(
     >>> bool(result.score.mean() > 0.9)
     True
     """
+    return cross_validated(fit_many, network, X, T, cv=cv, random_state=random_state, sample_weight=sample_weight, **options)
+
+
+def cross_validated(
+    fit_many: Callable[..., list[History]],
+    network: Network | Callable[[int], Network],
+    X: Any,
+    T: Any,
+    *,
+    cv: Any = 5,
+    random_state: int = 0,
+    sample_weight: Any = None,
+    **options: Any,
+) -> CrossValidation:
+    """See `cross_val_fit`. fit_many: trains the networks; called like `fit_many`, to the same bits."""
     for name in ("row_subsets", "validation_subsets", "validation_data"):
         if options.get(name) is not None:
             raise InputError(f"cross_val_fit takes no {name}: its folds say which rows are trained on; use fit_many")

@@ -13,9 +13,9 @@ from ..fit.history import History
 from ..fit.optimizers import Optimizer
 from ..fit.schedules import Schedule
 from ..network import Network
-from ..other_names import refuse_unknown
 from ..threads.number import most_threads
-from .preparation import COMMON, Given, prepared_fits
+from .arguments import asked_for
+from .preparation import Given, prepared_fits
 from .running import Call
 
 
@@ -163,11 +163,20 @@ def fit_many(
     >>> networks[best].predict(X).shape
     (200, 1)
     """
-    refuse_unknown("fit_many", options, COMMON)
-    rows = Given(X, T, sample_weight, validation_data)
-    common = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split, **options}
-    each = {"optimizer": optimizers, "schedule": schedules, "early_stopping": early_stopping}
-    subsets = row_subsets, validation_subsets
-    fits = prepared_fits(networks, rows, common, each, settings, subsets, seeds)
+    asked = asked_for(
+        networks,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizers=optimizers,
+        schedules=schedules,
+        row_subsets=row_subsets,
+        seeds=seeds,
+        validation_split=validation_split,
+        validation_subsets=validation_subsets,
+        early_stopping=early_stopping,
+        settings=settings,
+        **options,
+    )
+    fits = prepared_fits(asked, Given(X, T, sample_weight, validation_data))
     call = Call(progress, most_threads(n_threads), checkpoint, checkpoint_every, resume, max_seconds)
     return call.run(fits)

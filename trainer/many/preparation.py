@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,12 +23,13 @@ from ..model import Model, plan_for
 from ..network import Network
 from ..other_names import refuse_unknown
 from ..solvers import Solver
+from ..threads.number import step_seconds
+from .arguments import COMMON, Asked
 
-# Arguments of `Network.fit` that are given for all networks, and those that may be given for each.
-COMMON = (
-    "alpha", "l1", "weight_decay", "clip_norm", "frozen_layers", "dropout", "label_smoothing", "shuffle", "on_divergence",
-)  # fmt: skip
+# Of what there is for each network, those that are options of its fit.
+OWN_OPTIONS = ("optimizer", "schedule", "early_stopping")
 OPTIMIZER_CLASSES = tuple(OPTIMIZERS.values())
+# Arguments of `Network.fit` that may be given for each network.
 EACH = (*COMMON, "epochs", "batch_size", "optimizer", "schedule", "callbacks", "validation_split", "max_seconds")
 
 
@@ -82,79 +83,35 @@ class Shared:
         return self._rows[key]
 
 
-def prepared_fits(
-    networks: Sequence[Network],
-    given: Given,
-    common: dict[str, Any],
-    each: dict[str, Any],
-    settings: Sequence[dict[str, Any]] | None,
-    subsets: tuple[Sequence[Any] | None, Sequence[Any] | None],
-    seeds: Sequence[int] | None,
-) -> list[Fit]:
-    """Every network's fit. Raises InputError, which names the network, and changes nothing.
-
-    common: options for all networks. each: those of which there is one for all or a list. settings: options of single networks.
-    subsets: numbers of rows to train on, and to validate on.
-    """
-    networks = _checked(networks)
-    n = len(networks)
-    lists = {name: _for_each(_plural(name), value, n) for name, value in each.items()}
-    given_settings = [{}] * n if settings is None else _list_of("settings", settings, n)
-    row_subsets, validation_subsets = (
-        [None] * n if value is None else _list_of(name, value, n)
-        for name, value in zip(("row_subsets", "validation_subsets"), subsets, strict=True)
-    )
-    each_seed = [None] * n if seeds is None else _list_of("seeds", seeds, n)
-    shared, options_of = Shared(given), Options(common)
+def prepared_fits(asked: Asked, given: Given) -> list[Fit]:
+    """Every network's fit. Raises InputError, which names the network, and changes nothing."""
+    shared, options_of = Shared(given), Options(asked.common)
     fits: list[Fit] = []
-    for i, network in enumerate(networks):
+    for i, network in enumerate(asked.networks):
         try:
-            own = {name: values[i] for name, values in lists.items()}
-            options = options_of.network(network, own, given_settings[i])
+            own = {name: values[i] for name, values in asked.each.items()}
+            options = options_of.network(network, {name: own[name] for name in OWN_OPTIONS}, own["settings"])
             rows, held, classes = shared.rows_for(network)
-            rows = rows._replace(which=_row_numbers("row_subsets", row_subsets[i], rows))
-            if validation_subsets[i] is not None:
-                held = rows._replace(which=_row_numbers("validation_subsets", validation_subsets[i], rows))
-            fits.append(_fit(network, rows, held, options, classes, each_seed[i]))
+            rows = rows._replace(which=_row_numbers("row_subsets", own["row_subsets"], rows))
+            if own["validation_subsets"] is not None:
+                held = rows._replace(which=_row_numbers("validation_subsets", own["validation_subsets"], rows))
+            fits.append(_fit(network, rows, held, options, classes, own["seeds"]))
         except (InputError, TypeError, ValueError) as error:
             raise (TypeError if isinstance(error, TypeError) else InputError)(f"network {i}: {error}") from error
     _check_shared(fits)
     return fits
 
 
-def _checked(networks: Any) -> list[Network]:
-    if isinstance(networks, Model) or not np.iterable(networks):
-        raise InputError(f"networks is {networks!r}; it must be a list of networks")
-    networks = list(networks)
-    for i, network in enumerate(networks):
-        if not isinstance(network, Model):
-            raise InputError(f"networks[{i}] is {network!r}; it must be a Network")
-    if not networks:
-        raise InputError("networks is empty; give at least one network")
-    if len(set(map(id, networks))) < len(networks):
-        first = next(i for i, network in enumerate(networks) if network in networks[:i])
-        raise InputError(f"networks[{first}] is in the list twice; give each network once")
-    return networks
-
-
-def _plural(name: str) -> str:
-    return name if name == "early_stopping" else f"{name}s"
-
-
-def _for_each(name: str, value: Any, n: int) -> list[Any]:
-    """One for each network, of a list or of one for all."""
-    if not isinstance(value, Sequence | np.ndarray | Iterator) or isinstance(value, str) or hasattr(value, "_fields"):
-        return [value] * n
-    return _list_of(name, list(value), n)
-
-
-def _list_of(name: str, values: Any, n: int) -> list[Any]:
-    if isinstance(values, (str, dict, Iterator)) or not np.iterable(values):
-        raise InputError(f"{name} is {values!r}; it must be a list with one entry for each network")
-    values = list(values)
-    if len(values) != n:
-        raise InputError(f"{name} has {len(values)} entries and there are {n} networks; give one for each network")
-    return values
+def expected_seconds(fits: Sequence[Fit]) -> list[float]:
+    """Seconds that each fit takes one thread, roughly."""
+    of_rows: dict[int, float] = {}  # by plans, of which those that are the same are one object
+    expected = []
+    for fit, *_ in fits:
+        plan = fit.rows.plan
+        if id(plan) not in of_rows:
+            of_rows[id(plan)] = step_seconds(plan, 1, fit.model.dtype.itemsize)
+        expected.append(fit.options.epochs * fit.rows.n * of_rows[id(plan)])
+    return expected
 
 
 class Options:

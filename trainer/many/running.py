@@ -7,7 +7,7 @@ import functools
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -20,26 +20,34 @@ from ..bounds import check_within
 from ..errors import InputError
 from ..extras import require
 from ..fit.checkpoints import previous
+from ..fit.divergence import Among
 from ..fit.fingerprints import fingerprints
 from ..fit.fitting import Prepared, data_of, trained, with_split
 from ..fit.history import History
-from ..fit.progress import Standing, shown
+from ..fit.progress import shown
 from ..fit.resuming import Resumed, read_checkpoint
 from ..fit.validation import split_seed
 from ..network import Network
-from ..threads.number import step_seconds
 from ..threads.team import Team
 from .preparation import Fit
 from .side_by_side import lanes, train_side_by_side
+from .standings import STOP, Standings, interrupted
 from .workers import Workers
 
 SUFFIX = ".safetensors"
 # Of `History.stopped`.
-ERROR, STOP = "error", "stop"
+ERROR = "error"
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=5)
 
 
 class Call(NamedTuple):
-    """How the fits are made; see `fit_many`. n_threads: how many."""
+    """How the fits are made; see `fit_many`. n_threads: how many.
+
+    numbers: of the networks in messages, where they are a part of those that the user gave. warn: takes the messages.
+    """
 
     progress: bool | None
     n_threads: int
@@ -47,6 +55,12 @@ class Call(NamedTuple):
     checkpoint_every: int | None
     resume: bool
     max_seconds: float | None
+    numbers: Sequence[int] | None = None
+    warn: Callable[[str], None] = _warn
+
+    def name(self, number: int) -> str:
+        """A network's name in messages."""
+        return f"network {number if self.numbers is None else self.numbers[number]}"
 
     def run(self, fits: Sequence[Fit]) -> list[History]:
         """Make the fits. Raises InputError before any begins, and before any network is changed."""
@@ -62,8 +76,8 @@ class Call(NamedTuple):
         numbers = running.tasks(self.n_threads)
         workers = Workers([functools.partial(running.train, task) for task in numbers], self.n_threads)
         with shown(self.progress) as show:
-            workers.run(lambda: show(running.standing), ends)
-            show(running.standing)
+            workers.run(lambda: show(running.standings.now), ends)
+            show(running.standings.now)
         errors = {number: error for place, error in workers.errors.items() for number in numbers[place]}
         return running.histories(errors, workers)
 
@@ -114,22 +128,19 @@ class _Running:
 
     def __init__(self, fits: Sequence[Fit], call: Call, resumed: dict[int, Resumed], known: _Fingerprints) -> None:
         self._fits, self._call, self._resumed, self._fingerprints = fits, call, resumed, known
-        self._begun = time.monotonic()
-        self._latest: dict[int, History] = {}  # of the fits that were begun, by their numbers
-        self._lowest: dict[int, float] = {}  # losses of the fits that are done
-        self._row_seconds: dict[int, float] = {}  # by plans, of which those that are the same are one object
+        self.standings = Standings(fits)
 
     def tasks(self, n_threads: int) -> list[list[int]]:
         """The fits' numbers, those together that are trained side by side. What takes longest comes first."""
         together = [] if self._call.checkpoint is not None else lanes(self._fits, n_threads)
         alone = sorted(set(range(len(self._fits))).difference(*together))
-        return sorted([*together, *([number] for number in alone)], key=lambda task: -sum(map(self._expected, task)))
+        return sorted([*together, *([number] for number in alone)], key=self.standings.expected, reverse=True)
 
     def train(self, task: list[int], team: Team) -> None:
         """One fit, or several side by side, by the thread that calls this."""
         if len(task) > 1:
             prepared = [with_split(self._fits[number].prepared) for number in task]
-            if train_side_by_side(prepared, team, lambda i, history: self._report(task[i], history)):
+            if train_side_by_side(prepared, team, lambda i, history: self.standings.report(task[i], history)):
                 return
         for number in task:
             if not team.stopped or len(task) == 1:
@@ -137,7 +148,7 @@ class _Running:
 
     def _train_one(self, number: int, team: Team) -> None:
         prepared = with_split(self._fits[number].prepared)
-        self._latest[number] = History(prepared.rows.n)
+        self.standings.report(number, History(prepared.rows.n))
         resumed, data = self._resumed.get(number), {}
         if self._call.checkpoint is not None:
             place = Path(self._call.checkpoint) / _file(number)
@@ -145,67 +156,23 @@ class _Running:
             if resumed is not None:
                 options = replace(options, optimizer=resumed.optimizer(options.optimizer))
             prepared, data = prepared._replace(options=options), self._fingerprints.of(prepared)
-        report = functools.partial(self._report, number)
-        self._report(number, trained(prepared, team, 1, report, data, resumed, f"network {number}"))
+        report = functools.partial(self.standings.report, number)
+        report(trained(prepared, team, 1, report, data, resumed, Among(self._call.name(number), self._call.warn)))
 
     def histories(self, errors: dict[int, BaseException], workers: Workers) -> list[History]:
         """What the call returns, with a warning of what has gone wrong."""
-        results = []
-        for number, fit in enumerate(self._fits):
-            history = self._latest.get(number) or History(fit.prepared.rows.n, stopped=STOP)
+        results = self.standings.histories()
+        for number, history in enumerate(results):
             if number in errors:
                 history.stopped = ERROR
             elif history.stopped == STOP and workers.out_of_time:
                 history.stopped = "max_seconds"
-            results.append(history)
         for number, error in sorted(errors.items()):
-            _warn(f"network {number}: its fit has failed with {type(error).__name__}: {error}. The other fits are not affected")
+            failed = f"{self._call.name(number)}: its fit has failed with {type(error).__name__}: {error}"
+            self._call.warn(f"{failed}. The other fits are not affected")
         if workers.interrupted:
-            cut = [number for number, history in enumerate(results) if history.stopped == STOP]
-            done = f"{len(results) - len(cut)} of {len(results)} fits were done"
-            _warn(f"Ctrl-C has ended fit_many: {done}; the networks {cut} hold their parameters after their last step")
+            self._call.warn(interrupted(results))
         return results
-
-    def standing(self, narrow: bool) -> Standing:
-        """How far the call is, for `shown`."""
-        latest = dict(self._latest)
-        parts = {i: history.epochs / self._fits[i].prepared.options.epochs for i, history in latest.items()}
-        done = sum(bool(history.stopped) for history in latest.values())
-        expected = [self._expected(number) for number in range(len(self._fits))]
-        made = sum(expected[i] * (1.0 if latest[i].stopped else part) for i, part in parts.items())
-        left = (time.monotonic() - self._begun) * (sum(expected) / made - 1.0) if made else math.inf
-        words = self._best(latest, narrow)
-        return Standing("network", done, len(self._fits), words, words, 0.0 if done == len(self._fits) else left)
-
-    def _best(self, latest: dict[int, History], narrow: bool) -> str:
-        """The lowest loss so far, and whose it is."""
-        lowest = {number: self._lowest_of(number, history) for number, history in latest.items()}
-        lowest = {number: loss for number, loss in lowest.items() if not math.isnan(loss)}
-        if not lowest:
-            return "no loss yet"
-        best = min(lowest, key=lambda number: lowest[number])
-        name = "val_loss" if latest[best].val_loss else "loss"
-        return f"best {lowest[best]:.4g}" if narrow else f"best {name} {lowest[best]:.6g} (network {best})"
-
-    def _lowest_of(self, number: int, history: History) -> float:
-        """The lowest loss of a fit so far; nan where there is none. Of a fit that is done it is looked for once."""
-        if number in self._lowest:
-            return self._lowest[number]
-        loss = min((loss for loss in history.val_loss or history.loss if not math.isnan(loss)), default=math.nan)
-        if history.stopped:
-            self._lowest[number] = loss
-        return loss
-
-    def _expected(self, number: int) -> float:
-        """Seconds that the fit takes, roughly."""
-        fit = self._fits[number].prepared
-        key = id(fit.rows.plan)
-        if key not in self._row_seconds:
-            self._row_seconds[key] = step_seconds(fit.rows.plan, 1, fit.model.dtype.itemsize)
-        return fit.options.epochs * fit.rows.n * self._row_seconds[key]
-
-    def _report(self, number: int, history: History) -> None:
-        self._latest[number] = history
 
 
 def _file(number: int) -> str:
@@ -229,7 +196,3 @@ def _read(path: Path, fit: Prepared, number: int, known: _Fingerprints) -> Resum
     except InputError as error:
         raise InputError(f"network {number}: {error}") from error
     return resumed
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, RuntimeWarning, stacklevel=5)

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ...kernels import Plan, loss_and_grad, make_workspace
+from ...kernels import Plan
 from ...kernels.validation import positive_integer
 from ..bounds import check_field_within
 from ..extras import require
-from ..threads.long_calls import answering
-from ..threads.number import step_seconds
 from .answers import Answers, OtherWay
 from .log import Log
-from .problem import MOST_ROWS, Problem, check_finite
+from .problem import Objective, check_finite
 
 # SciPy's own bound, out of the way: iterations and time are bounded.
 MOST_GRADIENTS = 2**31 - 1
@@ -76,18 +74,15 @@ class LBFGS:
     def check(self, plan: Plan) -> None:
         """Any network will do."""
 
-    def run(self, problem: Problem, theta: np.ndarray, log: Log) -> None:
+    def run(self, problem: Objective, theta: np.ndarray, log: Log) -> None:
         """Iterate from theta until the log has ended, or nothing is left to gain."""
         minimize = require("scipy.optimize", "LBFGS").minimize
         memory = min(int(self.memory), log.epochs)  # there is no more to remember
         options = {"maxcor": memory, "gtol": self.tol, "ftol": 0.0, "maxiter": log.epochs, "maxfun": MOST_GRADIENTS}
-        work = make_workspace(problem.plan, min(len(problem.X), MOST_ROWS), np.float64)
-        seconds = step_seconds(problem.plan, len(problem.X), work.numbers.itemsize)
 
         def loss_of(theta: np.ndarray, grad: np.ndarray) -> float:
             """Without the penalty; grad OUT, with it."""
-            rows = problem.X, problem.T, problem.weight
-            loss = answering(seconds, work, loss_and_grad, problem.plan, theta, *rows, grad)
+            loss = problem.loss_and_grad(theta, grad)
             grad += problem.ridge * theta
             grad[problem.frozen] = 0.0
             return loss

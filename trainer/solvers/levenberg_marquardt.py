@@ -11,8 +11,9 @@ from ...kernels import Plan
 from ..bounds import check_field_within
 from ..errors import InputError
 from .log import Log
-from .normal_equations import NormalEquations, squares_factor
-from .problem import Problem, check_finite
+from .normal_equations import NormalEquations
+from .problem import Objective, check_finite
+from .squares import squares_factor
 
 # The normal matrix of so many takes half a GiB.
 MOST_PARAMETERS = 8192
@@ -85,7 +86,7 @@ class LevenbergMarquardt:
                 "LBFGS() and Adam() take any number"
             )
 
-    def run(self, problem: Problem, theta: np.ndarray, log: Log) -> None:
+    def run(self, problem: Objective, theta: np.ndarray, log: Log) -> None:
         """Iterate from theta until the log has ended, or nothing is left to gain."""
         equations = NormalEquations(problem, squares_factor(problem.plan) or 0.0)
         if log.kept:

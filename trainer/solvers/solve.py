@@ -12,14 +12,14 @@ from .blas import one_thread
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
 from .log import Log
-from .problem import Problem
+from .problem import Objective
 
 Solver = LevenbergMarquardt | LBFGS
 
 
-def solve(solver: Solver, problem: Problem, log: Log, progress: bool | None, max_seconds: float | None = None) -> History:
+def solve(solver: Solver, problem: Objective, log: Log, progress: bool | None, max_seconds: float | None = None) -> History:
     """Train the log's network on the problem, for as many iterations as the log says at most."""
-    with reporter(progress, log.epochs, len(problem.X)) as report, one_thread():
+    with reporter(progress, log.epochs, problem.n_rows) as report, one_thread():
         try:
             log.begin(solver.time_limit, max_seconds, report)
             if not log.ended:

@@ -50,6 +50,11 @@ class Ahead:
             self._thread.shutdown(wait=True, cancel_futures=True)
         self.filler.close()
 
+    @property
+    def reading(self) -> bool:
+        """Whether the thread is at work."""
+        return any(not request.window.done() for request in self._requests)
+
     def comes(self, keys: Sequence[Key], goes_on: Callable[[], bool]) -> bool:
         """Wait for the first of these windows for as long as `goes_on` is true; the others are read ahead. Whether it is there.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike, fspath, stat
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ class ArraySource(Source):
             self._classes = tuple(sorted(every))
         return self._classes
 
-    def read(self, block: int, start: int, rows: int) -> Generator[Piece, None, None]:
+    def read(self, block: int, start: int, rows: int) -> Iterator[Piece]:
         """Read the rows of a block, from row `start` of the block to its end, at most `rows` at once.
 
         Parameters

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import smoothed
 from ..errors import InputError
 from ..labels import Label
-from ..model import Model
+from ..model import Model, checked_rows
 from .source import Piece, Source
 from .windows import Windows
 
@@ -54,7 +54,9 @@ class Form(NamedTuple):
     def rows(self, piece: Piece, first_row: int) -> Memory:
         """X, T and weights of a piece, checked. first_row: its number in the source."""
         given, plan = Piece(*piece), self.model.plan
-        _, X, T, weight = self.model.prepared(*given, self.prefix, self.classes, first_row, part=True)
+        X, T, weight = checked_rows(
+            plan, self.model.dtype, *given, self.prefix, self.classes or self.model.classes, first_row, part=True
+        )
         return Memory(X, smoothed(T, plan, self.smoothing) if self.smoothing else T, weight)
 
 

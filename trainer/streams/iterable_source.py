@@ -88,7 +88,7 @@ class IterableSource(Source):
         """Names of the classes in alphabetical order, where targets are text."""
         return self._count()[2]
 
-    def read(self, block: int, start: int, rows: int) -> Generator[Piece, None, None]:
+    def read(self, block: int, start: int, rows: int) -> Iterator[Piece]:
         """Read the rows of a block, from row `start` of the block to its end, at most `rows` at once.
 
         Parameters

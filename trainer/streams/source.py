@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from ...kernels.validation import positive_integer
 from ..bounds import check_whole
+from ..errors import InputError
 from ..labels import Label
 
 MIB = 1 << 20
@@ -68,6 +69,13 @@ class Source(ABC):
         check_whole("prefetch", prefetch, 0, MOST_AHEAD)
         self.memory, self.prefetch = int(memory), int(prefetch)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+        """Raise InputError: NumPy calls this wherever arrays are needed."""
+        raise InputError(
+            f"{type(self).__name__} gives rows block by block; Network.fit takes it as X, and as validation_data. Give arrays "
+            "here; estimators take one block after the other by partial_fit"
+        )
+
     @property
     @abstractmethod
     def n_inputs(self) -> int:
@@ -79,7 +87,7 @@ class Source(ABC):
         """Number of rows of each block. It may take a pass over the data to count them, which is made once."""
 
     @abstractmethod
-    def read(self, block: int, start: int, rows: int) -> Generator[Piece, None, None]:
+    def read(self, block: int, start: int, rows: int) -> Iterator[Piece]:
         """Read the rows of a block from row `start` of the block to its end, at most `rows` at once.
 
         Parameters

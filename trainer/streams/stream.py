@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from hashlib import blake2b
 from typing import Any
@@ -61,14 +62,15 @@ class Stream:
     def fingerprint(self) -> list[Any]:
         """By which a checkpoint knows the rows again: first comes their shape, as in the fingerprint of an array."""
         blocks = blake2b(np.asarray(self.source.block_rows, np.int64).tobytes(), digest_size=16).hexdigest()
-        return [[self.n, self.source.n_inputs], blocks, self.source.in_order, *self.source.fingerprint()]
+        found: list[Any] = [[self.n, self.source.n_inputs], blocks, self.source.in_order, *self.source.fingerprint()]
+        return list(json.loads(json.dumps(found)))  # as a checkpoint gives it back: tuples are lists there
 
     def _look(self) -> tuple[Plan, int, bool]:
         """At the first row: the plan for such targets, their columns, and whether rows have weights."""
         model = self._form.model
         block = next(b for b, rows in enumerate(self.source.block_rows) if rows)
-        with closing(self.source.read(block, 0, 1)) as pieces:
-            _, T, weight = self._form.rows(next(pieces), 0)
+        with closing(self.source.stream([block], 0, 1)) as pieces:
+            _, T, weight = self._form.rows(next(pieces)[1], 0)
         return plan_for(model.plan, T), T.shape[1], bool(weight.size)
 
 

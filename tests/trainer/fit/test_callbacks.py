@@ -6,6 +6,7 @@ from inside import bytes_of, set_progress
 from tileprop.trainer import SGD, Adam, Network
 from tileprop.trainer.fit import loop
 from tileprop.trainer.fit.callbacks import RunningFit
+from tileprop.trainer.fit.epochs import Epochs
 
 RNG = np.random.default_rng(12)
 X, T = RNG.normal(size=(50, 3)), RNG.uniform(size=(50, 2))
@@ -151,8 +152,8 @@ def test_one_that_looks_at_losses_only_ends_the_fit_at_the_same_bits(monkeypatch
         return history.loss, network.theta.tobytes(), bytes_of(state)
 
     monkeypatch.setattr(loop, "WORTH_A_CALL", 1e3)  # however slow the machine is now
-    calls, train = [], loop.Epochs.train
-    monkeypatch.setattr(loop.Epochs, "train", lambda self, epochs, *rest: calls.append(epochs) or train(self, epochs, *rest))
+    calls, train = [], Epochs.train
+    monkeypatch.setattr(Epochs, "train", lambda self, epochs, *rest: calls.append(epochs) or train(self, epochs, *rest))
     expected = fit()
     assert calls == [1] * 17
     calls.clear()

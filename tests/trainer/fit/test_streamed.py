@@ -1,9 +1,6 @@
-"""Training on a source: the bits of the same rows in memory, however it is read, interrupted and gone on with."""
+"""Training on a source: the bits of the same rows in memory, however it is read."""
 
 import copy
-import signal
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -17,7 +14,6 @@ from tileprop.trainer import (
     Cosine,
     DivergenceError,
     EarlyStopping,
-    InputError,
     IterableSource,
     MLPRegressor,
     Network,
@@ -143,125 +139,6 @@ def test_arrays_with_validation_on_a_source():
     assert len(history.val_loss) == 2
 
 
-# Stopped, and gone on with ----------------------------------------------------------------------------------------------------
-
-
-def slow_source(seconds, **options):
-    """A source that takes time to read, in order."""
-
-    def blocks():
-        for start in range(0, N, 20):
-            time.sleep(seconds)
-            yield X[start : start + 20], T[start : start + 20]
-
-    return IterableSource(blocks, memory=memory_for(40, N_IN, N_OUT, 8), **options)
-
-
-def readers():
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("tileprop-reader")]
-
-
-@pytest.mark.parametrize("prefetch", [0, 3])
-def test_a_fit_that_is_stopped_within_an_epoch_goes_on_to_the_same_bits(here, prefetch):
-    settings = dict(epochs=3, batch_size=4, optimizer=Adam(0.01), dropout=0.2)
-    whole = Network(SIZES, dtype="float64")
-    expected = result(whole, whole.fit(slow_source(0.0), **settings))
-    network = Network(SIZES, dtype="float64")
-    history = network.fit(slow_source(0.004), checkpoint="fit", max_seconds=0.06, **settings)
-    assert not readers()
-    assert history.stopped == "max_seconds"
-    calls = 0
-    while history.stopped == "max_seconds":
-        calls += history.unfinished_rows > 0
-        network, history = Network.resume("fit", slow_source(0.004, prefetch=3 - prefetch), max_seconds=0.04, n_threads=1)
-    assert calls
-    assert result(network, history) == expected
-
-
-@pytest.mark.parametrize("prefetch", [0, 2])
-def test_ctrl_c_while_a_window_is_read(here, prefetch):
-    settings = dict(epochs=2, batch_size=4, optimizer=Adam(0.01))
-    whole = Network(SIZES, dtype="float64")
-    expected = result(whole, whole.fit(slow_source(0.0), **settings))
-    network, source = Network(SIZES, dtype="float64"), slow_source(0.01, prefetch=prefetch)
-    assert source.n_rows == N
-    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
-    with pytest.raises(KeyboardInterrupt):
-        network.fit(source, checkpoint="fit", **settings)
-    assert not readers()
-    network, history = Network.resume("fit", slow_source(0.0))
-    assert result(network, history) == expected
-
-
-def test_resume_with_other_data_or_memory_is_refused(here):
-    network = Network(SIZES, dtype="float64")
-    network.fit(
-        source_of(64), epochs=3, batch_size=16, checkpoint="fit", callbacks=[lambda running: running.history.epochs == 1]
-    )
-    with pytest.raises(InputError, match="memory makes windows of 32 rows; the fit in the checkpoint has windows of 64"):
-        Network.resume("fit", source_of(32), callbacks=[lambda running: False])
-    with pytest.raises(InputError, match="X is not what the fit"):
-        Network.resume("fit", source_of(64, block=16), callbacks=[lambda running: False])
-    with pytest.raises(InputError, match="X is not what the fit"):
-        Network.resume("fit", ArraySource(X + 1, T, block_rows=17), callbacks=[lambda running: False])
-    with pytest.raises(InputError, match=r"X is not what the fit|T is given"):
-        Network.resume("fit", X, T, callbacks=[lambda running: False])
-
-
-# Errors -----------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("prefetch", [0, 2])
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda X, T, w: X.__setitem__((150, 1), np.nan), r"X contains nan at \[150, 1\]"),
-        (lambda X, T, w: T.__setitem__((120, 0), np.inf), r"T contains inf at \[120, 0\]"),
-        (lambda X, T, w: w.__setitem__(140, -1.0), "sample_weight must not be negative"),
-        (lambda X, T, w: w.__setitem__(slice(None), 0.0), "sample weights are all zero"),
-    ],
-    ids=["X", "T", "weight", "no weight"],
-)
-def test_rows_that_cannot_be_trained_on(spoil, message, prefetch):
-    inputs, targets, weight = X.copy(), T.copy(), WEIGHT.copy()
-    spoil(inputs, targets, weight)
-    source = ArraySource(inputs, targets, weight, block_rows=30, prefetch=prefetch)
-    with pytest.raises(InputError, match=message):
-        Network(SIZES).fit(source)
-    assert not readers()
-
-
-@pytest.mark.parametrize("prefetch", [0, 1])
-def test_an_error_of_the_source_reaches_the_caller(prefetch):
-    passes = []
-
-    def blocks():
-        passes.append(1)
-        for start in range(0, N, 20):
-            if len(passes) > 1 and start == 100:
-                raise OSError("the disk is gone")
-            yield X[start : start + 20], T[start : start + 20]
-
-    with pytest.raises(OSError, match="the disk is gone"):
-        Network(SIZES).fit(IterableSource(blocks, prefetch=prefetch), epochs=2)
-    assert not readers()
-
-
-@pytest.mark.parametrize("change", [-1, 1])
-def test_a_source_that_changes_its_number_of_rows(change):
-    passes = []
-
-    def blocks():
-        passes.append(1)
-        n = N if len(passes) == 1 else N + change
-        yield X[:100], T[:100]
-        yield np.resize(X, (n, N_IN))[100:], np.resize(T, (n, N_OUT))[100:]
-
-    with pytest.raises(InputError, match=f"{'fewer' if change < 0 else 'more'} rows.* than the 103 that were counted"):
-        Network(SIZES).fit(IterableSource(blocks))
-
-
 def test_divergence_says_where():
     messages = []
     source = source_of(32, itemsize=4)
@@ -272,24 +149,6 @@ def test_divergence_says_where():
             network.fit(*((source,) if streams else (X, T)), epochs=50, batch_size=8, optimizer=SGD(3.0), shuffle=shuffle)
         messages.append((str(raised.value), raised.value.step, raised.value.layer, network.theta.tobytes()))
     assert messages[0] == messages[1]
-
-
-def test_what_does_not_go_with_a_source():
-    source = source_of(64)
-    for options, message in (
-        (dict(T=T), "T is given besides a source"),
-        (dict(sample_weight=WEIGHT), "sample_weight is given besides a source"),
-        (dict(optimizer="lbfgs"), "LBFGS, which takes all rows in each step"),
-        (dict(validation_split=0.2), "validation_split is given with a source"),
-        (dict(shuffle=lambda n: np.arange(n)), "shuffle is a function"),
-        (dict(batch_size=128), "fewer than a batch of 128; give memory="),
-    ):
-        with pytest.raises(InputError, match=message):
-            Network(SIZES, dtype="float64").fit(source, **options)
-    with pytest.raises(InputError, match="X has 3 columns; the network takes 4"):
-        Network([4, 2]).fit(source)
-    with pytest.raises(InputError, match="T is missing"):
-        Network(SIZES).fit(X)
 
 
 def test_partial_fit_on_blocks():

@@ -1,6 +1,5 @@
 """Calls of `fit_many`: what their progress says; and, in processes of their own, Ctrl-C, a kill, and memory."""
 
-import math
 import os
 import re
 import signal
@@ -11,11 +10,7 @@ import time
 import numpy as np
 import pytest
 from numba.core import config
-from tileprop import SGD, EarlyStopping, Network, fit_many
-from tileprop.trainer import History
-from tileprop.trainer.fit.progress import Standing
-from tileprop.trainer.many import running
-from tileprop.trainer.many.preparation import Given, prepared_fits
+from tileprop import SGD, Network, fit_many
 
 pytestmark = [
     pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code, in processes of their own"),
@@ -140,44 +135,3 @@ def test_nothing_is_shown_unasked_without_a_terminal(capsys):
     for progress in (None, False):
         fit_many(three(), X, X[:, :1], progress=progress)
     assert capsys.readouterr().err == ""
-
-
-@pytest.fixture
-def call(monkeypatch):
-    """Two fits of ten epochs and one of twenty, of networks alike: 40 epochs, 8 s after the call began."""
-    common = {"epochs": 10, "batch_size": None, "validation_split": 0.2}
-    each = {"optimizer": None, "schedule": None, "early_stopping": EarlyStopping(2)}
-    settings = [{}, {}, {"epochs": 20}]
-    fits = prepared_fits(three(), Given(X, X[:, :1], None, None), common, each, settings, (None, None), None)
-    made = running._Running(fits, running.Call(None, 2, None, None, False, None), {}, running._Fingerprints())
-    now = made._begun + 8.0
-    monkeypatch.setattr(running.time, "monotonic", lambda: now)
-    return made
-
-
-def losses(epochs, *, stopped="", val_loss=1.0):
-    return History(24, [0.5] * epochs, val_loss=[val_loss] * epochs, seconds=[0.1] * epochs, stopped=stopped)
-
-
-def test_before_the_first_epoch_nothing_is_known(call):
-    assert call.standing(False) == Standing("network", 0, 3, "no loss yet", "no loss yet", math.inf)
-
-
-def test_time_left_follows_from_the_share_that_is_made(call):
-    call._report(0, losses(10, stopped="epochs"))
-    call._report(1, losses(6, val_loss=0.25))
-    here = call.standing(False)
-    assert (here.done, here.total, here.words) == (1, 3, "best val_loss 0.25 (network 1)")
-    assert here.seconds_left == pytest.approx(8.0 * 24 / 16)  # 16 of 40 epochs are made
-    assert call.standing(True).words == "best 0.25"
-
-
-def test_a_fit_that_stopped_early_counts_as_made(call):
-    call._report(2, losses(4, stopped="callback"))
-    assert call.standing(False).seconds_left == pytest.approx(8.0)  # 20 of 40
-
-
-def test_losses_that_are_no_numbers_are_not_the_lowest(call):
-    call._report(0, losses(2, val_loss=math.nan))
-    call._report(1, losses(2, val_loss=3.0))
-    assert call.standing(False).words == "best val_loss 3 (network 1)"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from tileprop.trainer import LBFGS, DivergenceError, InputError, Network
-from tileprop.trainer.solvers import lbfgs
+from tileprop.trainer.solvers import problem as problems
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(60, 2))
@@ -148,7 +148,7 @@ def test_a_loss_beyond_all_bounds():
 
 def test_ctrl_c_leaves_the_last_iteration(monkeypatch):
     network, before = small(), []
-    original = lbfgs.loss_and_grad
+    original = problems.loss_and_grad
 
     def interrupted(plan, theta, *rest):
         if len(before) == 3:
@@ -156,7 +156,7 @@ def test_ctrl_c_leaves_the_last_iteration(monkeypatch):
         return original(plan, theta, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(lbfgs, "loss_and_grad", interrupted)
+        patch.setattr(problems, "loss_and_grad", interrupted)
         with pytest.raises(KeyboardInterrupt):
             network.fit(X, T, epochs=50, optimizer=LBFGS(), callbacks=[lambda r: before.append(r.network.theta.copy())])
     np.testing.assert_array_equal(network.theta, before[-1])

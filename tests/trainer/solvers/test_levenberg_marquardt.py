@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 from tileprop.trainer import DivergenceError, InputError, LevenbergMarquardt, Network
-from tileprop.trainer.solvers import levenberg_marquardt, normal_equations
+from tileprop.trainer.solvers import levenberg_marquardt, squares
 from tileprop.trainer.solvers.normal_equations import PROBE, NormalEquations
 
 SQUARES = {"mse": 1.0, "squared_error": 0.5, "sum_squared_error": 0.5}
@@ -154,7 +154,7 @@ def test_rows_in_several_blocks_are_as_all_at_once(monkeypatch):
     X, T = smooth(700)
     together, apart = small(), small()
     losses = together.fit(X, T, epochs=4, optimizer=LevenbergMarquardt()).loss
-    monkeypatch.setattr(normal_equations, "MOST_ROWS", 200)
+    monkeypatch.setattr(squares, "MOST_ROWS", 200)
     np.testing.assert_allclose(apart.fit(X, T, epochs=4, optimizer=LevenbergMarquardt()).loss, losses, rtol=1e-9)
     np.testing.assert_allclose(apart.theta, together.theta, rtol=1e-6, atol=1e-9)
 

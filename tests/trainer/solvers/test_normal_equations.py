@@ -7,9 +7,10 @@ import pytest
 from differentiation import Case, make_case
 from tileprop.kernels import make_plan
 from tileprop.trainer import Network
-from tileprop.trainer.solvers import normal_equations
-from tileprop.trainer.solvers.normal_equations import NormalEquations, squares_factor
+from tileprop.trainer.solvers import normal_equations, squares
+from tileprop.trainer.solvers.normal_equations import NormalEquations
 from tileprop.trainer.solvers.problem import Problem
+from tileprop.trainer.solvers.squares import squares_factor
 
 
 def problem_of(case: Case, **options) -> Problem:
@@ -90,12 +91,13 @@ def test_a_matrix_without_a_factor_does_not_spoil_the_next():
 @pytest.mark.parametrize("rows", [4, 15])
 def test_acceleration_is_the_curve_of_the_outputs(monkeypatch, rows):
     """Of the residuals' second derivative along v, by a difference of complex steps; the probe is exact as it shrinks."""
-    monkeypatch.setattr(normal_equations, "PROBE", 1e-4)
-    monkeypatch.setattr(normal_equations, "MOST_ROWS", rows)
+    for module in (normal_equations, squares):
+        monkeypatch.setattr(module, "PROBE", 1e-4)
+    monkeypatch.setattr(squares, "MOST_ROWS", rows)
     equations, A = formed(CASE, alpha=0.3)
     assert equations.factor(0.1)
     v, h = equations.velocity(), 1e-5
-    root = np.sqrt(equations.scale * CASE.weight)[:, None]
+    root = np.sqrt(equations.squares.scale * CASE.weight)[:, None]
 
     def moved(at):
         return (root * (CASE.outputs(at + 1e-30j * v, CASE.X).imag / 1e-30)).ravel()

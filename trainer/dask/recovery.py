@@ -1,0 +1,116 @@
+"""Waiting for results where workers may die: what the scheduler gives up is submitted again, up to a limit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from distributed import CancelledError, Client, Future, KilledWorker, wait
+
+from ..errors import ClusterError
+
+# After this time without a result, the workers' status is checked.
+PATIENCE = 5.0  # seconds
+# Limit for a cluster without a worker that takes tasks. A nanny starts a new worker within some seconds.
+WITHOUT_WORKERS = 120.0  # seconds
+# The scheduler gives up a task whose worker has died four times (`distributed.scheduler.allowed-failures` is 3). The task may
+# not be to blame, so it is submitted again, at most this often.
+MOST_KILLED = 3
+# Tasks are cancelled where their data cannot be made again, and where somebody restarts the workers.
+MOST_CANCELLED = 20
+KEPT = "The network holds its parameters of the last whole round or step"
+
+
+class Recovery:
+    """Waits for the results of tasks."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def result(
+        self, held: Sequence[Future[Any]], submit: Callable[[], Sequence[Future[Any]]], renew: Callable[[], None]
+    ) -> Any:
+        """The result of the last future that `submit` gives; it is called again where tasks were given up.
+
+        held: what the futures depend on. They are waited for first: the scheduler may take up a small graph before a larger one
+        that was sent earlier. renew: called before `submit` is called again; it puts other futures into `held`. Raises
+        ClusterError where that is no use.
+        """
+        killed = cancelled = 0
+        while True:
+            futures: Sequence[Future[Any]] = ()
+            try:
+                self._wait_for(held)
+                futures = submit()
+                self._wait_for(futures[-1:])
+                return futures[-1].result()
+            except KilledWorker as error:
+                killed += 1
+                if killed > MOST_KILLED:
+                    raise ClusterError(_about(error, killed)) from error
+            except CancelledError as error:
+                cancelled += 1
+                self.check_connection(error)
+                if cancelled > MOST_CANCELLED:
+                    raise ClusterError(f"the cluster has given up the same work {cancelled} times: {error}") from error
+            except (OSError, RuntimeError) as error:  # of the connection, or of the work itself
+                self.check_connection(error)
+                raise
+            except KeyboardInterrupt:
+                if self._client.status == "running":
+                    self._client.cancel(list(futures))
+                raise
+            renew()
+
+    def _wait_for(self, futures: Sequence[Future[Any]]) -> None:
+        """Until all are done. Raises what a task has raised, and ClusterError where there is nobody to do them."""
+        if futures:
+            self.done(futures)
+            for future in futures:
+                if future.status == "error":
+                    future.result()
+
+    def done(self, futures: Sequence[Future[Any]], first: bool = False) -> set[Future[Any]]:
+        """Those that are done, once all or the first are. Raises ClusterError where there is nobody to do them."""
+        last = time.monotonic()
+        while True:
+            try:
+                with self._client.as_current():  # which `wait` takes, and no other
+                    when = "FIRST_COMPLETED" if first else "ALL_COMPLETED"
+                    return set(wait(futures, timeout=PATIENCE, return_when=when).done)
+            except TimeoutError:
+                self.check_connection(None)
+            statuses = [worker["status"] for worker in self._client.scheduler_info(n_workers=-1)["workers"].values()]
+            if "running" in statuses or "init" in statuses:
+                last = time.monotonic()
+            elif time.monotonic() - last > WITHOUT_WORKERS:
+                raise ClusterError(_without_workers(statuses))
+
+    def check_connection(self, error: BaseException | None) -> None:
+        """Raise ClusterError where the scheduler is gone, or is not the one that had the tasks."""
+        reasons = [getattr(one, "reason", "") for one in (error, *getattr(error, "error_groups", ()))]
+        if self._client.status != "running" or "scheduler-connection-lost" in reasons:
+            raise ClusterError(
+                "the connection to the Dask scheduler was lost: it has ended, or was restarted without what it held. "
+                f"{KEPT}. Connect to a scheduler and train again, with resume=True if there is a checkpoint"
+            ) from error
+
+
+def _about(error: KilledWorker, times: int) -> str:
+    """What to do where workers die again and again."""
+    died = times * (error.allowed_failures + 1)
+    return (
+        f"{died} workers died while they had the task {error.task!r}, the last one {error.last_worker.address}. Usually a "
+        f"worker runs out of memory: give the workers more memory, or use more and smaller shards. {KEPT}"
+    )
+
+
+def _without_workers(statuses: Sequence[str]) -> str:
+    """What to do where no worker takes tasks."""
+    if statuses:
+        return (
+            f"no worker has taken a task for {WITHOUT_WORKERS:.0f} s: their status is {' or '.join(sorted(set(statuses)))}. "
+            f"Workers pause when memory is short: give them more memory, or add workers. {KEPT}"
+        )
+    return f"the cluster has had no workers for {WITHOUT_WORKERS:.0f} s; start some and train again. {KEPT}"

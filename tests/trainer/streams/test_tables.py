@@ -85,8 +85,8 @@ def test_of_a_sample_all_but_medians_and_inner_ranges_is_that_of_all_rows(tables
     monkeypatch.setattr(first_pass, "SAMPLE_ROWS", 150)
     n = 2000
     table = mixed(n).append_column("rare", [[0.0] * (n - 1) + [7.0]])
-    for kind in (pa.duration("s"), pa.time32("s"), pa.float32(), pa.decimal128(30, 2)):
-        numbers = pa.array(np.arange(n) % 1000, pa.int32() if kind == pa.time32("s") else pa.int64())
+    for kind in (pa.duration("ms"), pa.time32("ms"), pa.float32(), pa.decimal128(30, 2)):
+        numbers = pa.array(np.arange(n) % 1000, pa.int32() if kind == pa.time32("ms") else pa.int64())
         table = table.append_column(str(kind), numbers.cast(kind))
     sampled = TableSource(tables(a=table), "price").recipe.columns
     exact = Recipe.fit(features(table, "price"))

@@ -36,7 +36,8 @@ EXAMPLES = """\
 data:
   named      digits breast_cancer wine iris diabetes (scikit-learn's)
   generated  xor moons circles spirals (classes), plane hills wave (numbers)
-  files      .csv .tsv .txt, also with .gz, and .parquet, with --target COLUMN; - for CSV from standard input;
+  files      .csv .tsv .txt, also with .gz, .parquet and .arrow, with --target COLUMN; - for CSV from standard input;
+             a folder or a pattern of Parquet or Arrow files, which may be larger than the memory;
              .npz with arrays X and y; X.npy with --target y.npy
 
 Tables may hold text, dates and missing entries. What becomes of each column is shown before the training, and kept with the
@@ -48,6 +49,7 @@ examples:
   tileprop train diabetes --hidden none --out runs/linear
   tileprop train houses.csv --target price --ignore id,address
   tileprop train sales.csv --target units --sep ";" --decimal , --categorical store
+  tileprop train 'sales/*.parquet' --target units
   tileprop train X.npy --target y.npy --optimizer sgd --learning-rate 0.05 --dtype float64
   tileprop train houses.csv --target price --ensemble 8
   tileprop train houses.csv --target price --dask tcp://host:8786     rounds over 4 shards, on a Dask cluster

@@ -29,7 +29,7 @@ from .loop import Loop
 from .options import FitOptions
 from .progress import Report, reporter
 from .resuming import Resumed
-from .streaming import fit_stream
+from .streaming import fit_stream, stream_of
 from .validation import Rows, prepared_validation, split, split_seed, validator
 
 
@@ -58,7 +58,10 @@ def fit(
     """See `Network.fit`; resumed: the checkpoint that it goes on from. hints: whether to give those of `hints.py`."""
     options = options.checked_for(model)
     if isinstance(X, Source):
-        return fit_stream(model, X, T, sample_weight, validation_data, options, resumed)
+        stream = stream_of(model, X, T, sample_weight, options)
+        if hints:
+            warn_of_unreachable(model, stream.first_targets)
+        return fit_stream(model, stream, validation_data, options, resumed)
     if T is None:
         raise InputError("T is missing; give targets, one for each row of X")
     check_start(model, options, validation_data is not None)

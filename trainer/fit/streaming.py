@@ -23,33 +23,34 @@ from .streamed import StreamedEpochs
 from .validation import prepared_validation, validator
 
 
+def stream_of(model: Model, source: Source, T: Any, sample_weight: Any, options: FitOptions) -> Stream:
+    """The rows to train on. Raises InputError for arguments that do not go together with a source."""
+    _check_options(T, sample_weight, options)
+    return Stream(model, source, classes_of(model, source), options.label_smoothing)
+
+
 def fit_stream(
     model: Model,
-    source: Source,
-    T: Any,
-    sample_weight: Any,
+    stream: Stream,
     validation_data: tuple[Any, ...] | Source | None,
     options: FitOptions,
     resumed: Resumed | None = None,
 ) -> History:
     """See `fit` in `fitting.py`; the options are checked for the model."""
-    _check_options(T, sample_weight, options)
     check_start(model, options, validation_data is not None)
-    classes = classes_of(model, source)
-    stream = Stream(model, source, classes).smoothed(options.label_smoothing)
     batch_size = batch_size_of(options, stream.n)
     filler = stream.filler(batch_size)
-    held = prepared_validation(model, validation_data, classes)
+    held = prepared_validation(model, validation_data, stream.classes)
     data: Data = {"X": stream, "T": None, "sample_weight": None, **data_of_validation(held)}
     if resumed is not None:
         resumed.check(options, data)
-    model.classes = classes
+    model.classes = stream.classes
     plan, itemsize = stream.plan, model.dtype.itemsize
     first, most = choose_threads(options.n_threads, plan, batch_size, stream.n, itemsize)
     with (
         Team(most) as team,
         reporter(options.progress, options.epochs, stream.n) as report,
-        Ahead(filler, source.prefetch) as ahead,
+        Ahead(filler, stream.source.prefetch) as ahead,
     ):
         state = begun_state(model, options)
         choice = thread_choice(plan, state, filler.windows.rows, batch_size, first, team.most)

@@ -51,7 +51,7 @@ def prepared_validation(model: Model, data: tuple[Any, ...] | Source | None, cla
     if data is None:
         return None
     if isinstance(data, Source):
-        return Stream(model, data, classes, "validation_data's ")
+        return Stream(model, data, classes, prefix="validation_data's ")
     return prepared_rows(model, data, classes)
 
 

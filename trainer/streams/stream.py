@@ -9,41 +9,48 @@ from typing import Any
 
 import numpy as np
 
-from ...kernels import Plan
 from ..errors import InputError
 from ..labels import Label, checked_classes, number_of_classes
 from ..model import Model, plan_for
-from .filling import Filler, Form
+from .filling import Filler, Form, Memory
 from .source import WINDOWS, Source
 from .windows import Windows
 
+# Rows that are looked at first.
+FIRST_ROWS = 4096
+
 
 class Stream:
-    """The rows of a source, for one network. n: how many. plan: the network's, for such targets."""
+    """The rows of a source, for one network.
 
-    def __init__(self, model: Model, source: Source, classes: tuple[Label, ...] | None, prefix: str = "") -> None:
+    n: how many. plan: the network's, for such targets. classes: their names. first_targets: the targets of the first rows.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        source: Source,
+        classes: tuple[Label, ...] | None,
+        smoothing: float = 0.0,
+        prefix: str = "",
+    ) -> None:
+        """smoothing: label smoothing. prefix: of arguments' names in errors."""
         n_in = model.plan.sizes[0]
         if source.n_inputs != n_in:
             raise InputError(f"{prefix}X has {source.n_inputs} columns; the network takes {n_in}")
-        self.source, self.n, self._form = source, source.n_rows, Form(model, classes, 0.0, prefix)
+        self.source, self.n, self.classes = source, source.n_rows, classes
         if self.n == 0:
             raise InputError(f"{prefix}X has no rows; give at least one")
-        self.plan, self._columns, self._weighted = self._look()
-
-    def smoothed(self, amount: float) -> Stream:
-        """The same rows with label smoothing; 0 for none."""
-        if not amount:
-            return self
-        stream: Stream = object.__new__(Stream)
-        vars(stream).update(vars(self))
-        stream.plan = self._form.model.plan
-        stream._form, stream._columns = self._form._replace(smoothing=amount), self._form.model.plan.sizes[-1]
-        return stream
+        self._form = Form(model, classes, smoothing, prefix)
+        _, self.first_targets, weight = self._first_rows()
+        self.plan, self._weighted = plan_for(model.plan, self.first_targets), bool(weight.size)
 
     def windows(self, batch: int) -> Windows:
         """How the rows are cut into windows. Raises InputError where a window has no room for a batch."""
         dtype, memory = self._form.model.dtype, self.source.memory
-        numbers = self.source.n_inputs + self._columns + 1  # with a weight, so that weights do not change the windows
+        numbers = (
+            self.source.n_inputs + self.first_targets.shape[1] + 1
+        )  # with a weight, so that weights do not change the windows
         bytes_of_a_row = dtype.itemsize * numbers + np.dtype(np.int64).itemsize
         most = memory // WINDOWS // bytes_of_a_row
         if most < batch:
@@ -57,7 +64,7 @@ class Stream:
 
     def filler(self, batch: int) -> Filler:
         """What reads the rows, window by window."""
-        return Filler(self.source, self.windows(batch), self._form, self._columns, self._weighted)
+        return Filler(self.source, self.windows(batch), self._form, self.first_targets.shape[1], self._weighted)
 
     def fingerprint(self) -> list[Any]:
         """By which a checkpoint knows the rows again: first comes their shape, as in the fingerprint of an array."""
@@ -65,13 +72,11 @@ class Stream:
         found: list[Any] = [[self.n, self.source.n_inputs], blocks, self.source.in_order, *self.source.fingerprint()]
         return list(json.loads(json.dumps(found)))  # as a checkpoint gives it back: tuples are lists there
 
-    def _look(self) -> tuple[Plan, int, bool]:
-        """At the first row: the plan for such targets, their columns, and whether rows have weights."""
-        model = self._form.model
+    def _first_rows(self) -> Memory:
+        """Of the first block that has rows: what is wrong with all rows is found before any work starts."""
         block = next(b for b, rows in enumerate(self.source.block_rows) if rows)
-        with closing(self.source.stream([block], 0, 1)) as pieces:
-            _, T, weight = self._form.rows(next(pieces)[1], 0)
-        return plan_for(model.plan, T), T.shape[1], bool(weight.size)
+        with closing(self.source.stream([block], 0, FIRST_ROWS)) as pieces:
+            return self._form.rows(next(pieces)[1], 0)
 
 
 def classes_of(model: Model, source: Source) -> tuple[Label, ...] | None:

@@ -19,6 +19,7 @@ from tileprop.trainer import (
     Network,
     Plateau,
 )
+from tileprop.trainer.fit import beginning, streamed, streaming
 
 RNG = np.random.default_rng(5)
 N, N_IN, N_OUT = 203, 3, 2
@@ -120,6 +121,33 @@ def test_a_callback_that_draws_from_the_generator_changes_the_order_as_in_memory
         network.fit(*data, epochs=4, batch_size=8, callbacks=[draw], shuffle=shuffle)
         results.append(network.theta.tobytes())
     assert results[0] == results[1] == results[2]
+
+
+class Changing:
+    """In the place of `ThreadChoice`: another number of threads for each call, which ends after a step."""
+
+    limit, size, most, cut = 0.0, 1, 3, 0.0
+
+    def __init__(self, *arguments):
+        self.calls = 0
+
+    def record(self, rows, seconds):
+        self.calls += 1
+        self.size = 1 + self.calls % 3
+
+
+@pytest.mark.parametrize("processors", [2, 9])
+def test_windows_that_are_cut_and_threads_that_change_change_no_bit(monkeypatch, processors):
+    """Also where a processor is left to the reading."""
+    settings = dict(epochs=3, batch_size=7, optimizer=Adam(0.01), alpha=0.01)
+    expected = Network(SIZES, dtype="float64")
+    history = expected.fit(source_of(70), n_threads=1, **settings)
+    monkeypatch.setattr(streaming, "choose_threads", lambda *arguments: (1, 3))
+    monkeypatch.setattr(beginning, "ThreadChoice", Changing)
+    monkeypatch.setattr(streamed, "available_processors", lambda: processors)
+    monkeypatch.setattr(streamed, "WHILE_READING", 0.0)
+    network = Network(SIZES, dtype="float64")
+    assert result(network, network.fit(source_of(70, prefetch=2), **settings)) == result(expected, history)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

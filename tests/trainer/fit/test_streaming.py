@@ -18,6 +18,7 @@ from tileprop.trainer import (
     IterableSource,
     MLPClassifier,
     Network,
+    TrainingWarning,
     check_gradients,
     cross_val_fit,
     fit_many,
@@ -174,6 +175,12 @@ def test_rows_that_cannot_be_trained_on(spoil, message, prefetch):
     with pytest.raises(InputError, match=message):
         Network(SIZES).fit(source)
     assert not readers()
+
+
+def test_targets_that_the_outputs_cannot_reach():
+    with pytest.warns(TrainingWarning, match="outputs of 'sigmoid' lie between 0 and 1") as warned:
+        Network(SIZES).fit(ArraySource(X, 10 * T, block_rows=17))
+    assert warned[0].filename == __file__
 
 
 @pytest.mark.parametrize("prefetch", [0, 1])

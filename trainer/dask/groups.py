@@ -78,7 +78,7 @@ def trained_in_groups(
                 show(standings.now)
     except KeyboardInterrupt:
         histories = standings.histories()
-        warnings.warn(interrupted(histories), RuntimeWarning, stacklevel=4)
+        warnings.warn(interrupted(histories, "are as they were"), RuntimeWarning, stacklevel=4)
         return histories
     return standings.histories()
 

@@ -78,7 +78,7 @@ def fit_many(
     Notes
     -----
     Callbacks are called on the workers, as copies. When a worker is lost, its group is trained again on another worker, from
-    the beginning.
+    the beginning. Dask cannot end a task that has begun: after Ctrl-C, workers finish the groups that they have begun.
 
     Examples
     --------

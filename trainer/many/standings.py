@@ -67,8 +67,8 @@ class Standings:
         return loss
 
 
-def interrupted(histories: Sequence[History]) -> str:
-    """What is said after Ctrl-C."""
+def interrupted(histories: Sequence[History], state: str = "hold their parameters after their last step") -> str:
+    """What is said after Ctrl-C. state: of the networks whose fits were cut."""
     cut = [number for number, history in enumerate(histories) if history.stopped == STOP]
     done = f"{len(histories) - len(cut)} of {len(histories)} fits were done"
-    return f"Ctrl-C has ended fit_many: {done}; the networks {cut} hold their parameters after their last step"
+    return f"Ctrl-C has ended fit_many: {done}; the networks {cut} {state}"

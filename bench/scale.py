@@ -31,15 +31,15 @@ def run_scale(shards: int, rows: int, rounds: int) -> int:
     for workers, seconds in measured.rounds.items():
         modelled = round_seconds(one, cluster, workers)
         print(f"  a round on {workers} worker(s)            {seconds:8.3f} s, by the model {modelled:.3f} s")
-    seconds = {workers: round_seconds(one, cluster, workers) for workers in WORKERS if workers <= shards}
+    by_workers = {workers: round_seconds(one, cluster, workers) for workers in WORKERS if workers <= shards}
     print("by the model")
     print(f"  {'workers':>7}  {'a round':>9}  {'rows/s':>12}  {'speed-up':>8}  {'each worker used':>16}")
-    for workers, one_round in seconds.items():
-        speed_up = seconds[1] / one_round
+    for workers, one_round in by_workers.items():
+        speed_up = by_workers[1] / one_round
         trained = shards * STEPS * BATCH_SIZE / one_round
         print(f"  {workers:7}  {one_round:7.3f} s  {trained:12,.0f}  {speed_up:7.1f}x  {100 * speed_up / workers:15.0f}%")
-    enough = worthwhile_workers(seconds)
-    if enough < max(seconds):
+    enough = worthwhile_workers(by_workers)
+    if enough < max(by_workers):
         print(f"more than {enough} workers do not pay: twice as many make a round less than 10% shorter")
     else:
         print(f"more workers pay up to {enough}, the most that {shards} shards can use")

@@ -11,6 +11,7 @@ import numpy as np
 from ..kernels import State
 from ..trainer import Adam, Network
 from ..trainer.rounds.blueprint import Blueprint
+from ..trainer.rounds.orders import Orders
 from ..trainer.rounds.shards import Shard, prepared
 from ..trainer.rounds.sums import FAN_IN, Sums, add
 from ..trainer.rounds.training import Point, Training, train_shard
@@ -76,7 +77,7 @@ def measured_round(data: list[Rows]) -> Round:
     shards: list[Shard] = [prepared(number, rows, blueprint) for number, rows in enumerate(data)]
     point = Point(network.theta.copy(), Adam().state(network.plan, network.dtype))
     training = Training(
-        blueprint=blueprint, shares=(1.0 / len(data),) * len(data), batch_size=BATCH_SIZE, steps=STEPS, shuffle=True, seed=0,
+        blueprint=blueprint, shares=(1.0 / len(data),) * len(data), batch_size=BATCH_SIZE, steps=STEPS, orders=Orders(0, True),
         frozen_layers=(), dropout=(), label_smoothing=0.0,
     )  # fmt: skip
     train_shard(0, shards[0], point, training, 0)  # loads kernels

@@ -32,7 +32,7 @@ def run_stream(gib: float, folder: Path | None, memory: int, prefetch: Sequence[
             f"{'-'.join(map(str, SIZES))}, {OPTIMIZER}, batches of {BATCH_SIZE}: one epoch over {gib:g} GiB of rows, "
             f"{size:.2f} GiB in {len(paths)} Parquet files"
         )
-        given = {"paths": paths, "memory": memory << 20, "options": {"n_threads": threads}}
+        given: dict[str, Any] = {"paths": paths, "memory": memory << 20, "options": {"n_threads": threads}}
         ways = {
             f"streamed, {ahead} ahead": {"way": "streamed", **given, "prefetch": ahead, "resume": False} for ahead in prefetch
         }

@@ -62,16 +62,17 @@ class Waiting:
         self.seconds = 0.0
 
     def __enter__(self) -> Waiting:
-        self._comes = comes = Ahead.comes
+        comes: Any = Ahead.comes
+        self._comes = comes
 
-        def timed(ahead: Ahead, *arguments: Any) -> bool:
+        def timed(ahead: Ahead, *arguments: Any) -> Any:
             started = time.perf_counter()
             try:
                 return comes(ahead, *arguments)
             finally:
                 self.seconds += time.perf_counter() - started
 
-        Ahead.comes = timed  # type: ignore[method-assign]
+        Ahead.comes = timed  # type: ignore[method-assign, assignment]
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -145,7 +146,7 @@ def result(network: Network, history: Any) -> dict[str, Any]:
 
 def run(given: dict[str, Any]) -> dict[str, Any]:
     """See `streamed` and `in_memory`. A small fit first loads what is compiled."""
-    way = {"streamed": streamed, "memory": in_memory}[given.pop("way")]
+    way: Any = {"streamed": streamed, "memory": in_memory}[given.pop("way")]
     options = {"epochs": 1, "batch_size": BATCH_SIZE, "optimizer": OPTIMIZER, "progress": False, **given.pop("options")}
     rng = np.random.default_rng(0)
     small = rng.standard_normal((4096, COLUMNS), dtype=np.float32), rng.integers(0, CLASSES, 4096)

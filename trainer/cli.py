@@ -22,7 +22,7 @@ from .commands.predict import add_predict_command, run_predict
 from .commands.sweep import add_sweep_command, run_sweep
 from .commands.train import add_train_command, run_train
 from .commands.warm import add_warm_command, run_warm
-from .errors import DivergenceError, InputError, MissingExtraError
+from .errors import ClusterError, DivergenceError, InputError, MissingExtraError
 from .printable import printable
 from .suggestions import did_you_mean
 from .versions import tileprop_version
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = RUN[args.command](args)
             sys.stdout.flush()
             return status
-    except (InputError, MissingExtraError, DivergenceError) as error:
+    except (InputError, MissingExtraError, DivergenceError, ClusterError) as error:
         return _fail(str(error), error)
     except KeyboardInterrupt as error:
         show_cursor()

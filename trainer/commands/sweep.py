@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import math
 import sys
 import time
@@ -23,6 +24,7 @@ EXAMPLES = """\
 examples:
   tileprop sweep digits --hidden 32 64 128,64 --learning-rate 0.01 0.001
   tileprop sweep houses.csv --target price --hidden none 32 64,64 --dropout 0 0.2 --seeds 5
+  tileprop sweep digits --hidden 32 64 128,64 --dask tcp://host:8786
 """
 # Options with several values, and what argparse makes of each.
 CHOICES: dict[str, tuple[Callable[[str], Any], str, str]] = {
@@ -35,7 +37,7 @@ CHOICES: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "schedule": (str, "NAME", "schedules of the learning rate"),
     "weight_decay": (float, "X", "decoupled weight decays"),
 }
-KEEPING = ("command", "seeds", "out", "overwrite", "report", *CHOICES)
+KEEPING = ("command", "seeds", "dask", "out", "overwrite", "report", *CHOICES)
 
 
 def add_sweep_command(subparsers: Any) -> None:
@@ -69,6 +71,10 @@ def add_sweep_command(subparsers: Any) -> None:
     training.add_argument("--epochs", type=int, metavar="N", help="largest number of epochs (default: 200)")
     training.add_argument("--patience", type=int, metavar="N", help="epochs without improvement before stopping (default: 20)")
     training.add_argument("--loss", help="loss of all networks, as for tileprop train")
+    training.add_argument(
+        "--dask", nargs="?", const="", metavar="ADDRESS",
+        help="train on a Dask cluster: that of the scheduler at ADDRESS, or one in this process",
+    )  # fmt: skip
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="DIR", help="run folder (default: runs/NAME, or runs/NAME-2 if that exists)")
     output.add_argument("--overwrite", action="store_true", help="replace an existing run folder")
@@ -96,8 +102,8 @@ def run_sweep(args: argparse.Namespace) -> int:
     experiment = prepare(first.settings)
     seeds = list(range(first.settings.seed, first.settings.seed + args.seeds))
     try:
-        with _live(tried, len(seeds)) as look:
-            train_all(experiment, tried, seeds, look)
+        with _cluster(args.dask) as elsewhere, _live(tried, len(seeds)) as look:
+            train_all(experiment, tried, seeds, look, elsewhere)
     except KeyboardInterrupt:
         _print(tried)
         say("Ctrl-C has ended the sweep: the table is that of the networks as they stand, and no run folder is written")
@@ -115,6 +121,19 @@ def run_sweep(args: argparse.Namespace) -> int:
         print(f"{name} {ended.outcome.score_name}: {value:.4f}")
     print(f"run folder: {ended.folder}")
     return 0
+
+
+@contextlib.contextmanager
+def _cluster(address: str | None) -> Iterator[Callable[..., Any] | None]:
+    """What trains on the cluster at an address, "" for one of this process; None where no Dask is wanted."""
+    if address is None:
+        yield None
+        return
+    from ..dask.cluster import client_of
+    from ..dask.many import fit_with
+
+    with client_of(address or None) as client:
+        yield functools.partial(fit_with, client)
 
 
 TITLE = "Validation losses, the best setting first"

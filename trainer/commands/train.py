@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bounds import check_whole, check_within
-from ..errors import DivergenceError, InputError
+from ..errors import ClusterError, DivergenceError, InputError
 from ..runs.settings import (
     CLASS_WEIGHTS,
     DTYPES,
@@ -35,7 +36,8 @@ EXAMPLES = """\
 data:
   named      digits breast_cancer wine iris diabetes (scikit-learn's)
   generated  xor moons circles spirals (classes), plane hills wave (numbers)
-  files      .csv .tsv .txt, also with .gz, and .parquet, with --target COLUMN; - for CSV from standard input;
+  files      .csv .tsv .txt, also with .gz, .parquet and .arrow, with --target COLUMN; - for CSV from standard input;
+             a folder or a pattern of Parquet or Arrow files, which may be larger than the memory;
              .npz with arrays X and y; X.npy with --target y.npy
 
 Tables may hold text, dates and missing entries. What becomes of each column is shown before the training, and kept with the
@@ -47,12 +49,16 @@ examples:
   tileprop train diabetes --hidden none --out runs/linear
   tileprop train houses.csv --target price --ignore id,address
   tileprop train sales.csv --target units --sep ";" --decimal , --categorical store
+  tileprop train 'sales/*.parquet' --target units
   tileprop train X.npy --target y.npy --optimizer sgd --learning-rate 0.05 --dtype float64
   tileprop train houses.csv --target price --ensemble 8
+  tileprop train houses.csv --target price --dask tcp://host:8786     rounds over 4 shards, on a Dask cluster
   tileprop train --again runs/houses --seed 1      train anew with the settings of a run, but for those given
   tileprop train --config houses.toml              options from a file, such as data = "houses.csv", hidden = [32, 32]
   tileprop train --resume runs/houses              go on after Ctrl-C or a crash
 """
+# Of a training with Dask, unless given. A fixed number: the result depends on it, and not on the number of workers.
+SHARDS = 4
 # Columns of a table shown before the training.
 MOST_COLUMNS = 60
 # What decides where and how a run is kept, and not about its result.
@@ -67,6 +73,7 @@ KEEPING = (
     "checkpoint_every",
     "max_seconds",
     "report",
+    "dask",
 )
 
 
@@ -174,6 +181,15 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--max-seconds", type=float, metavar="X", help="stop the training after this many seconds; --resume continues it"
     )
+    training.add_argument(
+        "--shards", type=int, metavar="N",
+        help="divide the training rows into N shards and train in rounds: each shard makes an epoch by itself, then the "
+        f"parameters are averaged (default with --dask: {SHARDS})",
+    )  # fmt: skip
+    training.add_argument(
+        "--dask", nargs="?", const="", metavar="ADDRESS",
+        help="train the shards on a Dask cluster: that of the scheduler at ADDRESS, or one in this process",
+    )  # fmt: skip
     output = parser.add_argument_group("output")
     output.add_argument(
         "--out", metavar="DIR", help="run folder (default: runs/NAME, or runs/NAME-2 if that exists, and so on)"
@@ -223,6 +239,8 @@ def run_train(args: argparse.Namespace) -> int:
     check_within("max_seconds", args.max_seconds, 0.0, above=True, or_none=True)
     given = {name: value for name, value in vars(args).items() if value is not None and name not in KEEPING}
     require("safetensors", "saving the model")
+    if args.dask is not None and args.resume is None:
+        given.setdefault("shards", SHARDS)
     ended = _new(args, given) if args.resume is None else _resumed(args, given)
     return _show(ended)
 
@@ -264,8 +282,13 @@ def _resumed(args: argparse.Namespace, given: dict[str, Any]) -> Ended:
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    """Of `Network.fit`, those that are given."""
-    return {name: getattr(args, name) for name in ("checkpoint_every", "max_seconds") if getattr(args, name) is not None}
+    """Of `Network.fit`, those that are given; and what trains rounds."""
+    given = {name: getattr(args, name) for name in ("checkpoint_every", "max_seconds") if getattr(args, name) is not None}
+    if args.dask is not None:
+        from ..dask import fit_rounds
+
+        given["train_rounds"] = functools.partial(fit_rounds, client=args.dask or None)
+    return given
 
 
 def _tell_what_is_missing() -> None:
@@ -322,6 +345,8 @@ def _show(ended: Ended) -> int:
     epochs = f"{outcome.history.epochs} epochs"
     if settings.stops_early:
         epochs = f"kept {epochs_in_words(outcome.kept_epochs)} of {outcome.history.epochs}"
+    if settings.shards is not None:
+        epochs += f" (rounds over {settings.shards} shards)"
     each = " each" if settings.ensemble > 1 else ""
     rows = [
         ("data", f"{dataset.name}: {', '.join(shape)}"),
@@ -349,7 +374,7 @@ def _show(ended: Ended) -> int:
         return 0
     which = f"of {epochs_in_words(outcome.kept_epochs)}, the best so far," if settings.stops_early else "as it was then"
     made = f"after {outcome.history.epochs} of {settings.epochs} epochs; the model {which} is in {ended.folder}"
-    if isinstance(outcome.error, DivergenceError):
+    if isinstance(outcome.error, (DivergenceError, ClusterError)):
         say(f"error: {outcome.error}")
     say(f"{'stopped' if outcome.error is None else 'interrupted'} {made}")
     if ended.go_on is not None:

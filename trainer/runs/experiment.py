@@ -11,7 +11,7 @@ import numpy as np
 
 from ..data.datasets import Dataset
 from ..data.targets import CLASSIFICATION, MULTILABEL, REGRESSION
-from ..errors import DivergenceError
+from ..errors import ClusterError, DivergenceError, InputError
 from ..extras import require
 from ..fit.history import History
 from .evaluation import Evaluation, evaluate_classes, evaluate_labels, evaluate_numbers, score
@@ -55,7 +55,7 @@ class Outcome:
     kept_epochs: tuple[int, ...]
     finished: bool
     stopped_early: bool = False
-    error: KeyboardInterrupt | DivergenceError | None = None
+    error: KeyboardInterrupt | DivergenceError | ClusterError | None = None
     streamed: StreamedRows | None = None
 
     @property
@@ -113,6 +113,8 @@ class Experiment:
         Raises InputError for data that do not fit, before training starts.
         """
         settings, rows, T = self.settings, self.split, training_targets(self.dataset, self.model)
+        if "train_rounds" in options and settings.shards is None:
+            raise InputError("the run was not begun with shards, so it cannot go on with Dask; leave --dask out")
         weight = class_weights(self.dataset, rows.training) if settings.class_weight == BALANCED else None
         X = {name: self._prepared(getattr(rows, name)) for name in ("training", "validation") if self.streamed is None}
         work = self._work(X, T, weight, options, checkpoint, resume, after_epoch)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DivergenceError, InputError
+from ..errors import ClusterError, DivergenceError, InputError
 from ..fit.callbacks import RunningFit
 from ..fit.early_stopping import EarlyStopping
 from ..fit.history import History
 from ..many.fit_many import fit_many
 from ..network import Network
+from ..rounds.fitting import fit_rounds
 from ..streams.source import Source
 from .settings import Settings
 
@@ -30,7 +32,7 @@ class Fitted(NamedTuple):
     kept_epochs: tuple[int, ...]
     finished: bool
     stopped_early: bool
-    error: KeyboardInterrupt | DivergenceError | None = None
+    error: KeyboardInterrupt | DivergenceError | ClusterError | None = None
 
 
 class Work(NamedTuple):
@@ -56,22 +58,44 @@ class Work(NamedTuple):
 
 
 def fit_network(network: Network, work: Work) -> Fitted:
-    """Train one network. An interrupt or divergence is raised where no epoch has ended."""
+    """Train one network, by `Network.fit` or in rounds. What ends it early is raised where no epoch has ended."""
     seen, early, callbacks = work.callbacks(network)
     given: dict[str, Any] = {"callbacks": callbacks, "checkpoint": work.checkpoint, **work.given}
     error = None
     try:
-        if work.resume:
+        if work.settings.shards is not None:
+            seen.history = _in_rounds(network, work, given)
+        elif work.resume:
             seen.network, seen.history = Network.resume(given["checkpoint"], work.X, work.T, **given)
         else:
             seen.history = seen.network.fit(work.X, work.T, **given, **work.options)
-    except (KeyboardInterrupt, DivergenceError) as ended:
+    except (KeyboardInterrupt, DivergenceError, ClusterError) as ended:
         if not seen.history.epochs:
             raise
         error = ended
     history, stopped_early = seen.history, early is not None and early.ended
     finished = stopped_early or history.epochs == work.settings.epochs
     return Fitted((seen.network,), history, (history.kept_epoch,), finished, stopped_early, error)
+
+
+def _in_rounds(network: Network, work: Work, given: dict[str, Any]) -> History:
+    """Train over shards of the rows, here, or as given["train_rounds"] does it."""
+    settings, weight = work.settings, given.pop("sample_weight", None)
+    train = given.pop("train_rounds", fit_rounds)
+    assert isinstance(work.X, np.ndarray), "rounds are not trained on a stream"
+    assert settings.shards is not None
+    n = len(work.X)
+    if settings.shards > n:
+        raise InputError(f"shards is {settings.shards}, and there are {n} training rows; give fewer shards")
+    rows = [one for one in (work.X, work.T, weight) if one is not None]
+    bounds = [n * i // settings.shards for i in range(settings.shards + 1)]
+    shards = [tuple(one[begin:end] for one in rows) for begin, end in pairwise(bounds)]
+    held = given.pop("validation_data", None)
+    if held is not None:
+        given["validation_data"] = tuple(one for one in held if one is not None)
+    options = {name: value for name, value in work.options.items() if name != "epochs"}
+    history: History = train(network, shards, rounds=settings.epochs, resume=work.resume, **given, **options)
+    return history
 
 
 def fit_members(network: Network, work: Work) -> Fitted:

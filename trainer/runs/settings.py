@@ -69,7 +69,8 @@ class Settings:
     training ends when it has not fallen for more than `patience` epochs (20); by default where there are validation rows.
     stream: whether the rows of Parquet or Arrow files are read again in each epoch, and never all in memory.
     ensemble: number of networks, with the seeds seed, seed + 1, ..., whose mean the model predicts.
-    batch_size: see `batch_rows`. dropout: share of the hidden units that
+    shards: number of parts of the training rows, over which the network is trained in rounds; see `fit_rounds`. An epoch is
+    then a round. batch_size: see `batch_rows`. dropout: share of the hidden units that
     are left out of a step, 0.2 unless given. class_weight: "balanced" gives each class the same weight in
     the loss. label_smoothing: part of each target of log_loss that is spread over all classes.
 
@@ -113,6 +114,7 @@ class Settings:
     label_smoothing: float = 0.0
     dtype: str = "float32"
     ensemble: int = 1
+    shards: int | None = None
 
     def __post_init__(self) -> None:
         _ = self.reading_options
@@ -123,6 +125,10 @@ class Settings:
         check_whole("ensemble", self.ensemble, 1)
         if self.batch_size is not None:
             check_whole("batch_size", self.batch_size, 1)
+        if self.shards is not None:
+            check_whole("shards", self.shards, 1)
+            if self.ensemble > 1:
+                raise InputError("ensemble cannot be combined with shards; train one network in rounds, or leave shards out")
         for width in self.hidden:
             check_whole("hidden", width, 1)
         one_of("task", self.task, (None, *TASKS))

@@ -55,6 +55,8 @@ def decided(settings: Settings) -> tuple[Settings, str | None]:
             "so its rows are streamed: read again in each epoch; --no-stream reads all at once"
         )
         settings = dataclasses.replace(settings, stream=True)
+    if settings.shards is not None:
+        raise InputError("shards cannot be combined with a stream; read all rows at once: --no-stream")
     if settings.ensemble > 1:
         raise InputError("ensemble cannot be combined with a stream; train one network, or read all rows at once: --no-stream")
     return settings, note

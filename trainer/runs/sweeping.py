@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import InputError
 from ..fit.callbacks import RunningFit
+from ..fit.history import History
 from ..many.fit_many import fit_many
 from ..network import Network
 from .drawing import BLUE, INK, new_axes, new_figure, save, short
@@ -62,16 +63,23 @@ def ranked(tried: list[Tried]) -> list[Tried]:
     return sorted(tried, key=lambda one: one.median)
 
 
-def train_all(experiment: Experiment, tried: list[Tried], seeds: list[int], look: Callable[[], None]) -> None:
+def train_all(
+    experiment: Experiment,
+    tried: list[Tried],
+    seeds: list[int],
+    look: Callable[[], None],
+    elsewhere: Callable[[Callable[[int, History], None]], Callable[..., Any]] | None = None,
+) -> None:
     """Train each setting with each seed, and write down the losses. Raises KeyboardInterrupt after Ctrl-C.
 
-    look: called when a network is done, one call at a time.
+    look: called when a network is done, one call at a time. elsewhere: makes what is called in place of `fit_many`, for a
+    cluster, of a function that it calls with the number and the history of each network that is done.
     """
     dataset, rows, plan = experiment.dataset, experiment.split, experiment.model.network.plan
     n_training = len(rows.training)
     networks, arguments = [], []
-    lock = threading.Lock()
-    for one, seed in itertools.product(tried, seeds):
+    done = _Done(list(itertools.product(tried, seeds)), look)
+    for number, (one, seed) in enumerate(itertools.product(tried, seeds)):
         settings = one.settings
         network = Network(
             [plan.sizes[0], *settings.hidden, plan.sizes[-1]],
@@ -82,9 +90,10 @@ def train_all(experiment: Experiment, tried: list[Tried], seeds: list[int], look
             random_state=seed,
         )
         networks.append(network)
-        done = _Done(one, seed, look, lock)
         early = settings.make_early_stopping()
-        callbacks = [done] if early is None else [early, done]
+        callbacks: list[Any] = [] if early is None else [early]
+        if elsewhere is None:
+            callbacks.append(_Told(done, number))
         arguments.append({**training_options(settings, n_training), "callbacks": callbacks})
     T = training_targets(dataset, experiment.model)
     weight = class_weights(dataset, rows.training) if experiment.settings.class_weight == BALANCED else None
@@ -92,7 +101,8 @@ def train_all(experiment: Experiment, tried: list[Tried], seeds: list[int], look
     held = (X_held, T[rows.validation]) if weight is None else (X_held, T[rows.validation], weight[rows.validation])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Ctrl-C has ended fit_many")  # the caller says so
-        histories = fit_many(
+        train = fit_many if elsewhere is None else elsewhere(done)
+        histories = train(
             networks,
             X,
             T[rows.training],
@@ -106,25 +116,37 @@ def train_all(experiment: Experiment, tried: list[Tried], seeds: list[int], look
 
 
 class _Done:
-    """A callback that writes down the loss of the epoch that is kept."""
+    """Writes down the loss of the epoch that is kept, of each network that is done."""
+
+    def __init__(self, trained: list[tuple[Tried, int]], look: Callable[[], None]) -> None:
+        self._trained, self._look, self._lock = trained, look, threading.Lock()
+
+    def __call__(self, number: int, history: History) -> None:
+        """number: of the network."""
+        one, seed = self._trained[number]
+        losses = [loss for loss in history.val_loss if math.isfinite(loss)]
+        if not losses and history.stopped == "stop":  # by Ctrl-C, in its first epoch
+            return
+        kept = min if one.settings.stops_early else _last
+        with self._lock:
+            one.losses[seed] = kept(losses) if losses else math.inf
+            self._look()
+
+
+class _Told:
+    """A callback that says when a network of this process is done."""
 
     losses_only = True
 
-    def __init__(self, one: Tried, seed: int, look: Callable[[], None], lock: threading.Lock) -> None:
-        self._one, self._seed, self._look, self._lock = one, seed, look, lock
+    def __init__(self, done: _Done, number: int) -> None:
+        self._done, self._number = done, number
 
     def __call__(self, running: RunningFit) -> None:
         """Nothing after an epoch."""
 
     def finish(self, running: RunningFit) -> None:
         """See `Callback`."""
-        losses = [loss for loss in running.history.val_loss if math.isfinite(loss)]
-        if not losses and running.history.stopped == "stop":  # by Ctrl-C, in its first epoch
-            return
-        kept = min if self._one.settings.stops_early else _last
-        with self._lock:
-            self._one.losses[self._seed] = kept(losses) if losses else math.inf
-            self._look()
+        self._done(self._number, running.history)
 
 
 def _last(losses: list[float]) -> float:

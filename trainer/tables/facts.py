@@ -31,7 +31,6 @@ class NumberFacts:
 
     def __init__(self, strict: bool = False) -> None:
         self.moments, self._strict = Moments(), strict
-        self._ends: list[Any] = []
 
     def add(self, column: Any) -> None:
         """Take the next rows. Raises UnfitColumn where they cannot be numbers of a network."""
@@ -39,12 +38,11 @@ class NumberFacts:
         if self._strict:
             refuse_missing(values, unreadable)
         self.moments.add(values)
-        ends = require("pyarrow.compute", PURPOSE).min_max(column)
-        self._ends = _outer([*self._ends, ends["min"], ends["max"]])
 
     def extended(self, sample: Any) -> Any:
         """The sample's column with the least and the greatest number, and a missing one where there is one."""
-        return _with_entries(sample, self._ends, self.moments.missing > 0)
+        ends = [self.moments.low, self.moments.high] if self.moments.count else []
+        return _with_entries(sample, _of_type(ends, sample.type), self.moments.missing > 0)
 
     def refined(self, chosen: Treatment) -> Treatment:
         """The treatment with what all rows say."""
@@ -171,6 +169,15 @@ def _outer(ends: list[Any]) -> list[Any]:
     arrow, compute = require("pyarrow", PURPOSE), require("pyarrow.compute", PURPOSE)
     both = compute.min_max(arrow.array([end.as_py() for end in known], known[0].type))
     return [both["min"], both["max"]]
+
+
+def _of_type(numbers: list[float], kind: Any) -> list[Any]:
+    """Numbers as scalars of the type of a column that `number_values` made them of."""
+    arrow, types = require("pyarrow", PURPOSE), require("pyarrow.types", PURPOSE)
+    array = arrow.array(numbers, arrow.float64())
+    if types.is_temporal(kind):
+        array = array.cast("int32" if types.is_time32(kind) or types.is_date32(kind) else "int64")
+    return list(array.cast(kind, safe=False))
 
 
 def _with_entries(sample: Any, entries: list[Any], missing: bool) -> Any:

@@ -38,7 +38,8 @@ class Moments:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(values.mean())
             deviations = values - mean
-            self._combine(len(values), mean, float(deviations @ deviations))
+            deviations *= deviations  # no product of vectors, whose threads would take time from those that train
+            self._combine(len(values), mean, float(deviations.sum()))
         self.low, self.high = min(self.low, float(low)), max(self.high, float(values.max()))
 
     def add_equal(self, value: float, count: int) -> None:

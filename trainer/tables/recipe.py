@@ -18,6 +18,7 @@ from .arrow import decoded
 from .dialects import MISSING
 from .facts import Facts
 from .kinds import ColumnChoices, strict_number, treatment_for
+from .plain_numbers import run_of_plain, write_plain
 from .standard import UnfitColumn
 from .treatments import TREATMENTS, Date, LeftOut, Number, Treatment, features_of
 
@@ -30,6 +31,8 @@ Place = Callable[[int], str]
 MOST_NAMED = 12
 # 'Fare' and 'Area' are 0.75 alike.
 COLUMN_LIKENESS = 0.8
+# So many neighbouring columns of plain numbers are prepared at once.
+LEAST_PLAIN = 4
 # Numbers have ranges up to this number of columns, and of entries of the inputs: 64 MiB in float32.
 MOST_WITH_RANGES, MOST_CELLS = 100, 1 << 24
 
@@ -120,18 +123,24 @@ class Recipe:
         check_columns(self.column_names, columns)
         dtype = np.dtype(dtype)
         X = np.empty((table.num_rows if rows is None else len(rows), len(self.feature_names)), dtype)
-        unfit, at = [], 0
-        for treatment in self.treatments:
-            width = len(treatment.features)
-            if not width:
+        used = [treatment for treatment in self.treatments if treatment.features]
+        unfit, at, i, one_by_one = list[tuple[str, str]](), 0, 0, 0
+        while i < len(used):
+            run = 0
+            if rows is None and i >= one_by_one:  # for some rows, copies of many columns would be made at once
+                run = run_of_plain(used[i:], columns)
+                one_by_one = i + run
+            if run >= LEAST_PLAIN and write_plain(used[i : i + run], columns, X[:, at : at + run]):
+                i, at = i + run, at + run
                 continue
+            treatment, width = used[i], len(used[i].features)
             column = columns[treatment.name]
             try:
                 with np.errstate(over="ignore"):
                     treatment.write(decoded(column if rows is None else column.take(rows)), X[:, at : at + width])
             except UnfitColumn as error:
                 unfit.append((treatment.name, _problem(error, place or _numbered(rows))))
-            at += width
+            i, at = i + 1, at + width
         if unfit:
             raise InputError(_unfit_message(unfit, None))
         return X

@@ -98,13 +98,13 @@ def test_ctrl_c_prints_the_table_so_far_and_writes_no_folder(tmp_path, monkeypat
     """The signal comes when the first network is done."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TILEPROP_NUM_THREADS", "1")
-    finish = sweeping._Done.finish
+    finish = sweeping._Told.finish
 
     def interrupted(self, running):
         finish(self, running)
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(sweeping._Done, "finish", interrupted)
+    monkeypatch.setattr(sweeping._Told, "finish", interrupted)
     status = main(["sweep", "plane", "--hidden", "4", "8,8", *OPTIONS, "--out", "best", "--no-report"])
     captured = capsys.readouterr()
     assert status == 130

@@ -281,3 +281,23 @@ def test_damaged_recipes(change, message):
     assert Recipe.from_json(text.encode(), "m") == Recipe.fit(pa.table(TABLE))
     with pytest.raises(ModelFormatError, match=message):
         Recipe.from_json(change(text).encode(), "m")
+
+
+@pytest.mark.parametrize("chunks", [1, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_columns_of_plain_numbers_are_prepared_as_one_by_one(chunks, dtype):
+    generator = np.random.default_rng(0)
+    columns = {f"f{i}": generator.normal(i, 10.0**i, 3000).astype(np.float32) for i in range(6)}
+    columns |= {"kind": ["a", "b", "c"] * 1000, **{f"i{i}": generator.integers(0, 99, 3000) for i in range(5)}}
+    table = pa.concat_tables([pa.table(columns).slice(i * 3000 // chunks, 3000 // chunks) for i in range(chunks)])
+    recipe = Recipe.fit(table, ColumnChoices(ranges=0))
+    X = recipe.prepare(table, dtype)
+    # Rows that are asked for are prepared column by column.
+    assert np.array_equal(X, recipe.prepare(table, dtype, np.arange(3000)))
+    values = columns["f3"].copy()
+    values[7] = np.nan
+    spoiled = table.set_column(3, "f3", pa.array(values))
+    assert np.array_equal(np.flatnonzero((recipe.prepare(spoiled, dtype) != X).any(axis=1)), [7])
+    values[9] = np.inf
+    with pytest.raises(InputError, match="column 'f3' holds infinite numbers in 1 rows, first in row 10"):
+        recipe.prepare(table.set_column(3, "f3", pa.array(values)), dtype)

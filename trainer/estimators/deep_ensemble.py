@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -22,9 +23,19 @@ from ..many.folds import held_out
 from ..network import Network
 from ..scikit_learn_names import ACTIVATIONS
 from .inputs import in_dtype
+from .joblib_backend import on_dask
 from .options import CONSTRAINTS
 
 _OPTIONS = ("activation", "weight_decay", "dropout", "schedule", "dtype", "n_threads")
+
+
+def _many_fits() -> Callable[..., list[History]]:
+    """What trains the members: threads of this process, or a Dask cluster within `joblib.parallel_config("dask")`."""
+    if not on_dask():
+        return fit_many
+    from ..dask import many
+
+    return many.fit_many
 
 
 class DeepEnsemble(BaseEstimator):  # type: ignore[misc]
@@ -138,7 +149,7 @@ class DeepEnsemble(BaseEstimator):  # type: ignore[misc]
                 "validation_subsets": [held for _, held in folds],
                 "early_stopping": EarlyStopping(self.n_iter_no_change, self.tol),
             }
-        self.histories_ = fit_many(
+        self.histories_ = _many_fits()(
             self.networks_,
             X,
             T,

@@ -17,7 +17,7 @@ from .inputs import as_given_targets
 class DeepEnsembleClassifier(ClassifierMixin, DeepEnsemble):  # type: ignore[misc]
     """Networks that are trained apart and predict together: the mean of their probabilities.
 
-    All networks are trained in one call.
+    All networks are trained in one call; within `joblib.parallel_config("dask")` on the Dask cluster of the current client.
 
     Parameters
     ----------

@@ -26,6 +26,8 @@ class DeepEnsembleRegressor(MultiOutputMixin, RegressorMixin, DeepEnsemble):  # 
     Each network learns a mean and a variance for each row (loss "gaussian_nll"), for standardised targets. The ensemble
     predicts the mixture of these normal distributions, with equal weights. All networks are trained in one call.
 
+    All networks are trained in one call; within `joblib.parallel_config("dask")` on the Dask cluster of the current client.
+
     Parameters
     ----------
     n_estimators : int, default=8

@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import Interval
 
 from ..threads.number import most_threads, one_thread_each
 from .evaluation import Evaluation
+from .joblib_backend import on_dask
 
 
 class _OneThreadEach(ThreadingBackend):  # type: ignore[misc]
@@ -44,7 +45,8 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     Results are those of scikit-learn's GridSearchCV or RandomizedSearchCV over the same estimator, to the same bits. All fits
     are made in this process: each by one thread, and no data are sent to other processes. MLPClassifier and MLPRegressor
-    train outside of Python's lock, so their fits run side by side.
+    train outside of Python's lock, so their fits run side by side. Within `joblib.parallel_config("dask")` the fits are made on
+    the Dask cluster of the current client instead, as those of GridSearchCV are.
 
     Parameters
     ----------
@@ -187,6 +189,9 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         self : object
             The fitted search.
         """
+        if on_dask():
+            super().fit(X, y, **params)
+            return self
         evaluation = Evaluation(own_score=self.scoring is None)
         # scikit-learn sets the filters of warnings in each thread, and threads put them back in any order.
         with warnings.catch_warnings(), parallel_config(backend=_OneThreadEach(evaluation), n_jobs=most_threads(None)):

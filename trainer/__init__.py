@@ -37,13 +37,13 @@ from .solvers import LBFGS, LevenbergMarquardt
 from .streams.array_source import ArraySource
 from .streams.iterable_source import IterableSource
 from .streams.source import Source
-from .streams.stream_recipe import StreamRecipe
-from .streams.tables import TableSource
 from .summary import Summary
 
 if TYPE_CHECKING:
     from .estimators import DeepEnsembleClassifier, DeepEnsembleRegressor, MLPClassifier, MLPRegressor, MLPSearchCV, TableRecipe
     from .explanation.explain import explain
+    from .streams.stream_recipe import StreamRecipe
+    from .streams.tables import TableSource
 
 __all__ = [
     "LBFGS",
@@ -120,6 +120,10 @@ def __getattr__(name: str) -> Any:
         from .explanation.explain import explain
 
         return explain
+    if name in ("StreamRecipe", "TableSource"):  # which read tables, as few programs do
+        from .streams import stream_recipe, tables
+
+        return getattr(stream_recipe if name == "StreamRecipe" else tables, name)
     if name in (
         "DeepEnsembleClassifier",
         "DeepEnsembleRegressor",

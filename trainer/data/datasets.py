@@ -143,7 +143,7 @@ def load_dataset(
     kinds = ", ".join((*SUFFIXES, ".csv.gz", *array_files.SUFFIXES))
     problem, meant = "is no dataset and no file", ";"
     if source and path.exists():
-        problem = "is a folder" if path.is_dir() else "is a file of unknown kind"
+        problem = "is a folder without Parquet or Arrow files" if path.is_dir() else "is a file of unknown kind"
     else:
         meant = did_you_mean(source, (*NAMES, *neighbours(path))) or ";"
     raise InputError(f"{source!r} {problem}{meant} known are {', '.join(NAMES)} and files in {kinds}")

@@ -64,6 +64,10 @@ def _content(outcome: Outcome, curves: Curves) -> PageContent:
     dataset, model, split, settings = outcome.dataset, outcome.model, outcome.split, outcome.settings
     held_out = importance = worst = None
     recipe, notes, columns = model.recipe, list(dataset.notes), tuple[Column, ...]()
+    if outcome.streamed is not None:
+        notes.append(
+            "the rows were streamed: results are those of a sample of the rows, and rows have their numbers in the sample"
+        )
     if isinstance(recipe, Recipe):
         notes += recipe.notes
         columns = tuple(Column(c.name, c.kind, c.treatment, c.missing) for c in recipe.report())

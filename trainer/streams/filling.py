@@ -51,12 +51,15 @@ class Form(NamedTuple):
     smoothing: float = 0.0
     prefix: str = ""
 
-    def rows(self, piece: Piece, first_row: int) -> Memory:
-        """X, T and weights of a piece, checked. first_row: its number in the source."""
+    def rows(self, piece: Piece, first_row: int, place: str = "") -> Memory:
+        """X, T and weights of a piece, checked. first_row, place: of its first row, for errors."""
         given, plan = Piece(*piece), self.model.plan
-        X, T, weight = checked_rows(
-            plan, self.model.dtype, *given, self.prefix, self.classes or self.model.classes, first_row, part=True
-        )
+        try:
+            X, T, weight = checked_rows(
+                plan, self.model.dtype, *given, self.prefix, self.classes or self.model.classes, first_row, part=True
+            )
+        except InputError as error:
+            raise (InputError(f"{place}: {error}") if place else error) from None
         return Memory(X, smoothed(T, plan, self.smoothing) if self.smoothing else T, weight)
 
 
@@ -144,10 +147,7 @@ class Filler:
 
     def _checked(self, piece: Piece, block: int, row: int) -> Memory:
         place = self._source.place(block)
-        try:
-            rows = self._form.rows(piece, row if place else int(self._starts[block]) + row)
-        except InputError as error:
-            raise (InputError(f"{place}: {error}") if place else error) from None
+        rows = self._form.rows(piece, row if place else int(self._starts[block]) + row, place)
         if rows.T.shape[1] != self._columns or bool(rows.weight.size) != self.weighted:
             what = "targets" if rows.T.shape[1] != self._columns else "sample weights"
             raise InputError(f"the source gives {what} of one kind at first, and of another in block {block}; give one kind")

@@ -48,9 +48,8 @@ class Stream:
     def windows(self, batch: int) -> Windows:
         """How the rows are cut into windows. Raises InputError where a window has no room for a batch."""
         dtype, memory = self._form.model.dtype, self.source.memory
-        numbers = (
-            self.source.n_inputs + self.first_targets.shape[1] + 1
-        )  # with a weight, so that weights do not change the windows
+        # With a weight, so that weights do not change the windows.
+        numbers = self.source.n_inputs + self.first_targets.shape[1] + 1
         bytes_of_a_row = dtype.itemsize * numbers + np.dtype(np.int64).itemsize
         most = memory // WINDOWS // bytes_of_a_row
         if most < batch:
@@ -76,7 +75,7 @@ class Stream:
         """Of the first block that has rows: what is wrong with all rows is found before any work starts."""
         block = next(b for b, rows in enumerate(self.source.block_rows) if rows)
         with closing(self.source.stream([block], 0, FIRST_ROWS)) as pieces:
-            return self._form.rows(next(pieces)[1], 0)
+            return self._form.rows(next(pieces)[1], 0, self.source.place(block))
 
 
 def classes_of(model: Model, source: Source) -> tuple[Label, ...] | None:

@@ -36,7 +36,7 @@ class TableSource(Source):
     Parameters
     ----------
     paths : str, path-like, or list of these
-        A folder, a pattern such as "data/*.parquet", a file, or a list of them. An address such as "s3://bucket/folder" is
+        A folder, a pattern such as ``"data/*.parquet"``, a file, or a list of them. An address such as "s3://bucket/folder" is
         opened by pyarrow or fsspec.
 
     target : str or sequence of str, default=None

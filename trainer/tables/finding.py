@@ -44,12 +44,20 @@ def find_files(paths: Any, filesystem: Any = None) -> tuple[Any, list[str]]:
 
 def is_table_files(source: str) -> bool:
     """Whether a name is that of a Parquet or Arrow file, of a folder, or of several by a pattern or an address."""
-    return source.lower().endswith(SUFFIXES) or is_pattern(source) or "://" in source or Path(source).is_dir()
+    return source.lower().endswith(SUFFIXES) or is_pattern(source) or "://" in source or _holds_tables(source)
 
 
 def is_pattern(path: str) -> bool:
     """Whether a path has a wildcard."""
-    return any(mark in path for mark in "*?[")
+    return "*" in path or "?" in path
+
+
+def _holds_tables(source: str) -> bool:
+    """Whether this is a folder with such files, or with folders that are named after the value of a column, as year=2024."""
+    if not source or not os.path.isdir(source):
+        return False
+    with os.scandir(source) as entries:
+        return any(entry.name.lower().endswith(SUFFIXES) or ("=" in entry.name and entry.is_dir()) for entry in entries)
 
 
 def _on_filesystem(names: Sequence[str], filesystem: Any) -> tuple[Any, list[str]]:
@@ -87,8 +95,9 @@ def _files_at(place: str, system: Any, local: bool) -> list[str]:
     if not is_pattern(place):
         meant = did_you_mean(Path(place).name, neighbours(Path(place))) if local else ""
         raise InputError(f"there is no file or folder {place}{meant}")
-    folder = place.split("*")[0].split("?")[0].split("[")[0].rpartition("/")[0]
-    found = _below(folder or ("/" if place.startswith("/") else "."), system, recursive=True)
+    folder = place.split("*")[0].split("?")[0].rpartition("/")[0]
+    deeper = "/" in place[len(folder) :].lstrip("/")
+    found = _below(folder or ("/" if place.startswith("/") else "."), system, recursive=deeper)
     matching = sorted(name for name in found if _matches(name.removeprefix("./"), place))
     if not matching:
         raise InputError(f"no file matches {place}")

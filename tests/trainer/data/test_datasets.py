@@ -182,7 +182,7 @@ def test_columns_without_a_name(table):
     [
         ("digts", {}, "'digts' is no dataset and no file; did you mean 'digits'"),
         ("nothing_like_it", {}, "is no dataset and no file; known are digits"),
-        (".", {}, "the folder . has no files in .parquet"),
+        (".", {}, "'.' is a folder without Parquet or Arrow files"),
         ("iris", {"target": "y"}, "target is 'y', but 'iris' is no file; leave target out"),
         ("xor", {"choices": ColumnChoices(ignore=("x0",))}, "ignore is"),
         ("xor", {"reading": ReadingOptions(sep=";")}, "sep is ';', but 'xor' is no file"),

@@ -183,6 +183,18 @@ def test_targets_that_the_outputs_cannot_reach():
     assert warned[0].filename == __file__
 
 
+@pytest.mark.parametrize("row", [3, 45])
+def test_an_error_names_the_place_that_the_source_gives(row):
+    class Files(ArraySource):
+        def place(self, block):
+            return f"file {block}"
+
+    inputs = X.copy()
+    inputs[row, 2] = np.nan
+    with pytest.raises(InputError, match=rf"file {row // 20}: X contains nan at \[{row % 20}, 2\]"):
+        Network(SIZES).fit(Files(inputs, T, block_rows=20))
+
+
 @pytest.mark.parametrize("prefetch", [0, 1])
 def test_an_error_of_the_source_reaches_the_caller(prefetch):
     passes = []

@@ -270,3 +270,16 @@ def test_a_pass_that_is_left_closes_its_file(tables, monkeypatch):
     seconds = source.seconds
     assert seconds.reading > 0
     assert seconds.decoding > 0
+
+
+def test_a_pattern_looks_into_folders_only_where_it_says_so(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"x": [1.0, 2.0], "y": [0.5, 1.5]})
+    (tmp_path / "deep").mkdir()
+    for name in ("a.parquet", "b[1].parquet", "deep/c.parquet"):
+        pq.write_table(table, tmp_path / name)
+    rows = {"*.parquet": 4, "*/*.parquet": 2, "**/*.parquet": 6, "b[1].parquet": 2, "": 6}
+    for pattern, count in rows.items():
+        assert TableSource(f"{tmp_path}/{pattern}", "y", recipe=False).n_rows == count

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from . import crossover, defaults, derivatives, estimators, many, race_run, solvers
+from . import crossover, defaults, derivatives, estimators, many, race_run, rounds, solvers
 from .draw import COUNT
 from .many_problems import MANY_PROBLEMS
 from .options import Option, count_option, names_option, out_option, seconds_option, sizes_option
@@ -207,6 +207,21 @@ def _derivatives(args: argparse.Namespace) -> int:
     dtypes = ("float64", "float32") if args.dtype == "both" else (args.dtype,)
     peers = [derivatives.PEERS[name] for name in args.peers]
     return derivatives.run_derivatives(args.problems, args.quantities, args.batches, dtypes, peers, args.quick, args.out)
+
+
+@benchmark(
+    "rounds",
+    names_option("--tables", rounds.TABLES, rounds.TABLES, f"tables: some of {','.join(rounds.TABLES)}"),
+    count_option("--rows", rounds.ROWS, "training rows of a table"),
+    out_option("write rounds.png here, with matplotlib"),
+    help="rounds over shards beside minibatch training on one machine",
+    description="Train on generated tables, on one machine and in rounds over four shards with averages between them, with "
+    "twice as many passes through the rows, and compare the losses on held-out rows. Status 1 if rounds do not come within "
+    "2% of one machine.",
+    examples={"rounds --out DIR": "minutes; the figure of docs/distributed.md"},
+)
+def _rounds(args: argparse.Namespace) -> int:
+    return rounds.run_rounds(args.tables, args.rows, args.out)
 
 
 @benchmark(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,7 +72,7 @@ class Recovery:
 
     def done(self, futures: Sequence[Future[Any]], first: bool = False) -> set[Future[Any]]:
         """Those that are done, once all or the first are. Raises ClusterError where there is nobody to do them."""
-        last = time.monotonic()
+        waits = 0  # in a row, without workers: counted and not timed, since a computer may sleep meanwhile
         while True:
             try:
                 with self._client.as_current():  # which `wait` takes, and no other
@@ -82,9 +81,8 @@ class Recovery:
             except TimeoutError:
                 self.check_connection(None)
             statuses = [worker["status"] for worker in self._client.scheduler_info(n_workers=-1)["workers"].values()]
-            if "running" in statuses or "init" in statuses:
-                last = time.monotonic()
-            elif time.monotonic() - last > WITHOUT_WORKERS:
+            waits = 0 if "running" in statuses or "init" in statuses else waits + 1
+            if waits * PATIENCE > WITHOUT_WORKERS:
                 raise ClusterError(_without_workers(statuses))
 
     def check_connection(self, error: BaseException | None) -> None:

@@ -136,11 +136,11 @@ def test_ctrl_c_leaves_the_other_networks_as_they_were(client, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(groups, "_results", interrupted)
-    with pytest.warns(RuntimeWarning, match=r"Ctrl-C has ended fit_many: 1 of 8 fits were done; .* are as they were"):
+    with pytest.warns(RuntimeWarning, match=r"Ctrl-C has ended fit_many: [1-7] of 8 fits were done; .* are as they were"):
         histories = fit_many(made, X, T, client=client)
     cut = [history.stopped == "stop" for history in histories]
     assert [np.array_equal(one.theta, theta) for one, theta in zip(made, before, strict=True)] == cut
-    assert sum(cut) == 7
+    assert 0 < sum(cut) < 8  # how many are in the group that was done depends on the workers at this moment
 
 
 def test_sweeps_are_those_of_one_machine(client):

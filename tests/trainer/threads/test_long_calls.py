@@ -14,7 +14,7 @@ from tileprop import kernels
 from tileprop.kernels import make_plan, make_workspace
 from tileprop.trainer import LBFGS, MLPRegressor, Network
 from tileprop.trainer.fit import validation
-from tileprop.trainer.solvers import lbfgs
+from tileprop.trainer.solvers import problem
 from tileprop.trainer.threads.long_calls import left_at_its_work
 
 jitted = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="about compiled code, in processes of their own")
@@ -117,7 +117,7 @@ def test_what_nothing_can_end_is_left_at_its_work():
 @pytest.mark.usefixtures("every_call_is_long")
 @pytest.mark.parametrize(
     ("module", "options"),
-    [(validation, {"validation_data": (X, T)}), (lbfgs, {"optimizer": LBFGS()})],
+    [(validation, {"validation_data": (X, T)}), (problem, {"optimizer": LBFGS()})],
     ids=["validation", "L-BFGS"],
 )
 def test_ctrl_c_within_a_fit(module, options, monkeypatch):

@@ -128,9 +128,8 @@ def _results(client: Client, given: Given, groups: dict[int, bytes]) -> Iterator
                 for future in recovery.done(list(futures), first=True):
                     i = futures.pop(future)
                     try:
-                        result = future.result()
+                        result = recovery.taken(future)
                     except (KilledWorker, CancelledError) as error:
-                        recovery.check_connection(error)
                         failed = error
                         continue
                     del waiting[i]

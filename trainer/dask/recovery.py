@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from distributed import CancelledError, Client, Future, KilledWorker, wait
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 
 from ..errors import ClusterError
 
@@ -21,7 +21,7 @@ ARRIVING = 60.0  # seconds
 MOST_KILLED = 3
 # Tasks are cancelled where their data cannot be made again, and where somebody restarts the workers.
 MOST_CANCELLED = 20
-KEPT = "The network holds its parameters of the last whole round or step"
+KEPT = "The network holds its parameters of the last whole round or epoch"
 LOST = (
     "the connection to the Dask scheduler was lost: it has ended, or was restarted without what it held. "
     f"{KEPT}. Connect to a scheduler and train again, with resume=True if there is a checkpoint"

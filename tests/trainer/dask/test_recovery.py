@@ -14,7 +14,7 @@ import dask
 import numpy as np
 import pytest
 from distributed import Client, Future, LocalCluster
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 from tileprop.trainer import ClusterError, Network, fit_exact, fit_rounds
 from tileprop.trainer import dask as there
 

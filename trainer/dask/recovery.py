@@ -21,7 +21,7 @@ ARRIVING = 60.0  # seconds
 MOST_KILLED = 3
 # Tasks are cancelled where their data cannot be made again, and where somebody restarts the workers.
 MOST_CANCELLED = 20
-KEPT = "The network holds its parameters of the last whole round or epoch"
+KEPT = "The network holds its parameters of the last whole round, epoch or fit"
 LOST = (
     "the connection to the Dask scheduler was lost: it has ended, or was restarted without what it held. "
     f"{KEPT}. Connect to a scheduler and train again, with resume=True if there is a checkpoint"

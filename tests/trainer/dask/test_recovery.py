@@ -96,6 +96,22 @@ def test_a_scheduler_that_is_lost(tmp_path, way, again):
     assert (resumed.theta == whole.theta).all()
 
 
+@pytest.mark.full
+def test_a_scheduler_that_is_lost_while_many_networks_train():
+    networks = [Network([3, 8, 1], "tanh", "identity", random_state=i) for i in range(64)]
+    with Processes() as processes, Client(processes.address, timeout=30, set_as_default=False) as client:
+        there.fit_many(networks, X, X.sum(axis=1), client=client, epochs=1)
+        threading.Timer(0.5, processes.kill, [False]).start()
+        with pytest.raises(ClusterError, match="scheduler was lost"):
+            there.fit_many(networks, X, X.sum(axis=1), client=client, epochs=5000)
+
+
+@pytest.mark.full
+def test_a_new_process_sends_networks_as_they_are():
+    program = "import cloudpickle, tileprop; assert b'__getitem__' not in cloudpickle.dumps(tileprop.Network([3, 1]))"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_a_connection_that_is_lost_while_the_result_arrives(client, monkeypatch):
     network, kept = linear(), []
 

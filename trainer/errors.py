@@ -70,7 +70,7 @@ class DivergenceError(ArithmeticError):
 class ClusterError(RuntimeError):
     """A Dask cluster could not do its work; the message says why, and what to change.
 
-    The network holds its parameters of the last whole round or step.
+    The network holds its parameters of the last whole round, epoch or fit.
 
     Examples
     --------

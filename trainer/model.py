@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+# cloudpickle sends the code of np.recarray, which then does not work, unless the module of the class has been imported.
+import numpy.rec
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import kernels

@@ -9,9 +9,10 @@ from typing import Any
 
 from distributed import Client, LocalCluster, get_client
 
-from ..errors import InputError
+from ..errors import ClusterError, InputError
 from ..fingerprint import environment
 from ..threads.number import most_threads
+from .recovery import LOST
 
 # For a scheduler to answer, and for its first worker.
 CONNECTING = 10.0  # seconds
@@ -46,8 +47,11 @@ def client_of(client: Client | str | None = None) -> Iterator[Client]:
 
 
 def threads_of(client: Client) -> int:
-    """How many tasks the workers run at once."""
-    return max(1, sum(client.nthreads().values()))
+    """How many tasks the workers run at once. Raises ClusterError where the scheduler is lost."""
+    try:
+        return max(1, sum(client.nthreads().values()))
+    except (OSError, RuntimeError) as error:
+        raise ClusterError(LOST) from error
 
 
 def _current() -> Client | None:

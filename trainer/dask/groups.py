@@ -128,16 +128,16 @@ def _results(client: Client, given: Given, groups: dict[int, bytes]) -> Iterator
                 for future in recovery.done(list(futures), first=True):
                     i = futures.pop(future)
                     try:
-                        result = future.result()
+                        result = recovery.taken(future)
                     except (KilledWorker, CancelledError) as error:
-                        recovery.check_connection(error)
                         failed = error
                         continue
                     del waiting[i]
                     yield i, result
-        finally:
-            if client.status == "running":
+        except BaseException as error:
+            if client.status == "running" and not isinstance(error, ClusterError):  # else nobody may answer
                 client.cancel([*futures, data])
+            raise
         if failed is not None and times > MOST_KILLED:
             raise ClusterError(
                 f"workers were lost again and again while they trained the networks ({failed}). Usually a worker runs out of "

@@ -6,19 +6,26 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from distributed import CancelledError, Client, Future, KilledWorker, wait
+from distributed.comm.core import CommClosedError
 
 from ..errors import ClusterError
 
 # After this time without a result, the workers' status is checked.
 PATIENCE = 5.0  # seconds
 # Limit for a cluster without a worker that takes tasks. A nanny starts a new worker within some seconds.
-WITHOUT_WORKERS = 120.0  # seconds
+WITHOUT_WORKERS = 60.0  # seconds
+# First limit for a result to arrive, doubled each time. After it, the task may have to run again, if its worker was lost.
+ARRIVING = 60.0  # seconds
 # The scheduler gives up a task whose worker has died four times (`distributed.scheduler.allowed-failures` is 3). The task may
 # not be to blame, so it is submitted again, at most this often.
 MOST_KILLED = 3
 # Tasks are cancelled where their data cannot be made again, and where somebody restarts the workers.
 MOST_CANCELLED = 20
-KEPT = "The network holds its parameters of the last whole round or step"
+KEPT = "The network holds its parameters of the last whole round, epoch or fit"
+LOST = (
+    "the connection to the Dask scheduler was lost: it has ended, or was restarted without what it held. "
+    f"{KEPT}. Connect to a scheduler and train again, with resume=True if there is a checkpoint"
+)
 
 
 class Recovery:
@@ -42,19 +49,17 @@ class Recovery:
             try:
                 self._wait_for(held)
                 futures = submit()
-                self._wait_for(futures[-1:])
-                return futures[-1].result()
+                return self.taken(futures[-1])
             except KilledWorker as error:
                 killed += 1
                 if killed > MOST_KILLED:
                     raise ClusterError(_about(error, killed)) from error
             except CancelledError as error:
                 cancelled += 1
-                self.check_connection(error)
                 if cancelled > MOST_CANCELLED:
                     raise ClusterError(f"the cluster has given up the same work {cancelled} times: {error}") from error
             except (OSError, RuntimeError) as error:  # of the connection, or of the work itself
-                self.check_connection(error)
+                self._check_connection(error)
                 raise
             except KeyboardInterrupt:
                 if self._client.status == "running":
@@ -62,37 +67,54 @@ class Recovery:
                 raise
             renew()
 
+    def taken(self, future: Future[Any]) -> Any:
+        """The result of a future. Raises what its task has raised, and ClusterError where the cluster is lost."""
+        limit = ARRIVING
+        while True:
+            self._wait_for([future])
+            try:
+                return future.result(timeout=limit)
+            except CommClosedError as error:  # the client may not have noticed yet
+                raise ClusterError(LOST) from error
+            except CancelledError as error:
+                self._check_connection(error)
+                raise
+            except TimeoutError:
+                self._check_connection(None)
+            limit *= 2
+
     def _wait_for(self, futures: Sequence[Future[Any]]) -> None:
         """Until all are done. Raises what a task has raised, and ClusterError where there is nobody to do them."""
         if futures:
             self.done(futures)
             for future in futures:
-                if future.status == "error":
+                if future.status in ("error", "cancelled"):
                     future.result()
 
     def done(self, futures: Sequence[Future[Any]], first: bool = False) -> set[Future[Any]]:
-        """Those that are done, once all or the first are. Raises ClusterError where there is nobody to do them."""
+        """Those that are done or cancelled, once all or the first are. Raises ClusterError where there is nobody to do them."""
         waits = 0  # in a row, without workers: counted and not timed, since a computer may sleep meanwhile
         while True:
             try:
                 with self._client.as_current():  # which `wait` takes, and no other
-                    when = "FIRST_COMPLETED" if first else "ALL_COMPLETED"
-                    return set(wait(futures, timeout=PATIENCE, return_when=when).done)
+                    wait(futures, timeout=PATIENCE, return_when="FIRST_COMPLETED" if first else "ALL_COMPLETED")
+                return {future for future in futures if future.status != "pending"}
+            except CancelledError as error:
+                self._check_connection(error)
+                return {future for future in futures if future.status != "pending"}
             except TimeoutError:
-                self.check_connection(None)
-            statuses = [worker["status"] for worker in self._client.scheduler_info(n_workers=-1)["workers"].values()]
+                self._check_connection(None)
+            workers = self._client.scheduler_info(n_workers=-1).get("workers", {})  # empty where the client is closed meanwhile
+            statuses = [worker["status"] for worker in workers.values()]
             waits = 0 if "running" in statuses or "init" in statuses else waits + 1
             if waits * PATIENCE > WITHOUT_WORKERS:
                 raise ClusterError(_without_workers(statuses))
 
-    def check_connection(self, error: BaseException | None) -> None:
+    def _check_connection(self, error: BaseException | None) -> None:
         """Raise ClusterError where the scheduler is gone, or is not the one that had the tasks."""
         reasons = [getattr(one, "reason", "") for one in (error, *getattr(error, "error_groups", ()))]
         if self._client.status != "running" or "scheduler-connection-lost" in reasons:
-            raise ClusterError(
-                "the connection to the Dask scheduler was lost: it has ended, or was restarted without what it held. "
-                f"{KEPT}. Connect to a scheduler and train again, with resume=True if there is a checkpoint"
-            ) from error
+            raise ClusterError(LOST) from error
 
 
 def _about(error: KilledWorker, times: int) -> str:
@@ -111,4 +133,7 @@ def _without_workers(statuses: Sequence[str]) -> str:
             f"no worker has taken a task for {WITHOUT_WORKERS:.0f} s: their status is {' or '.join(sorted(set(statuses)))}. "
             f"Workers pause when memory is short: give them more memory, or add workers. {KEPT}"
         )
-    return f"the cluster has had no workers for {WITHOUT_WORKERS:.0f} s; start some and train again. {KEPT}"
+    return (
+        f"the cluster has had no workers for {WITHOUT_WORKERS:.0f} s; start some and train again. If the last ones ran out of "
+        f"memory (see their logs), give them more, or use more and smaller shards. {KEPT}"
+    )

@@ -7,6 +7,8 @@ left alone. Exits with 1 where one did not.
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import os
 import signal
 import sys
@@ -24,6 +26,8 @@ from tileprop.trainer.dask import fit_exact, fit_rounds
 # A LocalCluster drops a worker that takes longer than this to start again; the default of 15 s is short on a busy machine.
 PATIENT = {"distributed.deploy.lost-worker-timeout": "120s"}
 WORKERS, LIMIT = 4, 300.0  # seconds of a training that counts as hanging
+BETWEEN = 0.05, 2.0  # seconds between two kills; a new worker starts within one to three
+TRAININGS = [(kind, dtype) for kind in ("rounds", "exact") for dtype in ("float32", "float64")]
 
 
 def shards() -> list[tuple[np.ndarray, np.ndarray]]:
@@ -32,9 +36,9 @@ def shards() -> list[tuple[np.ndarray, np.ndarray]]:
     return [(X, np.tanh(X.sum(axis=1))) for X in inputs]
 
 
-def trained(kind: str, **cluster) -> str:
+def trained(kind: str, dtype: str, **cluster) -> str:
     """The SHA-256 of parameters and losses."""
-    network = Network([8, 32, 1], "tanh", "identity")
+    network = Network([8, 32, 1], "tanh", "identity", dtype=dtype)
     fits = {"rounds": (fit_rounds_here, fit_rounds), "exact": (fit_exact_here, fit_exact)}
     fit = fits[kind]["client" in cluster]
     options = dict(rounds=12, steps=200, optimizer=Adam(0.01), dropout=0.1) if kind == "rounds" else dict(epochs=25)
@@ -51,7 +55,7 @@ class Killer(threading.Thread):
         self.killed, self.ended = 0, threading.Event()
 
     def run(self) -> None:
-        while self.killed < self.most and not self.ended.wait(self.generator.uniform(0.05, 1.0)):
+        while self.killed < self.most and not self.ended.wait(self.generator.uniform(*BETWEEN)):
             # A nanny gives up a worker that dies while it starts.
             known = self.cluster.scheduler.workers
             running = [one for one in self.cluster.workers.values() if one.status.name == "running"]
@@ -64,10 +68,10 @@ class Killer(threading.Thread):
                     pass
 
 
-def run_beside(killer: Killer, kind: str, client: Client) -> list[str]:
+def run_beside(killer: Killer, kind: str, dtype: str, client: Client) -> list[str]:
     """What a training ends with while workers are killed; empty where it fails, or does not end."""
     result: list[str] = []
-    run = threading.Thread(target=lambda: result.append(trained(kind, client=client)), daemon=True)
+    run = threading.Thread(target=lambda: result.append(trained(kind, dtype, client=client)), daemon=True)
     killer.start()
     run.start()
     run.join(LIMIT)
@@ -77,24 +81,26 @@ def run_beside(killer: Killer, kind: str, client: Client) -> list[str]:
 
 
 def kill(kills: int, seed: int = 0) -> list[str]:
-    """What went wrong, over as many trainings as it takes to kill so many workers."""
-    generator, wrong, killed, number = np.random.default_rng(seed), [], 0, 0
-    expected = {kind: trained(kind) for kind in ("rounds", "exact")}
+    """What went wrong, over as many trainings as it takes to kill so many workers, a quarter of them or fewer in each."""
+    generator, wrong, killed = np.random.default_rng(seed), [], 0
+    expected = {one: trained(*one) for one in TRAININGS}
+    order = itertools.cycle(TRAININGS)
     while killed < kills:
-        kind = ("rounds", "exact")[number % 2]
-        number += 1
+        kind, dtype = next(order)
         with (
             dask.config.set(PATIENT),
             LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0") as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
-            killer, began = Killer(cluster, kills - killed, generator), time.monotonic()
-            result = run_beside(killer, kind, client)
+            most = min(kills - killed, math.ceil(kills / len(TRAININGS)))
+            killer, began = Killer(cluster, most, generator), time.monotonic()
+            result = run_beside(killer, kind, dtype, client)
             killed += killer.killed
-            verdict = "hangs or fails" if not result else "same bits" if result == [expected[kind]] else "other bits"
-            print(f"{kind}: {time.monotonic() - began:.1f} s, {killer.killed} workers killed, {verdict}", flush=True)
+            verdict = "hangs or fails" if not result else "same bits" if result == [expected[kind, dtype]] else "other bits"
+            line = f"{kind}, {dtype}: {time.monotonic() - began:.1f} s, {killer.killed} workers killed, {verdict}"
+            print(line, flush=True)
             if verdict != "same bits":
-                wrong.append(f"{kind}, training {number}: {verdict}")
+                wrong.append(line)
     return wrong
 
 

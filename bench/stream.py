@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .stream_data import rows_for, write_files
-from .stream_run import BATCH_SIZE, BETWEEN_CHECKPOINTS, OPTIMIZER, SIZES
+from .stream_run import BATCH_SIZE, OPTIMIZER, SIZES
 
 LIMIT = 1024.0  # MiB of resident memory
 MOST_SLOWER = 1.15
@@ -52,7 +52,7 @@ def killed_and_resumed(way: dict[str, Any], seconds: float) -> dict[str, Any]:
     checkpoint = Path(way["options"]["checkpoint"])
     while not checkpoint.exists() and process.poll() is None:
         time.sleep(0.1)
-    time.sleep(random.uniform(BETWEEN_CHECKPOINTS, max(BETWEEN_CHECKPOINTS, 0.7 * seconds)))
+    time.sleep(random.uniform(0.0, 0.5 * seconds))
     process.kill()
     process.communicate()
     if process.returncode == 0:

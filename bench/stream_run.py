@@ -27,7 +27,7 @@ BATCH_SIZE = 64
 OPTIMIZER = "adam"
 BETWEEN_SAMPLES = 0.1  # seconds
 # Of a run that will be killed.
-BETWEEN_CHECKPOINTS = 3.0  # seconds
+BETWEEN_CHECKPOINTS = 1.0  # seconds
 
 
 def new_network() -> Network:

@@ -76,6 +76,9 @@ setInterval(() => {
 function describe(message) {
   described = message;
   frame = null;
+  // What is shown is of the network before, until the first frame of this one.
+  runs = false;
+  status.textContent = "Preparing.";
   // Otherwise the form is right, and may have changed again by now.
   if (message.fixed) showFixed(message.choices);
   showNetwork(message);
@@ -93,8 +96,11 @@ function setRunning(now, epoch) {
   start.textContent = runs ? "Pause" : "Start";
   const losses = frame && !runs ? ` Training loss ${figure(frame.loss)}.` : "";
   const words = runs ? "Training." : before ? `Paused at epoch ${whole(epoch)}.` : `Ready, at epoch ${whole(epoch)}.`;
+  if (frame) {
+    if (!runs) drawNumbers(); // the numbers and these words are of the same moment
+    drawSoon();
+  }
   status.textContent = words + losses;
-  if (frame) drawSoon();
 }
 
 const messages = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 
 from ..fit.history import History
 from ..fit.progress import Standing
@@ -12,6 +13,7 @@ from .preparation import Fit, expected_seconds
 
 # Of `History.stopped`.
 STOP = "stop"
+INTERRUPTED = "Ctrl-C has ended fit_many"
 
 
 class Standings:
@@ -70,5 +72,23 @@ class Standings:
 def interrupted(histories: Sequence[History], state: str = "hold their parameters after their last step") -> str:
     """What is said after Ctrl-C. state: of the networks whose fits were cut."""
     cut = [number for number, history in enumerate(histories) if history.stopped == STOP]
+    if not cut:
+        return f"{INTERRUPTED}, when all fits were done"
     done = f"{len(histories) - len(cut)} of {len(histories)} fits were done"
-    return f"Ctrl-C has ended fit_many: {done}; the networks {cut} {state}"
+    return f"{INTERRUPTED}: {done}; the networks {cut} {state}"
+
+
+def noticing_interrupt(train: Callable[[], list[History]]) -> tuple[list[History], bool]:
+    """What a call of `fit_many` returns, and whether Ctrl-C came meanwhile. Its warnings are given on.
+
+    No history says "stop" where Ctrl-C came just as the last fits ended.
+    """
+    given: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as given:
+            warnings.filterwarnings("always", INTERRUPTED)
+            histories = train()
+    finally:
+        for one in given:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return histories, any(str(one.message).startswith(INTERRUPTED) for one in given)

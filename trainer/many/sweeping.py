@@ -19,6 +19,7 @@ from ..network import Network
 from ..other_names import refuse_unknown
 from .candidates import SETTINGS, Setting, Shape, candidates, fit_arguments, optimizer_of
 from .halving import rungs_of
+from .standings import noticing_interrupt
 from .sweep_result import SweepResult
 
 # `fit_many`, or what is called like it and trains to the same bits.
@@ -76,7 +77,7 @@ def swept(
     kept: dict[int, list[int]] = {}
     made, reached = 0, [0] * len(full)
     for until in rungs:
-        histories = _trained(train, members, full, numbers, until, made)
+        histories, interrupted = noticing_interrupt(functools.partial(_trained, train, members, full, numbers, until, made))
         for i in dict.fromkeys(member.setting for member in members):
             own = [history for member, history in zip(members, histories, strict=True) if member.setting == i]
             before = scores.get(i, [math.inf] * len(own))
@@ -84,7 +85,7 @@ def swept(
             kept[i] = [made + history.kept_epoch for history in own]
             reached[i] = until or full[i]["epochs"]
         made = until or 0
-        if any(history.stopped == "stop" for history in histories):  # Ctrl-C
+        if interrupted:
             refit = False
             break
         ranked = sorted({member.setting for member in members}, key=lambda i: (statistics.median(scores[i]), i))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import statistics
@@ -15,6 +16,7 @@ from ..errors import InputError
 from ..fit.callbacks import RunningFit
 from ..fit.history import History
 from ..many.fit_many import fit_many
+from ..many.standings import INTERRUPTED, noticing_interrupt
 from ..network import Network
 from .drawing import BLUE, INK, new_axes, new_figure, save, short
 from .experiment import Experiment, class_weights, training_options, training_targets
@@ -100,9 +102,9 @@ def train_all(
     X, X_held = (experiment.model.prepare(dataset.rows, part) for part in (rows.training, rows.validation))
     held = (X_held, T[rows.validation]) if weight is None else (X_held, T[rows.validation], weight[rows.validation])
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Ctrl-C has ended fit_many")  # the caller says so
-        train = fit_many if elsewhere is None else elsewhere(done)
-        histories = train(
+        warnings.filterwarnings("ignore", INTERRUPTED)  # the caller says so
+        train = functools.partial(
+            fit_many if elsewhere is None else elsewhere(done),
             networks,
             X,
             T[rows.training],
@@ -111,7 +113,8 @@ def train_all(
             validation_data=held,
             progress=False,
         )
-    if any(history.stopped == "stop" for history in histories):
+        _, interrupted = noticing_interrupt(train)
+    if interrupted:
         raise KeyboardInterrupt
 
 

@@ -6,13 +6,16 @@ import csv
 import json
 import os
 import signal
+import threading
 
 import pytest
 from tileprop.trainer.cli import main
+from tileprop.trainer.many.workers import Workers
 from tileprop.trainer.runs import sweeping
 from tileprop.trainer.runs.sweeping import grid
 
 OPTIONS = ["--epochs", "4", "--seeds", "2"]
+N_NETWORKS = 4  # of two settings
 
 
 def rows_of(folder):
@@ -94,20 +97,30 @@ def test_networks_without_hidden_layers_are_tried_once():
     assert len(names) == 5
 
 
-def test_ctrl_c_prints_the_table_so_far_and_writes_no_folder(tmp_path, monkeypatch, capsys):
-    """The signal comes when the first network is done."""
+@pytest.mark.parametrize("n_done", [1, N_NETWORKS])
+def test_ctrl_c_prints_the_table_so_far_and_writes_no_folder(n_done, tmp_path, monkeypatch, capsys):
+    """The signal comes when the first network is done, or just as the last one is."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TILEPROP_NUM_THREADS", "1")
-    finish = sweeping._Told.finish
+    finish, stop, done, stopped = sweeping._Told.finish, Workers._stop, [], threading.Event()
 
     def interrupted(self, running):
         finish(self, running)
-        os.kill(os.getpid(), signal.SIGINT)
+        done.append(self)
+        if len(done) == n_done:
+            os.kill(os.getpid(), signal.SIGINT)
+            # The caller's thread hears of it up to a tenth of a second later.
+            assert n_done == N_NETWORKS or stopped.wait(60.0)
+
+    def noticed(self):
+        stop(self)
+        stopped.set()
 
     monkeypatch.setattr(sweeping._Told, "finish", interrupted)
+    monkeypatch.setattr(Workers, "_stop", noticed)
     status = main(["sweep", "plane", "--hidden", "4", "8,8", *OPTIONS, "--out", "best", "--no-report"])
     captured = capsys.readouterr()
     assert status == 130
-    assert len([line for line in captured.out.splitlines() if line.strip().startswith("hidden")]) == 1
+    assert len([line for line in captured.out.splitlines() if line.strip().startswith("hidden")]) == (n_done + 1) // 2
     assert "Ctrl-C has ended the sweep" in captured.err
     assert not list(tmp_path.iterdir())

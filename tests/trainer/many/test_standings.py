@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -59,3 +60,14 @@ def test_losses_that_are_no_numbers_are_not_the_lowest(call):
     call.report(0, losses(2, val_loss=math.nan))
     call.report(1, losses(2, val_loss=3.0))
     assert call.now(False).words == "best val_loss 3 (network 1)"
+
+
+def test_ctrl_c_is_noticed_by_its_warning_and_other_warnings_are_given_on():
+    def fit_many():
+        warnings.warn("another", UserWarning, stacklevel=2)
+        warnings.warn(standings.interrupted([losses(1, stopped="epochs")]), RuntimeWarning, stacklevel=2)
+        return []
+
+    with pytest.warns(UserWarning, match="another"), pytest.warns(RuntimeWarning, match="when all fits were done"):
+        assert standings.noticing_interrupt(fit_many) == ([], True)
+    assert standings.noticing_interrupt(list) == ([], False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from scipy.stats import loguniform
 from tileprop.trainer import Adam, EarlyStopping, History, InputError, Network, sweep
+from tileprop.trainer.many.standings import interrupted
 
 X = np.random.default_rng(0).normal(size=(120, 2))
 T = X[:, 0] * X[:, 1]
@@ -56,15 +58,23 @@ def test_a_split_stays_the_same_over_the_rungs():
     assert best["val_losses"] == losses[best["learning_rate"]]
 
 
-def test_ctrl_c_before_a_rung_leaves_the_losses_of_the_one_before(monkeypatch):
+@pytest.mark.parametrize("when", ["before an epoch", "when all fits were done"])
+def test_ctrl_c_in_a_rung_ends_the_sweep_and_leaves_losses(monkeypatch, when):
     train, calls = sweep_module.fit_many, []
 
-    def interrupted(networks, X, *args, **given):
+    def fit_many(networks, X, *args, **given):
         calls.append(networks)
-        return [History(len(X), stopped="stop")] * len(networks) if len(calls) == 2 else train(networks, X, *args, **given)
+        if len(calls) == 1:
+            return train(networks, X, *args, **given)
+        histories = [History(len(X), stopped="stop")] * len(networks)
+        if when == "when all fits were done":
+            histories = train(networks, X, *args, **given)
+        warnings.warn(interrupted(histories), RuntimeWarning, stacklevel=2)
+        return histories
 
-    monkeypatch.setattr(sweep_module, "fit_many", interrupted)
-    result = swept(halving=2, epochs=8)
+    monkeypatch.setattr(sweep_module, "fit_many", fit_many)
+    with pytest.warns(RuntimeWarning, match=r"^Ctrl-C has ended fit_many"):
+        result = swept(halving=2, epochs=8)
     assert len(calls) == 2
     assert all(math.isfinite(row["val_loss"]) for row in result.table)
     assert result.table[0]["val_loss"] == min(row["val_loss"] for row in result.table)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from ...kernels import Plan
 
-# Of a first trial, which finds the numbers that are much slower, and of those that decide: a number must win two of them, as
-# the machine's speed may change between two trials. Where several threads begin together, the system loses 0.7 ms at the
-# median, and 3 ms at times: too much of a short trial to decide by.
+# Of a first trial, which finds the numbers that are much slower, and of those that decide: a number must win one of them
+# clearly, or two, as the machine's speed may change between two trials. Where several threads begin together, the system
+# loses 0.7 ms at the median: too much of a short trial to decide by.
 TRIAL, DECISION = 5e-3, 20e-3  # seconds
 START = 0.7e-3  # seconds
+# For so long after threads have been woken, the system, or that which the machine is a part of, may have two of them on one
+# processor. This is not measured.
+WAKING = 5e-3  # seconds
 # After a first trial in which a number took up to so many times as long for a row, it is given the longer ones.
 PROMISING = 1.4
 STEPS = 2
@@ -17,10 +20,10 @@ ENOUGH = 0.75
 # A trial is worth it where the time that trials lose is so small a part of all.
 LOST = 0.005
 # In trials: when the first one comes, and the time between the first ones, which grows while the number stays.
-FIRST, INTERVAL, GROWTH = 10, 10, 2.0
+FIRST, INTERVAL, GROWTH = 4, 10, 2.0
 LONGEST_INTERVAL = 10.0  # seconds
 # Another number must be faster by so much: two of them that are equally fast are not taken by turns.
-GAIN = 0.02
+GAIN, CLEAR_GAIN = 0.02, 0.12
 # A row that takes so many times as long as before: the machine has become busy.
 JUMP = 1.5
 # Several threads are looked at so often, within an epoch, too: where others need a processor, they take 20 times as long.
@@ -47,10 +50,12 @@ class ThreadChoice:
         self._longest = max(LONGEST_CALL, 4.0 * cut / LOST)
         self._clock = self._lost = self._rows = self._seconds = 0.0
         self._calls = 0
-        self._usual_call = WOKEN  # seconds of a call that is no trial, as last measured
+        self._usual_call = WOKEN  # seconds of a call that nothing here cuts short, as far as is known
         self._next, self._interval = FIRST * self._trial, INTERVAL * self._trial
         self._rate: float | None = None  # seconds a row, as last measured
         self._comparing = self._warm = False
+        self._awake = 1  # threads of the last call
+        self._waking = self._woken = 0.0  # seconds that are left of waking, and that it has cost since the last trials
         self._turn = 0
         self._promising = 0  # the number that is given longer trials, or none
         self._won = False  # whether it was faster in one of these
@@ -59,6 +64,8 @@ class ThreadChoice:
     def limit(self) -> float | None:
         if self.most == 1:
             return None
+        if self.size > self._awake or self._waking > 0.0:
+            return WAKING if self.size > self._awake else self._waking
         if self._comparing or not self._warm:
             return self._length - self._seconds
         left = max(self._next - self._clock, self._trial)
@@ -68,15 +75,24 @@ class ThreadChoice:
         """What the last call has done, and how long it took."""
         if self.most == 1:
             return
+        limit = self.limit
+        if self.size > self._awake:
+            self._waking = WAKING
+        self._awake = self.size
         if not self._warm:  # kernels may have been compiled, and threads started
             self._warm = True
             return
         self._clock += seconds
+        if self._waking > 0.0:
+            self._waking = self._waking - seconds if self._waking - seconds > (1.0 - ENOUGH) * WAKING else 0.0
+            self._woken += max(0.0, seconds - rows * self._rate) if self._rate is not None else 0.0
+            return
         self._rows += rows
         self._seconds += seconds
         self._calls += 1
         if not self._comparing:
-            self._usual_call = seconds
+            cut = limit is not None and seconds >= ENOUGH * limit
+            self._usual_call = max(self._usual_call, seconds) if cut else seconds
         if self._seconds >= ENOUGH * self._length:
             rate = self._without_starts() / self._rows
             if self.size == self._usual:
@@ -120,23 +136,23 @@ class ThreadChoice:
         self._turn += 1
 
     def _judge(self, rate: float) -> None:
-        """After a trial: the number is given a longer one, or is taken after two that it wins, or left."""
+        """After a trial: the number is given a longer one, or is taken after it has won enough of these, or left."""
         assert self._rate is not None
         if not self._promising and rate < PROMISING * self._rate:
-            self._promising, self.size = self.size, self._usual
+            self._promising = self.size
             return
-        faster = rate < (1.0 - GAIN) * self._rate
-        if faster and not self._won:
+        faster = self._promising and rate < (1.0 - GAIN) * self._rate
+        if faster and not self._won and rate > (1.0 - CLEAR_GAIN) * self._rate:
             self._won, self.size = True, self._usual
             return
         self._promising, self._won = 0, False
         if faster:
             self._usual, self._rate, self._interval = self.size, rate, INTERVAL * self._trial
         else:
-            lost = 3.0 * self.cut + max(0.0, self._seconds - self._rows * self._rate)
+            lost = 3.0 * self.cut + self._woken + max(0.0, self._seconds - self._rows * self._rate)
             self._lost += lost
             self._interval = max(min(GROWTH * self._interval, LONGEST_INTERVAL), lost / LOST)
-        self.size, self._comparing = self._usual, False
+        self.size, self._comparing, self._woken = self._usual, False, 0.0
         self._next = self._clock + self._interval
 
 

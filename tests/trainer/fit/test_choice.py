@@ -51,6 +51,24 @@ def test_a_small_gain_is_not_lost_in_the_start_of_a_short_trial(first):
 
 
 @CALLS
+@pytest.mark.parametrize("gain", [0.8, 1.15, 1.4, 1.9])
+def test_what_waking_a_thread_costs_is_no_part_of_a_trial(gain, call):
+    """For some ms after two threads begin, after one was alone, they share a processor."""
+    woken, last = 0.0, 1
+
+    def speed(size, clock):
+        nonlocal woken, last
+        woken, last = clock if size > last else woken, size
+        return 1e6 * (1.0 if size == 1 else 0.5 if clock - woken < 4.5e-3 else gain)
+
+    seconds, sizes = trained(ThreadChoice(2, 1, STEP, CUT), speed, 2e6, call)
+    two = 2.0 / gain + START * 2e6 / call
+    assert seconds < 1.03 * min(2.0, two) + CUT * 2e6 / call + 0.02
+    if abs(two / 2.0 - 1.0) > 0.03:
+        assert (2 if two < 2.0 else 1) in sizes[-2:]
+
+
+@CALLS
 def test_a_machine_that_becomes_busy_and_free_again(call):
     """Another process takes a processor from second 2 to 8: two threads are then twenty times slower than one."""
 

@@ -30,9 +30,9 @@ PATIENCE = 2.0
 NO_RATES, NO_ORDER = np.empty(0), np.empty(0, np.int64)
 
 
-def permutations(generator: np.random.Generator, count: int, n: int) -> np.ndarray:
-    """(count, n) what as many calls of `generator.permutation(n)` give, in half the time."""
-    orders = np.tile(np.arange(n), (count, 1))
+def permutations(generator: np.random.Generator, orders: np.ndarray) -> np.ndarray:
+    """Orders (count, n) OUT: what as many calls of `generator.permutation(n)` give, in half the time."""
+    orders[...] = np.arange(orders.shape[1])
     return generator.permuted(orders, axis=1, out=orders)
 
 
@@ -132,7 +132,9 @@ class Epochs(Calls):
             return [NO_ORDER if self._which is None else self._which] * epochs
         orders: Sequence[np.ndarray]
         if self.shuffle is True:
-            orders = list(permutations(self.model.generator, epochs, self.n))
+            # Where no order is left, each into its place, and memory that was used before.
+            memory = np.empty((epochs, self.n), np.int64) if self._orders else self._room(epochs, self.n)
+            orders = list(permutations(self.model.generator, memory))
         else:
             orders = [self._own_order(self.shuffle) for _ in range(epochs)]
         return [order if self._which is None else self._which[order] for order in orders]
@@ -224,19 +226,25 @@ class Epochs(Calls):
         """The generator, to where it was after the orders of the first `epochs` of the last call."""
         self.model.generator.bit_generator.state = self._drawn_from
         if self.shuffle is True:
-            permutations(self.model.generator, epochs, self.n)
+            permutations(self.model.generator, np.empty((epochs, self.n), np.int64))
         self._orders = self._left(epochs)
 
     def _one_after_another(self) -> np.ndarray:
         """The orders of a call, in memory of which they are then parts."""
         count, size = len(self._made), self._made[0].size
+        if not size:
+            return NO_ORDER
+        together = self._room(count, size)
+        if any(order.ctypes.data != place.ctypes.data for order, place in zip(self._made, together, strict=True)):
+            together[...] = np.stack(self._made)  # some of which may lie elsewhere in this memory
+            self._orders[:count] = self._made = list(together)
+        return together.reshape(-1)
+
+    def _room(self, count: int, size: int) -> np.ndarray:
+        """Memory (count, size) for orders, which the next call takes again."""
         if self._together.size < count * size:
             self._together = np.empty(count * size, np.int64)
-        together = self._together[: count * size]
-        np.concatenate(self._made, out=together)
-        if size:
-            self._orders[:count] = self._made = list(together.reshape(count, size))
-        return together
+        return self._together[: count * size].reshape(count, size)
 
     def _left(self, epochs: int) -> list[np.ndarray]:
         """The orders after the first `epochs` of the last call, where they are not drawn anew."""
@@ -263,7 +271,7 @@ class Epochs(Calls):
         if self._rates.size:
             self.state.hyperparameters[0].learning_rate = self._rates[number]
         if self.shuffle is True:
-            permutations(self.model.generator, 1, self.n)
+            permutations(self.model.generator, np.empty((1, self.n), np.int64))
         work, n = self.work.for_epochs(1), order.size or self.n
         self._call(work, self._in(order), 0.0, None)
         while self._position[0] < n and self._status[0] == STOPPED:  # by `Team.stop`, which must not cut this

@@ -30,7 +30,8 @@ SLACK = 1e-3
 LEAST_EPOCHS, LEAST_STEPS, STILL_FALLS = 20, 500, 0.1
 # A column counts as standardised where its mean is at most this many standard deviations, and these lie within the bounds.
 STANDARDISED = 5.0, 0.1, 10.0
-ROWS = 4096
+# Rows that are looked at at once, and rows that say whether columns are standardised.
+ROWS, SAMPLE = 4096, 1024
 # From `warnings.warn` to the caller of `Network.fit`: through two functions here, `fit.fitting.fit`, `Network.fit`, and what
 # looks at its keywords.
 CALLER = 6
@@ -127,6 +128,9 @@ def _entropy(shares: np.ndarray) -> np.ndarray:
 
 
 def _standardised(values: np.ndarray) -> bool:
+    """By some of the rows: of all of them NumPy's standard deviation would take a copy in float64."""
+    if len(values) > SAMPLE:
+        values = values[np.random.default_rng(0).integers(0, len(values), SAMPLE)]
     mean, spread = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
     farthest, least, most = STANDARDISED
     varies = spread > 0.0

@@ -116,7 +116,10 @@ def _orders(fits: Sequence[Prepared], count: int, shuffle: bool) -> np.ndarray:
         return np.empty((len(fits), 0), np.int64)
     orders = np.empty((len(fits), count, n), np.int64)
     for i, (model, rows, *_) in enumerate(fits):
-        orders[i] = permutations(model.generator, count, n) if shuffle else np.arange(n)
+        if shuffle:
+            permutations(model.generator, orders[i])
+        else:
+            orders[i] = np.arange(n)
         if rows.which is not None:
             orders[i] = rows.which[orders[i]]
     return orders.reshape(len(fits), -1)
@@ -125,4 +128,4 @@ def _orders(fits: Sequence[Prepared], count: int, shuffle: bool) -> np.ndarray:
 def _draw_again(generator: np.random.Generator, state: Any, n: int, epochs: int) -> None:
     """The generator as it is after the orders of so many epochs, from the state before them."""
     generator.bit_generator.state = state
-    permutations(generator, epochs, n)
+    permutations(generator, np.empty((epochs, n), np.int64))

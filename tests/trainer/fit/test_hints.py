@@ -1,11 +1,12 @@
 """Warnings of fits that cannot succeed or have not: given where they are true, silent elsewhere, and without a trace."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 from tileprop.trainer import SGD, Adam, EarlyStopping, Network, StopHandle, TrainingWarning
-from tileprop.trainer.fit.hints import LEAST_EPOCHS, RANGES, constant_loss
+from tileprop.trainer.fit.hints import LEAST_EPOCHS, RANGES, _standardised, constant_loss
 
 RNG = np.random.default_rng(8)
 X = RNG.normal(size=(200, 4))
@@ -186,3 +187,14 @@ def test_the_loss_of_the_best_constant_for_class_labels():
 
 def test_no_formula():
     assert constant_loss(Network([1, 1], loss="huber"), Y, np.empty(0)) is None
+
+
+def test_whether_many_rows_are_standardised_is_seen_in_little_memory():
+    X = np.ones((200_000, 20), np.float32)
+    X[::2] = -1.0
+    tracemalloc.start()
+    assert _standardised(X)
+    assert not _standardised(X + np.float32(100.0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.2 * X.nbytes  # X + 100, and little else

@@ -4,7 +4,8 @@ Both make the same epochs, with one thread, in the same orders of the rows, and 
 shared machine's speed changes by more than what is looked for, so the time of a turn is not compared, but split: into what its
 thread computes within kernels, and the rest, as a part of that. What to be watched costs is by how much the rest is the larger
 one, the least of a few turns of each. Each turn of `fit` ends with a checkpoint, which counts as often as once a minute; that
-the data are hashed for it, once in a fit, is left out.
+the data are hashed for it, once in a fit, is left out. So is the pass over the rows after which a fit that has learnt nothing
+warns: the steps are so short here that none learns.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import numpy as np
 from ..kernels import make_workspace
 from ..kernels.training.epoch import choose_epoch
 from ..trainer.fit import epochs as fit_epochs
+from ..trainer.fit import fitting
 from ..trainer.fit import loop as fit_loop
 from ..trainer.fit.checkpoints import Checkpoints
 from ..trainer.fit.loop import WORTH_A_CALL
@@ -126,6 +128,7 @@ def watched(task: Task, clock: Clock, path: Path, epochs: int, hand_over: HandOv
         contextlib.redirect_stderr(io.StringIO()),
         unittest.mock.patch.object(fit_epochs, "choose_epoch", clock.kernel),
         unittest.mock.patch.object(fit_loop, "Checkpoints", clock.checkpoints),
+        unittest.mock.patch.object(fitting, "warn_of_constant", lambda *rows_and_losses: None),
     ):
         return fitted(task, 1, epochs, hand_over, progress=True, checkpoint=path)
 

@@ -128,7 +128,7 @@ def watched(task: Task, clock: Clock, path: Path, epochs: int, hand_over: HandOv
         contextlib.redirect_stderr(io.StringIO()),
         unittest.mock.patch.object(fit_epochs, "choose_epoch", clock.kernel),
         unittest.mock.patch.object(fit_loop, "Checkpoints", clock.checkpoints),
-        unittest.mock.patch.object(fitting, "warn_of_constant", lambda *rows_and_losses: None),
+        unittest.mock.patch.object(fitting, "warn_of_constant", return_value=None),
     ):
         return fitted(task, 1, epochs, hand_over, progress=True, checkpoint=path)
 

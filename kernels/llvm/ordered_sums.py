@@ -85,7 +85,7 @@ def _compiled_add_norms(typing: Any, total: Any, memory: Any, at: Any, count: An
             entries = load(builder, builder.gep(source, [place]), kind)
             return _emit_norms(builder, entries, splat(builder, l2, sum_.type), splat(builder, l1, sum_.type), sum_)
 
-        return _emit_sum(builder, count, total, (4, 4), term)
+        return _emit_sum(builder, count, total, (8, 4), term)
 
     return real(real, memory, i, i, real, real), build
 
@@ -98,8 +98,7 @@ def _emit_norms(builder: Any, entries: Any, l2: Any, l1: Any, sum_: Any) -> Any:
     sizes = builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name), [entries])
     if narrow:
         sizes = builder.fpext(sizes, sum_.type)
-        return multiply_add(builder, multiply_add(builder, l2, sizes, l1), sizes, sum_)
-    return multiply_add(builder, builder.fmul(sizes, sizes), l2, multiply_add(builder, sizes, l1, sum_))
+    return multiply_add(builder, multiply_add(builder, l2, sizes, l1), sizes, sum_)
 
 
 # add_norms(total, memory, at, count, l2, l1): total + the sum of l2 x^2 + l1 |x| over memory[at : at + count], in float64.

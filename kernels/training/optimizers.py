@@ -169,6 +169,10 @@ def add_penalty(w, g, penalties):
     """g OUT: the gradient of the penalties on w is added; w OUT: decays."""
     l2, l1, decay = penalties.l2, penalties.l1, penalties.decay
     zero, one = w.dtype.type(0.0), w.dtype.type(1.0)
+    if l1 == zero and decay == zero:
+        for i in range(w.size):
+            g[i] += l2 * w[i]
+        return
     for i in range(w.size):
         sign = one if w[i] > zero else (-one if w[i] < zero else zero)
         g[i] += multiply_add(l2, w[i], l1 * sign)

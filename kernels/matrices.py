@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .compiler.jit import leaf
-from .llvm import add_norms, copy, lanes_of, panel, panel_width, span, transpose_block
+from .llvm import add_norms, add_norms_of_rows, copy, lanes_of, panel, panel_width, span, transpose_block
 
 # Terms of a sum that are added up at a time, where the rows of deltas are many: a panel's part of so many, 24 KiB, fits the
 # first-level cache beside the inputs.
@@ -164,9 +164,20 @@ def unpack(memory, panels, target, at, n_in, n_out):
 
 
 @leaf
-def weighted_norms(memory, panels, l2, l1):
-    """l2 times the sum of squares plus l1 times that of magnitudes, in float64, of a matrix in panels, whose padding is 0."""
-    return add_norms(np.float64(0.0), memory, panels.at, panels.rows * panels.width, l2, l1)
+def weighted_norms(memory, panels, n_in, n_out, l2, l1):
+    """l2 times the sum of squares plus l1 times that of magnitudes, in float64, of a matrix (n_in, n_out) in panels."""
+    lanes = lanes_of(memory)
+    total = np.float64(0.0)
+    column = 0
+    while column < panels.width:
+        columns = panel_width(panels.width - column, lanes)
+        at, used = panels.at + panels.rows * column, n_out - column
+        if columns <= used:  # a panel without padding is one stretch
+            total = add_norms(total, memory, at, n_in * columns, l2, l1)
+        else:
+            total = add_norms_of_rows(total, memory, at, n_in, columns, used, l2, l1)
+        column += columns
+    return total
 
 
 @leaf

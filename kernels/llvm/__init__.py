@@ -7,7 +7,7 @@ place when the jit is off.
 from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
 from .calls import call_activation, call_loss
 from .fused import multiply_add
-from .ordered_sums import add_norms, dot
+from .ordered_sums import add_norms, add_norms_of_rows, dot
 from .outer import outer
 from .subnormals import flush_subnormals, restore_mode
 from .sums import column_sums
@@ -16,6 +16,7 @@ from .views import copy, doubles, empty_integers, held_matrix, matrix, record_vi
 
 __all__ = [
     "add_norms",
+    "add_norms_of_rows",
     "atomic_add",
     "atomic_read",
     "call_activation",

@@ -21,6 +21,8 @@ from .emit import DOUBLE, INDEX, INT, check_one_dtype, data_pointer, horizontal_
 
 # Vectors go to so many sums by turns: an addition waits three or four cycles for the one before.
 CHAINS = 4
+# Numbers of a vector, where they are float64 or become it.
+LANES = 8
 
 # Of a sum of vectors, a place within its terms, and how many terms go in at a time: the sum with these terms.
 _Term = Callable[[Any, Any], Any]
@@ -85,7 +87,7 @@ def _compiled_add_norms(typing: Any, total: Any, memory: Any, at: Any, count: An
             entries = load(builder, builder.gep(source, [place]), kind)
             return _emit_norms(builder, entries, splat(builder, l2, sum_.type), splat(builder, l1, sum_.type), sum_)
 
-        return _emit_sum(builder, count, total, (8, 4), term)
+        return _emit_sum(builder, count, total, (LANES, 4), term)
 
     return real(real, memory, i, i, real, real), build
 
@@ -103,6 +105,44 @@ def _emit_norms(builder: Any, entries: Any, l2: Any, l1: Any, sum_: Any) -> Any:
 
 # add_norms(total, memory, at, count, l2, l1): total + the sum of l2 x^2 + l1 |x| over memory[at : at + count], in float64.
 add_norms = _plain_add_norms if JIT_DISABLED else _compiled_add_norms
+
+
+def _plain_add_norms_of_rows(total: Any, memory: Any, at: int, rows: int, stride: int, count: int, l2: float, l1: float) -> Any:
+    for row in range(rows):
+        total = _plain_add_norms(total, memory, at + row * stride, count, l2, l1)
+    return total
+
+
+@intrinsic
+def _compiled_add_norms_of_rows(
+    typing: Any, total: Any, memory: Any, at: Any, rows: Any, stride: Any, count: Any, l2: Any, l1: Any
+) -> Any:
+    i, real = types.intp, types.float64
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        total, array, at, rows, stride, count, l2, l1 = arguments
+        source = builder.gep(data_pointer(context, builder, memory, array), [at])
+        kind, wide = ir.VectorType(_element(memory), LANES), ir.VectorType(DOUBLE, LANES)
+        zeros = ir.Constant(kind, [0.0] * LANES)
+        places = ir.Constant(ir.VectorType(INDEX, LANES), list(range(LANES)))
+        factors = splat(builder, l2, wide), splat(builder, l1, wide)
+        start = builder.insert_element(ir.Constant(wide, [0.0] * LANES), total, INT(0))
+        sum_ = cgutils.alloca_once_value(builder, start)
+        with cgutils.for_range(builder, rows) as row:
+            here = builder.gep(source, [builder.mul(row.index, stride)])
+            with cgutils.for_range_slice(builder, INDEX(0), count, INDEX(LANES), INDEX) as (first, _):
+                left = splat(builder, builder.sub(count, first), places.type)
+                used = builder.icmp_signed("<", places, left)
+                entries = builder.select(used, load(builder, builder.gep(here, [first]), kind), zeros)
+                builder.store(_emit_norms(builder, entries, *factors, builder.load(sum_)), sum_)
+        return horizontal_sum(builder, builder.load(sum_))
+
+    return real(real, memory, i, i, i, i, real, real), build
+
+
+# add_norms_of_rows(total, memory, at, rows, stride, count, l2, l1): the same over the first `count` numbers of each row. The
+# numbers that make up the last vector of a row are read, and may be anything.
+add_norms_of_rows = _plain_add_norms_of_rows if JIT_DISABLED else _compiled_add_norms_of_rows
 
 
 # Scalar products -------------------------------------------------------------------------------------------------------------

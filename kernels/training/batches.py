@@ -199,7 +199,7 @@ def penalties_of_layers(net, hyper, team):
         if is_ours(team, l):
             layer = net.layers[l]
             weights = weights_at(layer, net.header.parameters)
-            penalties[l] = weighted_norms(net.memory, weights, 0.5 * hyper.alpha, hyper.l1)
+            penalties[l] = weighted_norms(net.memory, weights, layer.n_in, layer.n_out, 0.5 * hyper.alpha, hyper.l1)
 
 
 @leaf

@@ -37,9 +37,9 @@ def add_squared_lengths(net, penalties, team):
                 continue
             if any_penalty(penalties):
                 penalise_layer(net, layer, penalties)
-            squares = weighted_norms(net.memory, weights_at(layer, header.sums), 1.0, 0.0)
+            squares = weighted_norms(net.memory, weights_at(layer, header.sums), layer.n_in, layer.n_out, 1.0, 0.0)
             if header.biased:
-                squares += weighted_norms(net.memory, biases_at(layer, header.sums), 1.0, 0.0)
+                squares += weighted_norms(net.memory, biases_at(layer, header.sums), 1, layer.n_out, 1.0, 0.0)
             lengths[l] = squares
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from tileprop.kernels.compiler.jit import JIT_DISABLED
-from tileprop.kernels.llvm import add_norms, dot
+from tileprop.kernels.llvm import add_norms, add_norms_of_rows, dot
 
 pytestmark = pytest.mark.plain
 
@@ -17,6 +17,11 @@ COUNTS = st.integers(0, 150)
 @njit
 def run_norms(total, memory, at, count, l2, l1):
     return add_norms(total, memory, at, count, l2, l1)
+
+
+@njit
+def run_norms_of_rows(total, memory, at, rows, stride, count, l2, l1):
+    return add_norms_of_rows(total, memory, at, rows, stride, count, l2, l1)
 
 
 @njit
@@ -53,6 +58,18 @@ def test_norms_are_sums_of_squares_and_magnitudes(dtype, count, at, seed):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@given(rows=st.integers(0, 9), count=st.integers(0, 20), spare=st.integers(0, 9), seed=st.integers(0, 1000))
+def test_norms_of_rows_leave_out_what_lies_between(dtype, rows, count, spare, seed):
+    stride, l2, l1, total = count + spare, 0.3, 0.7, 1.5
+    memory = np.full(3 + rows * stride + 8, np.nan, dtype)
+    entries = np.random.default_rng(seed).normal(size=(rows, count)).astype(dtype)
+    memory[3 : 3 + rows * stride].reshape(rows, stride)[:, :count] = entries
+    wide = entries.astype(np.float64)
+    expected = total + l2 * (wide**2).sum() + l1 * np.abs(wide).sum()
+    assert run_norms_of_rows(total, memory, 3, rows, stride, count, l2, l1) == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @given(count=COUNTS, at=st.integers(0, 5), seed=st.integers(0, 1000))
 def test_dot_is_the_sum_of_products(dtype, count, at, seed):
     generator = np.random.default_rng(seed)
@@ -73,7 +90,7 @@ def test_the_order_is_the_written_one(dtype, count, seed):
         memory, np.dtype(dtype).type(0.0), (8 if dtype == "float32" else 4, 4)
     )
     sizes = memory.astype(np.float64)
-    assert run_norms(0.25, -memory, 0, count, 0.0, 1.0) == in_written_order(sizes, 0.25, (4, 4))
+    assert run_norms(0.25, -memory, 0, count, 0.0, 1.0) == in_written_order(sizes, 0.25, (8, 4))
 
 
 def test_the_sum_of_no_terms_is_what_came_before():

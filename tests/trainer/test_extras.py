@@ -26,7 +26,7 @@ def test_importing_the_trainer_imports_no_extra():
     code = (
         "import sys, tileprop.trainer\n"
         "extras = {'sklearn', 'matplotlib', 'rich', 'safetensors', 'pyarrow', 'pandas', 'polars', 'pytest', 'torch', 'jax'}\n"
-        "extras |= {'IPython', 'mlflow', 'shtab', 'tensorboardX'}\n"
+        "extras |= {'IPython', 'mlflow', 'shtab', 'tensorboardX', 'dask', 'distributed'}\n"
         "extras |= {'onnx', 'onnxruntime', 'skl2onnx', 'threadpoolctl', 'scipy.linalg', 'scipy.optimize'}\n"
         "print(sorted(extras & set(sys.modules)))"
     )

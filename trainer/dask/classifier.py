@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..network import Network
 from .estimator import DaskMLP
 from .predictions import outputs
+from .recovery import Recovery
 from .scores import accuracy
 
 
@@ -226,7 +227,7 @@ class DaskMLPClassifier(ClassifierMixin, DaskMLP):  # type: ignore[misc]
     def _untrained(self, client: Client, n_in: int, y: Any, **arguments: Any) -> Network:
         if y.ndim != 1:
             raise InputError(f"y has {y.ndim} axes; it must have one, of class labels")
-        found = client.gather(client.compute([delayed(np.unique)(part) for part in np.ravel(y.to_delayed())]))
+        found = Recovery(client).gathered([delayed(np.unique)(part) for part in np.ravel(y.to_delayed())])
         self.classes_ = np.unique(np.concatenate([np.asarray(labels) for labels in found]))
         if len(self.classes_) < 2:
             raise InputError(f"y holds one class, {self.classes_.tolist()}; give rows of at least two classes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ from distributed import Client, LocalCluster, get_client
 from ..errors import ClusterError, InputError
 from ..fingerprint import environment
 from ..threads.number import most_threads
-from .recovery import LOST
+from .answers import answered, ended, workers_of
 
 # For a scheduler to answer, and for its first worker.
 CONNECTING = 10.0  # seconds
 FIRST_WORKER = 60.0  # seconds
+# Between two questions whether there is a worker.
+ASKING = 0.1  # seconds
 # Where a worker differs from the caller in one of these, it runs other code than the caller has.
 SAME_CODE = ("tileprop", "kernels", "numpy", "numba", "llvmlite")
 
@@ -29,7 +32,8 @@ def client_of(client: Client | str | None = None) -> Iterator[Client]:
     of threads in this process, which ends with it. Threads serve: kernels hold no interpreter lock, no data are copied, and a
     script needs no `if __name__ == "__main__"`.
 
-    Raises InputError where no scheduler answers, where there are no workers, and where their code differs from the caller's.
+    Raises InputError where there is no scheduler, where there are no workers, and where their code differs from the caller's,
+    and ClusterError where the scheduler of a client no longer answers.
     """
     if isinstance(client, str):
         with _connected(client) as connected, _checked(connected).as_current():
@@ -49,9 +53,11 @@ def client_of(client: Client | str | None = None) -> Iterator[Client]:
 def threads_of(client: Client) -> int:
     """How many tasks the workers run at once. Raises ClusterError where the scheduler is lost."""
     try:
-        return max(1, sum(client.nthreads().values()))
+        return max(1, sum(answered(client, client.nthreads).values()))
+    except ClusterError:
+        raise
     except (OSError, RuntimeError) as error:
-        raise ClusterError(LOST) from error
+        raise ended() from error
 
 
 def _current() -> Client | None:
@@ -92,12 +98,13 @@ def _checked(client: Client) -> Client:
         raise InputError("client is asynchronous; give a client that is made without asynchronous=True")
     if client.status != "running":
         raise InputError(f"client is {client.status}, so its cluster cannot be reached; give a client that is connected")
-    try:
-        client.wait_for_workers(1, timeout=FIRST_WORKER)
-    except TimeoutError as error:
-        raise InputError(
-            f"client has no workers after {FIRST_WORKER:.0f} s; start some with `dask worker ADDRESS`, or scale the cluster"
-        ) from error
+    ends = time.monotonic() + FIRST_WORKER
+    while all(worker["status"] != "running" for worker in workers_of(client).values()):
+        if time.monotonic() > ends:
+            raise InputError(
+                f"client has no workers after {FIRST_WORKER:.0f} s; start some with `dask worker ADDRESS`, or scale the cluster"
+            )
+        time.sleep(ASKING)
     _check_code(client)
     return client
 
@@ -106,7 +113,7 @@ def _check_code(client: Client) -> None:
     """Raise InputError where a worker has other code, and warn where the workers' bits may differ."""
     here = environment()
     try:
-        found: dict[str, Any] = client.run(environment, on_error="return")
+        found: dict[str, Any] = answered(client, lambda: client.run(environment, on_error="return"))
     except OSError:  # a worker that ends at this moment; whoever takes its place has the same code
         return
     there = {address: given for address, given in found.items() if isinstance(given, dict)}

@@ -78,7 +78,8 @@ def fit_many(
     Notes
     -----
     Callbacks are called on the workers, as copies. When a worker is lost, its group is trained again on another worker, from
-    the beginning. Dask cannot end a task that has begun: after Ctrl-C, workers finish the groups that they have begun.
+    the beginning. Dask cannot end a task that has begun: after Ctrl-C, workers finish the groups that they have begun, and a
+    cluster of the call's own is closed only then.
 
     Examples
     --------

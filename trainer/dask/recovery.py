@@ -9,9 +9,8 @@ from distributed import CancelledError, Client, Future, KilledWorker, wait
 from distributed.comm.core import CommClosedError
 
 from ..errors import ClusterError
+from .answers import KEPT, PATIENCE, answered, ended, workers_of
 
-# After this time without a result, the workers' status is checked.
-PATIENCE = 5.0  # seconds
 # Limit for a cluster without a worker that takes tasks. A nanny starts a new worker within some seconds.
 WITHOUT_WORKERS = 60.0  # seconds
 # First limit for a result to arrive, doubled each time. After it, the task may have to run again, if its worker was lost.
@@ -21,11 +20,6 @@ ARRIVING = 60.0  # seconds
 MOST_KILLED = 3
 # Tasks are cancelled where their data cannot be made again, and where somebody restarts the workers.
 MOST_CANCELLED = 20
-KEPT = "The network holds its parameters of the last whole round, epoch or fit"
-LOST = (
-    "the connection to the Dask scheduler was lost: it has ended, or was restarted without what it held. "
-    f"{KEPT}. Connect to a scheduler and train again, with resume=True if there is a checkpoint"
-)
 
 
 class Recovery:
@@ -67,15 +61,24 @@ class Recovery:
                 raise
             renew()
 
+    def gathered(self, tasks: Sequence[Any]) -> list[Any]:
+        """The results of delayed tasks."""
+
+        def submit() -> list[Future[Any]]:
+            made = list(self._client.compute(list(tasks)))
+            return [*made, self._client.submit(list, made, pure=False)]
+
+        return list(self.result((), submit, lambda: None))
+
     def taken(self, future: Future[Any]) -> Any:
         """The result of a future. Raises what its task has raised, and ClusterError where the cluster is lost."""
         limit = ARRIVING
         while True:
             self._wait_for([future])
             try:
-                return future.result(timeout=limit)
+                return answered(self._client, future.result, limit)
             except CommClosedError as error:  # the client may not have noticed yet
-                raise ClusterError(LOST) from error
+                raise ended() from error
             except CancelledError as error:
                 self._check_connection(error)
                 raise
@@ -104,8 +107,7 @@ class Recovery:
                 return {future for future in futures if future.status != "pending"}
             except TimeoutError:
                 self._check_connection(None)
-            workers = self._client.scheduler_info(n_workers=-1).get("workers", {})  # empty where the client is closed meanwhile
-            statuses = [worker["status"] for worker in workers.values()]
+            statuses = [worker["status"] for worker in workers_of(self._client).values()]
             waits = 0 if "running" in statuses or "init" in statuses else waits + 1
             if waits * PATIENCE > WITHOUT_WORKERS:
                 raise ClusterError(_without_workers(statuses))
@@ -114,7 +116,7 @@ class Recovery:
         """Raise ClusterError where the scheduler is gone, or is not the one that had the tasks."""
         reasons = [getattr(one, "reason", "") for one in (error, *getattr(error, "error_groups", ()))]
         if self._client.status != "running" or "scheduler-connection-lost" in reasons:
-            raise ClusterError(LOST) from error
+            raise ended() from error
 
 
 def _about(error: KilledWorker, times: int) -> str:

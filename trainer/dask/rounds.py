@@ -112,7 +112,8 @@ def fit_rounds(
     -----
     Each piece of a round is one pure task, with its own seed. What a lost worker had is computed again by the scheduler.
     Arrays of this process are sent through the scheduler, which keeps a copy; for large data give files or collections. See
-    `tileprop.trainer.fit_rounds` for the method.
+    `tileprop.trainer.fit_rounds` for the method. Dask cannot end a task that has begun: after Ctrl-C, workers finish the tasks
+    that they have begun, and a cluster of the call's own is closed only then.
 
     Examples
     --------

@@ -9,6 +9,7 @@ from dask.delayed import delayed
 from distributed import Client
 
 from ..errors import InputError
+from .recovery import Recovery
 
 
 def accuracy(client: Client, predicted: Any, y: Any, weight: Any) -> float:
@@ -38,7 +39,7 @@ def _over_parts(client: Client, function: Any, *collections: Any) -> list[Any]:
     if len(counts) > 1:
         raise InputError(f"X, y and sample_weight have {sorted(counts)} partitions; give them the same chunks or partitions")
     tasks = [delayed(function)(*(one and one[i] for one in parts)) for i in range(counts.pop())]
-    return list(client.gather(client.compute(tasks)))
+    return Recovery(client).gathered(tasks)
 
 
 def _hits(predicted: Any, y: Any, weight: Any) -> tuple[float, float]:

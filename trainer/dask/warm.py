@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 from distributed import Client, Worker, WorkerPlugin
@@ -17,6 +18,7 @@ from ...kernels.validation import real_dtype
 from ..compilation import DTYPES, pieces_of
 from ..errors import InputError
 from ..model import Model
+from .answers import answered
 
 # What a training and its predictions call, besides activations and losses.
 OF_TRAINING = ("apply_gradient", "epoch_in_memory", "epoch_in_registers", "loss_and_grad", "predict")
@@ -105,4 +107,4 @@ def warm_for(client: Client, models: Iterable[Model]) -> None:
         by_dtype.setdefault(model.dtype.name, set(OF_TRAINING)).update((*model.plan.activations, model.plan.loss))
     for dtype, pieces in by_dtype.items():
         with contextlib.suppress(OSError):  # of a worker that ends at this moment; the one in its place has the plugin, too
-            client.register_plugin(WarmKernels([dtype], pieces))
+            answered(client, partial(client.register_plugin, WarmKernels([dtype], pieces)))

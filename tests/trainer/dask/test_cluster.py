@@ -68,15 +68,18 @@ def test_a_closed_client_is_refused(client):
 def test_other_code_on_a_worker_is_refused(client, monkeypatch):
     here = cluster.environment()
     monkeypatch.setattr(cluster, "environment", lambda: dict(here))
-    monkeypatch.setattr(client, "run", lambda *_, **__: {"tcp://other:1": {**here, "numba": "0.1"}})
+    found = {"tcp://other:1": {**here, "numba": "0.1"}}
+
+    async def run(*_, **__):
+        return found
+
+    monkeypatch.setattr(client, "run", run)
     with pytest.raises(InputError, match=r"the worker tcp://other:1 has numba 0\.1, and this process"), client_of(client):
         pass
-    both = {"a": {**here, "processor": "znver4"}, "b": {**here, "processor": "skylake"}}
-    monkeypatch.setattr(client, "run", lambda *_, **__: both)
+    found = {"a": {**here, "processor": "znver4"}, "b": {**here, "processor": "skylake"}}
     with pytest.warns(RuntimeWarning, match="the workers differ in their processor"), client_of(client):
         pass
-    lacking = {"a": ModuleNotFoundError("No module named 'tileprop'")}
-    monkeypatch.setattr(client, "run", lambda *_, **__: lacking)
+    found = {"a": ModuleNotFoundError("No module named 'tileprop'")}
     with pytest.raises(InputError, match="the worker a cannot import tileprop"), client_of(client):
         pass
 

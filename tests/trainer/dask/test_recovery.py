@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 
 import dask
+import dask.array as da
 import numpy as np
 import pytest
+import tileprop
+from dask_processes import Processes
 from distributed import Client, Future, LocalCluster
 from distributed.comm.core import CommClosedError
 from tileprop.trainer import ClusterError, Network, fit_exact, fit_rounds
 from tileprop.trainer import dask as there
+from tileprop.trainer.dask import DaskMLPClassifier, answers, groups
 
 X = np.random.default_rng(0).normal(size=(400, 3))
 SHARDS = [(X[i::4], X[i::4].sum(axis=1)) for i in range(4)]
@@ -32,41 +35,6 @@ def linear() -> Network:
 def fitted(fit, network, length, shards=SHARDS, **options):
     options |= {"optimizer": "adam"}
     return fit(network, shards, **length, **options)
-
-
-class Processes:
-    """A scheduler and a worker in processes of their own."""
-
-    def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.address, self.started = f"tcp://127.0.0.1:{self.port}", []
-        self.scheduler = self.start_scheduler()
-        self._start("worker", self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard")
-
-    def start_scheduler(self) -> subprocess.Popen:
-        return self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard")
-
-    def _start(self, what: str, *arguments: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments]
-        self.started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
-        return self.started[-1]
-
-    def kill(self, again: bool) -> None:
-        """End the scheduler without a word, and start another one at its address."""
-        self.scheduler.send_signal(signal.SIGKILL)
-        self.scheduler.wait()
-        if again:
-            self.start_scheduler()
-
-    def __enter__(self) -> Processes:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        for process in self.started:
-            process.kill()
-            process.wait()
 
 
 @pytest.mark.full
@@ -97,13 +65,121 @@ def test_a_scheduler_that_is_lost(tmp_path, way, again):
 
 
 @pytest.mark.full
-def test_a_scheduler_that_is_lost_while_many_networks_train():
-    networks = [Network([3, 8, 1], "tanh", "identity", random_state=i) for i in range(64)]
+@pytest.mark.parametrize("way", WAYS)
+def test_a_scheduler_that_is_frozen(tmp_path, way):
+    """It counts as lost after the time that Dask's own setting gives it."""
+    here, fit, length = WAYS[way]
+    network, kept = linear(), []
+
+    def freeze(running):
+        kept.append(running.network.theta.copy())
+        if len(kept) == 2:
+            processes.freeze()
+            kept.append(time.monotonic())
+
+    options = dict(checkpoint=tmp_path / "c", callbacks=[freeze])
+    with (
+        dask.config.set({"distributed.comm.timeouts.tcp": "12s"}),
+        Processes() as processes,
+        Client(processes.address, timeout=30, set_as_default=False) as client,
+    ):
+        with pytest.raises(ClusterError, match="scheduler was lost: it has not answered for 12 s"):
+            fitted(fit, network, length, client=client, **options)
+        assert 12.0 < time.monotonic() - kept.pop() < 30.0
+    assert (network.theta == kept.pop()).all()
+    resumed, whole = linear(), linear()
+    options["callbacks"] = [lambda running: None]
+    fitted(here, resumed, length, resume=True, **options)
+    fitted(here, whole, length)
+    assert (resumed.theta == whole.theta).all()
+
+
+def many(fit_many, networks, **options):
+    return fit_many(networks, X, X.sum(axis=1), epochs=5000, **options)
+
+
+def made():
+    return [Network([3, 8, 1], "tanh", "identity", random_state=i) for i in range(64)]
+
+
+LOSSES = {
+    "killed": lambda processes: processes.kill(False),
+    "started again": lambda processes: processes.kill(True),
+    "started again with a worker": lambda processes: (processes.kill(True), processes.start_worker()),
+    "frozen": lambda processes: processes.freeze(),
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("after", [0.0, 1.0])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_scheduler_that_is_lost_while_many_networks_train(monkeypatch, loss, after):
+    """Every network is as it was, or has been trained to the end, to the same bits as here."""
+
+    def submitted(*given):
+        threading.Timer(after, LOSSES[loss], [processes]).start()
+        return submit(*given)
+
+    monkeypatch.setattr(answers, "seconds_to_answer", lambda: 3.0)
+    networks, before, whole, submit = made(), made(), made(), groups._submitted
     with Processes() as processes, Client(processes.address, timeout=30, set_as_default=False) as client:
-        there.fit_many(networks, X, X.sum(axis=1), client=client, epochs=1)
-        threading.Timer(0.5, processes.kill, [False]).start()
+        there.fit_many(made(), X, X.sum(axis=1), client=client, epochs=1)
+        monkeypatch.setattr(groups, "_submitted", submitted)
         with pytest.raises(ClusterError, match="scheduler was lost"):
-            there.fit_many(networks, X, X.sum(axis=1), client=client, epochs=5000)
+            many(there.fit_many, networks, client=client)
+    many(tileprop.fit_many, whole)
+    bits = [network.theta.tobytes() for network in networks]
+    unchanged = [one == network.theta.tobytes() for one, network in zip(bits, before, strict=True)]
+    trained = [one == network.theta.tobytes() for one, network in zip(bits, whole, strict=True)]
+    assert all(a != b for a, b in zip(unchanged, trained, strict=True))
+    assert any(unchanged)
+
+
+def classified(client):
+    model = DaskMLPClassifier((4,), max_iter=5000, n_iter_no_change=5000, random_state=0)
+    model.client = client
+    rows = da.from_array(X, chunks=(100, 3))
+    return model.fit(rows, rows[:, 0] > 0)
+
+
+CALLS = {
+    "sweep": lambda client: there.sweep(
+        X, X[:, 0], {"hidden": [(8,), (16,)]}, seeds=8, epochs=5000, validation_split=0.2, client=client
+    ),
+    "cross_val_fit": lambda client: there.cross_val_fit(Network([3, 8, 1]), X, X[:, :1], cv=20, epochs=5000, client=client),
+    "estimator": classified,
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("call", CALLS)
+def test_a_scheduler_that_is_frozen_ends_other_calls(monkeypatch, call):
+    monkeypatch.setattr(answers, "seconds_to_answer", lambda: 3.0)
+    with Processes() as processes, Client(processes.address, timeout=30, set_as_default=False) as client:
+        there.fit_many(made(), X, X.sum(axis=1), client=client, epochs=1)
+        threading.Timer(0.5, processes.freeze).start()
+        with pytest.raises(ClusterError, match="scheduler was lost: it has not answered for 3 s"):
+            CALLS[call](client)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("asked", ["labels", "score"])
+def test_a_scheduler_that_is_frozen_by_a_task(monkeypatch, asked):
+    """Where the classifier collects its labels, and where it is scored."""
+    monkeypatch.setattr(answers, "seconds_to_answer", lambda: 3.0)
+
+    def freezing(block, pid):
+        os.kill(pid, signal.SIGSTOP)
+        return block
+
+    with Processes() as processes, Client(processes.address, timeout=30, set_as_default=False) as client:
+        rows = da.from_array(X, chunks=(100, 3))
+        y = rows[:, 0] > 0
+        frozen = y.map_blocks(freezing, pid=processes.scheduler.pid, dtype=bool, meta=np.empty(0, bool))
+        model = DaskMLPClassifier((4,), max_iter=2, random_state=0)
+        model.client = client
+        with pytest.raises(ClusterError, match="scheduler was lost: it has not answered for 3 s"):
+            model.fit(rows, frozen) if asked == "labels" else model.fit(rows, y).score(rows, frozen)
 
 
 @pytest.mark.full

@@ -103,7 +103,7 @@ def test_interrupts_while_kernels_are_compiled(tmp_path):
 
 # The command line -------------------------------------------------------------------------------------------------------------
 
-TRAIN = ["train", "spirals", "--epochs", "4000", "--patience", "4000", "--hidden", "48", "--seed", "3"]
+TRAIN = ["train", "spirals", "--epochs", "8000", "--patience", "8000", "--hidden", "48", "--seed", "3"]
 
 
 def tileprop(*arguments: str, folder: Path) -> subprocess.Popen[str]:
@@ -122,14 +122,16 @@ def weights_of(run: Path) -> str:
 @pytest.mark.full
 def test_the_command_line_is_interrupted_and_goes_on(tmp_path):
     """The model as it was then stays; `--resume` ends at the bits of a training that was not interrupted."""
+    started = time.monotonic()
     assert tileprop(*TRAIN, "--out", "whole", folder=tmp_path).wait(300) == 0
+    whole = time.monotonic() - started
     draw, waits = random.Random(4), []
     for k in range(10):
         process = tileprop(*TRAIN, "--out", f"run-{k}", folder=tmp_path)
         while not list(tmp_path.glob(f".run-{k}*")) + list(tmp_path.glob(f"run-{k}*")):
             assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(1.5 + draw.uniform(0.0, 0.5))
+        time.sleep(draw.uniform(0.1, 0.4) * whole)
         assert process.poll() is None, "the training ended before the signal"
         process.send_signal((signal.SIGINT, signal.SIGTERM)[k % 2])
         sent = time.monotonic()

@@ -147,8 +147,8 @@ def as_targets(
 
 def _about_text(array: np.ndarray, plan: Plan, name: str) -> str:
     """What to do with targets that are text."""
-    example = next(entry for entry in array.flat if not isinstance(entry, (int, float)))
-    told = f"{name} holds text ({str(example)!r})"
+    examples = [repr(str(entry)) for entry in array.flat if not isinstance(entry, (int, float))][:1]
+    told = f"{name} holds text ({examples[0]})" if examples else f"{name} is an empty array of text"
     if array.ndim != 1:
         return f"{told} and has shape {array.shape}; class labels must have shape (n,)"
     if number_of_classes(plan):

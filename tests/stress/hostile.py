@@ -75,6 +75,10 @@ def attempt(group: str, name: str, kind: int, given_arguments: dict[str, Spoiled
         if clean is None and group == "estimators" and not np.ma.is_masked(given_arguments[k].value):
             cleaned[k] = np.array(given_arguments[k].value, order="C")  # scikit-learn takes numbers that are objects, and names
             continue
+        objects = np.asarray(given_arguments[k].value).dtype.kind == "O"
+        if clean is None and objects and group not in KERNEL_GROUPS and not np.ma.is_masked(given_arguments[k].value):
+            cleaned[k] = np.array(given_arguments[k].value, np.float64, order="C")  # numbers that are objects are numbers
+            continue
         if clean is not None and group == "estimators" and not given_arguments[k].value_is_native:
             cleaned[k] = clean.astype("f8") if clean.dtype.kind == "f" else clean  # as scikit-learn does
         assert clean is not None, f"{k} was taken: {given_arguments[k].what}"

@@ -102,6 +102,7 @@ def test_a_file_with_other_names_is_refused(tmp_path):
         (dict(), NUMBERS + 1, "class labels, whole numbers from 0 to 2; it reaches from 1 to 3.*set network.classes"),
         (dict(), NUMBERS[:, None], r"or \(60,\) with class labels; give T.ravel\(\)"),
         (dict(), NAMES[NUMBERS][:, None], r"class labels must have shape \(n,\)"),
+        (dict(), np.empty((0, 2), "U8"), r"T is an empty array of text and has shape \(0, 2\); class labels must"),
     ],
 )
 def test_labels_that_do_not_fit(made, labels, message):

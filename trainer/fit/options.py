@@ -116,7 +116,14 @@ class FitOptions:
         optimizer = SGD() if self.optimizer is None else self.optimizer
         _check_optimizer(model, optimizer)
         batch_size = None if isinstance(solver, Solver) else int(self.batch_size or BATCH_SIZE)
-        return replace(self, epochs=int(self.epochs), batch_size=batch_size, optimizer=optimizer, dropout=rates)
+        return replace(
+            self,
+            epochs=int(self.epochs),
+            batch_size=batch_size,
+            optimizer=optimizer,
+            dropout=rates,
+            frozen_layers=tuple(int(layer) for layer in self.frozen_layers),
+        )
 
 
 def optimizer_named(name: str) -> Optimizer | Solver:

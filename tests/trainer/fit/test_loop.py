@@ -441,7 +441,7 @@ def test_one_step_by_hand():
 
 @pytest.mark.parametrize("optimizer", [SGD(0.5), SGD(0.1, 0.9), Adam(0.01)])
 @pytest.mark.parametrize("options", [{}, {"clip_norm": 0.01}, {"alpha": 0.1, "n_threads": 2}])
-@pytest.mark.parametrize("frozen", [[0], [1, 2], [0, 1, 2]])
+@pytest.mark.parametrize("frozen", [[0], np.array([1, 2]), (0, 1, 2)], ids=str)
 def test_frozen_layers_stay_and_the_others_learn(optimizer, options, frozen):
     network = Network([3, 5, 4, 2], dtype="float64")
     before = [(W.copy(), b.copy()) for W, b in zip(network.weights, network.biases, strict=True)]

@@ -260,7 +260,7 @@ def _latency(args: argparse.Namespace) -> int:
     seconds_option(1.0, "seconds of each fit in a round"),
     help="automatic number of threads beside one thread and two threads",
     description="Time fits that choose between one and two threads, beside fits with one and with two, on small problems "
-    "and on drawn ones. Status 1 if a fit is more than 3%% slower than one thread, or than the better number.",
+    "and on drawn ones. Status 1 if a fit is more than 3% slower than one thread, or than the better number.",
     examples={"threads --draw 5": "what the choice of the number of threads costs"},
 )
 def _threads(args: argparse.Namespace) -> int:
@@ -275,7 +275,7 @@ def _threads(args: argparse.Namespace) -> int:
     count_option("--rounds", 5, "number of rounds"),
     seconds_option(2.0, "seconds of each fit in a round"),
     help="cost of progress, checkpoints, Ctrl-C and divergence checks",
-    description="Time fits beside the kernels' epochs alone, on one thread. Status 1 if a fit takes more than 2%% longer.",
+    description="Time fits beside the kernels' epochs alone, on one thread. Status 1 if a fit takes more than 2% longer.",
     examples={"watching --problems small": "what it costs that a fit is watched"},
 )
 def _watching(args: argparse.Namespace) -> int:
@@ -331,7 +331,7 @@ def _defaults(args: argparse.Namespace) -> int:
     help="an epoch over Parquet files that are streamed, beside the same rows in memory",
     description="Write Parquet files, train one epoch on them by streaming, and on the same rows in memory, each in a process "
     "of its own; one run is killed and resumed. Status 1 if the parameters differ, if resident memory is above 1 GiB, or if "
-    "streaming ahead takes more than 15%% longer. Needs the extra `tables`, and twice the memory of the rows.",
+    "streaming ahead takes more than 15% longer. Needs the extra `tables`, and twice the memory of the rows.",
     examples={"stream --gib 1": "Parquet files that are streamed, beside the same rows in memory"},
 )
 def _stream(args: argparse.Namespace) -> int:

@@ -26,3 +26,12 @@ def test_help_shows_every_benchmark_with_an_example(run, capsys):
         run("--help")
     shown = capsys.readouterr().out
     assert [name for name in BENCHMARKS if f"tileprop bench {name}" not in shown] == []
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_help_of_a_benchmark_is_what_it_says(name, run, capsys):
+    with pytest.raises(SystemExit):
+        run(name, "--help")
+    shown = "".join(capsys.readouterr().out.split())  # lines may be broken after a hyphen, too
+    assert "".join(BENCHMARKS[name].description.split()) in shown
+    assert "%%" not in shown

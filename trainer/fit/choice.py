@@ -64,8 +64,10 @@ class ThreadChoice:
     def limit(self) -> float | None:
         if self.most == 1:
             return None
-        if self.size > self._awake or self._waking > 0.0:
-            return WAKING if self.size > self._awake else self._waking
+        if self.size > self._awake:
+            return WAKING
+        if self._waking > 0.0:
+            return self._waking
         if self._comparing or not self._warm:
             return self._length - self._seconds
         left = max(self._next - self._clock, self._trial)
@@ -84,7 +86,8 @@ class ThreadChoice:
             return
         self._clock += seconds
         if self._waking > 0.0:
-            self._waking = self._waking - seconds if self._waking - seconds > (1.0 - ENOUGH) * WAKING else 0.0
+            left = self._waking - seconds
+            self._waking = left if left > (1.0 - ENOUGH) * WAKING else 0.0
             self._woken += max(0.0, seconds - rows * self._rate) if self._rate is not None else 0.0
             return
         self._rows += rows

@@ -234,10 +234,10 @@ class _Worker:
             task: Any = self._task
             if task is None:
                 return
-            for worker in self._following:
-                worker.wake()
             call, work = task
             try:
+                for worker in self._following:
+                    worker.wake()
                 self.result = float(call(work))
             except BaseException as error:
                 self.error = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Iterator
@@ -69,17 +70,30 @@ def _current() -> Client | None:
 
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
+    client = Client.__new__(Client)  # so that it is at hand where it does not connect
     try:
-        client = Client(address, timeout=CONNECTING, set_as_default=False)
+        Client.__init__(client, address, timeout=CONNECTING, set_as_default=False)
     except ValueError as error:
+        _close(client)
         raise InputError(f"client is {address!r}, which is no address: {error}; give one such as 'tcp://host:8786'") from error
     except OSError as error:  # TimeoutError among them
+        _close(client)
         raise InputError(
             f"client is {address!r}, where no Dask scheduler answers within {CONNECTING:.0f} s; check the address, "
             "or start a scheduler with `dask scheduler` and workers with `dask worker ADDRESS`"
         ) from error
     with client:
         yield client
+
+
+def _close(failed: Client) -> None:
+    """End a client that could not connect.
+
+    Left to itself, it closes itself when it is freed. Where the start of the next client frees it, that never ends: closing
+    waits for a lock of Dask's that the start holds.
+    """
+    with contextlib.suppress(OSError):
+        failed.close()
 
 
 def _of_this_process() -> LocalCluster:

@@ -58,6 +58,23 @@ def test_a_wrong_client_is_refused(monkeypatch, given, says):
         pass
 
 
+@pytest.mark.parametrize("given", ["nowhere", "tcp://127.0.0.1:1"])
+def test_a_client_that_could_not_connect_is_closed_before_the_next_one_starts(monkeypatch, given):
+    """Freed while the next one starts, it would wait for ever for a lock that the start holds."""
+    made = []
+
+    def remember(client, *arguments, **options):
+        made.append(client)
+        begin(client, *arguments, **options)
+
+    begin = Client.__init__
+    monkeypatch.setattr(Client, "__init__", remember)
+    monkeypatch.setattr(cluster, "CONNECTING", 0.2)
+    with pytest.raises(InputError), client_of(given):
+        pass
+    assert [client.status for client in made] == ["closed"]
+
+
 def test_a_closed_client_is_refused(client):
     closed = Client(client.scheduler.address, set_as_default=False)
     closed.close()

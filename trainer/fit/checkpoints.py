@@ -94,9 +94,12 @@ class Checkpoints:
         """Whether to remember what is so takes little time, beside the time since it was done last."""
         return time.monotonic() - self._remembered >= self._cost / SHARE
 
-    def remember(self, kept: dict[str, Any], parts: Mapping[str, dict[str, Any]] = NOTHING) -> None:
-        """What is so now. kept: what the optimizer goes on from; parts: what others do, by their names; see `Moment`."""
-        began = time.monotonic()
+    def remember(self, kept: dict[str, Any], parts: Mapping[str, dict[str, Any]] = NOTHING, began: float | None = None) -> None:
+        """What is so now. kept: what the optimizer goes on from; parts: what others do, by their names; see `Moment`.
+
+        began: by `time.monotonic`, when the caller began to gather these, where that takes time.
+        """
+        began = time.monotonic() if began is None else began
         owners = {f"callback.{i}": _remembered(callback) for i, callback in enumerate(self._callbacks)}
         if self._now is None:
             for i, callback in enumerate(self._callbacks):

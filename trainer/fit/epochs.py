@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -63,7 +64,7 @@ class Epochs(Calls):
         self._made: list[np.ndarray] = []
         self._carried = [np.asarray(array) for array in (model.theta, *state)]
         self._before = [np.empty_like(array) for array in self._carried]  # takes memory when it is first used
-        self._together = np.empty(0, np.int64)
+        self._together, self._places = np.empty(0, np.int64), list[np.ndarray]()  # the memory; its rows, as they were drawn
         self._rates = NO_RATES  # of the epochs of the last call, or empty
         self._drawn_from: Any = {}
 
@@ -135,6 +136,8 @@ class Epochs(Calls):
             # Where no order is left, each into its place, and memory that was used before.
             memory = np.empty((epochs, self.n), np.int64) if self._orders else self._room(epochs, self.n)
             orders = list(permutations(self.model.generator, memory))
+            if not self._orders:
+                self._places = orders
         else:
             orders = [self._own_order(self.shuffle) for _ in range(epochs)]
         return [order if self._which is None else self._which[order] for order in orders]
@@ -234,10 +237,11 @@ class Epochs(Calls):
         count, size = len(self._made), self._made[0].size
         if not size:
             return NO_ORDER
+        in_place = count <= len(self._places) and all(map(operator.is_, self._made, self._places))
         together = self._room(count, size)
-        if any(order.ctypes.data != place.ctypes.data for order, place in zip(self._made, together, strict=True)):
+        if not in_place:
             together[...] = np.stack(self._made)  # some of which may lie elsewhere in this memory
-            self._orders[:count] = self._made = list(together)
+            self._orders[:count] = self._made = self._places = list(together)
         return together.reshape(-1)
 
     def _room(self, count: int, size: int) -> np.ndarray:

@@ -220,9 +220,10 @@ class Loop:
 
     def _remember(self) -> None:
         if self.checkpoints:
+            began = time.monotonic()
             base_rate = None if self.options.schedule is None else self.base_rate
             parts = {name: part.remembered() for name, part in self._parts().items()}
-            self.checkpoints.remember(kept_of(self.epochs.state, base_rate), parts)
+            self.checkpoints.remember(kept_of(self.epochs.state, base_rate), parts, began)
 
     def _parts(self) -> dict[str, Any]:
         """What has `remembered` and `recall`, besides callbacks."""

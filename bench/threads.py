@@ -36,7 +36,7 @@ from .problems import Problem
 from .report import duration, show
 from .side_tileprop import optimizer
 from .task import Task
-from .turns import Handing, HandOver, Way, epochs_for, in_lockstep, signed
+from .turns import Handing, HandOver, Way, alone, epochs_for, in_lockstep, signed
 
 PROCESSORS = 2
 # By what part a choice may be slower.
@@ -110,7 +110,8 @@ def fitted(task: Task, threads: int | None, epochs: int, hand_over: HandOver, **
     """By `fit`. threads: `n_threads`."""
     network = untrained(task)
     options = {"epochs": epochs, "batch_size": task.batch_size, "optimizer": optimizer(task), "progress": False} | options
-    network.fit(task.X, task.T, n_threads=threads, callbacks=[Handing(hand_over)], **options)
+    handing = [] if hand_over is alone else [Handing(hand_over)]
+    network.fit(task.X, task.T, n_threads=threads, callbacks=handing, **options)
     return network.theta
 
 

@@ -32,7 +32,7 @@ def test_a_turn_is_split(monkeypatch):
     clock = watching.Clock()
     timed = clock.kernel()
     for epochs in (2, 1):
-        assert clock.turn(way, epochs) == 1.25 / 2.0
+        clock.turn(way, epochs)
         assert (clock.inside, clock.passed) == (2.0 * epochs, 3.25 * epochs)
 
 
@@ -61,8 +61,9 @@ def test_a_checkpoint_counts_once_a_minute(monkeypatch):
     monkeypatch.setattr(watching.time, "perf_counter", lambda: now[0])
     clock = watching.Clock()
     timed = clock.kernel()
-    assert clock.turn(way, 1) == pytest.approx(31.0 * (1.0 + 3.0 / 60.0) / 30.0 - 1.0)
-    assert (clock.begun, clock.written, clock.passed) == (100.0, 3.0, 31.0)
+    clock.turn(way, 1)
+    assert (clock.begun, clock.written) == (100.0, 3.0)
+    assert clock.passed == pytest.approx(31.0 * (1.0 + 3.0 / 60.0))
 
 
 def test_a_fit_is_measured(tmp_path):
@@ -70,16 +71,28 @@ def test_a_fit_is_measured(tmp_path):
     assert 0.0 < found.epoch < 0.02
     assert 0.0 <= found.checkpoint < 1.0
     for way in ("bare", "watched"):
-        assert -0.1 < found.least[way] <= found.median[way]
-    assert found.of_watching == found.least["watched"] - found.least["bare"]
+        assert len(found.outside[way]) == len(found.passed[way]) == 3
+        assert all(part > -0.1 for part in found.outside[way])
+        assert all(seconds > 0.0 for seconds in found.passed[way])
+
+
+def test_costs_from_turns():
+    """Turns are split by their least; the clock compares medians, and the bare turns with each other."""
+    outside = {"bare": [0.02, 0.01, 0.03], "watched": [0.05, 0.04, 0.06]}
+    found = watching.Cost(1.0, 1.0, outside, {"bare": [2.0, 2.2, 2.1], "watched": [2.1, 9.0, 2.31]})
+    assert found.of_watching == pytest.approx(0.03)
+    assert found.by_the_clock == pytest.approx(0.1)
+    assert found.of_nothing == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(("least", "status"), [(0.029, 0), (0.04, 1)])
 def test_the_report_and_the_status(monkeypatch, capsys, least, status):
     monkeypatch.setattr(watching, "pin", lambda cpus: None)
-    found = watching.Cost(0.002, 0.01, {"bare": 0.01, "watched": least}, {"bare": 0.02, "watched": 0.05})
+    outside = {"bare": [0.02, 0.01], "watched": [least, 0.05]}
+    found = watching.Cost(0.002, 0.01, outside, {"bare": [1.0, 1.04], "watched": [1.05, 1.03]})
     monkeypatch.setattr(watching, "cost", lambda *arguments: found)
     assert watching.run_watching(["small"], 2, 1.0) == status
     printed = capsys.readouterr().out
     assert "small 8-32-32-1, batch 32, float64" in printed
+    assert "+2.0%         4.0%" in printed
     assert f"At worst, by the least of 2 turns: {100 * least - 1:+.1f}%" in printed

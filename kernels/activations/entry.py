@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from ..arrays import in_place, result_for
 from ..checks import check_same_shape
 from ..compiler.jit import kernel, leaf
 from ..llvm.row_kernels import activation_row_kernel
@@ -50,21 +49,6 @@ class ScalarFormulas:
     text: str = ""
     backward_text: str = ""
     from_user: bool = False
-
-
-@leaf
-def result_for(x, out):
-    """`out`, checked, or a new array like x."""
-    if out is None:
-        return np.empty_like(x)
-    check_same_shape(x, out)
-    return out
-
-
-@leaf
-def in_place(x, y):
-    """Whether y begins where x does."""
-    return x.ctypes.data == y.ctypes.data
 
 
 @leaf

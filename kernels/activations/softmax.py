@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy import float64
 
+from ..arrays import assign, in_place, result_for
 from ..checks import check_same_shape
 from ..compiler.jit import REORDERED, kernel, leaf
 from ..llvm.row_kernels import activation_row_kernel
@@ -15,7 +16,7 @@ from ..llvm.views import matrix, span
 from ..numerics.double_double import two_product, two_sum
 from ..numerics.exponential import LOWEST_SINGLE, dd_exp, exp_split, is_single
 from .codes import SOFTMAX
-from .entry import Activation, in_place, result_for
+from .entry import Activation
 
 
 @leaf
@@ -166,9 +167,9 @@ def softmax(x, out=None):
     """
     y = result_for(x, out)
     work = np.empty(x.shape, x.dtype)  # C-contiguous, unlike y perhaps
-    work[...] = x
+    assign(work, x)
     softmax_loop(work, x.shape[-1])
-    y[...] = work
+    assign(y, work)
     return y
 
 
@@ -204,7 +205,7 @@ def softmax_backward(y, dy, out=None):
     check_same_shape(y, dy)
     dx = result_for(dy, out)
     kept = y.copy() if in_place(y, dx) else y
-    dx[...] = dy
+    assign(dx, dy)
     softmax_backward_loop(kept, dx, kept.shape[-1])
     return dx
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy import float64
 
+from ..arrays import assign
 from ..checks import check_loss_parameter, check_same_rows, check_same_shape
 from ..compiler.jit import kernel, leaf
 from ..llvm.row_kernels import loss_row_kernel
@@ -151,7 +152,7 @@ def _array_functions(formulas: RowFormulas) -> tuple[Callable[..., Any], Callabl
         if out is None:
             return result
         check_same_shape(Y, out)
-        out[...] = result
+        assign(out, result)
         return out
 
     total_of, derivative_of = leaf(named(total_of, f"{name}_total")), leaf(named(derivative_of, f"{name}_derivative"))

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..compiler.jit import driver
 from ..derivatives.loss_and_grad import loss_and_grad
+from ..llvm.views import copy
 from ..plan import Plan
 from ..records import record_type
 from ..state import State
@@ -102,7 +103,7 @@ def _watching(train: Any) -> Callable[[Trained, Samples, np.ndarray, Validation,
                     stopping.waited = 0 if -loss > stopping.best + stopping.tol else stopping.waited + 1
                     if -loss > stopping.best:
                         stopping.best, stopping.improved = -loss, True
-                        watch.best[:] = theta
+                        copy(watch.best, 0, theta, 0, theta.size)
                     if stopping.waited > stopping.patience:
                         stopping.stopped = True
                         return epoch + 1

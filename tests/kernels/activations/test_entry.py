@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numba import from_dtype, njit, types
 from numba.core import config
 from tileprop.kernels.activations import activation_registry, formulas
-from tileprop.kernels.activations.entry import ScalarFormulas, elementwise, in_place, result_for
+from tileprop.kernels.activations.entry import ScalarFormulas, elementwise
 from tileprop.kernels.compiler.jit import STOCK, kernel, leaf
 from tileprop.kernels.llvm import call_activation
 from tileprop.kernels.llvm.row_kernels import address_of
@@ -58,16 +58,6 @@ def run(address, S, x, y, d, tangents, rows, stride, width, backward):
     call_activation(address, S, x, y, d, tangents, rows, stride, width, backward)
 
 
-@njit
-def results(x, out):
-    return result_for(x, out), result_for(x, None)
-
-
-@njit
-def begins_there(x, y):
-    return in_place(x, y)
-
-
 def workspace(dtype: str, size: int) -> np.ndarray:
     return np.random.default_rng(size).uniform(1, 2, size).astype(dtype)
 
@@ -97,24 +87,6 @@ def test_results_go_where_they_are_asked_for():
     assert OWN.forward(x, out) is out
     assert OWN.forward(x, x) is x
     np.testing.assert_array_equal(x, out)
-
-
-def test_result_for():
-    x, out = np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32)
-    given_one, new = results(x, out)
-    assert np.shares_memory(given_one, out)
-    assert (new.shape, new.dtype) == (x.shape, x.dtype)
-    assert not np.shares_memory(new, x)
-    with pytest.raises(ValueError, match="differ in shape"):
-        results(x, np.ones((3, 2), np.float32))
-
-
-def test_in_place():
-    x = np.zeros(6)
-    assert begins_there(x, x)
-    assert begins_there(x[:3], x)
-    assert not begins_there(x, x[1:])
-    assert not begins_there(x, x.copy())
 
 
 # Row kernels -----------------------------------------------------------------------------------------------------------------

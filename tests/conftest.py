@@ -7,6 +7,7 @@ waits for a compilation.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -33,8 +34,16 @@ settings.load_profile("tileprop")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What is imported and collected stays. To look through it for garbage, again and again, takes a quarter of the collection.
+    gc.disable()
     if config.option.markexpr.replace(" ", "") in ("fullornotfull", "notfullorfull"):
         settings.load_profile("everything")
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(100_000, 20, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)

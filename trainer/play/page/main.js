@@ -96,10 +96,8 @@ function setRunning(now, epoch) {
   start.textContent = runs ? "Pause" : "Start";
   const losses = frame && !runs ? ` Training loss ${figure(frame.loss)}.` : "";
   const words = runs ? "Training." : before ? `Paused at epoch ${whole(epoch)}.` : `Ready, at epoch ${whole(epoch)}.`;
-  if (frame) {
-    if (!runs) drawNumbers(); // the numbers and these words are of the same moment
-    drawSoon();
-  }
+  if (frame && runs) drawSoon();
+  else if (frame) draw(); // the picture, the numbers and these words are of the same moment
   status.textContent = words + losses;
 }
 

@@ -12,8 +12,9 @@ START = 0.7e-3  # seconds
 # For so long after threads have been woken, the system, or that which the machine is a part of, may have two of them on one
 # processor. This is not measured.
 WAKING = 5e-3  # seconds
-# After a first trial in which a number took up to so many times as long for a row, it is given the longer ones.
-PROMISING = 1.4
+# After a first trial in which more threads took up to so many times as long for a row, they are given the longer ones; and
+# fewer threads, which are awake, so that a short trial says more of them.
+MORE_PROMISING, FEWER_PROMISING = 1.4, 1.15
 STEPS = 2
 # A call ends after a step, so that it may be a little shorter.
 ENOUGH = 0.75
@@ -141,7 +142,8 @@ class ThreadChoice:
     def _judge(self, rate: float) -> None:
         """After a trial: the number is given a longer one, or is taken after it has won enough of these, or left."""
         assert self._rate is not None
-        if not self._promising and rate < PROMISING * self._rate:
+        promising = MORE_PROMISING if self.size > self._usual else FEWER_PROMISING
+        if not self._promising and rate < promising * self._rate:
             self._promising = self.size
             return
         faster = self._promising and rate < (1.0 - GAIN) * self._rate

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from ...kernels import Workspace
 from ...kernels.interrupts import HeldSignals
+from .placement import keep_off, set_free, with_this_processor
 
 # Longer work runs in threads of its own, so that the caller's can answer Ctrl-C. Handing over takes some 50 us.
 WORTH_A_THREAD = 0.05  # seconds
@@ -196,6 +197,8 @@ class _Worker:
         self._ended.acquire()
         self._task: tuple[Callable[[Workspace], float], Workspace] | None = None
         self._following: list[_Worker] = []
+        self._taken: Set[int] = frozenset()  # processors of the threads that were woken before this one
+        self._before: Set[int] = frozenset()  # processors that this one may use again afterwards
         self._thread = threading.Thread(target=self._serve, name="tileprop", daemon=True)
         self.result = 0.0
         self.error: BaseException | None = None
@@ -207,13 +210,13 @@ class _Worker:
     def give(self, call: Callable[[Workspace], float], work: Workspace, following: list[_Worker]) -> None:
         """Have the call made once this thread is woken. following: the one that it wakes then, or none.
 
-        The caller, who still runs, would wake all but the first on the processor of the first: Linux moves none of them for
-        some 20 ms, in which they take turns. When a thread wakes the next one, the caller's processor is free.
+        The caller, who still runs, would be in the way of all but the first; see `placement.py`.
         """
         self._task, self._following, self.error = (call, work), following, None
 
-    def wake(self) -> None:
-        """The thread makes the call that it was given."""
+    def wake(self, taken: Set[int] = frozenset()) -> None:
+        """The thread makes the call that it was given. taken: processors of those that make it already."""
+        self._taken, self._before = taken, keep_off(self._thread.native_id, taken)
         self._wanted.release()
 
     def has_ended(self, seconds: float) -> bool:
@@ -237,10 +240,11 @@ class _Worker:
             call, work = task
             try:
                 for worker in self._following:
-                    worker.wake()
+                    worker.wake(with_this_processor(self._taken))
                 self.result = float(call(work))
             except BaseException as error:
                 self.error = error
             finally:
                 self._task = task = call = work = None
+                set_free(self._before)
                 self._ended.release()

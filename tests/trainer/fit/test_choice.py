@@ -44,6 +44,16 @@ def test_the_faster_of_two_numbers_is_found_at_little_cost(first, gain, call):
         assert (2 if two < 10.0 else 1) in sizes[-2:]
 
 
+@pytest.mark.parametrize("gain", [1.25, 1.34])
+def test_one_thread_that_is_clearly_slower_is_not_tried_for_long(gain):
+    """It was awake all the time, so that a short trial says enough of it."""
+    _, sizes = trained(ThreadChoice(2, 1, STEP, CUT), lambda size, clock: 1e6 * (gain if size == 2 else 1.0), 4e6, 40_000)
+    begun = sizes.index(2)
+    runs = "".join(str(size) for size in sizes[sizes.index(2, begun + 20) :]).split("2")
+    assert 2 <= sum(map(bool, runs)) <= 8
+    assert max(map(len, runs)) <= 2
+
+
 @pytest.mark.parametrize("first", [1, 2])
 def test_a_small_gain_is_not_lost_in_the_start_of_a_short_trial(first):
     _, sizes = trained(ThreadChoice(2, first, STEP, CUT), lambda size, clock: 1e6 * (1.1 if size == 2 else 1.0), 2e6, 40_000)

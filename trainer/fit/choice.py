@@ -60,6 +60,7 @@ class ThreadChoice:
         self._turn = 0
         self._promising = 0  # the number that is given longer trials, or none
         self._won = False  # whether it was faster in one of these
+        self._failed = False  # whether another number was no better than the usual one, since that was taken
 
     @property
     def limit(self) -> float | None:
@@ -153,10 +154,13 @@ class ThreadChoice:
         self._promising, self._won = 0, False
         if faster:
             self._usual, self._rate, self._interval = self.size, rate, INTERVAL * self._trial
+            self._failed = False
         else:
             lost = 3.0 * self.cut + self._woken + max(0.0, self._seconds - self._rows * self._rate)
             self._lost += lost
-            self._interval = max(min(GROWTH * self._interval, LONGEST_INTERVAL), lost / LOST)
+            # A first trial that fails may have met a disturbance, and is no reason to wait long.
+            self._interval = max(min(GROWTH * self._interval, LONGEST_INTERVAL), lost / LOST if self._failed else 0.0)
+            self._failed = True
         self.size, self._comparing, self._woken = self._usual, False, 0.0
         self._next = self._clock + self._interval
 

@@ -44,6 +44,15 @@ def test_the_faster_of_two_numbers_is_found_at_little_cost(first, gain, call):
         assert (2 if two < 10.0 else 1) in sizes[-2:]
 
 
+@CALLS
+def test_one_trial_that_was_disturbed_is_soon_made_up_for(call):
+    def speed(size, clock):
+        return 1e6 * (1.0 if size == 1 else 0.3 if clock < 0.05 else 1.6)
+
+    seconds, _ = trained(ThreadChoice(2, 1, STEP, CUT), speed, 1e6, call)
+    assert seconds < 0.85 + (CUT + START) * 1e6 / call
+
+
 @pytest.mark.parametrize("gain", [1.25, 1.34])
 def test_one_thread_that_is_clearly_slower_is_not_tried_for_long(gain):
     """It was awake all the time, so that a short trial says enough of it."""

@@ -34,7 +34,7 @@ settings.load_profile("tileprop")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # What is imported and collected stays. To look through it for garbage, again and again, takes a quarter of the collection.
+    # What is imported and collected stays. To search it for garbage again and again takes a quarter of the time of collecting.
     gc.disable()
     if config.option.markexpr.replace(" ", "") in ("fullornotfull", "notfullorfull"):
         settings.load_profile("everything")

@@ -21,8 +21,8 @@ SQUARES = ("mse", "squared_error", "sum_squared_error")
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether every entry of a C-contiguous array is finite, in memory that does not depend on its size."""
-    flat = array.reshape(-1)
+    """Whether every entry of a contiguous array is finite, in memory that does not depend on its size."""
+    flat = array.reshape(-1, order="A")
     if flat.size <= FEW_ENTRIES:
         return bool(np.isfinite(flat).all())
     with np.errstate(over="ignore", invalid="ignore"):
@@ -31,15 +31,21 @@ def all_finite(array: np.ndarray) -> bool:
         return all(np.isfinite(block.sum()) or bool(np.isfinite(block).all()) for block in blocks)
 
 
-def as_real(name: str, values: ArrayLike | Given, dtype: np.dtype[Any], first_row: int = 0) -> np.ndarray:
+def as_real(
+    name: str, values: ArrayLike | Given, dtype: np.dtype[Any], first_row: int = 0, fortran: bool = False
+) -> np.ndarray:
     """A C-contiguous array of the given dtype; `values` itself where it is one. Every entry must be a finite number.
 
-    first_row: the number of the first row, for errors.
+    first_row: the number of the first row, for errors. fortran: whether an array of Fortran order may stay so.
     """
     given = values if isinstance(values, Given) else unmasked(name, values)
     if given.array.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {given.array.dtype}; it must hold real numbers")
-    array = contiguous(given.array, dtype)
+    if fortran and given.array.ndim == 2 and given.array.flags.f_contiguous and given.array.flags.aligned:
+        with np.errstate(over="ignore"):
+            array = given.array.astype(dtype, copy=False)
+    else:
+        array = contiguous(given.array, dtype)
     if not all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         entry = np.atleast_1d(given.array)[where]
@@ -84,9 +90,11 @@ def refuse_masked(**arrays: Any) -> None:
             )
 
 
-def as_inputs(X: ArrayLike | Given, n_in: int, dtype: np.dtype[Any], name: str = "X", first_row: int = 0) -> np.ndarray:
-    """X as (n, n_in). first_row: the number of the first one, for errors."""
-    array = as_real(name, X, dtype, first_row)
+def as_inputs(
+    X: ArrayLike | Given, n_in: int, dtype: np.dtype[Any], name: str = "X", first_row: int = 0, fortran: bool = False
+) -> np.ndarray:
+    """X as (n, n_in). first_row: the number of the first one, for errors. fortran: as `as_real`."""
+    array = as_real(name, X, dtype, first_row, fortran)
     if array.ndim == 1 and n_in == 1:
         array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != n_in:
@@ -128,7 +136,8 @@ def as_targets(
     if len(array) != n_rows:
         raise InputError(f"{name} has {len(array)} rows and X has {n_rows}; give one target row for each row of X")
     if labels and array.size:
-        if (given.array != np.floor(given.array)).any() or given.array.min() < 0 or given.array.max() >= n_out:
+        whole = given.array.dtype.kind in "biu" or (given.array == np.floor(given.array)).all()
+        if not whole or given.array.min() < 0 or given.array.max() >= n_out:
             raise InputError(
                 f"{name} must hold class labels, whole numbers from 0 to {n_out - 1}; it reaches from {array.min():g} to "
                 f"{array.max():g}. For other labels, set network.classes to a list of them"

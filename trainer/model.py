@@ -428,14 +428,15 @@ def checked_rows(
     classes: tuple[Label, ...] | None = None,
     first_row: int = 0,
     part: bool = False,
+    fortran: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """X, T and sample weights as kernels take them, for a network's plan and dtype.
 
     prefix: of their names in errors. first_row: the number of the first row, for errors. part: whether these are a part of all
-    rows, whose weights may all be zero.
+    rows, whose weights may all be zero. fortran: whether X of Fortran order may stay so.
     """
     if not isinstance(X, SparseInputs):  # which is checked already
-        X = as_inputs(X, plan.sizes[0], dtype, f"{prefix}X", first_row)
+        X = as_inputs(X, plan.sizes[0], dtype, f"{prefix}X", first_row, fortran)
     if len(X) == 0:
         raise InputError(f"{prefix}X has no rows; give at least one")
     T = as_targets(T, plan, len(X), dtype, f"{prefix}T", classes, first_row)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import InputError
@@ -57,10 +59,15 @@ def as_classes(values: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ..
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8", "replace")
     classes, y = np.unique(values, return_inverse=True)
-    names = tuple(f"{c:.0f}" if values.dtype.kind == "f" else str(c) for c in classes)
+    names = tuple(map(_class_name, classes))
     if len(names) < 2:
         raise InputError(f"{what} has only the class {names[0]!r}; at least two are needed")
     return y.astype(np.int64), names
+
+
+def _class_name(value: Any) -> str:
+    """Of a value in a target column. -0 is the class 0."""
+    return f"{value + 0.0:.0f}" if isinstance(value, np.floating) else str(value)
 
 
 def as_labels(values: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -75,7 +82,7 @@ def as_labels(values: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ...
         found, labels[:, i] = np.unique(column, return_inverse=True)
         if len(found) != 2:
             raise InputError(f"{what}: column {i + 1} has {len(found)} values; each label needs exactly two")
-        names += [f"{c:.0f}" if column.dtype.kind == "f" else str(c) for c in found]
+        names += map(_class_name, found)
     return labels, tuple(names)
 
 

@@ -25,8 +25,9 @@ from .divergence import finite
 # Seeds of passes are below this.
 SEEDS = 1 << 32
 # While the next window is read, a processor is left to that: beside it, two threads on two processors took 20% longer than one.
-# So often it is looked at whether it is read, and no more often than that the cuts take so small a part of the time.
-WHILE_READING = 20e-3  # seconds
+# The call ends when the window is read. In case that was just before the call began, it also ends after so long, or after
+# longer where cuts would take a larger part of the time.
+WHILE_READING = 50e-3  # seconds
 LOST = 0.05
 
 
@@ -51,6 +52,8 @@ class StreamedEpochs(Calls):
         super().__init__(
             model, plan, state, work, team, choice, choose_epoch(state, np.empty(int(ahead.filler.weighted)), work)
         )
+        ahead.when_read = self._has_read
+        self._beside = False  # whether a call is made beside reading
         self._windows, self._ahead, self._shuffle, self._epochs = ahead.filler.windows, ahead, shuffle, epochs
         self.n = self._windows.n
         self._processors = available_processors()
@@ -112,7 +115,7 @@ class StreamedEpochs(Calls):
         work.epochs.begin = begin = batch + self.position - before
         left = math.inf if ends is None else max(0.0, ends - time.monotonic())
         size, fewer = self.choice.size, max(1, self._processors - 1)
-        beside = size > fewer and self._ahead.reading
+        beside = self._beside = size > fewer and self._ahead.reading
         limit = min(left, max(WHILE_READING, self.choice.cut / LOST)) if beside else self._shortest(left)
         try:
             spent = self._call(work, window, seconds * (len(window.order) - begin) / self.n, limit, fewer if beside else size)
@@ -133,6 +136,11 @@ class StreamedEpochs(Calls):
             return Trained(self._record[:0], None)
         self.position, self._drawn = 0, False
         return Trained(self._losses(), None)
+
+    def _has_read(self) -> None:
+        """Called by the thread that reads."""
+        if self._beside:
+            self.team.cut()
 
     def _advance(self, work: Workspace, before: int) -> None:
         """After a call: the rows that are done, and the sums of their losses. before: rows of the windows before."""

@@ -29,11 +29,13 @@ class _Held(NamedTuple):
 class Ahead:
     """The windows of a fit, one after the other. Use in a `with` statement, which ends the thread.
 
-    prefetch: windows that are read ahead; with 0 the caller's own thread reads.
+    prefetch: windows that are read ahead; with 0 the caller's own thread reads. when_read: called by the thread each time it
+    has read a window, or has failed.
     """
 
     def __init__(self, filler: Filler, prefetch: int) -> None:
         self.filler, self.prefetch = filler, prefetch
+        self.when_read: Callable[[], None] = lambda: None
         self._free: list[Memory] = []
         self._memories = 0  # made so far, at most one more than are read ahead
         self._requests: deque[_Request] = deque()
@@ -97,7 +99,9 @@ class Ahead:
             if not self._free and self._memories > self.prefetch:
                 break
             memory = self._some_memory()
-            self._requests.append(_Request(key, memory, self._thread.submit(self.filler.fill, key, memory)))
+            window = self._thread.submit(self.filler.fill, key, memory)
+            self._requests.append(_Request(key, memory, window))
+            window.add_done_callback(lambda _: self.when_read())
 
     def _forget(self, first: int) -> None:
         """Give up the requests from number `first` on."""

@@ -55,21 +55,20 @@ class Target:
         """The numbers (n) of the classes, int64. place: names a row for errors."""
         arrow, compute = require("pyarrow", PURPOSE), require("pyarrow.compute", PURPOSE)
         if self.kind == TEXT:
-            texts = without_missing(decoded(column), MISSING_TARGETS).cast("large_string")
+            values = without_missing(decoded(column), MISSING_TARGETS).cast("large_string")
             known = arrow.array(self.values, arrow.large_string())
-            codes = compute.fill_null(compute.index_in(texts, value_set=known), -1).to_numpy().astype(np.int64)
         else:
-            values = self.numbers(column)
-            known = np.array([value == "True" if self.kind == BOOLEAN else float(value) for value in self.values])
-            codes = np.minimum(np.searchsorted(known, values), len(known) - 1)
-            codes = np.where(known[codes] == values, codes, -1)
-        if (codes < 0).any():
-            row = int((codes < 0).argmax())
+            values = arrow.array(self.numbers(column) + 0.0)  # which makes 0 of -0
+            known = arrow.array([value == "True" if self.kind == BOOLEAN else float(value) for value in self.values], "float64")
+        codes = compute.index_in(values, value_set=known)
+        if codes.null_count:
+            row = int(codes.is_null().to_numpy(zero_copy_only=False).argmax())
             raise InputError(
                 f"target {self.name!r} holds {column[row].as_py()!r} in {place(row)}, which is not among the classes "
                 f"{listed(self.values)}"
             )
-        return codes
+        numbers: np.ndarray = codes.to_numpy().astype(np.int64)
+        return numbers
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ class TargetFacts:
         if kind == NUMBER and not self._whole:
             raise InputError(f"{what} holds fractions, which cannot be classes; use --task regression")
         found = sorted(self.counts)
-        names = tuple(f"{value:.0f}" if kind == NUMBER and not isinstance(value, int) else str(value) for value in found)
+        names = tuple(f"{value + 0.0:.0f}" if kind == NUMBER and not isinstance(value, int) else str(value) for value in found)
         if len(names) < 2:
             raise InputError(f"{what} has only the class {names[0]!r}; at least two are needed")
         return names

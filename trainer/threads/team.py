@@ -70,6 +70,10 @@ class Team:
         """End the call that is under way after its step, and so each later one. From any thread."""
         self.stopped = True  # first: a call that begins now looks at this after it has set its own flag back
         self._flag[0] = 1
+        self.cut()
+
+    def cut(self) -> None:
+        """End the call that is under way after its step. From any thread."""
         control = self._control
         if control is not None:
             control.stop = 1

@@ -1,6 +1,7 @@
 """Training on a source: the bits of the same rows in memory, however it is read."""
 
 import copy
+import time
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from tileprop.trainer import (
     Cosine,
     DivergenceError,
     EarlyStopping,
+    InputError,
     IterableSource,
     MLPRegressor,
     Network,
     Plateau,
 )
 from tileprop.trainer.fit import beginning, streamed, streaming
+from tileprop.trainer.threads.team import Team
 
 RNG = np.random.default_rng(5)
 N, N_IN, N_OUT = 203, 3, 2
@@ -148,6 +151,53 @@ def test_windows_that_are_cut_and_threads_that_change_change_no_bit(monkeypatch,
     monkeypatch.setattr(streamed, "WHILE_READING", 0.0)
     network = Network(SIZES, dtype="float64")
     assert result(network, network.fit(source_of(70, prefetch=2), **settings)) == result(expected, history)
+
+
+def test_a_call_beside_reading_ends_when_the_window_is_read(monkeypatch):
+    monkeypatch.setattr(streaming, "choose_threads", lambda *arguments: (2, 2))
+    monkeypatch.setattr(streamed, "available_processors", lambda: 2)
+    monkeypatch.setattr(streamed, "WHILE_READING", 1e9)
+    settings = dict(epochs=2, batch_size=1, optimizer=Adam(0.01))
+
+    def blocks():
+        for first in range(0, N, 17):
+            time.sleep(0.003)  # so that a call is under way
+            yield X[first : first + 17], T[first : first + 17]
+
+    memory, sizes = memory_for(70, N_IN, N_OUT, 8), [N_IN, 128, 128, N_OUT]
+    expected = Network(sizes, dtype="float64")
+    history = expected.fit(IterableSource(blocks, memory=memory, prefetch=0), n_threads=1, **settings)
+    cuts, cut = [], Team.cut
+
+    def counted(team):
+        cuts.append(team.at_work)
+        cut(team)
+
+    monkeypatch.setattr(Team, "cut", counted)
+    network = Network(sizes, dtype="float64")
+    assert result(network, network.fit(IterableSource(blocks, memory=memory), **settings)) == result(expected, history)
+    assert cuts
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_that_lie_column_after_column(dtype):
+    """They are taken as they are, in pieces that cross the ends of windows; errors name the same entry."""
+    blocks = [(np.asfortranarray(X[i : i + 60]), T[i : i + 60]) for i in range(0, N, 60)]
+    memory = memory_for(25, N_IN, N_OUT, np.dtype(dtype).itemsize)
+    results = []
+    for order in ("F", "C"):
+        network = Network(SIZES, dtype=dtype)
+        source = IterableSource([(np.array(rows, order=order), targets) for rows, targets in blocks], memory=memory)
+        results.append(result(network, network.fit(source, epochs=2, batch_size=5)))
+    assert results[0] == results[1]
+    wrong = np.asfortranarray(X[:50])
+    for entry, told in ((np.nan, "contains nan at"), (1e300, "too large for float32")):
+        wrong[41, 1] = entry
+        source = IterableSource([blocks[0], (wrong, T[:50])])
+        with pytest.raises(InputError, match=rf"\[101, 1\].*|{told}") as caught:
+            Network(SIZES).fit(source)
+        assert told in str(caught.value)
+        assert "[101, 1]" in str(caught.value)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -124,6 +124,13 @@ def test_targets(tables):
     assert rows_of(TableSource(folder, "stars", task="regression"))[1].dtype == np.float64
 
 
+def test_minus_zero_is_the_class_zero(tables):
+    y = np.where(np.arange(300) % 2 == 0, -0.0, np.arange(300) % 5)
+    source = TableSource(tables(a=pa.table({"x": np.arange(300.0), "y": y})), "y", task="classification")
+    assert source.classes is None  # which are 0 to 4
+    assert rows_of(source)[1].tolist() == (y + 0.0).tolist()
+
+
 def test_rows_without_a_target_are_left_out(tables):
     table = pa.table({"x": np.arange(300.0), "y": pa.array([None if i % 3 == 0 else float(i) for i in range(300)])})
     source = TableSource(tables(a=table), "y", sample_weight=None)

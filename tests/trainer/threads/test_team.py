@@ -42,6 +42,23 @@ def test_short_work_is_done_by_the_callers_thread():
 
 
 @pytest.mark.plain
+@pytest.mark.parametrize("expected", [0.0, 1.0])
+def test_a_cut_ends_only_the_call_under_way(expected):
+    def call(member):
+        ends = time.monotonic() + 60.0
+        while not member.control[0].stop and time.monotonic() < ends:
+            time.sleep(0.001)
+        return float(time.monotonic() < ends)
+
+    with Team(1) as team:
+        team.cut()  # of nothing
+        threading.Timer(0.05, team.cut).start()
+        assert team.run(call, workspace(1), expected) == 1.0
+        assert not team.stopped
+        assert team.run(lambda member: float(member.control[0].stop), workspace(1), expected) == 0.0
+
+
+@pytest.mark.plain
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize("allowed", [0, 1])
 def test_the_callers_thread_works_alone_where_no_more_can_be_started(monkeypatch, size, allowed):

@@ -11,6 +11,7 @@ from numpy import float64
 from ..arrays import assign, in_place, result_for
 from ..checks import check_same_shape
 from ..compiler.jit import REORDERED, kernel, leaf
+from ..llvm import lanes_of
 from ..llvm.row_kernels import activation_row_kernel
 from ..llvm.views import matrix, span
 from ..numerics.double_double import two_product, two_sum
@@ -37,23 +38,32 @@ def wide_exp_of_difference(x, largest):
 
 
 @leaf(fastmath=REORDERED)
-def sum_of_exps(y, largest):
-    """sum_i exp(y_i - largest), in float64."""
+def sum_of_exps(y, width, largest):
+    """sum_i exp(y_i - largest) over the first `width` entries, in float64."""
     total = float64(0.0)
     for i in range(y.size):
-        total += wide_exp_of_difference(y[i], largest)
+        e = wide_exp_of_difference(y[i], largest)
+        total += e if i < width else float64(0.0)
     return total
 
 
 @leaf
-def softmax_single(y):
-    """One row of float32, in place: float64 holds the sum and the quotients as well as needs be."""
+def largest_of(y, width):
+    """The largest of the first `width` entries."""
     largest = y[0]
-    for i in range(1, y.size):
+    for i in range(1, width):
         largest = y[i] if y[i] > largest else largest
-    factor = float64(1.0) / sum_of_exps(y, largest)
+    return largest
+
+
+@leaf
+def softmax_single(y, width):
+    """One row of float32, in place: float64 holds the sum and the quotients as well as needs be."""
+    largest = largest_of(y, width)
+    factor = float64(1.0) / sum_of_exps(y, width, largest)
     for i in range(y.size):
-        y[i] = wide_exp_of_difference(y[i], largest) * factor
+        e = wide_exp_of_difference(y[i], largest)
+        y[i] = e * factor if i < width else float64(y[i])
 
 
 @leaf
@@ -70,8 +80,8 @@ def exact_difference(x, y):
 
 
 @leaf(fastmath=REORDERED)
-def dd_sum_of_exps(y, largest):
-    """sum_i exp(y_i - largest), as two numbers, which may overlap.
+def dd_sum_of_exps(y, width, largest):
+    """sum_i exp(y_i - largest) over the first `width` entries, as two numbers, which may overlap.
 
     The first is a sum of so few bits of each number that no order rounds it; so it may be vectorised.
     """
@@ -81,6 +91,7 @@ def dd_sum_of_exps(y, largest):
     total, rest = float64(0.0), float64(0.0)
     for i in range(y.size):
         e, low = shifted_exp(y[i], largest)
+        e, low = (e, low) if i < width else (float64(0.0), float64(0.0))
         leading = leading_part(e, grid)
         total += leading
         rest += exact_difference(e, leading) + low
@@ -88,12 +99,10 @@ def dd_sum_of_exps(y, largest):
 
 
 @leaf
-def softmax_double(y):
+def softmax_double(y, width):
     """One row of float64, in place, by double-doubles."""
-    largest = y[0]
-    for i in range(1, y.size):
-        largest = y[i] if y[i] > largest else largest
-    total, rest = dd_sum_of_exps(y, largest)
+    largest = largest_of(y, width)
+    total, rest = dd_sum_of_exps(y, width, largest)
     high, error = two_sum(total, rest)
     for i in range(y.size):
         # Divided with its remainder: two roundings, and those of e and the sum, would reach 2.5 ulp.
@@ -101,19 +110,23 @@ def softmax_double(y):
         quotient = e / high
         product, lost = two_product(quotient, high)
         remainder = (e - product) - lost + (low - quotient * error)
-        y[i] = quotient + remainder / high
+        y[i] = quotient + remainder / high if i < width else y[i]
 
 
 @leaf
 def softmax_loop(y, width):
-    """Rows of a C-contiguous array, `width` entries of each in use."""
-    stride = y.shape[-1]
+    """Rows of a C-contiguous array, `width` entries of each in use.
+
+    What else fills a last vector is computed with them, and left as it was: of 10 entries, the last 2 alone took as long as all.
+    """
+    stride, lanes = y.shape[-1], lanes_of(y)
+    whole = min(stride, (width + lanes - 1) // lanes * lanes)
     for row in range(y.size // stride if width else 0):
-        entries = span(y, row * stride, width)
+        entries = span(y, row * stride, whole)
         if is_single(entries[0]):
-            softmax_single(entries)
+            softmax_single(entries, width)
         else:
-            softmax_double(entries)
+            softmax_double(entries, width)
 
 
 @leaf

@@ -55,9 +55,11 @@ def step_stretch(net, step, penalties, at, gradient, count):
     if rule != SGD:
         velocity, mean_square = header.velocity, header.mean_square
     w, g = span(memory, header.parameters + at, count), span(memory, gradient, count)
-    if any_penalty(penalties):
+    l2 = penalties.l2
+    if penalties.l1 != 0.0 or penalties.decay != 0.0:
         add_penalty(w, g, penalties)
-    take_step(rule, step.sizes, w, g, span(memory, velocity + at, count), span(memory, mean_square + at, count))
+        l2 = w.dtype.type(0.0)
+    take_step(rule, step.sizes, l2, w, g, span(memory, velocity + at, count), span(memory, mean_square + at, count))
 
 
 # From a gradient that is whole ----------------------------------------------------------------------------------------------
@@ -119,8 +121,13 @@ def step_whole(net, step, n_groups):
     sum_groups(net, n_groups, 0, header.packed_size)
     if any_penalty(step.penalties):
         for l in range(header.n_layers):
-            penalise_layer(net, net.layers[l], step.penalties)
-    step_stretch(net, step, no_penalties(net), 0, header.sums, header.packed_size)
+            layer = net.layers[l]
+            count = layer.panel_rows * layer.width
+            step_stretch(net, step, step.penalties, layer.weights, header.sums + layer.weights, count)
+            if header.biased:
+                step_stretch(net, step, no_penalties(net), layer.biases, header.sums + layer.biases, layer.width)
+    else:
+        step_stretch(net, step, no_penalties(net), 0, header.sums, header.packed_size)
     for l in range(1, header.n_layers):
         layer = net.layers[l]
         refresh_transposed(net, layer, 0, layer.n_in)

@@ -117,7 +117,7 @@ def softmax_double(y, width):
 def softmax_loop(y, width):
     """Rows of a C-contiguous array, `width` entries of each in use.
 
-    What else fills a last vector is computed with them, and left as it was: of 10 entries, the last 2 alone took as long as all.
+    What else fills the last vector is computed with them, and left as it was: of 10 entries, 2 took as long as the other 8.
     """
     stride, lanes = y.shape[-1], lanes_of(y)
     whole = min(stride, (width + lanes - 1) // lanes * lanes)

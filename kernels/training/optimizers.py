@@ -117,13 +117,13 @@ def step_sizes(rule, hyper, step, real):
 
 @leaf
 def slope(g, l2, w):
-    """The gradient with that of the L2 penalty. In the loops of the rules, which wait for roots and quotients, it costs nothing."""
+    """The gradient with that of the L2 penalty. In the loop of a rule, which waits for square roots, it costs nothing."""
     return multiply_add(l2, w, g)
 
 
 @leaf
 def take_step(rule, sizes, l2, w, g, velocity, mean_square):
-    """One step for the weights w (n) OUT with gradient g + l2 w (n) and the rule's own vectors OUT; sizes: from `step_sizes`."""
+    """One step for the weights w (n) OUT, with gradient g + l2 w, and the rule's own vectors OUT; sizes: from `step_sizes`."""
     size, factor, epsilon = sizes.size, sizes.factor, sizes.epsilon
     beta_1, rest_1, beta_2, rest_2 = sizes.beta_1, sizes.rest_1, sizes.beta_2, sizes.rest_2
     if rule == SGD:

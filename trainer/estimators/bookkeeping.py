@@ -16,6 +16,7 @@ from ..fit.callbacks import RunningFit
 from ..fit.checkpoints import bits_of
 from ..fit.fingerprints import fingerprints
 from .inputs import as_rows
+from .orders import Orders
 from .validation import Validation
 
 # Of the estimator; those that are None are not kept.
@@ -24,21 +25,6 @@ NUMBERS = ("loss_", "best_loss_", "best_validation_score_")
 CURVES = ("loss_curve_", "validation_scores_", "validation_loss_curve_")
 # Arguments that a fit may go on with others of.
 FREE = {"n_threads", "verbose", "checkpoint", "callbacks", "warm_start", "random_state"}
-
-
-class Orders:
-    """scikit-learn's orders of the rows: each is the one before, shuffled."""
-
-    def __init__(self, random_state: np.random.RandomState) -> None:
-        self._random_state = random_state
-        self.rows: np.ndarray | None = None
-
-    def __call__(self, n: int) -> np.ndarray:
-        # What `sklearn.utils.shuffle` does, in a tenth of the time.
-        shuffled = np.arange(n)
-        self._random_state.shuffle(shuffled)
-        self.rows = shuffled if self.rows is None else self.rows[shuffled]
-        return self.rows
 
 
 class Bookkeeping:

@@ -32,7 +32,9 @@ class LinkedNetwork:
             own = [*network.weights, *network.biases]
             if len(own) == len(given) and all(map(operator.is_, own, given)):
                 return network
-        network = Network(**network_arguments(self), dtype=self.coefs_[0].dtype)
+        dtype = self.coefs_[0].dtype
+        nothing_drawn = np.zeros(sum(np.size(one) for one in given), dtype)
+        network = Network(**network_arguments(self), dtype=dtype, initial=nothing_drawn)
         for view, values in zip([*network.weights, *network.biases], given, strict=True):
             view[:] = values
         self._network, self.coefs_, self.intercepts_ = network, list(network.weights), list(network.biases)

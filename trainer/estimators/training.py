@@ -19,7 +19,7 @@ from ..fit.resuming import Resumed, read_checkpoint
 from ..network import Network
 from ..sparse_inputs import SparseInputs
 from ..threads.team import SecondInterrupt
-from .bookkeeping import Bookkeeping, Orders, state_of, with_state
+from .bookkeeping import Bookkeeping, state_of, with_state
 from .by_lbfgs import ByLBFGS
 from .callback_protocol import WithCallbacks
 from .going_on import check_goes_on
@@ -244,7 +244,7 @@ class CompiledTraining(LinkedNetwork, Stepping, ByLBFGS, Validating, Knowing, Wi
         n = X.shape[0]
         if self.batch_size != "auto" and self.batch_size > n:
             warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4)
-        orders = Orders(self._random_state)
+        orders = self._orders_of_rows(n)
         count = Bookkeeping(self, before, orders, n, validation, validates, incremental)
         # Short epochs may be made several at a time where nobody looks at the weights or draws from the generator after each.
         steady = self.solver == "adam" or self.learning_rate == "constant"

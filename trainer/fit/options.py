@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
@@ -116,8 +116,7 @@ class FitOptions:
         optimizer = SGD() if self.optimizer is None else self.optimizer
         _check_optimizer(model, optimizer)
         batch_size = None if isinstance(solver, Solver) else int(self.batch_size or BATCH_SIZE)
-        return replace(
-            self,
+        return self.having(
             epochs=int(self.epochs),
             batch_size=batch_size,
             optimizer=optimizer,

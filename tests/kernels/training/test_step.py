@@ -21,8 +21,8 @@ DTYPES = ["float32", "float64"]
 
 @njit
 def one_step(state, step, w, g, first, second):
-    rule = state.counters[0].rule
-    take_step(rule, step_sizes(rule, state.hyperparameters[0], step, w.dtype.type), w, g, first, second)
+    rule, no_penalty = state.counters[0].rule, w.dtype.type(0.0)
+    take_step(rule, step_sizes(rule, state.hyperparameters[0], step, w.dtype.type), no_penalty, w, g, first, second)
 
 
 def check_step(training: Training) -> None:

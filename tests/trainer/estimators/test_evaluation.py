@@ -9,7 +9,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 from tileprop.trainer import MLPClassifier, MLPRegressor, MLPSearchCV
-from tileprop.trainer.estimators import evaluation
+from tileprop.trainer.estimators import evaluation, known
+from tileprop.trainer.estimators.orders import Orders
 from tileprop.trainer.threads import number
 
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -63,6 +64,46 @@ def test_rows_of_many_or_large_folds_are_not_kept(monkeypatch, counted):
     monkeypatch.setattr(evaluation, "KEPT_BYTES", 0)
     assert scores_of(MLPSearchCV(classifier(), GRID, cv=2).fit(X, LABELS)) == scores_of(expected)
     assert counted["_validated"] == 7
+
+
+def test_the_arguments_of_a_setting_are_checked_once_where_they_are_valid(monkeypatch):
+    checked, check = [], MLPClassifier._validate_params
+
+    def counted(self):
+        checked.append(self.alpha)
+        check(self)
+
+    monkeypatch.setattr(MLPClassifier, "_validate_params", counted)
+    with pytest.warns(FitFailedWarning, match="4 fits failed"):
+        search = MLPSearchCV(classifier(), {"alpha": [0.1, -1.0]}, cv=4, refit=False, n_jobs=2).fit(X, LABELS)
+    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
+    assert checked.count(-1.0) == 4
+    assert 1 <= checked.count(0.1) <= 2  # two threads may begin with the same setting
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+def test_orders_are_drawn_once_where_generators_begin_alike(monkeypatch, random_state):
+    drawn, draw = [], Orders.__call__
+
+    def counted(self, n):
+        drawn.append(n)
+        return draw(self, n)
+
+    monkeypatch.setattr(Orders, "__call__", counted)
+    grid = {"alpha": [0.1, 0.01], "hidden_layer_sizes": [(3,), (4, 2)], "max_iter": [3, 5]}
+    model = MLPRegressor(random_state=random_state, tol=0.0, batch_size=16)
+    MLPSearchCV(model, grid, cv=2, refit=False).fit(X, X[:, 0])
+    each = 2 * 2 * (3 + 3 + 5 + 5)
+    if random_state is None:
+        assert len(drawn) == each
+    else:  # two threads may begin with the same fold
+        assert 2 * 2 * 5 <= len(drawn) <= 2 * 2 * 2 * 5 < each
+
+
+def test_orders_that_take_much_memory_are_not_shared(monkeypatch):
+    expected = scores_of(MLPSearchCV(classifier(), GRID, cv=2).fit(X, LABELS))
+    monkeypatch.setattr(known, "KEPT_BYTES", 1000)
+    assert scores_of(MLPSearchCV(classifier(), GRID, cv=2).fit(X, LABELS)) == expected
 
 
 @pytest.mark.parametrize("labels", [LABELS, LABELS == "up", (LABELS == "up") * 2, np.digitize(X[:, 2], [-1, 1])])

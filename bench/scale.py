@@ -26,6 +26,7 @@ def run_scale(shards: int, rows: int, rounds: int) -> int:
     print(f"  the steps of a shard, one thread  {1e3 * np.median(one.pieces):8.1f} ms (median of {len(one.pieces)})")
     print(f"  a task that does nothing          {1e3 * cluster.latency:8.2f} ms there and back")
     print(f"  each of many tasks                {1e3 * cluster.overhead:8.2f} ms of client and scheduler")
+    print(f"  a task, besides its own time      {1e3 * cluster.handling:8.2f} ms of its worker")
     print(f"  from worker to client             {cluster.bandwidth / 2**20:8.0f} MiB/s")
     print(f"  parameters for a worker           {one.down / 2**20:8.2f} MiB, the results of a shard {one.up / 2**20:.2f} MiB")
     for workers, seconds in measured.rounds.items():

@@ -22,6 +22,8 @@ BATCH_SIZE, STEPS = 64, 500
 # Numbers of workers of which rounds are really made.
 MEASURED = (1, 2)
 TRIALS, MANY_TASKS, PAYLOAD = 50, 1000, 1 << 25
+# For each worker, tasks of so many seconds, about as long as the steps of a shard.
+LONG_TASKS, TASK = 100, 16e-3
 
 Rows = tuple[np.ndarray, np.ndarray]
 
@@ -42,7 +44,7 @@ def measure(shards: int, rows: int, rounds: int) -> Measured:
     one = measured_round(data)
     for workers in MEASURED:
         with (
-            distributed.LocalCluster(workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as local,
+            distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as local,
             distributed.Client(local) as client,
         ):
             client.wait_for_workers(workers)
@@ -120,5 +122,11 @@ def measured_cluster(client: Any) -> Cluster:
     def many(trial: int) -> None:
         client.gather(client.map(abs, range(MANY_TASKS), pure=False))
 
+    def long(trial: int) -> None:
+        client.gather(client.map(time.sleep, [TASK] * LONG_TASKS * workers, pure=False))
+
+    workers = len(client.nthreads())
     latency = seconds(lambda trial: client.submit(abs, trial, pure=False).result(), TRIALS)
-    return Cluster(latency, seconds(many, 3) / MANY_TASKS, PAYLOAD / max(seconds(payload, 5) - latency, 1e-9))
+    handling = max(0.0, (seconds(long, 3) - latency) / LONG_TASKS - TASK)
+    bandwidth = PAYLOAD / max(seconds(payload, 5) - latency, 1e-9)
+    return Cluster(latency, seconds(many, 3) / MANY_TASKS, handling, bandwidth)

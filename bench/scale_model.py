@@ -2,7 +2,7 @@
 
 The scheduler hands out one task after the other, and each worker has one task at a time. The parameters are copied from worker
 to worker. The results of the shards are added in groups, by tasks that fetch them. Left out: workers of different speed, other
-users, a network that all share, and workers that are lost.
+users, a network that all share, workers that are lost, and processors that workers share with client and scheduler.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ GAIN = 1.1
 
 class Cluster(NamedTuple):
     """latency: seconds of a task that does nothing, from its submission to its result. overhead: seconds that each of many
-    tasks costs client and scheduler. bandwidth: bytes a second, from one worker to another one or to the client."""
+    tasks costs client and scheduler. handling: seconds that a worker needs for a task besides the task's own. bandwidth: bytes a
+    second, from one worker to another one or to the client."""
 
     latency: float
     overhead: float
+    handling: float
     bandwidth: float
 
 
@@ -62,7 +64,8 @@ class _Hands:
     def made(self, ready: float, seconds: float) -> float:
         """When a task is done that may begin when it is ready, and takes so long."""
         self._handed_out = max(self._handed_out, ready) + self._cluster.overhead
-        end = max(heapq.heappop(self._free), self._handed_out + self._cluster.latency / 2) + seconds
+        begin = max(heapq.heappop(self._free), self._handed_out + self._cluster.latency / 2)
+        end = begin + self._cluster.handling + seconds
         heapq.heappush(self._free, end)
         return end
 

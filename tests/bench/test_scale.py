@@ -20,19 +20,21 @@ def test_the_steps_of_a_shard_are_measured(monkeypatch):
 def test_a_cluster_is_measured(monkeypatch):
     monkeypatch.setattr(scale_measure, "MANY_TASKS", 20)
     monkeypatch.setattr(scale_measure, "TRIALS", 5)
+    monkeypatch.setattr(scale_measure, "LONG_TASKS", 5)
     with (
-        LocalCluster(1, threads_per_worker=1, processes=False, dashboard_address=":0", memory_limit=0) as local,
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", memory_limit=0) as local,
         Client(local) as client,
     ):
         cluster = measured_cluster(client)
     assert 0 < cluster.latency < 5
     assert 0 < cluster.overhead < 1
+    assert 0 <= cluster.handling < 1
     assert cluster.bandwidth > 0
 
 
 def test_what_is_shown(monkeypatch, capsys):
     # A task costs as much as a piece shared by 16 workers.
-    measured = Measured(Cluster(0.0, 0.1 / 16, 1e12), Round([0.1] * 64, 0, 0, 0.0), {1: 6.5, 2: 3.3})
+    measured = Measured(Cluster(0.0, 0.1 / 16, 0.0, 1e12), Round([0.1] * 64, 0, 0, 0.0), {1: 6.5, 2: 3.3})
     monkeypatch.setattr(scale, "measure", lambda shards, rows, rounds: measured)
     assert scale.run_scale(64, 1000, 2) == 0
     shown = capsys.readouterr().out

@@ -33,9 +33,11 @@ def trained(way, dtype, on, **given):
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_the_bits_are_those_without_dask(workers):
     with (
-        LocalCluster(workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as cluster,
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as cluster,
         Client(cluster) as client,
     ):
+        client.wait_for_workers(workers)
+        assert len(client.nthreads()) == workers
         for way in WAYS:
             for dtype in ("float32", "float64"):
                 assert trained(way, dtype, there, client=client) == trained(way, dtype, here)

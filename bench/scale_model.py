@@ -21,8 +21,8 @@ GAIN = 1.1
 
 class Cluster(NamedTuple):
     """latency: seconds of a task that does nothing, from its submission to its result. overhead: seconds that each of many
-    tasks costs client and scheduler. handling: seconds that a worker needs for a task besides the task's own. bandwidth: bytes a
-    second, from one worker to another one or to the client."""
+    tasks costs client and scheduler. handling: seconds that a worker needs for a task besides the task's own. bandwidth: bytes
+    a second, from one worker to another one or to the client."""
 
     latency: float
     overhead: float

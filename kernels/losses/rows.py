@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numpy import float64
 
+from ..arrays import result_for
 from ..checks import check_same_shape
 from ..compiler.jit import leaf
 from ..numerics.double_double import dd_accumulate, dd_round
@@ -30,10 +30,7 @@ def weight_of(weight, r):
 def derivative_for(Y, T, out):
     """`out`, checked, or a new array like Y."""
     check_same_shape(Y, T)
-    if out is None:
-        return np.empty_like(Y)
-    check_same_shape(Y, out)
-    return out
+    return result_for(Y, out)
 
 
 @leaf

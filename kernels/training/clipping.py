@@ -12,7 +12,8 @@ from ..llvm import span
 from ..matrices import weighted_norms
 from ..passes import biases_at, numbers_of_layers, refresh_transposed, weights_at
 from .barrier import is_ours
-from .step import any_penalty, no_penalties, penalise_layer, set_gradient, step_stretch, sum_groups
+from .optimizers import add_penalty
+from .step import any_penalty, no_penalties, set_gradient, step_stretch, sum_groups
 
 
 @leaf
@@ -23,6 +24,14 @@ def whole_gradient(net, step, team, dropout):
         set_gradient(net, step, team, dropout)
     elif team.thread == 0:
         sum_groups(net, step.n_groups, 0, header.packed_size)
+
+
+@leaf
+def penalise_layer(net, layer, penalties):
+    """A layer's gradient in the sums OUT: the penalties' is added; its weights OUT: decay."""
+    memory, count = net.memory, layer.panel_rows * layer.width
+    weights = span(memory, net.header.parameters + layer.weights, count)
+    add_penalty(weights, span(memory, net.header.sums + layer.weights, count), penalties)
 
 
 @leaf

@@ -100,14 +100,6 @@ def step_biases_from_sums(net, step, n_groups, layer):
 
 
 @leaf
-def penalise_layer(net, layer, penalties):
-    """A layer's gradient in the sums OUT: the penalties' is added; its weights OUT: decay."""
-    memory, count = net.memory, layer.panel_rows * layer.width
-    weights = span(memory, net.header.parameters + layer.weights, count)
-    add_penalty(weights, span(memory, net.header.sums + layer.weights, count), penalties)
-
-
-@leaf
 def set_gradient(net, step, team, dropout):
     """This thread's rows of the gradient of a batch that is one chunk, in the sums."""
     into = Into(net.header.sums, net.memory.dtype.type(1.0), False)

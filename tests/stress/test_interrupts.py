@@ -103,7 +103,8 @@ def test_interrupts_while_kernels_are_compiled(tmp_path):
 
 # The command line -------------------------------------------------------------------------------------------------------------
 
-TRAIN = ["train", "spirals", "--epochs", "8000", "--patience", "8000", "--hidden", "48", "--seed", "3"]
+# So many epochs take more than the 0.4 of the whole run within which signals come; what follows them is pictures.
+TRAIN = ["train", "spirals", "--epochs", "40000", "--patience", "40000", "--hidden", "48", "--seed", "3"]
 
 
 def tileprop(*arguments: str, folder: Path) -> subprocess.Popen[str]:

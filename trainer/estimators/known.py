@@ -37,9 +37,10 @@ class Known:
         key = n, state[0], state[1].tobytes(), *state[2:]
         shared = self._orders.get(key)
         if shared is None:
-            self._bytes += n * epochs * np.dtype(np.int64).itemsize
-            if self._bytes > KEPT_BYTES:
+            size = n * epochs * np.dtype(np.int64).itemsize
+            if self._bytes + size > KEPT_BYTES:
                 return Orders(random_state)
+            self._bytes += size
             shared = self._orders.setdefault(key, SharedOrders(random_state, n))
         return shared.reader()
 

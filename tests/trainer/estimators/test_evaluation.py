@@ -100,6 +100,13 @@ def test_orders_are_drawn_once_where_generators_begin_alike(monkeypatch, random_
         assert 2 * 2 * 5 <= len(drawn) <= 2 * 2 * 2 * 5 < each
 
 
+def test_orders_that_take_too_much_memory_leave_room_for_others(monkeypatch):
+    monkeypatch.setattr(known, "KEPT_BYTES", 8 * 30 * 5)
+    found, generator = known.Known(), np.random.RandomState(0)
+    assert type(found.orders(generator, 30, 6)) is Orders
+    assert type(found.orders(generator, 30, 5)) is not Orders
+
+
 def test_orders_that_take_much_memory_are_not_shared(monkeypatch):
     expected = scores_of(MLPSearchCV(classifier(), GRID, cv=2).fit(X, LABELS))
     monkeypatch.setattr(known, "KEPT_BYTES", 1000)

@@ -123,6 +123,11 @@ class Plan(NamedTuple):
         return bool(self.header[0].biased)
 
     @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells this plan from others, hashable. Not the records' bytes: a copy of records leaves those between fields open."""
+        return *self.header.tolist(), *self.layers.tolist()
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """What `make_plan` makes this plan of, n_targets apart; numbers, strings and lists, as JSON holds them."""
         *hidden, output = self.activations

@@ -226,7 +226,7 @@ def make_workspace(
     real = real_dtype(dtype)
     # The entries themselves: under a name, and so under a code, something else may have been registered since.
     entries = loss_registry.with_code(plan.loss_code), *map(activation_registry.with_code, plan.layers["activation"].tolist())
-    key = plan.header.tobytes(), plan.layers.tobytes(), entries, batch, real, threads, derivatives, curvature, sparse
+    key = plan.key, entries, batch, real, threads, derivatives, curvature, sparse
     layout = _layouts.get(key)
     if layout is None:
         check_plan(plan)

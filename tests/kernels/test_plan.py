@@ -66,6 +66,25 @@ def test_plans_are_data_of_one_type():
     assert len(shapes) == 1
 
 
+def test_a_key_tells_plans_apart_and_no_copies():
+    made = [make_plan([2, 3, 1]), make_plan([2, 3, 1], bias=False), make_plan([2, 3, 1], loss="mae"), make_plan([2, 3, 3, 1])]
+    made += [make_plan([2, 3], loss="quantile", quantile=[0.1, 0.2, third]) for third in (0.5, 0.6)]
+    assert len({plan.key for plan in made}) == len(made)
+    for plan in made:
+        copied = plan._replace(header=plan.header.copy(), layers=plan.layers.copy())
+        for records in (copied.header, copied.layers):
+            spoil_gaps(records)
+        assert copied.key == plan.key
+
+
+def spoil_gaps(records):
+    """What lies between fields is anything at all in a copy that NumPy makes."""
+    named = np.zeros(records.dtype.itemsize, bool)
+    for kind, offset in records.dtype.fields.values():
+        named[offset : offset + kind.itemsize] = True
+    records.view(np.uint8).reshape(-1, named.size)[:, ~named] = 255
+
+
 def test_unflatten_refuses_other_lengths():
     with pytest.raises(ValueError, match=r"vector has shape \(8,\); this plan has 9 parameters"):
         make_plan([2, 2, 1]).unflatten(np.zeros(8))

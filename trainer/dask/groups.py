@@ -85,9 +85,9 @@ def trained_in_groups(
 
 def groups_of(standings: Standings, networks: Sequence[Network], count: int) -> list[list[int]]:
     """About `count` groups of networks that take about as long, the longest first. Networks of one shape stand together."""
-    kinds: dict[bytes, list[int]] = {}
+    kinds: dict[Any, list[int]] = {}
     for number, network in enumerate(networks):
-        kinds.setdefault(network.plan.layers.tobytes() + network.dtype.str.encode(), []).append(number)
+        kinds.setdefault((network.plan.key, network.dtype), []).append(number)
     order = [number for kind in kinds.values() for number in kind]
     most = standings.expected(order) / count
     groups: list[list[int]] = [[]]

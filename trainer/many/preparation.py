@@ -65,7 +65,7 @@ class Shared:
     def rows_for(self, model: Model) -> RowsFor:
         """Rows to train on, to validate on, and names of classes. Networks of the same plan have the same objects."""
         plan = model.plan
-        of_plan = plan.header.tobytes(), plan.layers.tobytes(), model.dtype, model.classes
+        of_plan = plan.key, model.dtype, model.classes
         if of_plan not in self._of_plans:
             rows, held, classes = self._arrays_for(model)
             held = held and held._replace(plan=plan_for(plan, held.T))

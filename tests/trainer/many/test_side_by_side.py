@@ -69,6 +69,7 @@ def test_bits_of_single_fits(count, sizes, dtype, epochs, shuffle, folds, n_thre
 
 
 def test_which_networks_go_together(groups):
+    """Plans are told apart by what they say: copies of one are the same plan, whatever lies between the fields of a record."""
     mixed = [*networks(5), *networks(4, (2, 3, 1)), *networks(2), Network([2, 2, 1], loss="mae"), *networks(3, dtype="float32")]
     fit_many(mixed, X, T, batch_size=1, n_threads=1)
     assert sorted(groups) == [3, 4, 7]

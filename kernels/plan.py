@@ -124,7 +124,7 @@ class Plan(NamedTuple):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What tells this plan from others, hashable. Not the records' bytes: a copy of records leaves those between fields open."""
+        """The same for equal plans, hashable. (Not the records' bytes: those between the fields of a copy may be anything.)"""
         return *self.header.tolist(), *self.layers.tolist()
 
     @property

@@ -41,7 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
+    # To the oldest generation, where collections seldom look. (Frozen objects would be thawed by the first test that does so.)
     gc.freeze()
+    gc.unfreeze()
     gc.enable()
     gc.set_threshold(100_000, 20, 100)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from importlib import metadata
 
 # What tileprop is built on, and the packages that its extras bring.
@@ -21,7 +22,6 @@ def versions() -> dict[str, str | None]:
 
 
 def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+    # A copy of the path: threads change it meanwhile, such as workers of Dask that end, and a search along it would skip places.
+    found = next(iter(metadata.distributions(name=name, path=list(sys.path))), None)
+    return None if found is None else found.version

@@ -1,22 +1,41 @@
 """Versions: of what is installed, None for the rest."""
 
-from importlib import metadata
+import sys
+import threading
 
-import numpy as np
 import pytest
-from tileprop.trainer import versions
+from tileprop.trainer.versions import versions
 
 pytestmark = pytest.mark.plain
 
 
-def test_versions(monkeypatch):
-    def version(name):
-        if name == "pyarrow":
-            raise metadata.PackageNotFoundError(name)
-        return {"numpy": np.__version__}.get(name, "9.9")
-
-    monkeypatch.setattr(metadata, "version", version)
-    found = versions.versions()
+def test_versions(monkeypatch, tmp_path):
+    described = tmp_path / "numpy-9.9.dist-info" / "METADATA"
+    described.parent.mkdir()
+    described.write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 9.9\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    found = versions()
     assert list(found)[:2] == ["tileprop", "python"]
-    assert found["numpy"] == np.__version__
+    assert found["numpy"] == "9.9"
     assert found["pyarrow"] is None
+
+
+def test_another_thread_may_change_the_path_meanwhile():
+    """As workers of Dask do that end."""
+    ended = threading.Event()
+
+    def change():
+        while not ended.is_set():
+            sys.path.insert(0, "/nowhere")
+            sys.path.remove("/nowhere")
+
+    thread, interval = threading.Thread(target=change), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        thread.start()
+        found = [versions() for _ in range(60)]
+    finally:
+        ended.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+    assert all(each == versions() for each in found)

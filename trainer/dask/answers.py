@@ -45,7 +45,7 @@ def seconds_to_answer() -> float:
 
 def workers_of(client: Client) -> Mapping[str, Any]:
     """What the scheduler says about each worker, by address. Raises ClusterError where it does not answer."""
-    workers: Mapping[str, Any] = _here(client, lambda: _asked(client))
+    workers: Mapping[str, Any] = _here(client, lambda: known_workers(client))
     return workers
 
 
@@ -84,11 +84,11 @@ async def _watched(client: Client) -> None:
     """Ends only by raising ClusterError, where the scheduler does not answer."""
     while True:
         await asyncio.sleep(PATIENCE)
-        await _asked(client)
+        await known_workers(client)
 
 
-async def _asked(client: Client) -> Mapping[str, Any]:
-    """The workers that the scheduler knows. Raises ClusterError where it does not answer in time."""
+async def known_workers(client: Client) -> Mapping[str, Any]:
+    """What the scheduler says about each worker, by address; for the client's loop. Raises ClusterError where it does not answer in time."""
     limit = seconds_to_answer()
     part = min(PATIENCE, limit)
     question: asyncio.Future[Any] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 import warnings
@@ -14,13 +15,15 @@ from distributed import Client, LocalCluster, get_client
 from ..errors import ClusterError, InputError
 from ..fingerprint import environment
 from ..threads.number import most_threads
-from .answers import answered, ended, workers_of
+from .answers import answered, ended, known_workers, workers_of
 
 # For a scheduler to answer, and for its first worker.
 CONNECTING = 10.0  # seconds
 FIRST_WORKER = 60.0  # seconds
 # Between two questions whether there is a worker.
 ASKING = 0.1  # seconds
+# After this time without an answer: whether all that were asked are still there.
+LEAVING = 0.5  # seconds
 # Where a worker differs from the caller in one of these, it runs other code than the caller has.
 SAME_CODE = ("tileprop", "kernels", "numpy", "numba", "llvmlite")
 
@@ -123,11 +126,34 @@ def _checked(client: Client) -> Client:
     return client
 
 
+async def _environments(client: Client) -> dict[str, Any]:
+    """Each running worker's environment, or the error on asking it.
+
+    One that leaves meanwhile, as when a cluster is scaled down, is not waited for: Dask would try to reach it for 30 s.
+    """
+    asked: set[str] = set()
+    question: asyncio.Future[dict[str, Any]] | None = None
+    try:
+        while question is None or not question.done():
+            known = await known_workers(client)
+            running = {address for address, worker in known.items() if worker["status"] == "running"}
+            if question is None or asked - running:
+                if question is not None:
+                    question.cancel()
+                asked = running
+                question = asyncio.ensure_future(client.run(environment, workers=sorted(asked), on_error="return"))
+            await asyncio.wait([question], timeout=LEAVING)
+        return question.result()
+    finally:
+        if question is not None:
+            question.cancel()
+
+
 def _check_code(client: Client) -> None:
     """Raise InputError where a worker has other code, and warn where the workers' bits may differ."""
     here = environment()
     try:
-        found: dict[str, Any] = answered(client, lambda: client.run(environment, on_error="return"))
+        found = answered(client, lambda: _environments(client))
     except OSError:  # a worker that ends at this moment; whoever takes its place has the same code
         return
     there = {address: given for address, given in found.items() if isinstance(given, dict)}

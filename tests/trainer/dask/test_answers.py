@@ -68,7 +68,7 @@ def test_a_frozen_scheduler(quick):
 
 def test_a_slow_task_is_waited_for_while_the_scheduler_answers(client, quick, monkeypatch):
     """For longer than the scheduler may take for an answer, several times."""
-    asked, ask = [], answers._asked
+    asked, ask = [], answers.known_workers
 
     async def counted(client):
         workers = await ask(client)
@@ -80,7 +80,7 @@ def test_a_slow_task_is_waited_for_while_the_scheduler_answers(client, quick, mo
             time.sleep(1.5)
         return X, X.sum(axis=1)
 
-    monkeypatch.setattr(answers, "_asked", counted)
+    monkeypatch.setattr(answers, "known_workers", counted)
     quick(0.4)
     found, expected = (Network([3, 1], output_activation="identity") for _ in range(2))
     there.fit_rounds(found, [0, 1], rounds=2, read=slow, client=client)

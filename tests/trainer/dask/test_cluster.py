@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
 import pytest
-from distributed import Client, get_client
+from distributed import Client, LocalCluster, get_client
 from tileprop.trainer import InputError
 from tileprop.trainer.dask import cluster
 from tileprop.trainer.dask.cluster import client_of, threads_of
@@ -99,6 +100,29 @@ def test_other_code_on_a_worker_is_refused(client, monkeypatch):
     found = {"a": ModuleNotFoundError("No module named 'tileprop'")}
     with pytest.raises(InputError, match="the worker a cannot import tileprop"), client_of(client):
         pass
+
+
+def test_a_worker_that_leaves_is_not_waited_for(monkeypatch):
+    """Dask tries to reach it for 30 s."""
+    asked = []
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as two,
+        Client(two, set_as_default=False) as client,
+    ):
+        run = client.run
+
+        async def leaves_when_asked(*args, workers, **options):
+            asked.append(len(workers))
+            if len(workers) == 2:
+                await client.scheduler.retire_workers(workers=workers[:1])
+                await asyncio.sleep(600)
+            return await run(*args, workers=workers, **options)
+
+        monkeypatch.setattr(client, "run", leaves_when_asked)
+        monkeypatch.setattr(cluster, "LEAVING", 0.02)
+        with client_of(client):
+            pass
+    assert asked == [2, 1]
 
 
 @pytest.mark.full

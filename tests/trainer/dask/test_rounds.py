@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import time
 
@@ -98,16 +97,15 @@ def test_text_labels_of_all_shards(client):
 
 
 def test_nothing_stays_on_the_cluster(client):
-    gc.collect()  # errors of tests before this one hold what their calls had on the cluster
+    def ours(dask_scheduler):
+        return {str(key) for key in dask_scheduler.tasks if "tileprop" in str(key)}
+
+    before = client.run_on_scheduler(ours)  # errors of tests before this one may hold what their calls had on the cluster
     trained(fit_rounds, SHARDS, client=client)
-
-    def left(dask_scheduler):
-        return [key for key in dask_scheduler.tasks if "tileprop" in str(key)]
-
     ends = time.monotonic() + 5.0  # it is told, and not asked
-    while client.run_on_scheduler(left) and time.monotonic() < ends:
+    while client.run_on_scheduler(ours) - before and time.monotonic() < ends:
         time.sleep(0.01)
-    assert client.run_on_scheduler(left) == []
+    assert client.run_on_scheduler(ours) - before == set()
 
 
 def test_goes_on_from_a_checkpoint_of_one_machine(client, tmp_path):

@@ -48,6 +48,10 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
+def pytest_sessionfinish() -> None:
+    gc.freeze()  # pytest collects five times at its end, which takes a worker some seconds
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _kernels_compiled_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
     """In a run of the whole suite by several workers: otherwise each of them would compile what several of its tests call."""

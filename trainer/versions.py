@@ -22,6 +22,6 @@ def versions() -> dict[str, str | None]:
 
 
 def _version(name: str) -> str | None:
-    # A copy of the path: threads change it meanwhile, such as workers of Dask that end, and a search along it would skip places.
+    # In a copy of the path: where another thread changes it, as workers of Dask do that end, a search would skip places.
     found = next(iter(metadata.distributions(name=name, path=list(sys.path))), None)
     return None if found is None else found.version

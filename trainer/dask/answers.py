@@ -88,7 +88,7 @@ async def _watched(client: Client) -> None:
 
 
 async def known_workers(client: Client) -> Mapping[str, Any]:
-    """What the scheduler says about each worker, by address; for the client's loop. Raises ClusterError where it does not answer in time."""
+    """As `workers_of`, for the client's loop."""
     limit = seconds_to_answer()
     part = min(PATIENCE, limit)
     question: asyncio.Future[Any] | None = None

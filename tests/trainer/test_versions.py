@@ -4,9 +4,16 @@ import sys
 import threading
 
 import pytest
-from tileprop.trainer.versions import versions
+from tileprop.trainer.versions import _found, versions
 
 pytestmark = pytest.mark.plain
+
+
+@pytest.fixture(autouse=True)
+def _looked_for_anew():
+    _found.cache_clear()
+    yield
+    _found.cache_clear()
 
 
 def test_versions(monkeypatch, tmp_path):
@@ -18,6 +25,9 @@ def test_versions(monkeypatch, tmp_path):
     assert list(found)[:2] == ["tileprop", "python"]
     assert found["numpy"] == "9.9"
     assert found["pyarrow"] is None
+    (tmp_path / "pyarrow-1.0.dist-info").mkdir()
+    (tmp_path / "pyarrow-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: pyarrow\nVersion: 1.0\n")
+    assert versions()["pyarrow"] == "1.0"
 
 
 def test_another_thread_may_change_the_path_meanwhile():
@@ -33,7 +43,10 @@ def test_another_thread_may_change_the_path_meanwhile():
     sys.setswitchinterval(1e-6)
     try:
         thread.start()
-        found = [versions() for _ in range(60)]
+        found = []
+        for _ in range(60):
+            _found.cache_clear()
+            found.append(versions())
     finally:
         ended.set()
         thread.join()

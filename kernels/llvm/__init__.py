@@ -5,6 +5,7 @@ place when the jit is off.
 """
 
 from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
+from .bits import bits_of, from_bits
 from .calls import call_activation, call_loss
 from .fused import multiply_add
 from .ordered_sums import add_norms, add_norms_of_rows, dot
@@ -19,6 +20,7 @@ __all__ = [
     "add_norms_of_rows",
     "atomic_add",
     "atomic_read",
+    "bits_of",
     "call_activation",
     "call_loss",
     "column_sums",
@@ -28,6 +30,7 @@ __all__ = [
     "doubles",
     "empty_integers",
     "flush_subnormals",
+    "from_bits",
     "held_matrix",
     "lanes_of",
     "make_tile",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy import float64
 
 from ..compiler.jit import leaf
+from ..llvm import bits_of, from_bits
 
 _HALF_UNIT, _HIGH_HALF = np.int64(1 << 26), np.int64(-(1 << 27))
 _NEAR_OVERFLOW = float64(1.797693e308)
@@ -34,8 +35,8 @@ def two_difference(a, b):
 @leaf
 def upper_half(x):
     """x rounded to 26 bits: what is left has 26 bits and a sign, so that products of halves are exact. The largest are cut."""
-    bits = float64(x).view(np.int64)
-    return np.int64((bits if abs(x) > _NEAR_OVERFLOW else bits + _HALF_UNIT) & _HIGH_HALF).view(float64)
+    bits = bits_of(float64(x))
+    return from_bits(np.int64((bits if abs(x) > _NEAR_OVERFLOW else bits + _HALF_UNIT) & _HIGH_HALF))
 
 
 @leaf

@@ -14,6 +14,7 @@ import numpy as np
 from numpy import float32, float64
 
 from ..compiler.jit import leaf
+from ..llvm import bits_of, from_bits
 from .double_double import two_sum
 
 LOWEST_SINGLE = float32(-87.336544)  # log of the smallest normal float32
@@ -53,7 +54,7 @@ def split_single(x):
     r = (x - n * _LN2_HI_F) - n * _LN2_LO_F
     r2 = r * r
     q = (_P0_F + _P1_F * r) + r2 * ((_P2_F + _P3_F * r) + r2 * _P4_F)
-    return r + r2 * q, np.int32((float32(t).view(np.int32) << _SHIFT_F) + _ONE_F).view(float32)
+    return r + r2 * q, from_bits(np.int32((bits_of(float32(t)) << _SHIFT_F) + _ONE_F))
 
 
 @leaf
@@ -69,7 +70,7 @@ def split_double(argument):
     r2 = r * r
     r4 = r2 * r2
     q = ((_P0 + _P1 * r) + r2 * (_P2 + _P3 * r)) + r4 * (((_P4 + _P5 * r) + r2 * (_P6 + _P7 * r)) + r4 * (_P8 + _P9 * r))
-    return r + r2 * q, np.int64((float64(t).view(np.int64) << _SHIFT) + _ONE).view(float64)
+    return r + r2 * q, from_bits(np.int64((bits_of(float64(t)) << _SHIFT) + _ONE))
 
 
 @leaf
@@ -87,7 +88,7 @@ def split_double_finely(argument):
     curve = r2 * q
     tail = r + curve
     rest = ((r - tail) + curve) + (r_low + r_low * tail)
-    return (tail, rest), np.int64((float64(t).view(np.int64) << _SHIFT) + _ONE).view(float64)
+    return (tail, rest), from_bits(np.int64((bits_of(float64(t)) << _SHIFT) + _ONE))
 
 
 @leaf
@@ -98,7 +99,7 @@ def split_for_single(x):
     r = (x - n * LN2_HI) - n * LN2_LO
     r2 = r * r
     q = (float64(_P0_F) + float64(_P1_F) * r) + r2 * ((float64(_P2_F) + float64(_P3_F) * r) + r2 * float64(_P4_F))
-    return r + r2 * q, np.int64((float64(t).view(np.int64) << _SHIFT) + _ONE).view(float64)
+    return r + r2 * q, from_bits(np.int64((bits_of(float64(t)) << _SHIFT) + _ONE))
 
 
 @leaf
@@ -137,14 +138,14 @@ def scale_factors(scale):
     """Two powers of 2 whose product is `scale`, which may be 2^128 or 2^1024: one more than there are exponents for."""
     real = type(scale)
     if is_single(scale):
-        power = (float32(scale).view(np.int32) >> _SHIFT_F) - np.int32(127)
+        power = (bits_of(float32(scale)) >> _SHIFT_F) - np.int32(127)
         half = power >> np.int32(1)
-        first = np.int32((half + np.int32(127)) << _SHIFT_F).view(float32)
-        return real(first), real(np.int32((power - half + np.int32(127)) << _SHIFT_F).view(float32))
-    wide_power = (float64(scale).view(np.int64) >> _SHIFT) - np.int64(1023)
+        first = from_bits(np.int32((half + np.int32(127)) << _SHIFT_F))
+        return real(first), real(from_bits(np.int32((power - half + np.int32(127)) << _SHIFT_F)))
+    wide_power = (bits_of(float64(scale)) >> _SHIFT) - np.int64(1023)
     wide_half = wide_power >> np.int64(1)
-    wide_first = np.int64((wide_half + np.int64(1023)) << _SHIFT).view(float64)
-    return real(wide_first), real(np.int64((wide_power - wide_half + np.int64(1023)) << _SHIFT).view(float64))
+    wide_first = from_bits(np.int64((wide_half + np.int64(1023)) << _SHIFT))
+    return real(wide_first), real(from_bits(np.int64((wide_power - wide_half + np.int64(1023)) << _SHIFT)))
 
 
 @leaf
@@ -179,12 +180,12 @@ def dd_exp(argument):
 @leaf
 def log_split(x):
     """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for a positive normal x."""
-    bits = float64(x).view(np.int64)
+    bits = bits_of(float64(x))
     mantissa = bits & _MANTISSA
     high = np.int64(1) if mantissa > _SQRT2_BITS else np.int64(0)
     k = float64(((bits >> np.int64(52)) - np.int64(1023)) + high)
     # The bits of NaN would read as a number.
-    return k, np.int64(mantissa | (_ONE - (high << np.int64(52)))).view(float64) + (x - x)
+    return k, from_bits(np.int64(mantissa | (_ONE - (high << np.int64(52))))) + (x - x)
 
 
 @leaf

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..compiler.jit import driver
+from ..compiler.jit import driver, leaf
 from ..derivatives.loss_and_grad import loss_and_grad
 from ..llvm.views import copy
 from ..plan import Plan
@@ -74,6 +74,22 @@ class Watch(NamedTuple):
     best: np.ndarray
 
 
+# Leaves, since a driver is a Python function in the stock way: there an intrinsic cannot be called, and a loop takes long.
+
+
+@leaf
+def _all_finite(theta):  # type: ignore[no-untyped-def]
+    for k in range(theta.size):
+        if not math.isfinite(theta[k]):
+            return False
+    return True
+
+
+@leaf
+def _keep(best, theta):  # type: ignore[no-untyped-def]
+    copy(best, 0, theta, 0, theta.size)
+
+
 def _watching(train: Any) -> Callable[[Trained, Samples, np.ndarray, Validation, Watch], float]:
     def train_watched(trained, samples, order, validation, watch):  # type: ignore[no-untyped-def]
         plan, theta, state, work = trained.plan, trained.theta, trained.state, trained.work
@@ -86,11 +102,8 @@ def _watching(train: Any) -> Callable[[Trained, Samples, np.ndarray, Validation,
             record.begin = 0
             train(plan, theta, state, samples.X, samples.T, samples.weight, order[epoch * n : (epoch + 1) * n], work)
             records[epoch] = work.epochs[0]
-            if counters.status == RUNNING:
-                for k in range(theta.size):
-                    if not math.isfinite(theta[k]):
-                        counters.status = DIVERGED
-                        break
+            if counters.status == RUNNING and not _all_finite(theta):
+                counters.status = DIVERGED
             if counters.status != RUNNING:
                 return epoch
             if watch.losses.size:
@@ -103,7 +116,7 @@ def _watching(train: Any) -> Callable[[Trained, Samples, np.ndarray, Validation,
                     stopping.waited = 0 if -loss > stopping.best + stopping.tol else stopping.waited + 1
                     if -loss > stopping.best:
                         stopping.best, stopping.improved = -loss, True
-                        copy(watch.best, 0, theta, 0, theta.size)
+                        _keep(watch.best, theta)
                     if stopping.waited > stopping.patience:
                         stopping.stopped = True
                         return epoch + 1

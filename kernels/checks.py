@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiler.jit import leaf
+from .llvm import maximum
 from .training.codes import MOMENTUM, NESTEROV, SGD
 
 
@@ -21,7 +22,7 @@ def check_same_shape(x, out):
 @leaf
 def check_same_rows(Y, T, outputs_per_target):
     """Y and T have as many rows, and Y so many columns for each of T's."""
-    outputs, targets = Y.size // max(Y.shape[0], 1), T.size // max(T.shape[0], 1)
+    outputs, targets = Y.size // maximum(Y.shape[0], 1), T.size // maximum(T.shape[0], 1)
     if Y.shape[0] != T.shape[0] or outputs != outputs_per_target * targets:
         raise ValueError(
             "Y and T differ in rows, or their columns do not fit (of Y, of T, outputs per target)",

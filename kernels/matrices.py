@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .compiler.jit import leaf
-from .llvm import add_norms, add_norms_of_rows, copy, lanes_of, panel, panel_width, span, transpose_block
+from .llvm import add_norms, add_norms_of_rows, copy, lanes_of, maximum, minimum, panel, panel_width, span, transpose_block
 
 # Terms of a sum that are added up at a time, where the rows of deltas are many: a panel's part of so many, 24 KiB, fits the
 # first-level cache beside the inputs.
@@ -111,7 +111,7 @@ def set_product_panel(memory, A, D, out, columns, alpha, zeros):
     for k in range(0, D.rows, TERMS_AT_A_TIME):
         panel(
             A.vector, A.at + k * A.step, A.row, A.step, memory, D.at + k * D.stride, D.stride,
-            init, init_stride, out.at, out.stride, out.rows, columns, min(TERMS_AT_A_TIME, D.rows - k), alpha,
+            init, init_stride, out.at, out.stride, out.rows, columns, minimum(TERMS_AT_A_TIME, D.rows - k), alpha,
         )  # fmt: skip
         init, init_stride = out.at, out.stride
 
@@ -125,7 +125,7 @@ def add_gram(N, R, count):
         columns = panel_width(width - column, lanes)
         panel(
             read_only(N), R.at, 1, stride, N, R.at + column, stride, column, stride, column, stride,
-            min(column + columns, count), columns, R.rows, N.dtype.type(1.0),
+            minimum(column + columns, count), columns, R.rows, N.dtype.type(1.0),
         )  # fmt: skip
         column += columns
 
@@ -146,7 +146,7 @@ def pack(memory, panels, source, at, n_in, n_out):
         while column < panels.width:
             columns = panel_width(panels.width - column, lanes)
             here = panels.at + panels.rows * column + k * columns
-            copy(memory, here, source, at + k * n_out + column, min(columns, n_out - column))
+            copy(memory, here, source, at + k * n_out + column, minimum(columns, n_out - column))
             column += columns
 
 
@@ -159,7 +159,7 @@ def unpack(memory, panels, target, at, n_in, n_out):
         while column < panels.width:
             columns = panel_width(panels.width - column, lanes)
             here = panels.at + panels.rows * column + k * columns
-            copy(target, at + k * n_out + column, memory, here, min(columns, n_out - column))
+            copy(target, at + k * n_out + column, memory, here, minimum(columns, n_out - column))
             column += columns
 
 
@@ -196,14 +196,14 @@ def pack_transposed(memory, source, target, n_out, first_row, last_row):
             height = panel_width(target.width - first, lanes)
             to = target.at + target.rows * first
             if width >= lanes and height >= lanes:
-                for row in range(max(first, first_row), min(first + height, last_row), lanes):
+                for row in range(maximum(first, first_row), minimum(first + height, last_row), lanes):
                     for j in range(0, width, lanes):
                         transpose_block(
                             memory, from_ + row * width + j, width, to + (column + j) * height + (row - first), height
                         )
             else:
-                for j in range(min(width, n_out - column)):
-                    for row in range(max(first, first_row), min(first + height, last_row)):
+                for j in range(minimum(width, n_out - column)):
+                    for row in range(maximum(first, first_row), minimum(first + height, last_row)):
                         memory[to + (column + j) * height + (row - first)] = memory[from_ + row * width + j]
             first += height
         column += width

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .compiler.jit import leaf
-from .llvm import call_activation, call_loss, column_sums, dots, doubles, lanes_of, span
+from .llvm import call_activation, call_loss, column_sums, dots, doubles, lanes_of, maximum, minimum, span
 from .matrices import (
     ByRows,
     Operand,
@@ -186,7 +186,7 @@ def call_by_strips(net, layer, kernel, block, deltas, backward):
     memory, strip, stride, n_out = net.memory, net.header.strip_rows, layer.stride, layer.n_out
     x, y = block.memory + layer.preactivations, block.memory + layer.activations
     for first in range(0, block.rows, strip):
-        at, rows = (block.first + first) * stride, min(strip, block.rows - first)
+        at, rows = (block.first + first) * stride, minimum(strip, block.rows - first)
         call_activation(
             kernel, memory, x + at, y + at, deltas + at, net.header.tangents, rows, stride, n_out, backward
         )  # fmt: skip
@@ -240,7 +240,7 @@ def loss_rows(net, kernel, targets, first, block, deltas):
     for row in range(0, block.rows, strip):
         at = (block.first + row) * stride
         losses[(first + row) // strip] = call_loss(
-            kernel, net.header.loss, memory, y + at, deltas + at, min(strip, block.rows - row), stride, last.n_out,
+            kernel, net.header.loss, memory, y + at, deltas + at, minimum(strip, block.rows - row), stride, last.n_out,
             T, T.shape[1], weight, weight.size, targets.first + row, targets.scale, parameters,
         )  # fmt: skip
 
@@ -281,7 +281,7 @@ def backward_rows(net, block, dropout):
 @leaf
 def rows_at_a_time(rows):
     """How many rows of weights to take at a time: the `rows` rows of their inputs then stay in the second-level cache."""
-    return max(SCRATCH_ROWS, INPUT_NUMBERS // rows // SCRATCH_ROWS * SCRATCH_ROWS)
+    return maximum(SCRATCH_ROWS, INPUT_NUMBERS // rows // SCRATCH_ROWS * SCRATCH_ROWS)
 
 
 @leaf
@@ -317,7 +317,7 @@ def add_gradient_from(net, X, block, deltas, into, team, dropout, lowest):
         first, last = share(team, layer.n_in, lanes_of(memory))
         step = rows_at_a_time(block.rows)
         for row in range(first, last, step):
-            multiply_into_panels(net, source, D, weights, row, min(row + step, last), factor, into.accumulate)
+            multiply_into_panels(net, source, D, weights, row, minimum(row + step, last), factor, into.accumulate)
         if net.header.biased and is_ours(team, l):
             biases = into.at + layer.biases
             init = biases if into.accumulate else net.header.zeros

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .checks import check_one, check_outputs, check_parameters, check_sparse_outputs, check_workspace
 from .compiler.jit import kernel, leaf
 from .inputs import forward_inputs
-from .llvm import call_activation, empty_integers, held_matrix, matrix, span, unowned
+from .llvm import call_activation, empty_integers, held_matrix, matrix, maximum, minimum, span, unowned
 from .passes import Block, Net, forward_rows, inputs_of, pack_parameters
 from .sparse_rows import SparseBatch, unowned_rows
 from .training.barrier import abandoned
@@ -29,7 +29,7 @@ def predict_rows(net, X, Y, keep):
     for start in range(0, X.shape[0], block_rows):
         if abandoned(net):
             break
-        block = Block(0, start if keep else 0, min(block_rows, X.shape[0] - start))
+        block = Block(0, start if keep else 0, minimum(block_rows, X.shape[0] - start))
         forward_rows(net, inputs_of(net, X, start), block, no_dropout())
         take_outputs(net, block, Y, start)
 
@@ -150,7 +150,7 @@ def forward_loaded(plan, X, work):
     net = Net(work.header[0], unowned(work.layers), unowned(work.numbers))
     check_workspace(plan, net)
     header = net.header
-    rows, n_out = min(X.shape[0], header.batch_rows), net.layers[header.n_layers - 1].n_out
+    rows, n_out = minimum(X.shape[0], header.batch_rows), net.layers[header.n_layers - 1].n_out
     Y = held_matrix(work.numbers, header.outputs, rows, n_out)
     check_outputs(net, X, Y, header.batch_rows)
     predict_rows(net, X, Y, X.shape[0] <= header.chunk_rows)
@@ -210,7 +210,7 @@ def predict_sparse(plan, theta, sparse_X, Y, work):
     for start in range(0, n, net.header.block_rows):
         if abandoned(net):
             break
-        block = Block(0, 0, min(net.header.block_rows, n - start))
+        block = Block(0, 0, minimum(net.header.block_rows, n - start))
         forward_inputs(net, None, SparseBatch(X, empty_integers(), start), block, no_dropout())
         take_outputs(net, block, Y, start)
 
@@ -230,7 +230,7 @@ def forward_one(net, theta, x):
     """Activations of all layers for one row, the vector x from its begin, in the first row of a chunk's memory."""
     memory = net.memory
     for l in range(net.header.n_layers):
-        layer, below = net.layers[l], net.layers[max(l - 1, 0)]
+        layer, below = net.layers[l], net.layers[maximum(l - 1, 0)]
         row = span(memory, layer.preactivations, layer.stride)
         for j in range(row.size):
             row[j] = 0.0

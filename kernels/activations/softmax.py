@@ -11,7 +11,7 @@ from numpy import float64
 from ..arrays import assign, in_place, result_for
 from ..checks import check_same_shape
 from ..compiler.jit import REORDERED, kernel, leaf
-from ..llvm import lanes_of
+from ..llvm import lanes_of, minimum
 from ..llvm.row_kernels import activation_row_kernel
 from ..llvm.views import matrix, span
 from ..numerics.double_double import two_product, two_sum
@@ -120,7 +120,7 @@ def softmax_loop(y, width):
     What else fills the last vector is computed with them, and left as it was: of 10 entries, 2 took as long as the other 8.
     """
     stride, lanes = y.shape[-1], lanes_of(y)
-    whole = min(stride, (width + lanes - 1) // lanes * lanes)
+    whole = minimum(stride, (width + lanes - 1) // lanes * lanes)
     for row in range(y.size // stride if width else 0):
         entries = span(y, row * stride, whole)
         if is_single(entries[0]):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..checks import check_loss, check_outputs, check_parameters, check_rows, check_workspace
 from ..compiler.jit import leaf
-from ..llvm import copy
+from ..llvm import copy, minimum
 from ..matrices import ByRows, multiply
 from ..passes import (
     Block,
@@ -77,7 +77,7 @@ def scale_of(weight, rows):
 @leaf
 def block_from(net, X, start):
     """The block of the rows of X from `start` on, in the first chunk's memory."""
-    return Block(0, 0, min(net.header.block_rows, X.shape[0] - start))
+    return Block(0, 0, minimum(net.header.block_rows, X.shape[0] - start))
 
 
 @leaf

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..checks import check_parameters, check_tangents
 from ..compiler.jit import kernel, leaf
-from ..llvm import copy, span, unowned
+from ..llvm import copy, minimum, span, unowned
 from ..matrices import ByRows, multiply, multiply_into_panels, transposed
 from ..passes import (
     Into,
@@ -120,7 +120,7 @@ def add_input_tangents(net, block):
         moves = transposed(operand_of(memory, rows_at(net.header.tangents + below.activations, below, block)))
         D, sums = rows_at(layer.deltas, layer, block), weights_at(layer, net.header.sums)
         for row in range(0, layer.n_in, step):
-            multiply_into_panels(net, moves, D, sums, row, min(row + step, layer.n_in), memory.dtype.type(1.0), True)
+            multiply_into_panels(net, moves, D, sums, row, minimum(row + step, layer.n_in), memory.dtype.type(1.0), True)
 
 
 @leaf

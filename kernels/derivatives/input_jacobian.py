@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..checks import check_derivatives, check_jacobian
 from ..compiler.jit import kernel, leaf
-from ..llvm import span, unowned
+from ..llvm import minimum, span, unowned
 from ..passes import Net
 from ..training.barrier import abandoned
 from .chain import check_with_outputs, input_deltas, load, take_input_deltas
@@ -30,7 +30,7 @@ def jacobian_from_outputs(net, rows, out, at):
     for first in range(0, n_out, units):
         if abandoned(net):
             break
-        here = min(units, n_out - first)
+        here = minimum(units, n_out - first)
         stack_outputs(net, first, here, rows)
         input_deltas(net, here * rows)
         for unit in range(here):
@@ -45,7 +45,7 @@ def jacobian_from_inputs(net, theta, rows, out, at):
     for first in range(0, n_in, units):
         if abandoned(net):
             break
-        here = min(units, n_in - first)
+        here = minimum(units, n_in - first)
         stack_inputs(net, theta, first, here, rows)
         take_stack(net, first, here, rows, out, at, n_out * n_in)
 

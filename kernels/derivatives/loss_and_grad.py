@@ -7,7 +7,7 @@ import numpy as np
 from ..checks import check_loss, check_parameters, check_sparse_rows, check_workspace
 from ..compiler.jit import kernel
 from ..inputs import add_inputs_gradient, forward_inputs
-from ..llvm import empty_integers, span, unowned
+from ..llvm import empty_integers, minimum, span, unowned
 from ..passes import Block, Into, Net, Targets, add_gradient, backward_rows, inputs_of, unpack_parameters
 from ..sparse_rows import SparseBatch, unowned_rows
 from ..training.barrier import abandoned, single_thread
@@ -109,7 +109,7 @@ def sparse_loss_and_grad(plan, theta, sparse_X, T, weight, grad, work):
     for start in range(0, n, header.block_rows):
         if abandoned(net):
             break
-        block, batch = Block(0, 0, min(header.block_rows, n - start)), SparseBatch(X, empty_integers(), start)
+        block, batch = Block(0, 0, minimum(header.block_rows, n - start)), SparseBatch(X, empty_integers(), start)
         forward_inputs(net, None, batch, block, no_dropout())
         total += block_loss(net, Targets(targets, weights, start, scale), block)
         if wanted:

@@ -8,7 +8,7 @@ from ..checks import check_kept, check_normal, check_rows, check_workspace
 from ..compiler.jit import kernel, leaf
 from ..compiler.processor import SIMD
 from ..layout import CACHE_LINE, aligned_zeros
-from ..llvm import lanes_of, span, unowned
+from ..llvm import lanes_of, minimum, span, unowned
 from ..matrices import ByRows, add_gram, padded_columns, padded_width
 from ..passes import Block, Net, backward_rows, inputs_of, multiply_by_slopes, refresh_all_transposed
 from ..training.barrier import abandoned
@@ -67,7 +67,7 @@ def add_normal_equations(plan, X, T, weight, scale, N, work):
     flat, stride = span(N, 0, N.size), N.shape[1]
     refresh_all_transposed(net, 1)
     for start in range(0, X.shape[0], JACOBIAN_ROWS):
-        block = Block(0, start, min(JACOBIAN_ROWS, X.shape[0] - start))
+        block = Block(0, start, minimum(JACOBIAN_ROWS, X.shape[0] - start))
         R = ByRows((size + 1) * stride, stride, block.rows)
         for unit in range(net.layers[net.header.n_layers - 1].n_out):
             if abandoned(net):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..checks import check_derivatives, check_jacobian
 from ..compiler.jit import kernel
-from ..llvm import span, unowned
+from ..llvm import minimum, span, unowned
 from ..passes import Block, Net, inputs_of
 from ..training.barrier import abandoned
 from .chain import check_with_outputs, load
@@ -60,7 +60,7 @@ def parameter_jacobian(plan, theta, X, Y, J, work):
         for first in range(0, n_out, units):
             if abandoned(net):
                 break
-            here = min(units, n_out - first)
+            here = minimum(units, n_out - first)
             stack_outputs(net, first, here, rows)
             for unit in range(here):
                 at = (start * n_out + first + unit) * size

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..activations.codes import SOFTMAX
 from ..compiler.jit import leaf
 from ..layout import STACKED_ROWS
-from ..llvm import copy, lanes_of, panel_width, span
+from ..llvm import copy, lanes_of, maximum, minimum, panel_width, span
 from ..matrices import ByRows, multiply
 from ..passes import Block, forward_rows, inputs_of, multiply_by_slopes, operand_of, weights_at
 from ..predict import take_outputs
@@ -23,19 +23,19 @@ from .chain import backward_product, below_at
 @leaf
 def small_block(net):
     """Rows of a block whose derivatives are stacked."""
-    return min(net.header.block_rows, STACKED_ROWS)
+    return minimum(net.header.block_rows, STACKED_ROWS)
 
 
 @leaf
 def units_at_once(net, rows, units):
     """How many of so many units are stacked for a block of `rows` rows."""
-    return max(1, min(units, net.header.stack_rows // rows))
+    return maximum(1, minimum(units, net.header.stack_rows // rows))
 
 
 @leaf
 def forward_and_slopes(net, X, start, Y):
     """Activations and slopes of the rows of X from `start` on, and their outputs in Y OUT; how many rows they are."""
-    block = Block(0, 0, min(small_block(net), X.shape[0] - start))
+    block = Block(0, 0, minimum(small_block(net), X.shape[0] - start))
     forward_rows(net, inputs_of(net, X, start), block, no_dropout())
     take_outputs(net, block, Y, start)
     keep_slopes(net, block)

@@ -7,6 +7,7 @@ place when the jit is off.
 from .atomics import atomic_add, atomic_read, nap, pause, yield_thread
 from .bits import bits_of, from_bits
 from .calls import call_activation, call_loss
+from .extremes import maximum, minimum
 from .fused import multiply_add
 from .ordered_sums import add_norms, add_norms_of_rows, dot
 from .outer import outer
@@ -35,6 +36,8 @@ __all__ = [
     "lanes_of",
     "make_tile",
     "matrix",
+    "maximum",
+    "minimum",
     "multiply_add",
     "nap",
     "outer",

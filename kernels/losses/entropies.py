@@ -12,6 +12,7 @@ import numpy as np
 from numpy import float64
 
 from ..compiler.jit import kernel, leaf
+from ..llvm import maximum
 from ..llvm.row_kernels import loss_row_kernel
 from ..numerics.double_double import dd_scale, two_product, two_sum
 from ..numerics.exponential import dd_log, dd_log1m, is_single
@@ -83,7 +84,7 @@ def log_loss(Y, T):
     0.4581
     """
     total = sum_of_log_losses(Y, T)
-    return total / (Y.size // max(Y.shape[-1], 1))
+    return total / (Y.size // maximum(Y.shape[-1], 1))
 
 
 @kernel(elementwise=True)
@@ -117,7 +118,7 @@ def log_loss_backward(Y, T, out=None):
            [-0.   , -0.625, -0.   ]])
     """
     dY = derivative_for(Y, T, out)
-    rows = Y.size // max(Y.shape[-1], 1)
+    rows = Y.size // maximum(Y.shape[-1], 1)
     for i in range(Y.size):
         dY.flat[i] = -(float64(T.flat[i]) / clipped(Y.flat[i])) / rows
     return dY

@@ -12,6 +12,7 @@ from numpy import float64
 from ..arrays import assign
 from ..checks import check_loss_parameter, check_same_rows, check_same_shape
 from ..compiler.jit import kernel, leaf
+from ..llvm import maximum
 from ..llvm.row_kernels import loss_row_kernel
 from ..llvm.views import span
 from ..numerics.double_double import dd_accumulate, dd_round
@@ -131,7 +132,7 @@ def _array_functions(formulas: RowFormulas) -> tuple[Callable[..., Any], Callabl
         check_loss_parameter(p, single, low, high)
         check_same_rows(Y, T, p.size if one_per_value else outputs_per_target)
         outputs, targets = np.ascontiguousarray(Y), np.ascontiguousarray(T)
-        n, n_out = Y.shape[0], Y.size // max(Y.shape[0], 1)
+        n, n_out = Y.shape[0], Y.size // maximum(Y.shape[0], 1)
         total = float64(0.0), float64(0.0)
         for r in range(n):
             y, t = span(outputs, r * n_out, n_out), span(targets, r * (T.size // n), T.size // n)
@@ -142,7 +143,7 @@ def _array_functions(formulas: RowFormulas) -> tuple[Callable[..., Any], Callabl
         check_loss_parameter(p, single, low, high)
         check_same_rows(Y, T, p.size if one_per_value else outputs_per_target)
         outputs, targets = np.ascontiguousarray(Y), np.ascontiguousarray(T)
-        n, n_out = Y.shape[0], Y.size // max(Y.shape[0], 1)
+        n, n_out = Y.shape[0], Y.size // maximum(Y.shape[0], 1)
         result, dy = np.empty(Y.shape, Y.dtype), np.empty(n_out, float64)
         for r in range(n):
             row = span(result, r * n_out, n_out)

@@ -10,6 +10,7 @@ from numpy import float64
 from ..arrays import result_for
 from ..checks import check_same_shape
 from ..compiler.jit import leaf
+from ..llvm import maximum
 from ..numerics.double_double import dd_accumulate, dd_round
 from ..registry import named
 
@@ -17,7 +18,7 @@ from ..registry import named
 @leaf
 def row_count(Y):
     """How many rows Y has: a 1-D array holds one output for each row."""
-    return Y.size if Y.ndim == 1 else Y.size // max(Y.shape[-1], 1)
+    return Y.size if Y.ndim == 1 else Y.size // maximum(Y.shape[-1], 1)
 
 
 @leaf(read_only="weight")

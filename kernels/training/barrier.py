@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..compiler.jit import leaf
-from ..llvm import atomic_add, atomic_read, nap, pause, record_view, yield_thread
+from ..llvm import atomic_add, atomic_read, minimum, nap, pause, record_view, yield_thread
 from ..records import Record, with_attributes
 
 _LINE = 64  # bytes: each field has a cache line of its own
@@ -85,7 +85,7 @@ def wait_for_all(team, barriers):
 def share(team, count, unit):
     """Of `count` things in units of `unit`, those (first, last + 1) that belong to this thread."""
     units = (count + unit - 1) // unit
-    return units * team.thread // team.threads * unit, min(count, units * (team.thread + 1) // team.threads * unit)
+    return units * team.thread // team.threads * unit, minimum(count, units * (team.thread + 1) // team.threads * unit)
 
 
 @leaf

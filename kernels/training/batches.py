@@ -12,7 +12,7 @@ import numpy as np
 
 from ..compiler.jit import leaf
 from ..inputs import Inputs, add_inputs_gradient, forward_inputs
-from ..llvm import copy, matrix, span, unowned
+from ..llvm import copy, matrix, minimum, span, unowned
 from ..matrices import Operand, read_only, weighted_norms
 from ..passes import (
     Block,
@@ -174,11 +174,11 @@ def gradients_of_groups(net, rows, batch, n_groups, team, dropout):
         first_chunk, end = n_chunks * group // n_groups, n_chunks * (group + 1) // n_groups
         for chunk in range(first_chunk, end):
             first = chunk * header.chunk_rows
-            count = min(header.chunk_rows, batch.rows - first)
+            count = minimum(header.chunk_rows, batch.rows - first)
             for row in range(0, count, header.block_rows):
                 if abandoned(net):
                     return
-                block = Block(memory, row, min(header.block_rows, count - row))
+                block = Block(memory, row, minimum(header.block_rows, count - row))
                 deltas_of_block(net, rows, batch, first + row, block, dropout)
             X = chunk_inputs(net, rows.X, rows.sparse, rows.order, batch.start + first, memory)
             whole, into = Block(memory, 0, count), Into(target, one, chunk > first_chunk)
@@ -229,7 +229,7 @@ def train_batches(net, rows, state, team, barriers, step, record):
         total_penalty = record.sum_penalty
     status, done, key = RUNNING, n, np.int64(0)
     for start in range(begin, n, header.batch_rows):
-        count = min(header.batch_rows, n - start)
+        count = minimum(header.batch_rows, n - start)
         weight_here = batch_weight(rows, start, start + count)
         scale = 1.0 / weight_here if weight_here != 0.0 else 0.0
         batch = Batch(start, count, scale)
@@ -238,7 +238,7 @@ def train_batches(net, rows, state, team, barriers, step, record):
         dropout = Dropout(header.any_dropout, key, 0)
         if penalised:
             penalties_of_layers(net, hyper, team)
-        n_groups = min(header.n_groups, (count + header.chunk_rows - 1) // header.chunk_rows)
+        n_groups = minimum(header.n_groups, (count + header.chunk_rows - 1) // header.chunk_rows)
         if header.grouped:
             gradients_of_groups(net, rows, batch, n_groups, team, dropout)
         else:
@@ -246,7 +246,7 @@ def train_batches(net, rows, state, team, barriers, step, record):
             for row in range(first, last, header.block_rows):
                 if row > first and abandoned(net):
                     break
-                block = Block(0, row, min(header.block_rows, last - row))
+                block = Block(0, row, minimum(header.block_rows, last - row))
                 deltas_of_block(net, rows, batch, row, block, dropout)
         long = count > header.block_rows
         if long and abandoned(net):  # whoever has left rows out comes here

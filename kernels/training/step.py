@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..compiler.jit import leaf
 from ..inputs import Inputs, add_inputs_gradient, no_operand
-from ..llvm import column_sums, copy, lanes_of, panel_width, span
+from ..llvm import column_sums, copy, lanes_of, minimum, panel_width, span
 from ..matrices import ByRows, Operand, set_product_panel, transposed
 from ..passes import Block, Into, layer_input, refresh_transposed, rows_at, rows_at_a_time, weights_at
 from ..places import SCRATCH_ROWS
@@ -86,7 +86,7 @@ def step_from_sums(net, step, n_groups, layer, first, last):
         columns = panel_width(layer.width - column, lanes)
         for row in range(first, last, SCRATCH_ROWS):
             here = layer.weights + layer.panel_rows * column + row * columns
-            count = min(SCRATCH_ROWS, last - row) * columns
+            count = minimum(SCRATCH_ROWS, last - row) * columns
             sum_groups(net, n_groups, here, count)
             step_stretch(net, step, step.penalties, here, sums + here, count)
         column += columns
@@ -160,8 +160,8 @@ def step_by_pieces(net, step, X, l, team, dropout):
         column = 0
         while column < layer.width:
             columns = panel_width(layer.width - column, lanes)
-            for row in range(start, min(start + at_once, last), SCRATCH_ROWS):
-                piece = ByRows(scratch, columns, min(SCRATCH_ROWS, last - row))
+            for row in range(start, minimum(start + at_once, last), SCRATCH_ROWS):
+                piece = ByRows(scratch, columns, minimum(SCRATCH_ROWS, last - row))
                 factors = Operand(A.vector, A.at + row * A.row, A.row, A.step)
                 here = layer.weights + layer.panel_rows * column + row * columns
                 set_product_panel(memory, factors, ByRows(D.at + column, D.stride, rows), piece, columns, factor, header.zeros)
@@ -186,7 +186,7 @@ def step_sparse_by_pieces(net, step, X, team):
         columns = panel_width(layer.width - column, lanes)
         for row in range(first, last, SCRATCH_ROWS):
             here = layer.weights + layer.panel_rows * column + row * columns
-            count = min(SCRATCH_ROWS, last - row) * columns
+            count = minimum(SCRATCH_ROWS, last - row) * columns
             copy(memory, scratch, memory, header.sums + here, count)
             step_stretch(net, step, step.penalties, here, scratch, count)
         column += columns

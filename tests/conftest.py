@@ -15,7 +15,8 @@ from collections.abc import Iterator
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 # As plain Python a kernel runs some hundred times slower, and its arithmetic is the same: fewer examples do.
 _PLAIN = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
@@ -34,6 +35,8 @@ settings.load_profile("tileprop")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Before its first property Hypothesis searches all that there is for garbage; later that takes a second.
+    given(st.none())(lambda _: None)()
     # What is imported and collected stays. To search it for garbage again and again takes a quarter of the time of collecting.
     gc.disable()
     if config.option.markexpr.replace(" ", "") in ("fullornotfull", "notfullorfull"):

@@ -15,7 +15,14 @@ from ..extras import require
 def one_thread() -> Any:
     """While this context lasts. Two threads made fits of 200 parameters 5 times as long on a busy machine; and their number
     would tell how sums are rounded."""
-    return require("threadpoolctl", "a solver").threadpool_limits(1, user_api="blas")
+    return _libraries().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _libraries() -> Any:
+    """NumPy's BLAS and SciPy's, looked for once, which takes 2 ms."""
+    _dpotrf()  # loads SciPy's
+    return require("threadpoolctl", "a solver").ThreadpoolController()
 
 
 @functools.cache

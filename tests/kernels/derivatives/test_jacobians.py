@@ -99,7 +99,7 @@ def make_smaller(case: Case, rows: int) -> Case:
 
 
 def test_a_batch_longer_than_a_block():
-    case = wide_case(97)
+    case = wide_case(67)
     work, blocks = case.workspace(700, derivatives=True), case.workspace(10, derivatives=True)
     assert block_rows(work) < case.rows
     for name in ("input_jacobian", "sample_gradients"):

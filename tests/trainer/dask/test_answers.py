@@ -77,11 +77,11 @@ def test_a_slow_task_is_waited_for_while_the_scheduler_answers(client, quick, mo
 
     def slow(number):
         if number == 0:
-            time.sleep(1.5)
+            time.sleep(0.8)
         return X, X.sum(axis=1)
 
     monkeypatch.setattr(answers, "known_workers", counted)
-    quick(0.4)
+    quick(0.2)
     found, expected = (Network([3, 1], output_activation="identity") for _ in range(2))
     there.fit_rounds(found, [0, 1], rounds=2, read=slow, client=client)
     fit_rounds(expected, [0, 1], rounds=2, read=lambda number: (X, X.sum(axis=1)))

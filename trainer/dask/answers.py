@@ -87,6 +87,11 @@ async def _watched(client: Client) -> None:
         await known_workers(client)
 
 
+def running(workers: Mapping[str, Any]) -> set[str]:
+    """The addresses of those that can be asked and given work."""
+    return {address for address, worker in workers.items() if worker["status"] == "running"}
+
+
 async def known_workers(client: Client) -> Mapping[str, Any]:
     """As `workers_of`, for the client's loop."""
     limit = seconds_to_answer()

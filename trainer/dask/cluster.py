@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster, get_client
 from ..errors import ClusterError, InputError
 from ..fingerprint import environment
 from ..threads.number import most_threads
-from .answers import answered, ended, known_workers, workers_of
+from .answers import answered, ended, known_workers, running, workers_of
 
 # For a scheduler to answer, and for its first worker.
 CONNECTING = 10.0  # seconds
@@ -116,7 +116,7 @@ def _checked(client: Client) -> Client:
     if client.status != "running":
         raise InputError(f"client is {client.status}, so its cluster cannot be reached; give a client that is connected")
     ends = time.monotonic() + FIRST_WORKER
-    while all(worker["status"] != "running" for worker in workers_of(client).values()):
+    while not running(workers_of(client)):
         if time.monotonic() > ends:
             raise InputError(
                 f"client has no workers after {FIRST_WORKER:.0f} s; start some with `dask worker ADDRESS`, or scale the cluster"
@@ -135,12 +135,11 @@ async def _environments(client: Client) -> dict[str, Any]:
     question: asyncio.Future[dict[str, Any]] | None = None
     try:
         while question is None or not question.done():
-            known = await known_workers(client)
-            running = {address for address, worker in known.items() if worker["status"] == "running"}
-            if question is None or asked - running:
+            there = running(await known_workers(client))
+            if question is None or asked - there:
                 if question is not None:
                     question.cancel()
-                asked = running
+                asked = there
                 question = asyncio.ensure_future(client.run(environment, workers=sorted(asked), on_error="return"))
             await asyncio.wait([question], timeout=LEAVING)
         return question.result()

@@ -35,12 +35,16 @@ settings.load_profile("tileprop")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Before its first property Hypothesis searches all that there is for garbage; later that takes a second.
-    given(st.none())(lambda _: None)()
     # What is imported and collected stays. To search it for garbage again and again takes a quarter of the time of collecting.
     gc.disable()
     if config.option.markexpr.replace(" ", "") in ("fullornotfull", "notfullorfull"):
         settings.load_profile("everything")
+
+
+@pytest.hookimpl(trylast=True)  # after Hypothesis's own, until which it would warn
+def pytest_sessionstart() -> None:
+    # Before its first property Hypothesis searches all that there is for garbage; later that takes a second.
+    given(st.none())(lambda _: None)()
 
 
 def pytest_collection_finish() -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 from numba import _dynfunc
 from numba.core import base, caching, codegen, compiler, lowering, registry, typing
+from numba.core.datamodel import models
 
 _ATTRIBUTES: dict[Any, str] = {
     _dynfunc: "make_function",
-    base.BaseContext: "mangler get_executable",
+    base.BaseContext: "mangler get_executable get_abi_sizeof",
     caching.FunctionCache: "enable save_overload _index_key _impl_class",
     caching.IndexDataCacheFile: "_load_index _save_index _save_data _load_data _dump load save",
     caching.CompileResultCacheImpl: "filename_base locator reduce rebuild check_cachable",
@@ -21,7 +22,8 @@ _ATTRIBUTES: dict[Any, str] = {
     compiler.Compiler: "define_pipelines",
     compiler.CompileResult: "_find_referenced_environments",
     compiler.DefaultPassBuilder: "define_nopython_pipeline",
-    lowering.Lower: "lower_assign delvar loadvar typeof",
+    models.DataModel: "contains_nrt_meminfo",
+    lowering.Lower: "lower_assign storevar delvar loadvar decref typeof",
     registry.CPUDispatcher: "get_call_template compile enable_caching _insert add_overload",
     typing.Context: "_lookup_global",
 }

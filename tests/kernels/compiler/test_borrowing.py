@@ -64,6 +64,34 @@ def in_a_loop(pair, y, n):
     return z[0]
 
 
+def read_in_a_loop(pair, y, n):
+    total = y[0]
+    for _ in range(n):
+        again = pair
+        for j in range(again.first.size):
+            if again.second[j] > 3.5:
+                break
+            total += again.first[j]
+    return total
+
+
+def read_in_a_branch(pair, y, n):
+    if n > 0:
+        first = pair.first
+        y = first[1:]
+    if n > 1:
+        y = first
+    return y[0]
+
+
+def of_another_pair(pair, y, n):
+    for _ in range(n):
+        pair = Pair(pair.second, y)
+        first = pair.first
+        y = first
+    return pair.first[0]
+
+
 def itself(pair, y, n):
     return y
 
@@ -92,6 +120,9 @@ RESULTS: dict[Callable[..., Any], list[Any]] = {
     total: [9, 9, 9],
     longer: [5, 5, 3],
     in_a_loop: [5, 3, 1],
+    read_in_a_loop: [5, 6, 9],
+    read_in_a_branch: [5, 2, 1],
+    of_another_pair: [1, 3, 5],
     itself: [[5, 6]] * 3,
     a_field: [[3, 4]] * 3,
     a_part_of_it: [[6]] * 3,
@@ -136,6 +167,7 @@ def test_no_reference_is_counted():
         return text.split("\ndefine", 2)[1]
 
     assert "@NRT_incref" not in body(total)
+    assert "@NRT_incref" not in body(read_in_a_loop)
     assert "@NRT_incref" in body(itself)  # otherwise nothing is shown above
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numpy import float64
 
 from ..compiler.jit import leaf
+from ..llvm import maximum
 from ..numerics.double_double import dd_accumulate, dd_multiply, dd_round, two_difference
 from ..numerics.exponential import dd_exp
 from .codes import GAUSSIAN_NLL
@@ -25,7 +26,7 @@ def half_residual(m, t, deviation):
 @leaf
 def inverse_deviation(log_variance):
     """exp(-s / 2), a double-double; for an s up to 1416, beyond which it is 0."""
-    return dd_exp((float64(-0.5) * max(float64(log_variance), float64(LEAST_LOG_VARIANCE)), float64(0.0)))
+    return dd_exp((float64(-0.5) * maximum(float64(log_variance), float64(LEAST_LOG_VARIANCE)), float64(0.0)))
 
 
 @leaf
@@ -35,7 +36,7 @@ def gaussian_value(y, t, p):
         log_variance = y[columns + j]
         z = half_residual(y[j], t[j], inverse_deviation(log_variance))
         square, low = dd_multiply(z, z)
-        total = dd_accumulate(total, (float64(0.5) * max(float64(log_variance), float64(LEAST_LOG_VARIANCE)), float64(0.0)))
+        total = dd_accumulate(total, (float64(0.5) * maximum(float64(log_variance), float64(LEAST_LOG_VARIANCE)), float64(0.0)))
         total = dd_accumulate(total, (float64(2.0) * square, float64(2.0) * low))
     return total
 

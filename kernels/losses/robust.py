@@ -6,6 +6,7 @@ import numpy as np
 from numpy import float64
 
 from ..compiler.jit import leaf
+from ..llvm import maximum, minimum
 from ..numerics.double_double import dd_accumulate, dd_multiply, two_difference
 from .codes import HUBER, MAE, QUANTILE
 from .differences import difference_targets
@@ -52,7 +53,7 @@ def huber_value(y, t, p):
 @leaf
 def huber_gradient(y, t, p, dy):
     for j in range(y.size):
-        dy[j] = min(max(y[j] - t[j], -p[0]), p[0])
+        dy[j] = minimum(maximum(y[j] - t[j], -p[0]), p[0])
 
 
 @leaf

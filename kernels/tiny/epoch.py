@@ -18,7 +18,7 @@ from ..activations.formulas import (
     tanh_slope,
 )
 from ..compiler.jit import leaf
-from ..llvm import copy, span
+from ..llvm import copy, maximum, span
 from ..losses.codes import MSE, SQUARED_ERROR
 from ..plan import Plan
 from ..state import State
@@ -144,7 +144,7 @@ def train_in_registers(net, theta, rows, state, record):
     outputs, samples = last.n_out, Samples(span(rows.X, 0, rows.X.size), first.n_in, span(rows.T, 0, rows.T.size), order)
     hidden = (FEW_HIDDEN if first.n_out <= FEW_HIDDEN else MORE_HIDDEN) if header.n_layers == 2 else 0
     w, control = header.scratch, control_at(memory, header.control)
-    for k in range(w, w + RATES_AT + max(MORE_INPUTS, INPUTS + MORE_HIDDEN) + 1):
+    for k in range(w, w + RATES_AT + maximum(MORE_INPUTS, INPUTS + MORE_HIDDEN) + 1):
         memory[k] = 0.0
     move_parameters(net, theta, hidden, False)
     set_rates(net, hidden, step_sizes(SGD, state.hyperparameters[0], step + 1, memory.dtype.type).size)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..compiler.jit import leaf
-from ..llvm import doubles, span
+from ..llvm import doubles, minimum, span
 from ..records import record_type
 from .arithmetic import sizes_of
 from .epoch import FEW, FEW_HIDDEN, FEW_TO_TWO, INPUTS, MORE, MORE_HIDDEN, MORE_INPUTS, ONE_LAYER
@@ -121,7 +121,7 @@ def load_networks(plan, kind, thetas, rates, memory, places):
     for k in range(places.samples):
         memory[k] = 0.0
     for number in range(places.strips * places.lanes):
-        network = min(number, thetas.shape[0] - 1)
+        network = minimum(number, thetas.shape[0] - 1)
         here = number // places.lanes * places.strip + number % places.lanes
         theta = span(thetas, network * thetas.shape[1], thetas.shape[1])
         move_network(plan, kind, theta, memory, here, places.lanes, False)

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from ..checks import check_lanes
 from ..compiler.jit import kernel, leaf
 from ..layout import aligned_zeros
-from ..llvm import atomic_read, flush_subnormals, restore_mode, span
+from ..llvm import atomic_read, flush_subnormals, maximum, minimum, restore_mode, span
 from ..losses.codes import MSE
 from ..plan import Plan
 from ..records import make_records
@@ -88,13 +88,13 @@ def _make_lanes(kind: int) -> tuple[Any, Any]:
     def train(memory, places, samples, chunk):
         networks = samples.order.size // places.per_lane if places.per_lane else 1
         for first in range(0, places.strips, GROUP_STRIPS):
-            strips = min(GROUP_STRIPS, places.strips - first)
+            strips = minimum(GROUP_STRIPS, places.strips - first)
             # Without an order all strips have the same samples.
             copies = strips if places.per_lane else 1
             if places.per_lane or first == 0:
                 for number in range(copies * places.lanes):
                     strip, lane = number // places.lanes, number % places.lanes
-                    network = min(first * places.lanes + number, networks - 1)
+                    network = minimum(first * places.lanes + number, networks - 1)
                     begin = network * places.per_lane + chunk.begin
                     at = places.samples + strip * places.sample + lane
                     copy_samples(memory, at, copies * places.sample, samples, begin, chunk.steps)
@@ -144,12 +144,12 @@ def train_epochs(plan, kind, samples, places, lane_work, losses):
     m = places.per_lane // epochs if places.per_lane else samples.T.size // outputs
     parts = np.float64(outputs if header.loss == MSE else 2 * outputs)
     factor, codes = memory.dtype.type(2.0 / parts), (first.activation, last.activation)
-    most = max(1, min(CHUNK_SAMPLES, CHUNK_STEPS // places.strips))
+    most = maximum(1, minimum(CHUNK_SAMPLES, CHUNK_STEPS // places.strips))
     for epoch in range(epochs):
         clear_totals(memory, places)
         done, stopped = 0, False
         while done < m and not stopped:
-            count = min(most, m - done)
+            count = minimum(most, m - done)
             begin = done + epoch * m if places.per_lane else done
             train_chunk(kind, memory, places, samples, Chunk(begin, count, codes, factor))
             done += count
@@ -214,7 +214,7 @@ def train_lanes(plan, thetas, rates, X, T, orders, lane_work, losses):
         raise ValueError("the plan's network does not fit into registers; use train_epoch")
     memory, counters = lane_work.numbers, lane_work.counters[0]
     places = places_of_kind(kind, memory, thetas.shape[0], orders.shape[1])
-    needed = places.samples + CHUNK_SAMPLES * min(places.strips, GROUP_STRIPS) * places.sample
+    needed = places.samples + CHUNK_SAMPLES * minimum(places.strips, GROUP_STRIPS) * places.sample
     if memory.size < needed or lane_work.control.size == 0:
         raise ValueError("lane_work was made for fewer networks (numbers: given, needed)", memory.size, needed)
     mode = flush_subnormals()

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..checks import check_gradient, check_state
 from ..compiler.jit import kernel, leaf
-from ..llvm import multiply_add
+from ..llvm import maximum, minimum, multiply_add
 from .codes import ADAM, NADAM, NESTEROV, RMSPROP, RPROP, SGD
 
 # Of Rprop (Riedmiller and Braun 1993): by what a weight's own step shrinks or grows, and its bounds, as in PyTorch.
@@ -154,7 +154,7 @@ def take_step(rule, sizes, l2, w, g, velocity, mean_square):
             here = slope(g[i], l2, w[i])
             turn = here * velocity[i]
             length = mean_square[i] * w.dtype.type(GROW if turn > zero else (SHRINK if turn < zero else 1.0))
-            length = min(max(length, w.dtype.type(SHORTEST)), w.dtype.type(LONGEST))
+            length = minimum(maximum(length, w.dtype.type(SHORTEST)), w.dtype.type(LONGEST))
             here = zero if turn < zero else here
             w[i] -= length if here > zero else (-length if here < zero else zero)
             velocity[i], mean_square[i] = here, length

@@ -69,7 +69,6 @@ def leaf(
         return functools.partial(leaf, fastmath=fastmath, read_only=read_only, inline=inline)
     if JIT_DISABLED:
         return function
-    _keep_signature(function)
     return _way.leaf(function, {**_OPTIONS, "fastmath": fastmath}, read_only=frozenset(read_only.split()), inline=inline)
 
 
@@ -96,7 +95,6 @@ def kernel(
         )
     if JIT_DISABLED:
         return plain_elementwise(function) if elementwise else function
-    _keep_signature(function)
     return _way.kernel(
         function,
         {**_OPTIONS, "fastmath": fastmath},
@@ -105,11 +103,6 @@ def kernel(
         elementwise=elementwise,
         cached=cached,
     )
-
-
-def _keep_signature(function: Any) -> None:
-    """Numba makes each function's signature twice, which takes 5 ms of the import for all of them; kept, it is made once."""
-    function.__signature__ = inspect.signature(function)
 
 
 def driver(function: Callable[..., Any]) -> Any:

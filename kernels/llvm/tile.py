@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import typeof, types
 from numba.extending import intrinsic
 
 from ..compiler.jit import JIT_DISABLED, leaf
@@ -225,7 +225,7 @@ def _plain_dots(memory: Any, d_at: int, w_at: int, panel_rows: int, columns: int
 @intrinsic
 def _compiled_dots(typing: Any, memory: Any, d_at: Any, w_at: Any, panel_rows: Any, columns: Any, rows: Any, to: Any) -> Any:
     i = types.intp
-    width_type = types.Dispatcher(panel_width)
+    width_type = typeof(panel_width)
     width_signature = typing.resolve_function_type(width_type, (i, i), {})
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

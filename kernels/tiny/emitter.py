@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import typeof, types
 from numba.extending import intrinsic
 
 from ..compiler.jit import JIT_DISABLED
@@ -119,7 +119,7 @@ def _typer(inputs: int, hidden: int, outputs: int, activations: Table, slopes: T
         real, i = memory.dtype, types.intp
         tables = []
         for table in (activations, slopes):
-            called = [(code, types.Dispatcher(function)) for code, function in table]
+            called = [(code, typeof(function)) for code, function in table]
             tables.append([(code, kind, typing.resolve_function_type(kind, (real,), {})) for code, kind in called])
         result = types.Tuple((types.float64, types.intp, types.boolean))
         two_codes = types.UniTuple(types.int64, 2)

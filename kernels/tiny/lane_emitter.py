@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import typeof, types
 from numba.extending import intrinsic
 
 from ..compiler.jit import JIT_DISABLED
@@ -107,7 +107,7 @@ def _step_typer(sizes: tuple[int, int, int], activations: Table, slopes: Table) 
         real, i = memory.dtype, types.intp
         tables = []
         for table in (activations, slopes):
-            called = [(code, types.Dispatcher(function)) for code, function in table]
+            called = [(code, typeof(function)) for code, function in table]
             tables.append([(code, kind, typing.resolve_function_type(kind, (real,), {})) for code, kind in called])
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

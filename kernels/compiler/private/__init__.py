@@ -16,7 +16,7 @@ from typing import Any
 
 from .callers import refer_to
 from .dispatchers import Driver, ElementwiseKernel, Kernel, Leaf
-from .leaves import KernelCompiler, LeafCompiler
+from .leaves import KernelCompiler
 from .names import check_names
 
 __all__ = ["Kernel", "driver", "kernel", "leaf"]
@@ -26,9 +26,7 @@ check_names()
 
 def leaf(function: Callable[..., Any], options: dict[str, Any], *, read_only: frozenset[str], inline: bool) -> Any:
     options = {**options, "nopython": True, "no_cfunc_wrapper": True, "no_cpython_wrapper": True, "forceinline": inline}
-    dispatcher = Leaf(function, targetoptions=options, pipeline_class=LeafCompiler)
-    dispatcher.read_only = read_only
-    return dispatcher
+    return Leaf(function, options, read_only)
 
 
 def kernel(

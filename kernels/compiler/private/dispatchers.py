@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import Any
 
 from numba import types
@@ -15,7 +17,7 @@ from ..compiling import compiling
 from ..elementwise import call_elementwise, positional
 from .cache_files import KernelCache
 from .callers import SourceGuard, guard_of
-from .leaves import connect_environments, refer_by_name
+from .leaves import LeafCompiler, connect_environments, refer_by_name
 from .typing import remembered_calls
 
 
@@ -23,6 +25,10 @@ class _Declaring(CPUDispatcher):
     """A dispatcher that compiles for declared arguments only."""
 
     read_only: frozenset[str] = frozenset()
+
+    def __init__(self, function: Any, **options: Any) -> None:
+        function.__signature__ = inspect.signature(function)  # Numba makes it twice otherwise, which takes 10 us
+        super().__init__(function, **options)
 
     @property
     def _parameters(self) -> tuple[str, ...]:
@@ -43,9 +49,30 @@ class _Declaring(CPUDispatcher):
         return tuple(declared_read_only(name, k, t) if k in self.read_only else t for k, t in given)
 
 
-class Leaf(_Declaring):
-    """What `leaf` makes of a function."""
+class Leaf:
+    """What `leaf` makes of a function.
 
+    Numba's dispatcher is made when a caller is compiled: Numba asks for the type of what is called then. To make one takes
+    40 us, which an import need not wait for: there are 360 leaves.
+    """
+
+    def __init__(self, function: Any, options: dict[str, Any], read_only: frozenset[str]) -> None:
+        wrapper: Any = self
+        functools.update_wrapper(wrapper, function)
+        self.py_func, self._options, self._read_only = function, options, read_only
+
+    @functools.cached_property
+    def _numba_type_(self) -> types.Dispatcher:
+        dispatcher = _LeafDispatcher(self.py_func, targetoptions=self._options, pipeline_class=LeafCompiler)
+        dispatcher.read_only = self._read_only
+        self._dispatcher = dispatcher  # the type does not keep it
+        return dispatcher._numba_type_
+
+    def __reduce__(self) -> str:
+        return self.py_func.__qualname__  # pickled by name, as functions are
+
+
+class _LeafDispatcher(_Declaring):
     def compile(self, sig: Any) -> Any:
         """Without what Numba does for functions that Python calls: its timers for one go off in all those below."""
         args, _ = sigutils.normalize_signature(sig)
@@ -62,8 +89,8 @@ class Kernel(_Declaring):
     written: frozenset[str] = frozenset()
     kept = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, function: Any, **options: Any) -> None:
+        super().__init__(function, **options)
         self._served: set[tuple[Any, ...]] = set()  # types of arguments beyond those declared
 
     def compile(self, sig: Any) -> Any:

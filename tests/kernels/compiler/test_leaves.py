@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from numba import float64, njit
+from numba import njit, typeof
 from tileprop.kernels.compiler import jit
 from tileprop.kernels.compiler.jit import leaf
 
@@ -70,9 +71,12 @@ def test_an_exception_keeps_its_arguments_through_leaves():
 def test_a_leaf_is_kept_as_llvm_code():
     from tileprop.kernels.compiler.private.leaves import LeafLibrary
 
-    half.compile((float64,))
     second_kernel(1.0)
-    (kept,) = (result._asdict() for result in half.overloads.values())
+    (kept,) = (result._asdict() for result in typeof(half).dispatcher.overloads.values())
     assert isinstance(kept["library"], LeafLibrary)
     (kept,) = (result._asdict() for result in second_kernel.overloads.values())
     assert not isinstance(kept["library"], LeafLibrary)
+
+
+def test_a_leaf_is_pickled_by_its_name():
+    assert pickle.loads(pickle.dumps(half)) is half

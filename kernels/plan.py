@@ -6,6 +6,7 @@ theta, the parameters, is one flat float array: W0, b0, W1, b1, ... in layer ord
 from __future__ import annotations
 
 import functools
+from collections import namedtuple
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -38,14 +39,9 @@ PLAN_LAYER = record_type(
 )
 
 
-class _Layer(NamedTuple):
-    """The fields of PLAN_LAYER."""
-
-    n_in: int
-    n_out: int
-    activation: int
-    theta_weights: int
-    theta_biases: int
+# A record's fields as Python's own numbers, which are read in a tenth of the time.
+_Header: Any = namedtuple("_Header", PLAN_HEADER.names or ())  # type: ignore[misc]
+_Layer: Any = namedtuple("_Layer", PLAN_LAYER.names or ())  # type: ignore[misc]
 
 
 class Plan(NamedTuple):
@@ -77,26 +73,35 @@ class Plan(NamedTuple):
     layers: np.recarray[Any, Any]  # (n_layers,) PLAN_LAYER
 
     @property
+    def _header(self) -> Any:
+        return _Header(*self.header.item(0))
+
+    @property
+    def _layers(self) -> list[Any]:
+        return [_Layer(*layer) for layer in self.layers.tolist()]
+
+    @property
     def sizes(self) -> list[int]:
         """Layer sizes from the inputs to the outputs."""
-        return [int(self.layers[0].n_in), *self.layers.n_out.tolist()]
+        layers = self._layers
+        return [layers[0].n_in, *(layer.n_out for layer in layers)]
 
     @property
     def n_layers(self) -> int:
-        return int(self.header[0].n_layers)
+        return int(self._header.n_layers)
 
     @property
     def n_parameters(self) -> int:
-        return int(self.header[0].n_parameters)
+        return int(self._header.n_parameters)
 
     @property
     def n_targets(self) -> int:
-        return int(self.header[0].n_targets)
+        return int(self._header.n_targets)
 
     @property
     def activations(self) -> list[str]:
         """The name of each layer's activation."""
-        return [activation_registry.with_code(int(code)).name for code in self.layers.activation]
+        return [activation_registry.with_code(layer.activation).name for layer in self._layers]
 
     @property
     def loss(self) -> str:
@@ -105,12 +110,12 @@ class Plan(NamedTuple):
     @property
     def loss_code(self) -> int:
         """The loss's code: one of several where a name stands for several, as `log_loss` does."""
-        return int(self.header[0].loss)
+        return int(self._header.loss)
 
     @property
     def loss_parameters(self) -> np.ndarray:
         """The values of the loss's parameter, float64; empty where it has none."""
-        return self.header.loss_parameter[: self.header[0].n_loss_parameters].copy()
+        return self.header.loss_parameter[: self._header.n_loss_parameters].copy()
 
     @property
     def loss_parameter(self) -> dict[str, float | list[float]]:
@@ -120,7 +125,7 @@ class Plan(NamedTuple):
 
     @property
     def bias(self) -> bool:
-        return bool(self.header[0].biased)
+        return bool(self._header.biased)
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -157,7 +162,7 @@ class Plan(NamedTuple):
         count = self.n_parameters
         if vector.shape != (count,):
             raise ValueError(f"vector has shape {vector.shape}; this plan has {count} parameters, in one dimension")
-        layers = [_Layer(*layer) for layer in self.layers.tolist()]  # of plain numbers, which are read in a tenth of the time
+        layers = self._layers
         ends = [*(layer.theta_weights for layer in layers[1:]), count]
         weights = [vector[one.theta_weights : one.theta_biases].reshape(one.n_in, one.n_out) for one in layers]
         return weights, [vector[layer.theta_biases : end] for layer, end in zip(layers, ends, strict=True)]

@@ -12,6 +12,8 @@ from tileprop.kernels.predict import predict_sparse
 from tileprop.kernels.sparse_rows import make_sparse_rows
 from tileprop.kernels.training.epoch import train_sparse_epoch
 
+pytestmark = pytest.mark.plain
+
 CLOSE = {"float32": {"rtol": 2e-4, "atol": 2e-5}, "float64": {"rtol": 1e-9, "atol": 1e-11}}
 
 

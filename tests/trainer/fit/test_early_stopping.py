@@ -13,6 +13,7 @@ def small():
     return Network([3, 4, 2], dtype="float64")
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("score", [None, lambda network: -network.loss(*HELD_OUT)])
 def test_early_stopping_ends_and_puts_the_best_parameters_back(score):
     network, stopping = small(), EarlyStopping(n_iter_no_change=3, tol=0.0, score=score)
@@ -23,12 +24,14 @@ def test_early_stopping_ends_and_puts_the_best_parameters_back(score):
     assert network.loss(*HELD_OUT) == pytest.approx(min(history.val_loss), rel=1e-12)
 
 
+@pytest.mark.plain
 def test_early_stopping_may_leave_the_last_parameters():
     network, stopping = small(), EarlyStopping(n_iter_no_change=3, restore_best=False)
     history = network.fit(X[20:], T[20:], epochs=500, optimizer=Adam(0.1), validation_data=HELD_OUT, callbacks=[stopping])
     assert network.loss(*HELD_OUT) == pytest.approx(history.val_loss[-1], rel=1e-12)
 
 
+@pytest.mark.plain
 def test_early_stopping_serves_a_second_fit():
     stopping, ends = EarlyStopping(n_iter_no_change=2), []
     for _ in range(2):
@@ -43,11 +46,13 @@ def test_early_stopping_keeps_the_best_parameters_of_a_fit_that_diverges():
     assert np.isfinite(network.theta).all()
 
 
+@pytest.mark.plain
 def test_early_stopping_without_anything_to_look_at():
     with pytest.raises(InputError, match="nothing to look at; give fit validation_data"):
         small().fit(X, T, epochs=3, callbacks=[EarlyStopping()])
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("arguments", [{"n_iter_no_change": 0}, {"tol": -1.0}, {"tol": float("nan")}])
 def test_early_stopping_checks_its_arguments(arguments):
     (name,) = arguments
@@ -55,6 +60,7 @@ def test_early_stopping_checks_its_arguments(arguments):
         EarlyStopping(**arguments)
 
 
+@pytest.mark.plain
 def test_the_kept_epoch():
     rows = {"validation_data": (X[:9], T[:9])}
     early, network = EarlyStopping(2, tol=0.0), small()
@@ -68,6 +74,7 @@ def test_the_kept_epoch():
     assert small().fit(X, T, epochs=2).kept_epoch == 2
 
 
+@pytest.mark.plain
 def test_nothing_is_kept_of_scores_that_are_not_numbers():
     early = EarlyStopping(3, score=lambda network: float("nan"))
     small().fit(X, T, epochs=2, callbacks=[early])
